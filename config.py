@@ -1,0 +1,125 @@
+"""Settings, read once from the environment; a bad value stops the start with its name."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# A Unix socket's path holds 107 bytes on Linux and 103 on macOS.
+LONGEST_SOCKET_PATH = 100
+
+
+class ConfigError(Exception):
+    """The environment holds a value that cannot be used; the message names it and says what to do."""
+
+
+class Settings(BaseSettings):
+    """Everything that may differ between two machines, named as in the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    app_env: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    data_dir: Path = Path("instance")
+    database_url: str = ""
+    redis_url: str = ""
+    redis_tls_verify: bool = True
+    secret_key: str = ""
+    workers: int = Field(default=2, ge=1, le=256)
+    web_concurrency: int = Field(default=1, ge=1, le=64)
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        scheme, _, rest = value.partition("://")
+        if scheme in ("postgres", "postgresql"):  # the platforms' spelling; the driver is psycopg 3
+            return f"postgresql+psycopg://{rest}"
+        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @model_validator(mode="after")
+    def _safe_in_production(self) -> "Settings":
+        if self.production and len(self.secret_key) < 32:
+            raise ValueError(
+                "SECRET_KEY: in production it must be set, to 32 or more random characters "
+                "(python -c 'import secrets; print(secrets.token_urlsafe(48))')"
+            )
+        return self
+
+    @property
+    def production(self) -> bool:
+        return self.app_env == "production"
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'dumbwaiter.db'}"
+
+    @property
+    def embeds_redis(self) -> bool:
+        """Whether the application starts a Redis of its own."""
+        return not self.redis_url
+
+    @property
+    def redis_socket(self) -> Path:
+        """The embedded Redis's private socket: in DATA_DIR, or under the temporary folder where that is too long."""
+        path = self.data_dir / "redis" / "redis.sock"
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+            return path
+        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"dumbwaiter-{os.getuid()}-{digest}" / "redis.sock"
+
+    @property
+    def redis(self) -> str:
+        """The URL of Redis, the embedded one included."""
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+    def session_key(self) -> str:
+        """The key that signs sessions: SECRET_KEY, or outside production one made once and kept in DATA_DIR."""
+        if self.secret_key:
+            return self.secret_key
+        path = self.data_dir / "secret_key"
+        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text().strip()
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        return path.read_text().strip()
+
+
+def load() -> Settings:
+    """Read the settings from the environment.
+
+    Raises ConfigError with one line for each bad value, by its name in the environment.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_url=False):
+            name = "".join(str(part) for part in problem["loc"]).upper()
+            lines.append(f"{name}: {problem['msg']}" if name else problem["msg"].removeprefix("Value error, "))
+        raise ConfigError("\n".join(lines)) from None

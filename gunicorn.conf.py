@@ -1,0 +1,25 @@
+"""How gunicorn serves the application: gevent workers, so that a thousand open sockets are a thousand greenlets."""
+
+from typing import Any
+
+from config import load
+
+_settings = load()
+
+bind = f"{_settings.host}:{_settings.port}"
+worker_class = "gevent"
+workers = _settings.web_concurrency
+worker_connections = 10_000
+wsgi_app = "webapp:create_app()"
+
+graceful_timeout = 20
+keepalive = 75
+timeout = 60
+forwarded_allow_ips = "*" if _settings.trusted_proxies else "127.0.0.1"
+control_socket_disable = True  # it would be written under the home directory
+loglevel = "warning" if _settings.log_level == "INFO" else _settings.log_level.lower()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let open pages hear that their process is to end: they are sent to the next one at once."""
+    worker.wsgi.extensions["hub"].stop_when(lambda: worker.alive)

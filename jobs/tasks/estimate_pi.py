@@ -1,0 +1,35 @@
+"""Estimate pi by throwing darts."""
+
+import math
+import random
+from typing import Annotated
+
+from pydantic import Field
+
+from jobs import Progress, task
+
+CHUNK = 100_000
+
+
+@task(title="Estimate π")
+def estimate_pi(
+    samples: Annotated[
+        int,
+        Field(ge=1, le=10_000_000_000, description="Points to throw; a hundred million take about a minute."),
+    ] = 10_000_000,
+    *,
+    progress: Progress,
+) -> dict[str, float]:
+    """Throw random points at a square and count those inside the circle."""
+    inside = 0
+    for thrown in range(0, samples, CHUNK):
+        inside += _inside(min(CHUNK, samples - thrown))
+        done = min(thrown + CHUNK, samples)
+        progress(done / samples, f"π ≈ {4 * inside / done:.5f} after {done:,} points")
+    share = inside / samples
+    return {"estimate": 4 * share, "standard_error": 4 * math.sqrt(share * (1 - share) / samples)}
+
+
+def _inside(points: int) -> int:
+    throw = random.random
+    return sum(1 for _ in range(points) if throw() ** 2 + throw() ** 2 <= 1.0)

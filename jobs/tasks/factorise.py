@@ -1,0 +1,17 @@
+"""Factorise an integer."""
+
+from typing import Annotated
+
+from flint import fmpz
+from pydantic import Field
+
+from jobs import task
+
+
+@task
+def factorise(
+    number: Annotated[int, Field(ge=1, le=10**45, description="A whole number of up to 45 digits.")],
+) -> dict[str, int | list[tuple[int, int]]]:
+    """Find the prime factors of a whole number, exactly."""
+    factors = [(int(prime), int(exponent)) for prime, exponent in fmpz(number).factor()]
+    return {"number": number, "factors": factors}

@@ -1,0 +1,25 @@
+"""Draw a random number."""
+
+import secrets
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from jobs import task
+
+LARGEST = 10**12
+
+
+def _not_below_minimum(maximum: int, info: ValidationInfo) -> int:
+    if maximum < info.data.get("minimum", maximum):
+        raise ValueError("The maximum must not be smaller than the minimum.")
+    return maximum
+
+
+@task
+def random_number(
+    minimum: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] = 1,
+    maximum: Annotated[int, Field(ge=-LARGEST, le=LARGEST), AfterValidator(_not_below_minimum)] = 100,
+) -> int:
+    """Draw a whole number, each one between the two ends equally likely."""
+    return minimum + secrets.randbelow(maximum - minimum + 1)

@@ -1,0 +1,14 @@
+"""Reverse a text."""
+
+from typing import Annotated
+
+import regex
+from pydantic import Field
+
+from jobs import LongText, task
+
+
+@task
+def reverse_text(text: Annotated[LongText, Field(min_length=1, max_length=1000)]) -> str:
+    """Write a text backwards, keeping accents and emoji whole."""
+    return "".join(reversed(regex.findall(r"\X", text)))

@@ -1,0 +1,46 @@
+"""The web application."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import config
+from jobs import Backend, open_backend
+from webapp import admin, auth, cli, errors, forms, fragments, health, live, pages, runs, security, tasks
+from webapp.current import put_backend
+
+ROOT = Path(__file__).parent.parent
+LARGEST_REQUEST_BYTES = 1024 * 1024
+SESSION_DAYS = 14
+
+
+def create_app(backend: Backend | None = None) -> Flask:
+    """Make the application; with settings from the environment unless a backend is given.
+
+    Raises ConfigError for bad settings and TaskError for a task that cannot be shown as a form.
+    """
+    backend = backend or open_backend(config.load())
+    settings = backend.settings
+    app = Flask(__name__, root_path=str(ROOT), static_folder="static", template_folder="templates")
+    app.config.update(
+        SECRET_KEY=settings.session_key(),
+        SESSION_COOKIE_NAME="dumbwaiter",
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
+        MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST_BYTES,
+    )
+    proxies = settings.trusted_proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    put_backend(app, backend)
+    for task in backend.catalog.values():
+        forms.fields_of(task)
+    for part in (security, auth, fragments, errors, pages, cli, admin):
+        part.init_app(app)
+    live.init_app(app, backend)
+    for blueprint in (tasks.bp, runs.bp, health.bp):
+        app.register_blueprint(blueprint)
+    return app

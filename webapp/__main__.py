@@ -1,0 +1,18 @@
+"""`python -m webapp`: everything, in the foreground."""
+
+import sys
+
+import config
+from jobs import NoRedis, TaskError
+from webapp.serve import CannotStart, serve
+
+
+def main() -> None:
+    try:
+        serve(config.load())
+    except (config.ConfigError, TaskError, NoRedis, CannotStart) as error:
+        sys.exit(f"Dumbwaiter cannot start.\n{error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Sign-in: register, log in, log out."""
+
+from urllib.parse import urlencode
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
+from flask_login import LoginManager, current_user, login_user, logout_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from jobs import events
+from webapp import passwords, throttle, users
+from webapp.current import backend
+from webapp.security import local_path
+from webapp.users import EmailTaken, User
+
+bp = Blueprint("auth", __name__)
+
+WRONG = "The e-mail address or the password is wrong."
+TOO_MANY = "Too many failed attempts. Wait a quarter of an hour and try again."
+PUBLIC_ENDPOINTS = frozenset(
+    {
+        "static",
+        "auth.login",
+        "auth.sign_in",
+        "auth.register",
+        "auth.create_account",
+        "health.healthz",
+        "health.readyz",
+        "live.stream",
+    }
+)
+
+
+def init_app(app: Flask) -> None:
+    manager = LoginManager(app)
+    manager.session_protection = None  # a session is bound to its version in the database, not to an address
+    manager.user_loader(lambda session_id: users.of_session(backend().database, session_id))
+    app.before_request(require_sign_in)
+    app.register_blueprint(bp)
+
+
+def require_sign_in() -> BaseResponse | None:
+    """Every page but the public ones asks who is there. The socket answers for itself, with its own close code."""
+    if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
+        return None
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    address = f"/login?{urlencode({'next': wanted}, safe='/')}"
+    if request.headers.get("HX-Request"):
+        return Response(status=401, headers={"HX-Redirect": address})
+    return redirect(address, 303 if request.method == "POST" else 302)
+
+
+@bp.get("/register")
+def register() -> str | BaseResponse:
+    return _page("register")
+
+
+@bp.post("/register")
+def create_account() -> BaseResponse:
+    email, password = _credentials()
+    address = users.normalised(email)
+    errors = {
+        "email": None if address else "Enter an e-mail address, such as name@example.com.",
+        "password": passwords.problem_with(password),
+    }
+    if address is None or errors["password"]:
+        return _refuse("register", 422, email, errors)
+    try:
+        user = users.create(backend().database, address, password)
+    except EmailTaken:
+        return _refuse("register", 422, email, {"email": "There is an account with this address. Log in instead."})
+    return _enter(user)
+
+
+@bp.get("/login")
+def login() -> str | BaseResponse:
+    return _page("login")
+
+
+@bp.post("/login")
+def sign_in() -> BaseResponse:
+    email, password = _credentials()
+    address = users.normalised(email) or email.strip().lower()[:254]
+    attempt = throttle.begin_attempt(backend().database, address, request.remote_addr or "")
+    if attempt is None:
+        response = _refuse("login", 429, email, {"password": TOO_MANY})
+        response.headers["Retry-After"] = str(throttle.WINDOW_SECONDS)
+        return response
+    user = users.with_password(backend().database, address, password[: passwords.LONGEST + 1])
+    if user is None:
+        return _refuse("login", 422, email, {"password": WRONG})
+    throttle.forgive(backend().database, attempt)
+    return _enter(user)
+
+
+@bp.post("/logout")
+def logout() -> BaseResponse:
+    users.end_sessions(backend().database, current_user.id)
+    events.publish_sign_out(backend().redis, current_user.id)
+    logout_user()
+    session.clear()
+    return redirect("/login", 303)
+
+
+def require_admin() -> None:
+    """Refuse everybody but administrators."""
+    if not (current_user.is_authenticated and current_user.is_admin):
+        abort(403, description="Only administrators can see this page.")
+
+
+def _credentials() -> tuple[str, str]:
+    return request.form.get("email", ""), request.form.get("password", "")
+
+
+def _page(form: str) -> str | BaseResponse:
+    if current_user.is_authenticated:
+        return redirect(local_path(request.args.get("next")))
+    return render_template(f"account/{form}.html", email="", errors={}, next=local_path(request.args.get("next")))
+
+
+def _refuse(form: str, status: int, email: str, errors: dict[str, str | None]) -> Response:
+    target = local_path(request.values.get("next"))
+    return make_response(render_template(f"account/{form}.html", email=email, errors=errors, next=target), status)
+
+
+def _enter(user: User) -> BaseResponse:
+    session.clear()  # nothing of a visitor's session outlives the sign-in
+    session.permanent = True
+    login_user(user)
+    return redirect(local_path(request.values.get("next")), 303)

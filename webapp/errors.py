@@ -1,0 +1,47 @@
+"""Errors as pages in the same design, or as a notice for a page that is already open."""
+
+from flask import Flask, current_app, make_response, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Response
+
+from webapp import fragments
+
+# What to say where the exception's own words are the web server's and not ours.
+WORDS = {
+    400: "The browser sent something that could not be understood. Go back and try again.",
+    403: "This is not yours to see.",
+    404: "There is nothing at this address. It may have been mistyped, or belong to somebody else.",
+    405: "This address cannot be used like that.",
+    413: "What you sent is too large. Send at most 1 MB.",
+    429: "That was too often. Wait a little and try again.",
+    500: "Something went wrong on our side. What was accepted before is safe; try again in a moment.",
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(HTTPException, show)
+    app.register_error_handler(Exception, show_unexpected)
+
+
+def show(error: HTTPException) -> Response:
+    if error.response is not None:
+        return error.response
+    code = error.code or 500
+    ours = error.description if error.description != type(error).description else None
+    words = ours or WORDS.get(code) or str(type(error).description)
+    response = make_response(_body(code, error.name, words), code)
+    if code == 405 and getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(error.valid_methods or ())  # type: ignore[attr-defined]
+    return response
+
+
+def show_unexpected(error: Exception) -> Response:
+    current_app.logger.exception("unexpected error at %s %s", request.method, request.path, exc_info=error)
+    return show(InternalServerError())
+
+
+def _body(code: int, name: str, words: str) -> str:
+    if request.headers.get("HX-Request"):
+        notice = render_template("errors/_notice.html", words=words)
+        return fragments.partial("#notices", "innerHTML", notice)
+    return render_template("errors/show.html", code=code, name=name, words=words)

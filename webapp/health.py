@@ -1,0 +1,50 @@
+"""Whether the process answers, and whether it can do its work."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs import alive
+from webapp.current import backend
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+def healthz() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@bp.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """The parts and whether each is there: 200 when all are, otherwise 503."""
+    parts = {"database": _database(), "redis": _redis(), "worker": _worker()}
+    ready = all(parts.values())
+    said = {name: "ok" if there else "missing" for name, there in parts.items()}
+    return jsonify(status="ready" if ready else "not ready", **said), 200 if ready else 503
+
+
+def _database() -> bool:
+    def ask() -> bool:
+        with backend().database.read() as session:
+            return session.scalar(text("SELECT 1")) == 1
+
+    return _succeeds(ask, SQLAlchemyError)
+
+
+def _redis() -> bool:
+    return _succeeds(lambda: bool(backend().redis.ping()), RedisError)
+
+
+def _worker() -> bool:
+    return _succeeds(lambda: alive(backend().database) > 0, SQLAlchemyError)
+
+
+def _succeeds(ask: Callable[[], bool], failure: type[Exception]) -> bool:
+    try:
+        return ask()
+    except failure:
+        return False

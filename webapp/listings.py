@@ -1,0 +1,62 @@
+"""Which runs a page shows, in an address and back: the page and its socket ask for the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from jobs import Database, Listing, Run, State, listed
+
+PAGE_SIZE = 25
+LARGEST_ID = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Page:
+    """The runs of a listing, and whether older ones follow."""
+
+    listing: Listing
+    runs: Sequence[Run]
+    more: bool
+
+    @property
+    def single(self) -> bool:
+        """Whether this is one run's own page."""
+        return self.listing.run_id is not None
+
+
+def look_up(database: Database, listing: Listing) -> Page:
+    """Read one page; one row more than it shows tells whether there is another page."""
+    with database.read() as session:
+        runs = listed(session, replace(listing, limit=listing.limit + 1))
+    return Page(listing, runs[: listing.limit], len(runs) > listing.limit)
+
+
+def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
+    """The listing an address asks for; a part that means nothing is left out."""
+    state = query.get("state", "")
+    return Listing(
+        owner_id=owner_id,
+        task=query.get("task") or None,
+        state=State(state) if state in set(State) else None,
+        run_id=_number(query.get("run")),
+        before=_number(query.get("before")),
+        limit=min(_number(query.get("limit")) or PAGE_SIZE, PAGE_SIZE),
+    )
+
+
+def to_query(listing: Listing) -> dict[str, str]:
+    """The address's part that `from_query` reads the same listing from."""
+    parts = {
+        "task": listing.task,
+        "state": listing.state.value if listing.state else None,
+        "run": listing.run_id,
+        "before": listing.before,
+        "limit": listing.limit if listing.limit != PAGE_SIZE else None,
+    }
+    return {name: str(value) for name, value in parts.items() if value is not None}
+
+
+def _number(text: str | None) -> int | None:
+    if not text or not (text.isascii() and text.isdecimal() and len(text) <= 10):
+        return None
+    number = int(text)
+    return number if 0 < number <= LARGEST_ID else None

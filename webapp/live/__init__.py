@@ -1,0 +1,12 @@
+"""Live pages: a change of a run comes up into every open page of its owner."""
+
+from flask import Flask
+
+from jobs import Backend
+from webapp.live.endpoint import bp
+from webapp.live.hub import Hub
+
+
+def init_app(app: Flask, backend: Backend) -> None:
+    app.extensions["hub"] = Hub(backend)
+    app.register_blueprint(bp)

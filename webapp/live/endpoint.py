@@ -1,0 +1,56 @@
+"""`/live`: authorise, then stream."""
+
+import logging
+from typing import cast
+
+import flask_sock
+from flask import Blueprint, current_app, request
+from flask_login import current_user
+
+from webapp import users
+from webapp.current import backend
+from webapp.listings import from_query
+from webapp.live.hub import Hub, Seat
+from webapp.live.picture import Picture, difference
+from webapp.live.socket import SIGNED_OUT, LiveSocket
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("live", __name__)
+flask_sock.Server = LiveSocket  # flask-sock offers no other way to choose the class of its sockets
+sock = flask_sock.Sock()
+
+# A page that has nothing new gets this, so that it knows it is up to date.
+NOTHING_NEW = '<hx-partial hx-target="#announcer" hx-swap="none"></hx-partial>'
+
+
+@sock.route("/live", bp=bp)
+def stream(socket: LiveSocket) -> None:
+    """Push to one page until it goes. Subscribing comes before the first read, so nothing falls between them."""
+    if not current_user.is_authenticated:
+        socket.close(SIGNED_OUT, "signed out")
+        return
+    session_id, owner_id = current_user.get_id(), int(current_user.id)
+    hub = cast(Hub, current_app.extensions["hub"])
+    seat = hub.join(socket, from_query(owner_id, request.args))
+    try:
+        _push(socket, seat, session_id)
+    finally:
+        hub.leave(seat)
+        log.info("live page of user %d closed with %s", owner_id, int(socket.close_reason))
+
+
+def _push(socket: LiveSocket, seat: Seat, session_id: str) -> None:
+    shown: Picture | None = None
+    while socket.connected:
+        if seat.check_session:
+            seat.check_session = False
+            if users.of_session(backend().database, session_id) is None:
+                socket.close(SIGNED_OUT, "signed out")
+                return
+        now = seat.audience.picture()
+        if frame := difference(shown, now) or (NOTHING_NEW if shown is None else ""):
+            socket.send(frame)
+        shown = now
+        if not socket.wait():
+            return

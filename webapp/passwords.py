@@ -1,0 +1,67 @@
+"""Passwords: hashed with Argon2id, checked against the commonest ones, off the event loop."""
+
+from functools import cache
+
+import gevent
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from gevent.threadpool import ThreadPool
+
+SHORTEST = 8
+LONGEST = 256
+
+# The OWASP Password Storage Cheat Sheet's first choice for Argon2id: 19 MiB, two passes, one lane.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+HASHES_AT_ONCE = 2
+
+
+def problem_with(password: str) -> str | None:
+    """Why a password cannot be used, in words, or None when it can."""
+    if len(password) < SHORTEST:
+        return f"Use at least {SHORTEST} characters."
+    if len(password) > LONGEST:
+        return f"Use at most {LONGEST} characters."
+    if password.lower() in _commonest():
+        return "This is one of the commonest passwords; choose another one."
+    return None
+
+
+def hash_password(password: str) -> str:
+    return str(_in_thread(_hasher.hash, password))
+
+
+def matches(password_hash: str | None, password: str) -> bool:
+    """Whether the password is the one that was hashed; takes as long when there is no hash."""
+    return bool(_in_thread(_verify, password_hash or _nobodys_hash(), password)) and password_hash is not None
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+# Hashing takes tens of milliseconds in which the event loop must go on, and 19 MiB each, so few run at once. The pool
+# belongs to the event loop of the process that asks, and is made at the first question.
+def _in_thread(function: object, *arguments: str) -> object:
+    return _pool().apply(function, arguments)
+
+
+@cache
+def _pool() -> ThreadPool:
+    return ThreadPool(HASHES_AT_ONCE, hub=gevent.get_hub())
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash("nobody has this password")
+
+
+@cache
+def _commonest() -> frozenset[str]:
+    from zxcvbn.frequency_lists import (
+        FREQUENCY_LISTS,
+    )  # large, and needed only when somebody chooses a password
+
+    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST)

@@ -1,0 +1,211 @@
+"""Runs everything as children of one process: Redis where none is given, the workers, the web server."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from config import Settings
+from jobs import Database, die_with_parent, open_backend, start_redis
+
+log = logging.getLogger("dumbwaiter")
+
+ROOT = Path(__file__).parent.parent
+REDIS_SECONDS = 20
+WEB_SECONDS = 60
+STOP_SECONDS = 26
+RESTART_PAUSE_SECONDS = 1.0
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
+
+
+class CannotStart(Exception):
+    """Something outside prevents the start; the message says what to do."""
+
+
+def serve(settings: Settings) -> None:
+    """Start everything, keep it running, and stop it all at SIGINT or SIGTERM.
+
+    Raises CannotStart, NoRedis or TaskError with a line that says what to do.
+    """
+    logging.basicConfig(level=settings.log_level, format="%(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with _lock(settings), contextlib.ExitStack() as stack:
+        backend = open_backend(settings)
+        _check_port(settings)
+        children = Children()
+        stack.callback(children.stop)
+        if settings.embeds_redis:
+            children.start("Redis", lambda: start_redis(settings, _tie_to(os.getpid())))
+        _wait_for_redis(settings, backend.redis.ping, children)
+        _migrate(settings, backend.database)
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        children.start("workers", _python("-m", "jobs", env=environment))
+        children.start("web", _python("-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), env=environment))
+        _announce(settings, children)
+        children.watch()
+
+
+class Children:
+    """The processes started here, in order; each is started again when it ends, until all are to stop."""
+
+    def __init__(self) -> None:
+        self._starts: dict[str, Start] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.stopping = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask_to_stop)
+
+    def start(self, name: str, start: Start) -> None:
+        self._starts[name] = start
+        self._running[name] = start()
+
+    def ended(self, name: str) -> bool:
+        return self._running[name].poll() is not None
+
+    def watch(self) -> None:
+        while not self.stopping:
+            for name in [name for name in self._running if self.ended(name)]:
+                log.warning("%s ended with %s and is started again", name, self._running[name].returncode)
+                time.sleep(RESTART_PAUSE_SECONDS)
+                if not self.stopping:
+                    self._running[name] = self._starts[name]()
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """Stop the web server and the workers together, and Redis after them."""
+        names = list(self._running)
+        first = [self._running[name] for name in names if name != "Redis"]
+        _end(first)
+        _end([self._running[name] for name in names if name == "Redis"])
+
+    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
+
+
+def _end(processes: list["subprocess.Popen[bytes]"]) -> None:
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _python(*arguments: str, env: dict[str, str]) -> Start:
+    # A session of its own for each child: Ctrl-C reaches this process alone, which then stops them in order.
+    def start() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_tie_to(os.getpid()),
+        )
+
+    return start
+
+
+def _tie_to(parent: int) -> Callable[[], None]:
+    return lambda: die_with_parent(parent, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _lock(settings: Settings) -> Iterator[None]:
+    """Hold DATA_DIR for this process: a second one on the same data would start a second Redis on the same files."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (settings.data_dir / "lock").open("w")
+    except OSError as error:
+        raise CannotStart(f"DATA_DIR ({settings.data_dir}) cannot be written to: {error.strerror}.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(
+                f"It is running on {settings.data_dir} already. Stop it first, or give this one another DATA_DIR."
+            ) from None
+        yield
+
+
+def _check_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise CannotStart(
+                f"Port {settings.port} on {settings.host} cannot be used ({error.strerror}). "
+                f"Stop what uses it, or choose another: PORT={settings.port + 1} make run"
+            ) from None
+
+
+def _wait_for_redis(settings: Settings, ping: Callable[[], Any], children: Children) -> None:
+    deadline = time.monotonic() + REDIS_SECONDS
+    while not children.stopping:
+        try:
+            ping()
+            return
+        except RedisError as error:
+            if settings.embeds_redis and children.ended("Redis"):
+                raise CannotStart(f"Redis ended at once; {settings.data_dir}/redis/redis.log says why.") from None
+            if time.monotonic() > deadline:
+                place = settings.redis.rpartition("@")[2]
+                raise CannotStart(f"Redis at REDIS_URL ({place}) does not answer: {error}") from None
+        time.sleep(0.05)
+
+
+def _migrate(settings: Settings, database: Database) -> None:
+    """Bring the schema up to date; in production that is the release step's work, and here only checked."""
+    alembic = Config(ROOT / "alembic.ini", attributes={"database": database})
+    try:
+        if settings.production and _is_behind(alembic, database):
+            raise CannotStart("The database's schema is behind. Run the release step first: alembic upgrade head")
+        command.upgrade(alembic, "head")
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", error)).splitlines()[0]
+        raise CannotStart(f"The database at DATABASE_URL cannot be used: {reason}") from None
+    finally:
+        database.engine.dispose()
+
+
+def _is_behind(alembic: Config, database: Database) -> bool:
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_heads() != tuple(
+            ScriptDirectory.from_config(alembic).get_heads()
+        )
+
+
+def _announce(settings: Settings, children: Children) -> None:
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # compared, not bound
+    address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    deadline = time.monotonic() + WEB_SECONDS
+    while not children.stopping:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/healthz", timeout=5):  # noqa: S310
+            log.info("Dumbwaiter is ready: %s (Ctrl-C stops it)", address)
+            return
+        if children.ended("web") or time.monotonic() > deadline:
+            raise CannotStart("The web server did not start; what it printed above says why.")
+        time.sleep(0.1)

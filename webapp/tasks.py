@@ -1,0 +1,59 @@
+"""A task's page: its form, and the runs that came of it."""
+
+from dataclasses import replace
+
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from jobs import Listing, Task, submit
+from webapp import forms, fragments
+from webapp.current import backend
+from webapp.forms import Form
+from webapp.listings import PAGE_SIZE, look_up
+
+bp = Blueprint("tasks", __name__)
+
+LATEST = 10
+
+
+@bp.get("/")
+def index() -> str:
+    page = look_up(backend().database, Listing(current_user.id, limit=LATEST))
+    return render_template("tasks/index.html", tasks=backend().catalog.values(), page=page)
+
+
+@bp.get("/tasks/<name>")
+def show(name: str) -> str:
+    task = _task(name)
+    return _page(task, forms.blank(task, request.args))
+
+
+@bp.post("/tasks/<name>")
+def run(name: str) -> Response:
+    task = _task(name)
+    parameters, form = forms.read(task, request.form)
+    wants_fragment = bool(request.headers.get("HX-Request"))
+    if parameters is None:
+        return make_response(_form(task, form) if wants_fragment else _page(task, form), 422)
+    new = submit(backend(), task, current_user.id, parameters)
+    if not wants_fragment:
+        return redirect(url_for("runs.show", run_id=new.id), 303)
+    form_again = fragments.partial("#task-form", "outerMorph", _form(task, replace(form, errors={})))
+    response = make_response(fragments.row(new) + form_again)
+    response.headers["HX-Retarget"] = "#runs-list"
+    response.headers["HX-Reswap"] = "afterbegin"
+    return response
+
+
+def _task(name: str) -> Task:
+    return backend().catalog.get(name) or abort(404, description="There is no such task.")
+
+
+def _page(task: Task, form: Form) -> str:
+    page = look_up(backend().database, Listing(current_user.id, task=task.name, limit=PAGE_SIZE))
+    return render_template("tasks/show.html", task=task, form=form, page=page)
+
+
+def _form(task: Task, form: Form) -> str:
+    return render_template("tasks/_form.html", task=task, form=form)

@@ -1,0 +1,67 @@
+"""Slows down whoever guesses passwords; kept in the database, so that a restart forgets nothing."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from sqlalchemy import Index, String, delete, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from jobs import Base, Database, UtcDateTime, utcnow
+
+WINDOW_SECONDS = 15 * 60
+
+# How many failures within the window stop further tries. The narrow limit is for one address from one place, so that a
+# stranger cannot lock a user out; the wide ones stop a guesser with many places or many addresses.
+MOST_OF_PAIR = 5
+MOST_OF_PLACE = 50
+MOST_OF_EMAIL = 100
+
+
+class LoginFailure(Base):
+    """One attempt to sign in that has not succeeded."""
+
+    __tablename__ = "login_failures"
+    __table_args__ = (
+        Index("ix_login_failures_email", "email_digest", "at"),
+        Index("ix_login_failures_place", "place", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email_digest: Mapped[str] = mapped_column(String(64))
+    place: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def begin_attempt(database: Database, email: str, place: str) -> int | None:
+    """Note an attempt before the password is looked at; returns its id, or None when there were too many.
+
+    Noting first means that attempts made at the same time count each other.
+    """
+    since = utcnow() - timedelta(seconds=WINDOW_SECONDS)
+    digest = hashlib.sha256(email.encode()).hexdigest()
+    this_email, this_place = LoginFailure.email_digest == digest, LoginFailure.place == place
+    limits = (
+        (this_email & this_place, MOST_OF_PAIR),
+        (this_place, MOST_OF_PLACE),
+        (this_email, MOST_OF_EMAIL),
+    )
+    with database.write() as session:
+        session.execute(delete(LoginFailure).where(LoginFailure.at < since))
+        for condition, most in limits:
+            failures = session.scalar(select(func.count()).select_from(LoginFailure).where(condition)) or 0
+            if failures >= most:
+                return None
+        attempt = LoginFailure(email_digest=digest, place=place, at=utcnow())
+        session.add(attempt)
+        session.flush()
+        return attempt.id
+
+
+def forgive(database: Database, attempt_id: int) -> None:
+    """The attempt was right: forget it, and the failures before it from the same place for the same address."""
+    with database.write() as session:
+        attempt = session.get(LoginFailure, attempt_id)
+        if attempt is None:
+            return
+        same = (LoginFailure.email_digest == attempt.email_digest) & (LoginFailure.place == attempt.place)
+        session.execute(delete(LoginFailure).where(same))

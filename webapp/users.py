@@ -1,0 +1,92 @@
+"""Users: who may sign in, and whether a session is still theirs."""
+
+from datetime import datetime
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import ForeignKeyConstraint, String, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from jobs import Base, Database, Run, UtcDateTime, utcnow
+from webapp import passwords
+
+
+class User(Base):
+    """A person with an account. `session_version` grows when all sessions of theirs must end."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    session_version: Mapped[int] = mapped_column(default=1)
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        """What Flask-Login keeps in the session: a cookie copied before a sign-out carries an older version."""
+        return f"{self.id}.{self.session_version}"
+
+
+# Runs know their owner only as a number, because jobs/ knows no people. The table's constraint is added here, where
+# both are known.
+Run.__table__.append_constraint(  # type: ignore[attr-defined]
+    ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_runs_owner", ondelete="CASCADE")
+)
+
+
+class EmailTaken(Exception):
+    """There is an account with this e-mail address already."""
+
+
+def normalised(email: str) -> str | None:
+    """The address in the one spelling that is kept, or None when it is none."""
+    try:
+        found = validate_email(email.strip(), check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        return None
+    return found.normalized.lower()
+
+
+def create(database: Database, email: str, password: str) -> User:
+    """Open an account. Raises EmailTaken."""
+    user = User(email=email, password_hash=passwords.hash_password(password))
+    try:
+        with database.write() as session:
+            session.add(user)
+    except IntegrityError:
+        raise EmailTaken from None
+    return user
+
+
+def with_password(database: Database, email: str, password: str) -> User | None:
+    """The user whom these credentials belong to; takes as long when there is none."""
+    with database.read() as session:
+        user = session.scalar(select(User).where(User.email == email))
+    return user if passwords.matches(user.password_hash if user else None, password) else None
+
+
+def of_session(database: Database, session_id: str) -> User | None:
+    """The user of a session that has not ended."""
+    user_id, _, version = session_id.partition(".")
+    if not (user_id.isdecimal() and version.isdecimal()):
+        return None
+    with database.read() as session:
+        return session.scalar(select(User).where(User.id == int(user_id), User.session_version == int(version)))
+
+
+def end_sessions(database: Database, user_id: int) -> None:
+    """End every session of a user, copied cookies included."""
+    with database.write() as session:
+        session.execute(update(User).where(User.id == user_id).values(session_version=User.session_version + 1))
+
+
+def set_admin(database: Database, email: str, is_admin: bool) -> bool:
+    """Make a user an administrator, or no longer one; False when there is no such user."""
+    with database.write() as session:
+        changed = session.execute(update(User).where(User.email == email).values(is_admin=is_admin).returning(User.id))
+        return changed.first() is not None
