@@ -16,7 +16,7 @@ from jobs.redis import connect_redis
 class Backend:
     settings: Settings
     database: Database
-    redis: "Redis[bytes]"
+    redis: Redis
     queue: Queue
     catalog: Catalog
 

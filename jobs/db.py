@@ -71,7 +71,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         assert isinstance(connection, sqlite3.Connection)
         connection.isolation_level = None  # transactions begin where `begin` below says, not in the driver
         for pragma in ("busy_timeout=50", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            _patiently(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}"))  # type: ignore[misc]
+            _patiently(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}"))
 
     # SQLite's default begins a transaction as a reader; two of them that then write lose an update or fail at once.
     # A writer therefore takes the lock at its first statement. The wait for it is a loop of short sleeps outside

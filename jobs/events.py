@@ -24,17 +24,17 @@ def owner_of(channel_name: str) -> int | None:
     return int(owner) if owner.isdecimal() and owner != channel_name else None
 
 
-def publish(redis: "Redis[bytes]", *changes: Change) -> None:
+def publish(redis: Redis, *changes: Change) -> None:
     """Tell the pages of each change's owner; a Redis that is away costs speed, not truth."""
     _send(redis, ((change.owner_id, {"run": change.run_id, "version": change.version}) for change in changes))
 
 
-def publish_sign_out(redis: "Redis[bytes]", owner_id: int) -> None:
+def publish_sign_out(redis: Redis, owner_id: int) -> None:
     """Tell an owner's pages that their sign-in may have ended."""
     _send(redis, [(owner_id, {"sign_out": 1})])
 
 
-def _send(redis: "Redis[bytes]", messages: Iterable[tuple[int, dict[str, int]]]) -> None:
+def _send(redis: Redis, messages: Iterable[tuple[int, dict[str, int]]]) -> None:
     try:
         for owner_id, message in messages:
             redis.publish(channel(owner_id), json.dumps(message))

@@ -11,7 +11,7 @@ DISPATCHER = "jobs.dispatch.execute"
 KEPT_FAILURE_SECONDS = 24 * 3600
 
 
-def open_queue(redis: "Redis[bytes]") -> Queue:
+def open_queue(redis: Redis) -> Queue:
     return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
 
 

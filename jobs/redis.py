@@ -12,7 +12,7 @@ CONNECT_SECONDS = 2
 ANSWER_SECONDS = 5
 
 
-def connect_redis(settings: Settings, **options: Any) -> "Redis[bytes]":
+def connect_redis(settings: Settings, **options: Any) -> Redis:
     """A client that gives up soon: whoever submits does not wait for a Redis that is away."""
     if settings.redis.startswith("rediss://") and not settings.redis_tls_verify:
         options["ssl_cert_reqs"] = "none"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json
 from rq.timeouts import JobTimeoutException
 
 from jobs import events, lease
@@ -67,17 +67,15 @@ def _call(backend: Backend, run: Run, task: Task) -> Any:
 
 
 def storable(value: Any) -> Any:
-    """The value as JSON keeps it: at most 1 MB, text that is Unicode. Raises ResultError with the reason otherwise."""
+    """The value as JSON keeps it, at most 1 MB, with NaN and infinity as text. Raises ResultError with the reason."""
     try:
-        plain = to_jsonable_python(value, inf_nan_mode="strings")
-        size = len(json.dumps(plain, ensure_ascii=False).encode())
-    except UnicodeEncodeError:
-        raise ResultError("The result holds text that is not Unicode (a lone surrogate).") from None
-    except (PydanticSerializationError, ValueError, TypeError) as error:
-        raise ResultError(f"The result cannot be kept as JSON: {error}") from None
-    if size > LARGEST_RESULT_BYTES:
-        raise ResultError(f"The result is too large: {size:,} bytes, and {LARGEST_RESULT_BYTES:,} can be kept.")
-    return json.loads(json.dumps(plain))
+        encoded = to_json(value, inf_nan_mode="strings")
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        reason = str(error).removeprefix("Error serializing to JSON: ")
+        raise ResultError(f"The result cannot be kept as JSON: {reason}") from None
+    if len(encoded) > LARGEST_RESULT_BYTES:
+        raise ResultError(f"The result is too large: {len(encoded):,} bytes, and {LARGEST_RESULT_BYTES:,} can be kept.")
+    return json.loads(encoded)
 
 
 def explain(error: BaseException, task: Task) -> Failure:

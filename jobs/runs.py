@@ -77,7 +77,7 @@ class Run(Base):
 
 @dataclass(frozen=True)
 class Listing:
-    """Which runs a page shows: one owner's, newest first, narrowed by task, state, one run, or a place to go on from."""
+    """Which runs a page shows: one owner's, newest first, narrowed by task, state or id, from a place on."""
 
     owner_id: int
     task: str | None = None

@@ -70,7 +70,7 @@ class RunWorker(Worker):
             super().kill_horse(sig)
 
     def teardown(self) -> None:
-        super().teardown()
+        super().teardown()  # type: ignore[no-untyped-call]
         presence.gone(self._backend.database, self.name)
 
     def _horse_was_killed(self, job: Job, _pid: int, status: int, _usage: Any) -> None:

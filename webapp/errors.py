@@ -25,7 +25,7 @@ def init_app(app: Flask) -> None:
 
 def show(error: HTTPException) -> Response:
     if error.response is not None:
-        return error.response
+        return error.get_response()
     code = error.code or 500
     ours = error.description if error.description != type(error).description else None
     words = ours or WORDS.get(code) or str(type(error).description)

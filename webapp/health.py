@@ -30,7 +30,7 @@ def readyz() -> tuple[Response, int]:
 def _database() -> bool:
     def ask() -> bool:
         with backend().database.read() as session:
-            return session.scalar(text("SELECT 1")) == 1
+            return bool(session.scalar(text("SELECT 1")))
 
     return _succeeds(ask, SQLAlchemyError)
 

@@ -1,6 +1,8 @@
 """Passwords: hashed with Argon2id, checked against the commonest ones, off the event loop."""
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import gevent
 from argon2 import PasswordHasher
@@ -44,7 +46,7 @@ def _verify(password_hash: str, password: str) -> bool:
 
 # Hashing takes tens of milliseconds in which the event loop must go on, and 19 MiB each, so few run at once. The pool
 # belongs to the event loop of the process that asks, and is made at the first question.
-def _in_thread(function: object, *arguments: str) -> object:
+def _in_thread(function: Callable[..., Any], *arguments: str) -> Any:
     return _pool().apply(function, arguments)
 
 

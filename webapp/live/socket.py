@@ -42,7 +42,7 @@ class WholeWrites:
         return getattr(self._wrapped, name)
 
 
-class LiveSocket(Server):  # type: ignore[misc]  # simple-websocket has no types
+class LiveSocket(Server):
     """simple-websocket's server with our limits; `event` is set when there is something to do."""
 
     def __init__(self, environ: dict[str, Any], **_options: Any) -> None:
@@ -56,7 +56,7 @@ class LiveSocket(Server):  # type: ignore[misc]  # simple-websocket has no types
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         # The library closes with 1008 when a pong is missing, and htmx would not come back from that.
-        super().close(RESTART if reason == POLICY_VIOLATION else reason, message)
+        super().close(RESTART if reason == POLICY_VIOLATION else reason, message)  # type: ignore[arg-type]
         self.event.set()
 
     def wait(self) -> bool:

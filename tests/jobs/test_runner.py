@@ -1,0 +1,123 @@
+"""The runner: what becomes of a run inside a worker."""
+
+import enum
+import math
+from typing import Any
+
+import pytest
+
+from jobs import Backend, Catalog, Progress, Run, State, lease, runner, task
+from jobs.backend import open_backend
+from jobs.runner import ResultError, storable
+from tests.people import make_owner, make_run, read
+
+
+@task
+def misbehave(how: str) -> Any:
+    """Do what tasks should not do."""
+    if how == "raise":
+        raise RuntimeError("the oven is cold \x00")
+    if how == "exit":
+        raise SystemExit(3)
+    if how == "surrogate":
+        return "\ud800"
+    if how == "large":
+        return "x" * 2_000_000
+    if how == "object":
+        return object()
+    return None
+
+
+@task
+def count(to: int, progress: Progress) -> int:
+    """Count, telling how far it has come."""
+    for step in range(to):
+        progress((step + 1) / to, f"step {step + 1}")
+    return to
+
+
+@pytest.fixture
+def kitchen(backend: Backend) -> Backend:
+    """The backend with the tasks above."""
+    tasks = {function.__name__: function.__dict__["__task__"] for function in (misbehave, count)}
+    return open_backend(backend.settings, Catalog(tasks))
+
+
+def executed(backend: Backend, task_name: str, parameters: dict[str, Any]) -> Run:
+    run = make_run(backend, make_owner(backend), task_name, parameters=parameters)
+    runner.execute(backend, run.id, "worker")
+    return read(backend, run)
+
+
+def test_a_result_is_recorded(backend: Backend) -> None:
+    run = executed(backend, "reverse_text", {"text": "abc"})
+    assert (run.state, run.result, run.worker) == (State.SUCCEEDED, "cba", "worker")
+
+
+@pytest.mark.parametrize(
+    ("how", "kind", "words"),
+    [
+        ("raise", "RuntimeError", "the oven is cold \\x00"),
+        ("exit", "SystemExit", "3"),
+        ("surrogate", "ResultError", "surrogates not allowed"),
+        ("large", "ResultError", "too large: 2,000,002 bytes"),
+        ("object", "ResultError", "cannot be kept as JSON"),
+    ],
+)
+def test_a_failure_says_what_happened(kitchen: Backend, how: str, kind: str, words: str) -> None:
+    run = executed(kitchen, "misbehave", {"how": how})
+    assert (run.state, run.error_kind) == (State.FAILED, kind)
+    assert words in (run.error_message or "")
+
+
+def test_the_traceback_begins_in_the_task(kitchen: Backend) -> None:
+    traceback = executed(kitchen, "misbehave", {"how": "raise"}).error_traceback or ""
+    assert "in misbehave" in traceback
+    assert "jobs/runner.py" not in traceback
+
+
+def test_a_task_that_is_gone_and_parameters_that_no_longer_fit_are_named(kitchen: Backend) -> None:
+    assert executed(kitchen, "vanished", {}).error_kind == "NoSuchTask"
+
+
+def test_parameters_that_no_longer_fit_are_named(kitchen: Backend) -> None:
+    assert executed(kitchen, "count", {"upto": 3}).error_kind == "InvalidParameters"
+
+
+def test_progress_is_recorded_and_the_last_report_always(kitchen: Backend) -> None:
+    run = executed(kitchen, "count", {"to": 500})
+    assert (run.progress, run.progress_note, run.result) == (1.0, "step 500", 500)
+    assert run.version < 100, "500 reports at once are not 500 writes"
+
+
+def test_a_run_is_executed_once_however_often_a_worker_is_woken(backend: Backend) -> None:
+    run = make_run(backend, make_owner(backend))
+    for _ in range(3):
+        runner.execute(backend, run.id, "worker")
+    assert read(backend, run).version == 3
+
+
+def test_a_cancelled_run_is_left_alone(backend: Backend) -> None:
+    run = make_run(backend, make_owner(backend))
+    lease.cancel(backend.database, run.id, run.owner_id)
+    runner.execute(backend, run.id, "worker")
+    assert read(backend, run).state is State.CANCELLED
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(10**40, 10**40), ((1, 2), [1, 2]), ({1: "a"}, {"1": "a"}), (Colour.RED, "red"), (math.nan, "NaN"), (None, None)],
+)
+def test_results_are_kept_as_json(value: Any, kept: Any) -> None:
+    assert storable(value) == kept
+
+
+def test_a_result_that_refers_to_itself_is_refused() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(ResultError):
+        storable(loop)

@@ -1,0 +1,113 @@
+"""Submitting: the row first, then the wake-up; and the sweeper for what got lost between."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from jobs import Backend, Conflict, Run, State, cancel, events, lease, open_backend, retry, submit, utcnow
+from jobs.queue import DISPATCHER
+from jobs.sweeper import sweep
+from tests.people import make_owner, read
+
+
+@pytest.fixture
+def owner_id(backend: Backend) -> int:
+    return make_owner(backend)
+
+
+def order(backend: Backend, owner_id: int, text: str = "hello") -> Run:
+    task = backend.catalog["reverse_text"]
+    return submit(backend, task, owner_id, task.parameters.model_validate({"text": text}))
+
+
+@pytest.fixture
+def without_redis(backend: Backend, tmp_path: Path) -> Backend:
+    """The same database, and a Redis that is away."""
+    settings = backend.settings.model_copy(update={"redis_url": f"unix://{tmp_path}/nobody.sock"})
+    return open_backend(settings, backend.catalog)
+
+
+def age(backend: Backend) -> None:
+    with backend.database.write() as session:
+        session.execute(update(Run).values(queued_at=utcnow() - timedelta(minutes=1)))
+
+
+def test_a_job_names_one_dispatcher_and_carries_only_the_id(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id, "a secret text")
+    (job,) = backend.queue.get_jobs()
+    assert (job.func_name, job.args, job.kwargs) == (DISPATCHER, [run.id], {})
+    assert (job.id, job.description) == (f"run-{run.id}-1", "a run")
+    assert b"secret" not in b"".join(backend.redis.dump(key) or b"" for key in backend.redis.keys("*"))
+
+
+def test_the_owner_hears_of_it_and_nobody_else(backend: Backend, owner_id: int) -> None:
+    pubsub = backend.redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+    pubsub.psubscribe("dumbwaiter:owner:*")
+    pubsub.get_message(timeout=5)
+    run = order(backend, owner_id)
+    message = pubsub.get_message(timeout=5)
+    assert message["channel"].decode() == events.channel(owner_id)
+    assert json.loads(message["data"]) == {"run": run.id, "version": 1}
+
+
+def test_a_submit_while_redis_is_away_is_kept(without_redis: Backend, owner_id: int) -> None:
+    assert read(without_redis, order(without_redis, owner_id)).state is State.QUEUED
+
+
+def test_the_sweeper_pushes_what_was_not_pushed(backend: Backend, without_redis: Backend, owner_id: int) -> None:
+    run = order(without_redis, owner_id)
+    age(backend)
+    sweep(without_redis)
+    sweep(backend)
+    assert backend.queue.get_job_ids() == [f"run-{run.id}-1"]
+    sweep(backend)
+    assert len(backend.queue.get_job_ids()) == 1
+
+
+def test_the_sweeper_rebuilds_a_queue_that_was_flushed(backend: Backend, owner_id: int) -> None:
+    runs = [order(backend, owner_id) for _ in range(3)]
+    backend.redis.flushdb()
+    age(backend)
+    sweep(backend)
+    assert backend.queue.get_job_ids() == [f"run-{run.id}-1" for run in runs]
+
+
+def test_the_sweeper_leaves_a_run_that_was_just_submitted_to_its_submitter(backend: Backend, owner_id: int) -> None:
+    order(backend, owner_id)
+    backend.redis.flushdb()
+    sweep(backend)
+    assert backend.queue.get_job_ids() == []
+
+
+def test_cancelling_a_run_that_has_started_is_a_conflict(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    lease.claim(backend.database, run.id, "worker")
+    with pytest.raises(Conflict):
+        cancel(backend, owner_id, run.id)
+
+
+def test_running_a_failed_run_again_is_its_next_attempt(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    cancel(backend, owner_id, run.id)
+    again = retry(backend, owner_id, read(backend, run))
+    assert (again.id, again.attempt, again.state) == (run.id, 2, State.QUEUED)
+    assert f"run-{run.id}-2" in backend.queue.get_job_ids()
+
+
+def test_running_a_succeeded_run_again_keeps_its_result(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    held = lease.claim(backend.database, run.id, "worker")
+    assert held is not None
+    lease.succeed(backend.database, held, "olleh")
+    again = retry(backend, owner_id, read(backend, run))
+    assert again.id != run.id
+    assert again.parameters == run.parameters
+    assert read(backend, run).result == "olleh"
+
+
+def test_running_a_run_again_that_has_not_ended_is_a_conflict(backend: Backend, owner_id: int) -> None:
+    with pytest.raises(Conflict):
+        retry(backend, owner_id, order(backend, owner_id))

@@ -1,0 +1,85 @@
+"""@task: a signature becomes a task, or is refused with file and line."""
+
+from typing import Annotated, Any
+
+import pytest
+from pydantic import Field, ValidationError
+
+from jobs import Progress, Task, TaskError, task
+
+
+def definition(function: Any) -> Task:
+    found = function.__dict__["__task__"]
+    assert isinstance(found, Task)
+    return found
+
+
+@task
+def shout(text: Annotated[str, Field(min_length=1, max_length=200)], times: int = 1) -> str:
+    """Say it louder.
+
+    And nobody shows this line.
+    """
+    return " ".join([text.upper()] * times)
+
+
+def test_a_task_stays_the_plain_function_it_was() -> None:
+    assert shout("ha", times=2) == "HA HA"
+
+
+def test_name_title_and_description_come_from_the_function() -> None:
+    assert definition(shout).name == "shout"
+    assert definition(shout).title == "Shout"
+    assert definition(shout).description == "Say it louder."
+
+
+def test_the_parameters_are_a_model_of_the_signature() -> None:
+    model = definition(shout).parameters
+    assert model.model_validate({"text": "ha"}).model_dump() == {"text": "ha", "times": 1}
+    with pytest.raises(ValidationError):
+        model.model_validate({"text": ""})
+    with pytest.raises(ValidationError):
+        model.model_validate({"text": "ha", "unknown": 1})
+
+
+def test_options_replace_what_is_derived() -> None:
+    @task(title="A better name", timeout=5)
+    def named() -> None: ...
+
+    assert definition(named).title == "A better name"
+    assert definition(named).timeout == 5
+
+
+def test_context_is_asked_for_by_annotation_and_is_no_parameter() -> None:
+    @task
+    def count(to: int, progress: Progress) -> int:
+        progress(1.0)
+        return to
+
+    assert list(definition(count).parameters.model_fields) == ["to"]
+    parameters = definition(count).parameters.model_validate({"to": 3})
+    said: list[float | None] = []
+    assert definition(count).call(parameters, {Progress: Progress(lambda share, _note: said.append(share))}) == 3
+    assert said == [1.0]
+
+
+def test_a_parameter_without_an_annotation_is_refused_with_file_and_line() -> None:
+    with pytest.raises(TaskError, match=r"test_task\.py:\d+: task 'vague'.*'thing' needs a type annotation"):
+
+        @task
+        def vague(thing):  # type: ignore[no-untyped-def]
+            return thing
+
+
+def test_star_arguments_are_refused() -> None:
+    with pytest.raises(TaskError, match="'things' must be a named one"):
+
+        @task
+        def many(*things: int) -> None: ...
+
+
+@pytest.mark.parametrize(("given", "kept"), [(-1, 0.0), (0.25, 0.25), (7, 1.0), (None, None)])
+def test_progress_stays_between_nothing_and_all(given: float | None, kept: float | None) -> None:
+    said: list[tuple[float | None, str]] = []
+    Progress(lambda *report: said.append(report))(given, "x" * 300)
+    assert said == [(kept, "x" * 200)]

@@ -1,0 +1,74 @@
+"""The application as a user starts it, on a port of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from config import Settings
+from jobs import Backend, open_backend
+from tests.waiting import until
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 120
+STOP_SECONDS = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """`python -m webapp` with its own data; `output` is what it printed."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Stack":
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def output(self) -> str:
+        return (self.data_dir / "output.txt").read_text()
+
+    @property
+    def process(self) -> "subprocess.Popen[bytes]":
+        assert self._process is not None
+        return self._process
+
+    def backend(self) -> Backend:
+        """The running application's database and Redis."""
+        return open_backend(Settings.model_validate({"data_dir": self.data_dir}))
+
+    def start(self) -> "Stack":
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "2"}
+        with (self.data_dir / "output.txt").open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "webapp"],
+                cwd=ROOT,
+                env={**kept, **own, **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        until(lambda: "is ready" in self.output or self.process.poll() is not None, "the start", START_SECONDS)
+        assert self.process.poll() is None, self.output
+        return self
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)

@@ -1,0 +1,69 @@
+"""Settings: read from the environment, refused by name."""
+
+from pathlib import Path
+
+import pytest
+
+import config
+from config import ConfigError, Settings
+
+NAMES = ("APP_ENV", "PORT", "DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "WORKERS", "WEB_CONCURRENCY")
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+
+
+def test_without_an_environment_everything_lives_in_data_dir(tmp_path: Path) -> None:
+    settings = config.load()
+    assert settings.port == 8000
+    assert settings.database == f"sqlite:///{tmp_path}/dumbwaiter.db"
+    assert settings.embeds_redis
+    assert settings.redis == f"unix://{tmp_path}/redis/redis.sock"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("PORT", "70000"),
+        ("WORKERS", "0"),
+        ("DATABASE_URL", "mysql://x"),
+        ("REDIS_URL", "localhost"),
+    ],
+)
+def test_a_bad_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name):
+        config.load()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_the_platforms_postgres_url_means_psycopg(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{scheme}://u:p@host/db")
+    assert config.load().database == "postgresql+psycopg://u:p@host/db"
+
+
+def test_production_insists_on_a_secret_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_ENV", "production")
+    with pytest.raises(ConfigError, match="SECRET_KEY"):
+        config.load()
+    monkeypatch.setenv("SECRET_KEY", "x" * 32)
+    assert config.load().session_key() == "x" * 32
+
+
+def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    first = Settings(data_dir=tmp_path).session_key()
+    assert len(first) >= 43
+    assert Settings(data_dir=tmp_path).session_key() == first
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+def test_the_socket_of_a_deep_data_dir_is_short_enough_for_the_system(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / ("deep" * 30))
+    assert len(str(settings.redis_socket)) <= config.LONGEST_SOCKET_PATH
+    assert settings.redis_socket == Settings(data_dir=tmp_path / ("deep" * 30)).redis_socket
+    assert settings.redis_socket != Settings(data_dir=tmp_path / ("deep" * 31)).redis_socket

@@ -1,0 +1,99 @@
+"""The access matrix: every address of the application, for everybody who may knock."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from werkzeug.routing import Rule
+
+from config import Settings
+from jobs import open_backend
+from tests.conftest import opened
+from tests.visitor import Visitor
+from webapp import create_app, users
+
+People = dict[str, Visitor]
+
+PUBLIC = {"/login", "/register", "/healthz", "/readyz", "/static/<path:filename>"}
+ADMIN = "/admin/rq"
+SECRET = "only the owner may read this"
+VISITORS = ("anonymous", "owner", "other", "administrator")
+
+
+def addresses() -> list[tuple[str, str]]:
+    """Every method and address; made from the rules of an application that is never asked anything."""
+    app = create_app(open_backend(Settings(redis_url="redis://127.0.0.1:1", secret_key="x" * 32)))
+    rules: list[Rule] = [rule for rule in app.url_map.iter_rules() if not rule.websocket]
+    methods = ((rule, method) for rule in rules for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
+    return sorted({(method, rule.rule) for rule, method in methods})
+
+
+def expected(who: str, method: str, rule: str) -> set[int]:
+    """The answers that are right for somebody at an address."""
+    if rule in PUBLIC:
+        return {200, 302, 303, 404, 422, 503}
+    if who == "anonymous":
+        return {302, 303}
+    if rule.startswith(ADMIN):
+        return (
+            {200, 302, 308, 404, 405, 500} if who == "administrator" else {403, 308}
+        )  # 308: routing tidies the address first
+    if "<int:run_id>" in rule:
+        return {200, 303, 409} if who == "owner" else {404}
+    return {200, 303, 422}
+
+
+def fill(rule: str, run_id: int) -> str:
+    values = {
+        "<int:run_id>": str(run_id),
+        "<name>": "reverse_text",
+        "<path:filename>": "js/live.js",
+        "<int:instance_number>": "0",
+        "<queue_name>": "runs",
+        "<registry_name>": "queued",
+        "<job_id>": f"run-{run_id}-1",
+        "<int:per_page>": "8",
+        "<per_page>": "8",
+        "<order>": "asc",
+        "<int:page>": "1",
+        "<page>": "1",
+    }
+    for placeholder, value in values.items():
+        rule = rule.replace(placeholder, value)
+    assert "<" not in rule, f"the test knows no value for {rule}"
+    return rule
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory, redis_url: str, empty_database: Path) -> Iterator[People]:
+    with opened(tmp_path_factory.mktemp("access"), redis_url, empty_database) as backend:
+        app = create_app(backend)
+        boss = Visitor(app).registered("boss@example.com")
+        users.set_admin(backend.database, "boss@example.com", True)
+        ada, ben = (Visitor(app).registered(f"{name}@example.com") for name in ("ada", "ben"))
+        yield {"anonymous": Visitor(app), "owner": ada, "other": ben, "administrator": boss}
+
+
+@pytest.mark.parametrize(("method", "rule"), [address for address in addresses() if address[1] != "/logout"])
+@pytest.mark.parametrize("who", VISITORS)
+def test_everybody_gets_what_is_theirs(people: People, who: str, method: str, rule: str) -> None:
+    run_id = people["owner"].submit("reverse_text", text=SECRET)
+    path = fill(rule, run_id)
+    response = people[who].get(path) if method == "GET" else people[who].post(path)
+    assert response.status_code in expected(who, method, rule)
+    if who != "owner":
+        assert SECRET.encode() not in response.data
+
+
+def test_no_address_of_the_dashboard_changes_anything_by_get(people: People) -> None:
+    boss = people["administrator"]
+    assert boss.get("/admin/rq/").status_code == 200
+    assert boss.get("/admin/rq/requeue/runs").status_code == 405
+    assert boss.post("/admin/rq/requeue/runs").status_code == 200
+
+
+def test_the_dashboard_shows_nothing_of_what_users_write(people: People) -> None:
+    run_id = people["owner"].submit("reverse_text", text="<script>alert(1)</script>")
+    told = people["administrator"].get(f"/admin/rq/0/data/job/run-{run_id}-1.json").get_json()
+    assert told["description"] == "a run"
+    assert "alert" not in str(told)

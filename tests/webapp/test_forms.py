@@ -1,0 +1,130 @@
+"""Forms: what a signature asks for, what was posted, and what was wrong with it."""
+
+import enum
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import Field
+
+from jobs import Catalog, LongText, Task, TaskError, task
+from jobs.backend import Backend, open_backend
+from webapp import create_app, forms
+
+
+class Size(enum.Enum):
+    SMALL = 1
+    LARGE = 2
+
+
+@task
+def order(
+    count: Annotated[int, Field(ge=1, le=9, title="How many", description="One to nine.")],
+    price: Annotated[float, Field(gt=0)],
+    name: Annotated[str, Field(min_length=2, max_length=10, pattern="^[a-z]+$")],
+    day: date,
+    story: LongText = "",
+    gift: bool = False,
+    size: Size = Size.LARGE,
+    colour: Literal["red", "green", "blue", "black", "white"] = "red",
+    huge: Annotated[int, Field(ge=0, le=10**30)] = 7,
+) -> str:
+    """Order something."""
+    return f"{count} {name}"
+
+
+TASK: Task = order.__dict__["__task__"]
+GOOD = {"count": "3", "price": "1.5", "name": "pears", "day": "2026-01-31", "story": "a\r\nb", "size": "1", "huge": "8"}
+
+
+def field(name: str) -> forms.Field:
+    return next(field for field in forms.fields_of(TASK) if field.name == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "attributes"),
+    [
+        ("count", "integer", {"min": 1, "max": 9, "step": 1}),
+        ("price", "number", {"step": "any"}),
+        ("name", "text", {"minlength": 2, "maxlength": 10, "pattern": "^[a-z]+$"}),
+        ("day", "date", {}),
+        ("story", "long_text", {}),
+        ("gift", "switch", {}),
+        ("size", "choice", {}),
+        ("huge", "digits", {"inputmode": "numeric", "pattern": "-?[0-9]+", "maxlength": 31}),
+    ],
+)
+def test_a_field_follows_from_its_annotation(name: str, kind: str, attributes: dict[str, Any]) -> None:
+    assert field(name).kind == kind
+    assert field(name).attributes == attributes
+
+
+def test_titles_and_help_are_shown() -> None:
+    assert (field("count").label, field("count").help) == ("How many", "One to nine.")
+    assert field("story").label == "Story"
+
+
+def test_what_was_posted_becomes_parameters() -> None:
+    parameters, form = forms.read(TASK, {**GOOD, "gift": "true", "colour": "blue"})
+    assert form.errors == {}
+    assert parameters is not None
+    assert parameters.model_dump() == {
+        "count": 3,
+        "price": 1.5,
+        "name": "pears",
+        "day": date(2026, 1, 31),
+        "story": "a\nb",
+        "gift": True,
+        "size": Size.SMALL,
+        "colour": "blue",
+        "huge": 8,
+    }
+
+
+def test_parameters_survive_the_database() -> None:
+    parameters, _form = forms.read(TASK, GOOD)
+    assert parameters is not None
+    assert TASK.parameters.model_validate(parameters.model_dump(mode="json")) == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("count", "", "Fill this in."),
+        ("count", "x", "Enter a whole number."),
+        ("count", "2.5", "Enter a whole number."),
+        ("count", "0", "Must be 1 or more."),
+        ("count", "9" * 5000, "This number is too long."),
+        ("price", "0", "Must be greater than 0."),
+        ("price", "nan", "Must be greater than 0."),
+        ("name", "", "Enter at least 2 characters."),
+        ("name", "toolonganame", "Enter at most 10 characters."),
+        ("name", "ABC", "This is not in the expected form."),
+        ("name", "a\x00b", "This contains a character that cannot be kept (NUL). Remove it."),
+        ("day", "31.1.2026", "Enter a date, such as 2026-01-31."),
+        ("day", "", "Fill this in."),
+        ("size", "3", "Choose one of these."),
+        ("colour", "pink", "Choose one of these."),
+        ("huge", "1" * 40, "Must be 1,000,000,000,000,000,000,000,000,000,000 or less."),
+    ],
+)
+def test_an_error_is_at_its_field_and_the_values_are_kept(name: str, value: str, words: str) -> None:
+    posted = {**GOOD, name: value}
+    parameters, form = forms.read(TASK, posted)
+    assert parameters is None
+    assert dict(form.errors) == {name: words}
+    assert form.values["count"] == posted["count"]
+    assert form.values[name] == value
+
+
+def test_every_error_is_shown_at_once() -> None:
+    _parameters, form = forms.read(TASK, {})
+    assert set(form.errors) == {"count", "price", "name", "day"}
+
+
+def test_a_parameter_that_no_field_shows_stops_the_start(backend: Backend) -> None:
+    @task
+    def odd(data: bytes | complex) -> None: ...
+
+    with pytest.raises(TaskError, match=r"test_forms\.py:\d+: task 'odd'"):
+        create_app(open_backend(backend.settings, Catalog({"odd": odd.__dict__["__task__"]})))
