@@ -1,5 +1,6 @@
 """The RQ worker: takes jobs off the queue, forks a work-horse for each, renews the lease while it works."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -8,6 +9,7 @@ import time
 import uuid
 from typing import Any
 
+from redis.exceptions import RedisError
 from rq import Queue, Worker
 from rq.executions import Execution
 from rq.job import Job
@@ -70,8 +72,9 @@ class RunWorker(Worker):
             super().kill_horse(sig)
 
     def teardown(self) -> None:
-        super().teardown()  # type: ignore[no-untyped-call]
         presence.gone(self._backend.database, self.name)
+        with contextlib.suppress(RedisError):  # without Redis nobody can be told; RQ's key of this worker expires
+            super().teardown()  # type: ignore[no-untyped-call]
 
     def _horse_was_killed(self, job: Job, _pid: int, status: int, _usage: Any) -> None:
         how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit code {os.WEXITSTATUS(status)}"

@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 class Stack:
-    """`python -m webapp` with its own data; `output` is what it printed."""
+    """`python -m webapp` with its own data."""
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
@@ -41,6 +41,7 @@ class Stack:
 
     @property
     def output(self) -> str:
+        """What it printed since it was started last."""
         return (self.data_dir / "output.txt").read_text()
 
     @property
@@ -55,7 +56,7 @@ class Stack:
     def start(self) -> "Stack":
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "2"}
-        with (self.data_dir / "output.txt").open("ab") as output:
+        with (self.data_dir / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "webapp"],
                 cwd=ROOT,

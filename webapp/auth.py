@@ -41,7 +41,7 @@ PUBLIC_ENDPOINTS = frozenset(
 
 
 def init_app(app: Flask) -> None:
-    manager = LoginManager(app)
+    manager = LoginManager(app, add_context_processor=False)  # the layout asks for the viewer with more care
     manager.session_protection = None  # a session is bound to its version in the database, not to an address
     manager.user_loader(lambda session_id: users.of_session(backend().database, session_id))
     app.before_request(require_sign_in)

@@ -1,0 +1,150 @@
+"""Live: what comes up over the socket, to whom, and what closes it."""
+
+import re
+import time
+
+import pytest
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.sync.client import ClientConnection
+
+from jobs import Run
+from tests.person import Person, hear, shows
+from tests.stack import Stack
+from tests.waiting import PATIENCE_SECONDS, until
+
+
+@pytest.fixture
+def ada(stack: Stack) -> Person:
+    return Person(stack.url, f"ada{time.time_ns()}@example.com")
+
+
+@pytest.fixture
+def ben(stack: Stack) -> Person:
+    return Person(stack.url, f"ben{time.time_ns()}@example.com")
+
+
+def close_code(socket: ClientConnection) -> int:
+    with pytest.raises(ConnectionClosedError) as closed:
+        hear(socket, lambda _frame: False)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
+def test_a_page_gets_a_snapshot_first(ada: Person) -> None:
+    run_id = ada.submit("reverse_text", text="hello")
+    with ada.socket() as socket:
+        snapshot = str(socket.recv(timeout=PATIENCE_SECONDS))
+    assert snapshot.startswith('<hx-partial hx-target="#runs" hx-swap="outerMorph">')
+    assert f'id="run-{run_id}"' in snapshot
+
+
+def test_a_run_comes_up_by_itself_in_every_state(ada: Person) -> None:
+    with ada.socket() as socket:
+        socket.recv(timeout=PATIENCE_SECONDS)
+        run_id = ada.submit("reverse_text", text="hello")
+        frames = hear(socket, shows(run_id, "succeeded"))
+    assert "olleh" in frames[-1]
+    versions = [int(v) for frame in frames for v in re.findall(rf'id="run-{run_id}"[^>]*data-version="(\d+)"', frame)]
+    assert versions == sorted(set(versions)), "no version comes twice or after a newer one"
+
+
+def test_every_page_kind_gets_what_it_shows(ada: Person) -> None:
+    with (
+        ada.socket() as start,
+        ada.socket("?task=reverse_text") as task,
+        ada.socket("?task=factorise") as other_task,
+        ada.socket("?state=succeeded") as filtered,
+    ):
+        for socket in (start, task, other_task, filtered):
+            socket.recv(timeout=PATIENCE_SECONDS)
+        run_id = ada.submit("reverse_text", text="hello")
+        for socket in (start, task, filtered):
+            hear(socket, shows(run_id, "succeeded"))
+        with ada.socket(f"?run={run_id}") as own:
+            (frame,) = hear(own, shows(run_id, "succeeded"))
+            assert "<article" in frame
+        with pytest.raises(TimeoutError):
+            other_task.recv(timeout=0.5)
+
+
+def test_progress_moves_at_most_ten_times_a_second_and_ends_complete(ada: Person) -> None:
+    with ada.socket() as socket:
+        socket.recv(timeout=PATIENCE_SECONDS)
+        run_id = ada.submit("estimate_pi", samples="6000000")
+        frames = hear(socket, shows(run_id, "succeeded"))
+    running = [frame for frame in frames if shows(run_id, "running")(frame)]
+    shares = [float(share) for frame in running for share in re.findall(r'<progress[^>]* value="([\d.]+)"', frame)]
+    assert len(shares) >= 3
+    assert shares == sorted(shares)
+
+
+def test_nobody_else_hears_of_it(ada: Person, ben: Person) -> None:
+    with ada.socket() as mine, ben.socket() as theirs:
+        for socket in (mine, theirs):
+            socket.recv(timeout=PATIENCE_SECONDS)
+        run_id = ada.submit("reverse_text", text="private")
+        hear(mine, shows(run_id, "succeeded"))
+        with pytest.raises(TimeoutError):
+            theirs.recv(timeout=0.5)
+        with ben.socket(f"?run={run_id}") as peeking:
+            assert "private" not in str(peeking.recv(timeout=PATIENCE_SECONDS))
+
+
+def test_without_a_session_the_socket_says_so_with_its_own_code(stack: Stack, ada: Person) -> None:
+    ada.cookies.clear()
+    with ada.socket() as socket:
+        assert close_code(socket) == 4401
+
+
+def test_another_sites_page_gets_no_socket(ada: Person) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        ada.socket(origin="http://evil.example")
+    assert refusal.value.response.status_code == 403
+
+
+def test_logging_out_closes_every_socket(ada: Person) -> None:
+    with ada.socket() as first, ada.socket("?task=factorise") as second:
+        for socket in (first, second):
+            socket.recv(timeout=PATIENCE_SECONDS)
+        ada.post("/logout")
+        assert [close_code(first), close_code(second)] == [4401, 4401]
+
+
+def test_what_a_page_sends_is_dropped_and_limited(ada: Person) -> None:
+    with ada.socket() as socket:
+        socket.recv(timeout=PATIENCE_SECONDS)
+        for _ in range(50):
+            socket.send("x" * 1000)
+        run_id = ada.submit("reverse_text", text="still here")
+        hear(socket, shows(run_id, "succeeded"))
+        socket.send("x" * 70_000)
+        assert close_code(socket) == 1009
+
+
+def test_a_lost_event_is_made_good_by_the_check(stack: Stack, ada: Person) -> None:
+    backend = stack.backend()
+    with ada.socket() as socket:
+        socket.recv(timeout=PATIENCE_SECONDS)
+        run_id = ada.submit("reverse_text", text="hello")
+        hear(socket, shows(run_id, "succeeded"))
+        with backend.database.write() as session:
+            run = session.get_one(Run, run_id)
+            run.result, run.version = "changed without an event", run.version + 1
+        begun = time.monotonic()
+        hear(socket, lambda frame: "changed without an event" in frame)
+        assert time.monotonic() - begun < PATIENCE_SECONDS
+    backend.database.engine.dispose()
+
+
+def test_redis_forgets_a_page_that_is_gone(stack: Stack, ada: Person) -> None:
+    redis = stack.backend().redis
+
+    def channels() -> int:
+        return len(redis.pubsub_channels("dumbwaiter:owner:*"))
+
+    before = channels()
+    with ada.socket() as one, ada.socket() as two:
+        one.recv(timeout=PATIENCE_SECONDS)
+        two.recv(timeout=PATIENCE_SECONDS)
+        assert channels() == before + 1, "two pages of one user share a channel"
+    until(lambda: channels() <= before, "the end of the subscription")

@@ -1,0 +1,73 @@
+"""Errors: in the same design, in words that say what to do, and as a notice where a page is open already."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask, abort
+from sqlalchemy import text
+
+from jobs import Backend, open_backend
+from tests.visitor import Visitor, soup
+from webapp import create_app, users
+
+
+@pytest.mark.parametrize("code", [400, 403, 404, 405, 413, 429, 500])
+def test_an_error_page_has_the_design_and_says_what_happened(app: Flask, code: int) -> None:
+    app.add_url_rule("/broken", view_func=lambda: abort(code))
+    response = Visitor(app).registered("ada@example.com").get("/broken")
+    page = soup(response)
+    assert response.status_code == code
+    assert page.select_one(".header .brand") is not None
+    assert page.select_one(".error__code").text == str(code)  # type: ignore[union-attr]
+    assert len(page.select_one(".error .lead").text) > 20  # type: ignore[union-attr]
+
+
+def test_an_unexpected_error_tells_nothing_of_the_inside(ada: Visitor, backend: Backend) -> None:
+    with backend.database.write() as session:
+        session.execute(text("DROP TABLE runs"))
+    response = ada.get("/runs")
+    assert response.status_code == 500
+    assert "runs" not in soup(response).select_one("main").text  # type: ignore[union-attr]
+    assert "try again" in response.text
+
+
+def test_an_error_page_needs_no_database(ada: Visitor, backend: Backend) -> None:
+    with backend.database.write() as session:
+        session.execute(text("DROP TABLE users"))
+    response = ada.get("/runs")
+    assert response.status_code == 500
+    assert "try again" in response.text
+
+
+def test_htmx_gets_a_notice_and_not_a_page(ada: Visitor) -> None:
+    page = soup(ada.get("/nowhere", headers={"HX-Request": "true"}))
+    assert page.select_one("html") is None
+    assert page.select_one("hx-partial[hx-target='#notices'] .notice") is not None
+
+
+def test_htmx_is_sent_to_sign_in_when_the_session_has_ended(visitor: Visitor) -> None:
+    response = visitor.post("/tasks/reverse_text", {"text": "hello"}, HX_Request="true")
+    assert (response.status_code, response.headers["HX-Redirect"]) == (401, "/login?next=/")
+
+
+def test_ready_names_what_is_missing(visitor: Visitor, backend: Backend, tmp_path: Path) -> None:
+    assert visitor.get("/healthz").get_json() == {"status": "ok"}
+    response = visitor.get("/readyz")
+    assert response.status_code == 503
+    assert response.get_json() == {"status": "not ready", "database": "ok", "redis": "ok", "worker": "missing"}
+    away = backend.settings.model_copy(update={"redis_url": f"unix://{tmp_path}/nobody.sock"})
+    alone = Visitor(create_app(open_backend(away, backend.catalog)))
+    assert alone.get("/readyz").get_json()["redis"] == "missing"
+
+
+def test_an_administrator_is_made_on_the_command_line(app: Flask, ada: Visitor, backend: Backend) -> None:
+    assert ada.get("/admin/rq/").status_code == 403
+    said = app.test_cli_runner().invoke(args=["admin", "grant", "Ada@example.com"])
+    assert said.output == "ada@example.com is now an administrator.\n"
+    assert ada.get("/admin/rq/").status_code == 200
+    app.test_cli_runner().invoke(args=["admin", "revoke", "ada@example.com"])
+    assert ada.get("/admin/rq/").status_code == 403
+    refused = app.test_cli_runner().invoke(args=["admin", "grant", "eve@example.com"])
+    assert refused.exit_code == 1
+    assert "register it first" in refused.output
+    assert not users.set_admin(backend.database, "eve@example.com", True)
