@@ -1,5 +1,6 @@
 """How gunicorn serves the application: gevent workers, so that a thousand open sockets are a thousand greenlets."""
 
+import logging
 from typing import Any
 
 from config import load
@@ -21,5 +22,6 @@ loglevel = "warning" if _settings.log_level == "INFO" else _settings.log_level.l
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let open pages hear that their process is to end: they are sent to the next one at once."""
+    """Log as the workers do, and let open pages hear that their process ends: the next one takes them at once."""
+    logging.basicConfig(level=_settings.log_level, format="%(levelname)s %(name)s: %(message)s")
     worker.wsgi.extensions["hub"].stop_when(lambda: worker.alive)

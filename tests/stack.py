@@ -55,7 +55,7 @@ class Stack:
 
     def start(self) -> "Stack":
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "2"}
+        own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "2", "LOG_LEVEL": "DEBUG"}
         with (self.data_dir / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "webapp"],

@@ -100,7 +100,7 @@ def read(task: Task, posted: Mapping[str, str]) -> tuple[BaseModel | None, Form]
     if unkept := {name: _UNKEPT for name, text in texts.items() if "\x00" in text}:
         return None, Form(fields, values, unkept)
     try:
-        raw = {f.name: _raw(f, values[f.name]) for f in fields if _is_given(f, values)}
+        raw = {f.name: _raw(f, values[f.name]) for f in fields if f.name in values}
         return task.parameters.model_validate(raw), Form(fields, values)
     except ValidationError as error:
         return None, Form(fields, values, _errors(error))
@@ -174,13 +174,6 @@ def _attributes(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return attributes
 
 
-def _is_given(field: Field, values: Mapping[str, Any]) -> bool:
-    """An empty box is an empty text, but no number and no date."""
-    if field.name not in values:
-        return False
-    return field.kind in ("text", "long_text", "switch") or values[field.name] != ""
-
-
 def _raw(field: Field, value: Any) -> Any:
     if field.kind == "choice":
         return dict(field.choices).get(value, value)
@@ -201,7 +194,7 @@ def _message(detail: ErrorDetails) -> str:
     context = {key: _number(value) for key, value in detail.get("ctx", {}).items()}
     if detail["type"] == "value_error":
         return str(context.get("error", detail["msg"]))
-    if detail["type"] == "string_too_short" and detail.get("ctx", {}).get("min_length") == 1:
+    if detail["input"] == "" and detail.get("ctx", {}).get("min_length", 1) == 1:
         return MESSAGES["missing"]
     template = MESSAGES.get(detail["type"])
     return template.format(**context) if template else f"{detail['msg']}."

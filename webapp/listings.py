@@ -18,6 +18,11 @@ class Page:
     more: bool
 
     @property
+    def glance(self) -> bool:
+        """Whether this is only a glance at the newest runs, with the rest elsewhere."""
+        return self.listing.limit < PAGE_SIZE
+
+    @property
     def single(self) -> bool:
         """Whether this is one run's own page."""
         return self.listing.run_id is not None

@@ -1,4 +1,4 @@
-// Shows every <time> as how long ago it was, with the reader's own date and time beside it as a title.
+// Shows every <time> in the reader's own way: how long ago it was, or where data-exact asks for it the date and time.
 (() => {
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
@@ -15,7 +15,7 @@
   const show = () => {
     for (const time of document.querySelectorAll("time[datetime]")) {
       const moment = new Date(time.dateTime);
-      const text = ago(moment);
+      const text = "exact" in time.dataset ? absolute.format(moment) : ago(moment);
       if (time.textContent !== text) time.textContent = text;
       const title = absolute.format(moment);
       if (time.title !== title) time.title = title;

@@ -91,6 +91,7 @@ def test_parameters_survive_the_database() -> None:
     ("name", "value", "words"),
     [
         ("count", "", "Fill this in."),
+        ("huge", "", "Fill this in."),
         ("count", "x", "Enter a whole number."),
         ("count", "2.5", "Enter a whole number."),
         ("count", "0", "Must be 1 or more."),

@@ -121,9 +121,9 @@ def test_without_javascript_an_unfinished_page_looks_again(ada: Visitor) -> None
 @pytest.mark.parametrize(
     ("result", "selector", "shown"),
     [
-        (42, "output", "42"),
-        (True, "output", "yes"),
-        (None, "output", "nothing"),
+        (42, ".result--scalar", "42"),
+        (True, ".result--scalar", "yes"),
+        (None, ".result--scalar", "nothing"),
         ("a\nb", "pre", "a\nb"),
         ({"first_name": "Ada"}, "dd", "Ada"),
         (["x", "y"], "li", "x"),
@@ -145,4 +145,4 @@ def test_a_task_may_bring_its_own_result_template(ada: Visitor, backend: Backend
     equation = soup(ada.get(f"/runs/{run_id}")).select_one(".result--equation")
     assert equation is not None
     assert str(equation).count("<sup>") == 2
-    assert equation.text == "360 = 23 × 32 × 5"
+    assert equation.text == "360 = 2^3 × 3^2 × 5"

@@ -32,12 +32,13 @@ def stream(socket: LiveSocket) -> None:
         return
     session_id, owner_id = current_user.get_id(), int(current_user.id)
     hub = cast(Hub, current_app.extensions["hub"])
+    log.debug("live page of user %d opened: %s", owner_id, request.query_string.decode())
     seat = hub.join(socket, from_query(owner_id, request.args))
     try:
         _push(socket, seat, session_id)
     finally:
         hub.leave(seat)
-        log.info("live page of user %d closed with %s", owner_id, int(socket.close_reason))
+        log.debug("live page of user %d closed with %s", owner_id, int(socket.close_reason))
 
 
 def _push(socket: LiveSocket, seat: Seat, session_id: str) -> None:

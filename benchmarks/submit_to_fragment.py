@@ -1,0 +1,86 @@
+"""How long from a click to a result on the page, beside RQ's own shortest job, in one run.
+
+Ours is the whole path: an HTTP POST of the form, validation, the committed row, Redis, a worker, the committed result,
+the rendered fragment at the WebSocket. RQ's is its bare core: `enqueue` of a function that does nothing, until the
+stock forking `Worker` has marked the job finished, found by asking Redis every 0.2 ms. Both use the same Redis
+server and one worker; they take turns, so that a noisy machine disturbs both alike.
+"""
+
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from redis import Redis
+from rq import Queue, Worker
+from rq.job import JobStatus
+from websockets.sync.client import ClientConnection
+
+from jobs import connect_redis
+from tests.person import Person, hear, shows
+from tests.stack import Stack
+
+TURNS = 200
+LOOK_SECONDS = 0.0002
+WARM_UP = 10
+
+
+def nothing() -> None:
+    """RQ's job."""
+
+
+def serve_stock(url: str) -> None:
+    worker: Worker = Worker(["stock"], connection=Redis.from_url(url))
+    worker.work(logging_level="ERROR")
+
+
+def ours(person: Person, socket: ClientConnection) -> float:
+    begun = time.perf_counter()
+    run_id = person.submit("reverse_text", text="dumbwaiter")
+    hear(socket, shows(run_id, "succeeded"))
+    return time.perf_counter() - begun
+
+
+def stock(queue: Queue) -> float:
+    begun = time.perf_counter()
+    job = queue.enqueue(nothing)
+    while job.get_status() is not JobStatus.FINISHED:
+        time.sleep(LOOK_SECONDS)
+    return time.perf_counter() - begun
+
+
+def line(name: str, times: list[float]) -> str:
+    cuts = statistics.quantiles(times, n=100)
+    return f"{name:<44}" + "".join(f"{cuts[p - 1] * 1000:>10.1f}" for p in (50, 95, 99))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder), WORKERS="1", LOG_LEVEL="WARNING") as stack:
+        backend = stack.backend()
+        redis = connect_redis(backend.settings)
+        worker = multiprocessing.get_context("spawn").Process(target=serve_stock, args=(backend.settings.redis,))
+        worker.start()
+        try:
+            person = Person(stack.url, "bench@example.com")
+            queue = Queue("stock", connection=redis)
+            with person.socket() as socket:
+                socket.recv()
+                turns = [(ours(person, socket), stock(queue)) for _ in range(WARM_UP + TURNS)][WARM_UP:]
+        finally:
+            worker.terminate()
+            worker.join()
+    mine, theirs = ([turn[side] for turn in turns] for side in (0, 1))
+    ratio = statistics.median(mine) / statistics.median(theirs)
+    report = (
+        f"{f'{TURNS} sequential turns each, milliseconds':<44}{'p50':>10}{'p95':>10}{'p99':>10}",
+        line("form submitted → fragment at the socket", mine),
+        line("stock RQ: enqueue a no-op → finished", theirs),
+        f"{'ratio of the medians':<44}{ratio:>10.2f}",
+    )
+    sys.stdout.write("\n".join(report) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""A real Chromium, and pages that must stay free of errors."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
+
+from tests.stack import Stack
+from tests.visitor import PASSWORD
+from tests.waiting import PATIENCE_SECONDS
+
+HOW_TO_GET_ONE = (
+    "The browser tests need Chromium. Install it (Debian, Ubuntu: apt-get install chromium; anywhere: "
+    ".venv/bin/playwright install chromium), or set CHROMIUM to the path of one."
+)
+# Nothing in the tests may leave this machine, and as root Chromium runs without its sandbox only.
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+
+NewContext = Callable[..., BrowserContext]
+
+
+def chromium_path() -> str | None:
+    """The system's Chromium, or None to let Playwright look for its own."""
+    named = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, named)), None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        try:
+            launched = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+        except Error as error:
+            pytest.fail(f"{HOW_TO_GET_ONE}\n{error}", pytrace=False)
+        yield launched
+        launched.close()
+
+
+def is_error(message: ConsoleMessage) -> bool:
+    """Whether a console message is an error of ours; that a response has status 4xx is reported by the browser."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource: the server responded with")
+
+
+@pytest.fixture
+def new_context(browser: Browser, stack: Stack) -> Iterator[NewContext]:
+    """Opens contexts whose pages fail the test for any console error, exception or policy violation."""
+    errors: list[str] = []
+    opened: list[BrowserContext] = []
+
+    def watch(page: Page) -> None:
+        page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def open_context(*, watched: bool = True, **options: Any) -> BrowserContext:
+        context = browser.new_context(**{"base_url": stack.url, **options})
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
+        if watched:
+            context.on("page", watch)
+        opened.append(context)
+        return context
+
+    yield open_context
+    for context in opened:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def context(new_context: NewContext) -> BrowserContext:
+    return new_context()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A page of somebody who has just registered."""
+    return register(context.new_page())
+
+
+def register(page: Page) -> Page:
+    page.goto("/register")
+    page.get_by_label("E-mail address").fill(f"someone{time.time_ns()}@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    page.wait_for_url("**/")
+    return page
+
+
+def open_live(page: Page, path: str) -> Page:
+    """Open a page and wait until it says that it is live."""
+    page.goto(path)
+    page.locator("#live[data-state=live]").wait_for(state="attached")
+    page.evaluate("window.stillTheSamePage = true")
+    return page
+
+
+def was_not_reloaded(page: Page) -> bool:
+    return bool(page.evaluate("window.stillTheSamePage === true"))

@@ -1,0 +1,106 @@
+"""In the browser: the page tells its connection honestly and is right again by itself."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
+from tests.browser.relay import Relay
+from tests.stack import Stack
+from tests.waiting import until
+
+
+@pytest.fixture
+def relay(stack: Stack) -> Iterator[Relay]:
+    one = Relay(stack.port)
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def relayed(new_context: NewContext, relay: Relay) -> BrowserContext:
+    """A context that reaches the server through the relay; the browser reports what is cut as errors."""
+    return new_context(watched=False, base_url=f"http://127.0.0.1:{relay.port}")
+
+
+def submit_elsewhere(context: BrowserContext, stack: Stack, page: Page, text: str) -> None:
+    """Submit as the same user, past the relay."""
+    cookies = context.cookies()
+    header = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in cookies)
+    response = page.request.post(
+        f"{stack.url}/tasks/reverse_text", form={"text": text}, headers={"Cookie": header, "Origin": stack.url}
+    )
+    assert response.ok
+
+
+def test_a_cut_socket_comes_back_and_the_page_is_right(relayed: BrowserContext, relay: Relay, stack: Stack) -> None:
+    page = register(relayed.new_page())
+    open_live(page, "/runs")
+    relay.closed = True
+    relay.cut()
+    expect(page.locator("#live")).to_have_attribute("data-state", "connecting")
+    expect(page.locator("#live")).to_contain_text("Reconnecting")
+    submit_elsewhere(relayed, stack, page, "while away")
+    relay.closed = False
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(page.locator(".run[data-state=succeeded]")).to_contain_text("yawa elihw")
+    assert was_not_reloaded(page)
+
+
+def test_a_form_that_reaches_nobody_says_so_and_keeps_what_was_typed(relayed: BrowserContext, relay: Relay) -> None:
+    page = register(relayed.new_page())
+    open_live(page, "/tasks/reverse_text")
+    page.get_by_label("Text").fill("precious")
+    relay.closed = True
+    relay.cut()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#notices")).to_contain_text("could not be reached")
+    expect(page.get_by_label("Text")).to_have_value("precious")
+    relay.closed = False
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator(".run[data-state=succeeded]")).to_contain_text("suoicerp")
+    expect(page.locator("#notices")).to_be_empty()
+
+
+HIDE = """hidden => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_hidden_tab_is_right_when_it_is_shown_again(page: Page, context: BrowserContext, stack: Stack) -> None:
+    open_live(page, "/runs")
+    page.evaluate(HIDE, True)
+    expect(page.locator("#live")).to_have_attribute("data-state", "connecting")
+    submit_elsewhere(context, stack, page, "unseen")
+    page.evaluate(HIDE, False)
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(page.locator(".run[data-state=succeeded]")).to_contain_text("neesnu")
+    assert was_not_reloaded(page)
+
+
+def test_a_page_is_live_in_whatever_order_its_scripts_arrive(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/hx-ws-*.js*", lambda route: held.append(route))
+    page.goto("/runs", wait_until="commit")
+    until(lambda: page.evaluate("typeof htmx") == "object" and held, "htmx being there before its extension")
+    page.evaluate("new Promise(done => setTimeout(done))")
+    held[0].continue_()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+
+
+def test_going_back_shows_a_live_page(page: Page) -> None:
+    open_live(page, "/runs")
+    page.goto("/login")
+    page.go_back()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+
+
+def test_logging_out_in_one_tab_ends_the_other(page: Page, context: BrowserContext) -> None:
+    other = open_live(context.new_page(), "/runs")
+    open_live(page, "/")
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login")
+    expect(other.locator("#live")).to_have_attribute("data-state", "signed-out")
+    expect(other.locator("#live").get_by_role("link", name="log in")).to_be_visible()

@@ -1,0 +1,132 @@
+"""In the browser: every page, in both themes, narrow and wide, with the keyboard, and without JavaScript."""
+
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from jobs import Run, State, lease
+from jobs.lease import Failure
+from tests.browser.conftest import NewContext, open_live, register
+from tests.people import make_run
+from tests.stack import Stack
+from webapp import users
+
+VISITORS_PAGES = ("/login", "/register?next=/runs", "/nowhere")
+USERS_PAGES = (
+    "/",
+    "/tasks/random_number",
+    "/tasks/reverse_text",
+    "/tasks/estimate_pi",
+    "/tasks/factorise",
+    "/runs",
+    "/runs?state=failed",
+    "/runs?before=1",
+    "/nowhere",
+)
+
+
+def runs_in_every_state(page: Page, stack: Stack) -> list[str]:
+    """Make runs of the page's user; returns their addresses."""
+    page.goto("/tasks/reverse_text")
+    page.get_by_label("Text").fill("a" * 900)
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator(".run[data-state=succeeded]").wait_for()
+    backend = stack.backend()
+    with backend.database.read() as session:
+        first = session.query(Run).order_by(Run.id.desc()).first()
+    assert first is not None
+    waiting = make_run(backend, first.owner_id, "gone_task", parameters={"text": "x" * 300, "number": 10**44})
+    running, failed, cancelled = (make_run(backend, first.owner_id, "estimate_pi") for _ in range(3))
+    lease.cancel(backend.database, cancelled.id, first.owner_id)
+    for run in (running, failed):
+        with backend.database.write() as session:
+            row = session.get_one(Run, run.id)
+            row.state, row.lease_token, row.progress, row.progress_note = State.RUNNING, "0" * 32, 0.4, "tile 4 of 10"
+        run.lease_token = "0" * 32
+    lease.fail(backend.database, failed, Failure("OvenError", "the oven is cold", "Traceback:\n  line 3"))
+    backend.database.engine.dispose()
+    return [f"/runs/{run.id}" for run in (first, waiting, running, failed, cancelled)]
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{page.url}: {v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(new_context: NewContext, stack: Stack, scheme: Literal["light", "dark"]) -> None:
+    page = new_context(color_scheme=scheme).new_page()
+    found: list[str] = []
+    for path in VISITORS_PAGES:
+        page.goto(path)
+        found += violations(page)
+    register(page)
+    page.goto("/")
+    found += violations(page)
+    for path in (*runs_in_every_state(page, stack), *USERS_PAGES):
+        page.goto(path)
+        found += violations(page)
+    page.goto("/tasks/random_number")
+    page.get_by_label("Minimum").fill("")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator(".field__error").wait_for()
+    assert found + violations(page) == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_no_page_is_wider_than_the_window(new_context: NewContext, stack: Stack, width: int) -> None:
+    page = register(new_context(viewport={"width": width, "height": 800}).new_page())
+    for path in (*runs_in_every_state(page, stack), *USERS_PAGES):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} scrolls sideways at {width} px"
+
+
+def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
+    open_live(page, "/tasks/reverse_text")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Text")).to_be_focused()
+    page.keyboard.type("keys")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".run[data-state=succeeded]")).to_contain_text("syek")
+    page.keyboard.press("Tab")
+    expect(page.locator(".run__title")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/*")
+
+
+def test_everything_works_without_javascript(new_context: NewContext) -> None:
+    page = register(new_context(java_script_enabled=False).new_page())
+    page.goto("/tasks/random_number")
+    page.get_by_label("Minimum").fill("9")
+    page.get_by_label("Maximum").fill("8")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#maximum-error")).to_contain_text("must not be smaller")
+    page.get_by_label("Maximum").fill("9")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_url("**/runs/*")
+    expect(page.locator("article[data-state=succeeded] .result")).to_have_text("9")  # the page looks again by itself
+    page.get_by_role("button", name="Run again").click()
+    page.goto("/runs")
+    expect(page.locator(".run[data-state=succeeded]")).to_have_count(2)
+    page.get_by_label("State").select_option("failed")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator(".run")).to_have_count(0)
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login")
+
+
+def test_the_dashboard_works_for_an_administrator(page: Page, stack: Stack) -> None:
+    email = page.locator(".header__email").inner_text()
+    assert users.set_admin(stack.backend().database, email, True)
+    page.goto("/")
+    page.get_by_role("link", name="Queue").click()
+    expect(page.get_by_role("cell", name="runs", exact=True)).to_be_visible()
+    page.goto("/admin/rq/0/view/workers")
+    expect(page.locator("tr", has_text="runs")).to_have_count(2)
