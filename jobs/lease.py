@@ -49,7 +49,7 @@ def claim(database: Database, run_id: int, worker: str) -> Run | None:
     }
     statement = update(Run).where(Run.id == run_id, Run.state == State.QUEUED).values(values).returning(Run)
     with database.write() as session:
-        return session.scalar(statement)
+        return session.scalar(statement.execution_options(synchronize_session=False))
 
 
 def renew(database: Database, worker: str) -> None:

@@ -30,16 +30,36 @@ class ResultError(Exception):
 
 def execute(backend: Backend, run_id: int, worker: str) -> None:
     """Execute a run if it still waits; a run that somebody else has is left alone."""
+    if run := claim(backend, run_id, worker):
+        complete(backend, run)
+
+
+def claim(backend: Backend, run_id: int, worker: str) -> Run | None:
+    """Take a run that waits, and tell its pages that it runs."""
     run = lease.claim(backend.database, run_id, worker)
     if run is None:
         log.info("run %d does not wait any more", run_id)
-        return
+        return None
     events.publish(backend.redis, Change(run.id, run.owner_id, run.version))
+    return run
+
+
+def complete(backend: Backend, run: Run) -> None:
+    """Call the task of a claimed run, record how it ended, and tell its pages."""
     change = _finish(backend, run)
     if change is None:
-        log.warning("run %d was taken over by another worker; its outcome here is dropped", run_id)
+        log.warning("run %d was taken over by another worker; its outcome here is dropped", run.id)
         return
     events.publish(backend.redis, change)
+
+
+def warm_up(backend: Backend) -> None:
+    """Compile the statements of a run's life, by changing a run that cannot exist."""
+    nobody = Run(id=0, lease_token="")
+    lease.claim(backend.database, nobody.id, "")
+    lease.report(backend.database, nobody, None, "")
+    lease.succeed(backend.database, nobody, None)
+    lease.fail(backend.database, nobody, Failure("", ""))
 
 
 def _finish(backend: Backend, run: Run) -> Change | None:

@@ -1,6 +1,7 @@
 """The RQ worker: takes jobs off the queue, forks a work-horse for each, renews the lease while it works."""
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -15,12 +16,11 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from jobs import dispatch, events, lease, presence
+from jobs import dispatch, events, lease, presence, runner
 from jobs.backend import Backend
 from jobs.lease import Failure
 from jobs.process import die_with_parent
-from jobs.queue import open_queue
-from jobs.redis import connect_redis
+from jobs.runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -36,24 +36,36 @@ class RunWorker(Worker):
 
     def __init__(self, backend: Backend) -> None:
         name = f"{socket.gethostname()[:60]}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
-        redis = connect_redis(backend.settings, socket_timeout=None)
         super().__init__(
-            [open_queue(redis)],
+            [backend.queue],
             name=name,
-            connection=redis,
+            connection=backend.redis,
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_SECONDS,
             job_monitoring_interval=lease.RENEW_SECONDS,
             work_horse_killed_handler=self._horse_was_killed,
         )
         self._backend = backend
+        self._claimed: Run | None = None
         self._seen_at = float("-inf")
+
+    def bootstrap(self, *arguments: Any, **options: Any) -> None:
+        """Get ready, and do once here what every work-horse would otherwise do first thing after its fork."""
+        super().bootstrap(*arguments, **options)
+        runner.warm_up(self._backend)
+        gc.collect()
+        gc.freeze()  # so that a collection in a work-horse does not copy the memory it shares with this process
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         super().heartbeat(timeout, pipeline)
         if time.monotonic() - self._seen_at >= SEEN_SECONDS:
             presence.seen(self._backend.database, self.name)
             self._seen_at = time.monotonic()
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        # Claimed here and not in the work-horse: this process has its statements compiled and its connections open.
+        self._claimed = runner.claim(self._backend, int(job.args[0]), self.name)
+        super().execute_job(job, queue)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         lease.renew(self._backend.database, self.name)
@@ -64,7 +76,7 @@ class RunWorker(Worker):
         # the next attempt.
         die_with_parent(int(self.pid or 0), signal.SIGKILL)
         self._backend.database.forget_connections()
-        dispatch.serve(self._backend, self.name)
+        dispatch.hand_over(self._backend, self._claimed)
         super().main_work_horse(job, queue)
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
@@ -72,6 +84,8 @@ class RunWorker(Worker):
             super().kill_horse(sig)
 
     def teardown(self) -> None:
+        # A stop may come between the claim and the work-horse's start.
+        events.publish(self._backend.redis, *lease.release(self._backend.database, self.name))
         presence.gone(self._backend.database, self.name)
         with contextlib.suppress(RedisError):  # without Redis nobody can be told; RQ's key of this worker expires
             super().teardown()  # type: ignore[no-untyped-call]

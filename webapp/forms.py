@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -73,13 +74,10 @@ class Form:
 
 def fields_of(task: Task) -> tuple[Field, ...]:
     """The fields of a task's form. Raises TaskError for a parameter that cannot be shown as one."""
-    schema = task.parameters.model_json_schema()
-    definitions = schema.get("$defs", {})
-    required = set(schema.get("required", ()))
-    return tuple(
-        _field(task, name, _resolved(spec, definitions), name in required)
-        for name, spec in schema.get("properties", {}).items()
-    )
+    try:
+        return _fields(task.parameters)
+    except NoField as error:
+        raise TaskError(f"{task.source}: task {task.name!r}: {error}") from None
 
 
 def blank(task: Task, values: Mapping[str, str]) -> Form:
@@ -109,11 +107,24 @@ def read(task: Task, posted: Mapping[str, str]) -> tuple[BaseModel | None, Form]
 _UNKEPT = "This contains a character that cannot be kept (NUL). Remove it."
 
 
-def _field(task: Task, name: str, spec: Mapping[str, Any], required: bool) -> Field:
+class NoField(Exception):
+    """No form field shows a parameter of this type."""
+
+
+@cache
+def _fields(model: type[BaseModel]) -> tuple[Field, ...]:
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+    required = set(schema.get("required", ()))
+    specs = {name: _resolved(spec, definitions) for name, spec in schema.get("properties", {}).items()}
+    return tuple(_field(name, spec, name in required) for name, spec in specs.items())
+
+
+def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
     choices = _choices(spec)
     kind = "choice" if choices else _kind(spec)
     if kind is None:
-        raise TaskError(f"{task.source}: task {task.name!r}: parameter {name!r} has a type that no form field shows")
+        raise NoField(f"parameter {name!r} has a type that no form field shows")
     return Field(
         name=name,
         label=_label(name, spec),

@@ -1,11 +1,13 @@
 """Runs as HTML: the only renderer, for pages, responses and pushes alike."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from flask import Flask, current_app
 from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
+from markupsafe import Markup
 
 from jobs import Run
 from webapp.current import backend
@@ -23,7 +25,7 @@ def init_app(app: Flask) -> None:
         task_title=task_title,
         listing_query=to_query,
     )
-    app.jinja_env.globals["result_template"] = result_template
+    app.jinja_env.globals.update(result_template=result_template, listing=listing)
 
 
 def row(run: Run) -> str:
@@ -36,9 +38,10 @@ def full(run: Run) -> str:
     return _render("runs/_full.html", run=run)
 
 
-def listing(page: Page) -> str:
-    """A whole list of runs."""
-    return _render("runs/_list.html", page=page)
+def listing(page: Page, rows: Sequence[str] | None = None) -> Markup:
+    """A whole list of runs; with its rows where they are rendered already."""
+    rendered = [row(run) for run in page.runs] if rows is None else rows
+    return Markup(_render("runs/_list.html", page=page, rows=[Markup(one) for one in rendered]))  # noqa: S704  # our own
 
 
 def announcement(run: Run) -> str:

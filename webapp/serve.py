@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import click
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -204,7 +205,7 @@ def _announce(settings: Settings, children: Children) -> None:
     deadline = time.monotonic() + WEB_SECONDS
     while not children.stopping:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/healthz", timeout=5):  # noqa: S310
-            log.info("Dumbwaiter is ready: %s (Ctrl-C stops it)", address)
+            click.echo(f"Dumbwaiter is ready: {address} (Ctrl-C stops it)")
             return
         if children.ended("web") or time.monotonic() > deadline:
             raise CannotStart("The web server did not start; what it printed above says why.")

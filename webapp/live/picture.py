@@ -42,7 +42,7 @@ def difference(shown: Picture | None, now: Picture) -> str:
 def _snapshot(now: Picture) -> str:
     if now.page.single:
         return "".join(_fragment(key, html) for key, html in now.html.items())
-    return fragments.partial("#runs", "outerMorph", fragments.listing(now.page))
+    return fragments.partial("#runs", "outerMorph", fragments.listing(now.page, list(now.html.values())))
 
 
 def _fragment(key: tuple[int, int], html: str) -> str:

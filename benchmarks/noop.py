@@ -1,0 +1,5 @@
+"""The shortest job there is."""
+
+
+def nothing() -> None:
+    """Do nothing."""
