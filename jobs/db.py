@@ -60,9 +60,9 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
-    def forget_connections(self) -> None:
-        """Drop inherited connections after a fork, without closing the parent's."""
-        self.engine.dispose(close=False)
+    def close(self) -> None:
+        """Close all connections, as must be done before a fork: SQLite's must not even be closed in another process."""
+        self.engine.dispose()
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -1,24 +1,22 @@
 """The one function that RQ's jobs name."""
 
-import config
-from jobs import runner
-from jobs.backend import Backend, open_backend
-from jobs.runs import Run
+from collections.abc import Callable
 
-_claimed: tuple[Backend, Run | None] | None = None
+_attend: Callable[[int], None] | None = None
 
 
-def hand_over(backend: Backend, run: Run | None) -> None:
-    """Give this process the run that its worker has claimed, or None when there was nothing to claim any more."""
-    global _claimed
-    _claimed = (backend, run)
+class NotOurWorker(Exception):
+    """A job came to a worker that cannot execute runs."""
+
+
+def serve_with(attend: Callable[[int], None]) -> None:
+    """Let this process's jobs be attended to by a worker of ours."""
+    global _attend
+    _attend = attend
 
 
 def execute(run_id: int) -> None:
-    """Execute a run; in a worker that is not ours, such as `rq worker`, claim it here."""
-    if _claimed is None:
-        runner.execute(open_backend(config.load()), run_id, "rq worker")
-        return
-    backend, run = _claimed
-    if run is not None and run.id == run_id:
-        runner.complete(backend, run)
+    """See a run through."""
+    if _attend is None:
+        raise NotOurWorker("Runs are executed by `python -m jobs`; `rq worker` cannot renew their leases.")
+    _attend(run_id)

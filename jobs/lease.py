@@ -13,19 +13,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, update
 
 from jobs.db import Database, utcnow
+from jobs.outcome import Failure
 from jobs.runs import Run, State
 
 LEASE_SECONDS = 60
 RENEW_SECONDS = 15
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a run failed: a kind to group by, a message for its owner, and where it happened."""
-
-    kind: str
-    message: str
-    traceback: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,12 +65,6 @@ def succeed(database: Database, run: Run, result: Any) -> Change | None:
 def fail(database: Database, run: Run, failure: Failure) -> Change | None:
     """Record why a run failed."""
     return _change(database, _held(run), _failed(failure))
-
-
-def fail_held(database: Database, run_id: int, worker: str, failure: Failure) -> Change | None:
-    """Record that the process that executed a run for this worker is gone."""
-    holds = (Run.id == run_id) & (Run.worker == worker) & (Run.state == State.RUNNING)
-    return _change(database, holds, _failed(failure))
 
 
 def cancel(database: Database, run_id: int, owner_id: int) -> Change | None:

@@ -47,6 +47,8 @@ class Pool:
 
     def _fork(self) -> int:
         parent = os.getpid()
+        self._backend.database.close()
+        self._backend.redis.connection_pool.disconnect()
         pid = os.fork()
         if pid:
             return pid
@@ -55,7 +57,6 @@ class Pool:
             die_with_parent(parent, signal.SIGTERM)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            self._backend.database.forget_connections()
             RunWorker(self._backend).work(logging_level="WARNING")
             status = 0
         except Exception:

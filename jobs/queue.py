@@ -7,7 +7,7 @@ from rq.serializers import JSONSerializer
 QUEUE = "runs"
 DISPATCHER = "jobs.dispatch.execute"
 
-# RQ's own time-out stops a task from within; its worker adds a minute before it kills from outside.
+NO_TIMEOUT = -1  # the worker enforces the task's own, from outside the process that executes it
 KEPT_FAILURE_SECONDS = 24 * 3600
 
 
@@ -19,7 +19,7 @@ def job_id(run_id: int, attempt: int) -> str:
     return f"run-{run_id}-{attempt}"
 
 
-def push(queue: Queue, run_id: int, attempt: int, timeout: int) -> None:
+def push(queue: Queue, run_id: int, attempt: int) -> None:
     """Wake a worker for a run; pushing the same attempt twice does no harm, because a run is claimed.
 
     Anybody who can write to Redis can name any function in a job. Ours name one, with a run's id as its only argument,
@@ -29,7 +29,7 @@ def push(queue: Queue, run_id: int, attempt: int, timeout: int) -> None:
         func=DISPATCHER,
         args=(run_id,),
         job_id=job_id(run_id, attempt),
-        timeout=timeout,
+        timeout=NO_TIMEOUT,
         result_ttl=0,
         failure_ttl=KEPT_FAILURE_SECONDS,
         description="a run",

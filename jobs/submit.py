@@ -10,7 +10,7 @@ from jobs import events, lease, queue
 from jobs.backend import Backend
 from jobs.lease import Change
 from jobs.runs import Run, State, owned
-from jobs.task import TIMEOUT_SECONDS, Task
+from jobs.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,8 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
 
 def push(backend: Backend, run: Run) -> bool:
     """Wake a worker for a queued run; False when Redis is away, and then the sweeper does it later."""
-    task = backend.catalog.get(run.task)
     try:
-        queue.push(backend.queue, run.id, run.attempt, task.timeout if task else TIMEOUT_SECONDS)
+        queue.push(backend.queue, run.id, run.attempt)
     except RedisError as error:
         log.warning("Redis did not take run %d (%s); it will be pushed when Redis is back", run.id, error)
         return False

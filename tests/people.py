@@ -2,7 +2,11 @@
 
 from typing import Any
 
-from jobs import Backend, Run
+from jobs import Backend, Run, runner
+from jobs.outcome import Outcome
+from jobs.perform import perform
+from jobs.reporter import Reporter
+from jobs.runner import Report
 from webapp.users import User
 
 
@@ -25,3 +29,12 @@ def read(backend: Backend, run: Run) -> Run:
         found = session.get(Run, run.id)
     assert found is not None
     return found
+
+
+def execute(backend: Backend, run_id: int) -> None:
+    """See a run through as a worker does, with its task called in this process."""
+
+    def here(run: Run, report: Report) -> Outcome:
+        return perform(backend.catalog, run.task, run.parameters, Reporter(report, per_second=10))
+
+    runner.attend(backend, run_id, "worker", here)

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from jobs import Run, State, lease
-from jobs.lease import Failure
+from jobs.outcome import Failure
 from tests.browser.conftest import NewContext, open_live, register
 from tests.people import make_run
 from tests.stack import Stack

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import update
 
 from jobs import Backend, Run, State, lease, utcnow
-from jobs.lease import Change, Failure
+from jobs.lease import Change
+from jobs.outcome import Failure
 from tests.people import make_owner, make_run, read
 
 

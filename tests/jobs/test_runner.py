@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jobs import Backend, Catalog, Progress, Run, State, lease, runner, task
+from jobs import Backend, Catalog, Progress, Run, State, lease, task
 from jobs.backend import open_backend
-from jobs.runner import ResultError, storable
-from tests.people import make_owner, make_run, read
+from jobs.perform import ResultError, storable
+from tests.people import execute, make_owner, make_run, read
 
 
 @task
@@ -45,7 +45,7 @@ def kitchen(backend: Backend) -> Backend:
 
 def executed(backend: Backend, task_name: str, parameters: dict[str, Any]) -> Run:
     run = make_run(backend, make_owner(backend), task_name, parameters=parameters)
-    runner.execute(backend, run.id, "worker")
+    execute(backend, run.id)
     return read(backend, run)
 
 
@@ -73,7 +73,7 @@ def test_a_failure_says_what_happened(kitchen: Backend, how: str, kind: str, wor
 def test_the_traceback_begins_in_the_task(kitchen: Backend) -> None:
     traceback = executed(kitchen, "misbehave", {"how": "raise"}).error_traceback or ""
     assert "in misbehave" in traceback
-    assert "jobs/runner.py" not in traceback
+    assert "jobs/perform.py" not in traceback
 
 
 def test_a_task_that_is_gone_and_parameters_that_no_longer_fit_are_named(kitchen: Backend) -> None:
@@ -93,14 +93,14 @@ def test_progress_is_recorded_and_the_last_report_always(kitchen: Backend) -> No
 def test_a_run_is_executed_once_however_often_a_worker_is_woken(backend: Backend) -> None:
     run = make_run(backend, make_owner(backend))
     for _ in range(3):
-        runner.execute(backend, run.id, "worker")
+        execute(backend, run.id)
     assert read(backend, run).version == 3
 
 
 def test_a_cancelled_run_is_left_alone(backend: Backend) -> None:
     run = make_run(backend, make_owner(backend))
     lease.cancel(backend.database, run.id, run.owner_id)
-    runner.execute(backend, run.id, "worker")
+    execute(backend, run.id)
     assert read(backend, run).state is State.CANCELLED
 
 

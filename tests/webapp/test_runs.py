@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from jobs import Backend, Run, State, lease, runner, utcnow
-from jobs.lease import Failure
-from tests.people import make_run, read
+from jobs import Backend, Run, State, lease, utcnow
+from jobs.outcome import Failure
+from tests.people import execute, make_run, read
 from tests.visitor import Visitor, soup
 from webapp.listings import PAGE_SIZE
 
@@ -92,7 +92,7 @@ def test_cancelling_what_has_ended_is_refused_with_words(ada: Visitor) -> None:
 
 def test_a_succeeded_run_shows_its_result_and_runs_again_as_a_new_one(ada: Visitor, backend: Backend) -> None:
     run_id = ada.submit("reverse_text", text="hello")
-    runner.execute(backend, run_id, "worker")
+    execute(backend, run_id)
     page = soup(ada.get(f"/runs/{run_id}"))
     assert page.select_one(".result").text == "olleh"  # type: ignore[union-attr]
     assert page.select_one("noscript meta") is None
@@ -141,7 +141,7 @@ def test_a_result_is_shown_by_its_type(
 
 def test_a_task_may_bring_its_own_result_template(ada: Visitor, backend: Backend) -> None:
     run_id = ada.submit("factorise", number="360")
-    runner.execute(backend, run_id, "worker")
+    execute(backend, run_id)
     equation = soup(ada.get(f"/runs/{run_id}")).select_one(".result--equation")
     assert equation is not None
     assert str(equation).count("<sup>") == 2
