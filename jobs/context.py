@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from jobs.text import keepable
+
 # The most progress reports a run writes in one second; the last one always gets through.
 REPORTS_PER_SECOND = 10
 
@@ -23,4 +25,4 @@ class Progress:
     def __call__(self, fraction: float | None, note: str = "") -> None:
         if fraction is not None:
             fraction = min(1.0, max(0.0, float(fraction)))
-        self._report(fraction, str(note)[:200])
+        self._report(fraction, keepable(str(note))[:200])

@@ -14,6 +14,7 @@ from jobs.context import Progress
 from jobs.outcome import Failure, Outcome, Success
 from jobs.reporter import Reporter
 from jobs.task import Task
+from jobs.text import keepable
 
 LARGEST_RESULT_BYTES = 1_000_000
 LONGEST_TRACEBACK = 20_000
@@ -55,7 +56,7 @@ def explain(error: BaseException, task: Task) -> Failure:
         return Failure("ResultError", str(error))
     if isinstance(error, ValidationError) and error.title == task.parameters.__name__:
         return Failure("InvalidParameters", f"The parameters no longer fit this task: {error}")
-    message = _printable(str(error)) or "no message"
+    message = keepable(str(error)) or "no message"
     return Failure(type(error).__name__, message, _traceback(error))
 
 
@@ -65,8 +66,4 @@ def _traceback(error: BaseException) -> str:
     frames = traceback.TracebackException.from_exception(error)
     while len(frames.stack) > 1 and frames.stack[0].filename in ours:
         frames.stack.pop(0)
-    return _printable("".join(frames.format()))[-LONGEST_TRACEBACK:]
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+    return keepable("".join(frames.format()))[-LONGEST_TRACEBACK:]

@@ -9,7 +9,7 @@ from redis.retry import Retry
 from config import Settings
 
 CONNECT_SECONDS = 2
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 2
 
 
 def connect_redis(settings: Settings, **options: Any) -> Redis:

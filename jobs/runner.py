@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Callable
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from jobs import events, lease
 from jobs.backend import Backend
 from jobs.lease import Change
@@ -27,7 +29,12 @@ def attend(backend: Backend, run_id: int, worker: str, execute: Execute) -> None
     events.publish(backend.redis, Change(run.id, run.owner_id, run.version))
 
     def report(fraction: float | None, note: str) -> None:
-        if change := lease.report(backend.database, run, fraction, note):
+        try:
+            change = lease.report(backend.database, run, fraction, note)
+        except SQLAlchemyError:
+            log.warning("the progress of run %d could not be recorded; it goes on", run_id, exc_info=True)
+            return
+        if change:
             events.publish(backend.redis, change)
 
     outcome = execute(run, report)

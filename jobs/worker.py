@@ -83,7 +83,11 @@ class RunWorker(SimpleWorker):
             super().teardown()  # type: ignore[no-untyped-call]
 
     def _attend(self, run_id: int) -> None:
-        runner.attend(self._backend, run_id, self.name, self._execute)
+        try:
+            runner.attend(self._backend, run_id, self.name, self._execute)
+        except BaseException:
+            self._horse.kill()  # it may still be at work, and its outcome must not be taken for that of the next run
+            raise
 
     def _execute(self, run: Run, report: Report) -> Outcome:
         task = self._backend.catalog.get(run.task)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosedError
 
 from jobs import Run, State, utcnow
 from tests.people import make_owner, make_run, read
-from tests.person import Person
+from tests.person import Person, hear
 from tests.stack import ROOT, Stack, free_port
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture
@@ -64,6 +65,16 @@ def test_one_signal_stops_all_and_leaves_no_process(own: Stack, number: signal.S
     assert all(part in names(started) for part in ("redis-server", "gunicorn", "-m jobs"))
     assert own.stop(number) == 0
     assert names(started) == ""
+
+
+def test_stopping_sends_open_pages_away_to_come_back(own: Stack) -> None:
+    with Person(own.url, "ada@example.com").socket() as page:
+        page.recv(timeout=PATIENCE_SECONDS)
+        own.process.terminate()
+        with pytest.raises(ConnectionClosedError) as closed:
+            hear(page, lambda _frame: False)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
 
 
 def test_even_a_killed_start_leaves_no_process(own: Stack) -> None:

@@ -81,5 +81,5 @@ def test_star_arguments_are_refused() -> None:
 @pytest.mark.parametrize(("given", "kept"), [(-1, 0.0), (0.25, 0.25), (7, 1.0), (None, None)])
 def test_progress_stays_between_nothing_and_all(given: float | None, kept: float | None) -> None:
     said: list[tuple[float | None, str]] = []
-    Progress(lambda *report: said.append(report))(given, "x" * 300)
-    assert said == [(kept, "x" * 200)]
+    Progress(lambda *report: said.append(report))(given, "\x00" + "x" * 300)
+    assert said == [(kept, "\\x00" + "x" * 196)]
