@@ -17,6 +17,7 @@ from jobs import Run, State, utcnow
 from tests.people import make_owner, make_run, read
 from tests.person import Person, hear
 from tests.stack import ROOT, Stack, free_port
+from tests.visitor import the
 from tests.waiting import PATIENCE_SECONDS, until
 
 
@@ -90,7 +91,7 @@ def test_starting_again_finds_all_data(own: Stack) -> None:
     until(lambda: ada.get(f"/runs/{run_id}").select_one(".result"), "the result")
     own.stop()
     own.start()
-    assert ada.get(f"/runs/{run_id}").select_one(".result").text == "olleh"  # type: ignore[union-attr]
+    assert the(ada.get(f"/runs/{run_id}"), ".result").text == "olleh"
 
 
 def test_workers_web_server_and_redis_are_started_again_when_they_end(own: Stack) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -37,3 +37,10 @@ class Visitor:
 
 def soup(response: TestResponse) -> BeautifulSoup:
     return BeautifulSoup(response.text, "html.parser")
+
+
+def the(page: Tag, selector: str) -> Tag:
+    """The one element a test is about, which must be there."""
+    found = page.select_one(selector)
+    assert found is not None, f"there is no {selector}"
+    return found

@@ -7,7 +7,7 @@ from flask import Flask, abort
 from sqlalchemy import text
 
 from jobs import Backend, open_backend
-from tests.visitor import Visitor, soup
+from tests.visitor import Visitor, soup, the
 from webapp import create_app, users
 
 
@@ -18,8 +18,8 @@ def test_an_error_page_has_the_design_and_says_what_happened(app: Flask, code: i
     page = soup(response)
     assert response.status_code == code
     assert page.select_one(".header .brand") is not None
-    assert page.select_one(".error__code").text == str(code)  # type: ignore[union-attr]
-    assert len(page.select_one(".error .lead").text) > 20  # type: ignore[union-attr]
+    assert the(page, ".error__code").text == str(code)
+    assert len(the(page, ".error .lead").text) > 20
 
 
 def test_an_unexpected_error_tells_nothing_of_the_inside(ada: Visitor, backend: Backend) -> None:
@@ -27,7 +27,7 @@ def test_an_unexpected_error_tells_nothing_of_the_inside(ada: Visitor, backend: 
         session.execute(text("DROP TABLE runs"))
     response = ada.get("/runs")
     assert response.status_code == 500
-    assert "runs" not in soup(response).select_one("main").text  # type: ignore[union-attr]
+    assert "runs" not in the(soup(response), "main").text
     assert "try again" in response.text
 
 

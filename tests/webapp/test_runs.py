@@ -7,7 +7,7 @@ import pytest
 from jobs import Backend, Run, State, lease, utcnow
 from jobs.outcome import Failure
 from tests.people import execute, make_run, read
-from tests.visitor import Visitor, soup
+from tests.visitor import Visitor, soup, the
 from webapp.listings import PAGE_SIZE
 
 
@@ -28,7 +28,7 @@ def ada_id(backend: Backend, ada: Visitor) -> int:
 
 
 def test_an_empty_history_says_what_to_do(ada: Visitor) -> None:
-    assert "Choose a task" in soup(ada.get("/runs")).select_one(".empty").text  # type: ignore[union-attr]
+    assert "Choose a task" in the(soup(ada.get("/runs")), ".empty").text
 
 
 def test_history_is_newest_first_and_paged_by_place(ada: Visitor, ada_id: int, backend: Backend) -> None:
@@ -77,7 +77,7 @@ def test_an_impossible_number_is_not_found(ada: Visitor) -> None:
 def test_a_waiting_run_is_cancelled(ada: Visitor, backend: Backend) -> None:
     run_id = ada.submit("reverse_text", text="hello")
     response = ada.post(f"/runs/{run_id}/cancel", {"view": "row"}, HX_Request="true")
-    assert soup(response).select_one(f"li#run-{run_id}")["data-state"] == "cancelled"  # type: ignore[index]
+    assert the(soup(response), f"li#run-{run_id}")["data-state"] == "cancelled"
     assert read(backend, Run(id=run_id)).state is State.CANCELLED
 
 
@@ -94,7 +94,7 @@ def test_a_succeeded_run_shows_its_result_and_runs_again_as_a_new_one(ada: Visit
     run_id = ada.submit("reverse_text", text="hello")
     execute(backend, run_id)
     page = soup(ada.get(f"/runs/{run_id}"))
-    assert page.select_one(".result").text == "olleh"  # type: ignore[union-attr]
+    assert the(page, ".result").text == "olleh"
     assert page.select_one("noscript meta") is None
     again = ada.post(f"/runs/{run_id}/retry")
     assert again.headers["Location"] == f"/runs/{run_id + 1}"
@@ -136,7 +136,7 @@ def test_a_result_is_shown_by_its_type(
     run = make_run(backend, ada_id, "gone", **values)
     body = soup(ada.get(f"/runs/{run.id}")).select_one(".run-full__body")
     assert body is not None
-    assert body.select_one(selector).text == shown  # type: ignore[union-attr]
+    assert the(body, selector).text == shown
 
 
 def test_a_task_may_bring_its_own_result_template(ada: Visitor, backend: Backend) -> None:

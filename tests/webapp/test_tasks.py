@@ -4,7 +4,7 @@ import pytest
 
 from jobs import Backend, Run, State
 from tests.people import read
-from tests.visitor import Visitor, soup
+from tests.visitor import Visitor, soup, the
 
 HTMX = {"HX_Request": "true"}
 
@@ -44,10 +44,10 @@ def test_bad_input_is_refused_at_the_field_with_the_values_kept(ada: Visitor, he
     assert response.status_code == 422
     page = soup(response)
     assert [error["id"] for error in page.select(".field__error")] == ["maximum-error"]
-    assert "must not be smaller" in page.select_one("#maximum-error").text  # type: ignore[union-attr]
-    assert page.select_one("#maximum")["aria-invalid"] == "true"  # type: ignore[index]
-    assert "maximum-error" in page.select_one("#maximum")["aria-describedby"]  # type: ignore[index]
-    assert [page.select_one(f"#{name}")["value"] for name in ("minimum", "maximum")] == ["10", "5"]  # type: ignore[index]
+    assert "must not be smaller" in the(page, "#maximum-error").text
+    assert the(page, "#maximum")["aria-invalid"] == "true"
+    assert "maximum-error" in the(page, "#maximum")["aria-describedby"]
+    assert [the(page, f"#{name}")["value"] for name in ("minimum", "maximum")] == ["10", "5"]
     assert bool(page.select_one("html")) is not bool(headers), "htmx gets the form, a browser the page"
 
 
@@ -58,8 +58,8 @@ def test_a_refused_form_makes_no_run(ada: Visitor) -> None:
 
 def test_the_address_may_fill_in_the_form(ada: Visitor) -> None:
     page = soup(ada.get("/tasks/random_number?minimum=3&maximum=x%22y&other=1"))
-    assert page.select_one("#minimum")["value"] == "3"  # type: ignore[index]
-    assert page.select_one("#maximum")["value"] == 'x"y'  # type: ignore[index]
+    assert the(page, "#minimum")["value"] == "3"
+    assert the(page, "#maximum")["value"] == 'x"y'
 
 
 def test_text_that_looks_like_html_stays_text(ada: Visitor) -> None:
@@ -68,7 +68,7 @@ def test_text_that_looks_like_html_stays_text(ada: Visitor) -> None:
     for path in ("/", "/tasks/reverse_text", "/runs", "/runs/1"):
         page = soup(ada.get(path))
         assert page.select("main script, main img") == []
-        assert "<script>alert(1)" in page.select_one("#run-1").text  # type: ignore[union-attr]
+        assert "<script>alert(1)" in the(page, "#run-1").text
 
 
 def test_line_breaks_count_as_one_character(ada: Visitor, backend: Backend) -> None:
