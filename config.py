@@ -1,5 +1,6 @@
 """Settings, read once from the environment; a bad value stops the start with its name."""
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -101,12 +102,13 @@ class Settings(BaseSettings):
             return self.secret_key
         path = self.data_dir / "secret_key"
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text().strip()
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
+        if not path.exists():
+            # Written beside it and linked into place, so that nobody ever reads half a key and the first one stays.
+            with tempfile.NamedTemporaryFile("w", dir=self.data_dir) as file:
+                file.write(secrets.token_urlsafe(48))
+                file.flush()
+                with contextlib.suppress(FileExistsError):
+                    os.link(file.name, path)
         return path.read_text().strip()
 
 

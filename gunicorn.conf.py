@@ -7,7 +7,7 @@ from config import load
 
 _settings = load()
 
-bind = f"{_settings.host}:{_settings.port}"
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 worker_class = "gevent"
 workers = _settings.web_concurrency
 worker_connections = 10_000

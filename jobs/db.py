@@ -43,7 +43,8 @@ class Database:
     """An engine and the sessions on it; opens no connection until the first session needs one."""
 
     def __init__(self, url: str) -> None:
-        self.engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        # Parameters are hidden from errors: what users write must reach neither logs nor the queue's dashboard.
+        self.engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
         if self.engine.dialect.name == "sqlite":
             _prepare_sqlite(self.engine)
         self._reader = self.engine.execution_options(reads_only=True)

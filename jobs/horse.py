@@ -59,7 +59,8 @@ class Horse:
             try:
                 return _read(self._pipe.recv_bytes())
             except (EOFError, OSError):
-                self._process.join()
+                self._process.join(TICK_SECONDS)
+                self.kill()  # without its pipe it is of no use, even if it lives
         if not self._process.is_alive():
             code = self._process.exitcode or 0
             raise HorseEnded(f"signal {-code}" if code < 0 else f"exit code {code}")

@@ -44,12 +44,11 @@ def claim(database: Database, run_id: int, worker: str) -> Run | None:
         return session.scalar(statement.execution_options(synchronize_session=False))
 
 
-def renew(database: Database, worker: str) -> None:
-    """Prolong what this worker holds."""
+def renew(database: Database, run: Run) -> None:
+    """Prolong a lease; a page shows nothing of it, so the version stays."""
     until = utcnow() + timedelta(seconds=LEASE_SECONDS)
-    holds = (Run.worker == worker, Run.state == State.RUNNING)
     with database.write() as session:
-        session.execute(update(Run).where(*holds).values(lease_expires_at=until))
+        session.execute(update(Run).where(_held(run)).values(lease_expires_at=until))
 
 
 def report(database: Database, run: Run, fraction: float | None, note: str) -> Change | None:
@@ -77,7 +76,7 @@ def requeue(database: Database, run_id: int, owner_id: int) -> Change | None:
     """Queue a run that failed or was cancelled once more, as its next attempt."""
     over = Run.state.in_([State.FAILED, State.CANCELLED])
     mine = (Run.id == run_id) & (Run.owner_id == owner_id) & over
-    return _change(database, mine, {**_queued(), "attempt": Run.attempt + 1})
+    return _change(database, mine, {**_queued(), "attempt": Run.attempt + 1, "losses": 0})
 
 
 def release(database: Database, worker: str) -> list[Change]:
@@ -86,12 +85,13 @@ def release(database: Database, worker: str) -> list[Change]:
     return _changes(database, holds, _queued())
 
 
-def expire(database: Database, most_attempts: int) -> list[Change]:
-    """Queue the runs whose lease ran out once more, and fail those that have used up their attempts."""
+def expire(database: Database, most_losses: int) -> list[Change]:
+    """Queue the runs whose lease ran out once more, and fail those that have lost their worker so many times."""
     lost = (Run.state == State.RUNNING) & (Run.lease_expires_at < utcnow())
-    message = f"The worker was lost {most_attempts} times while it executed this run."
-    failed = _changes(database, lost & (Run.attempt >= most_attempts), _failed(Failure("WorkerLost", message)))
-    return failed + _changes(database, lost, {**_queued(), "attempt": Run.attempt + 1})
+    losses = {"losses": Run.losses + 1}
+    failure = Failure("WorkerLost", f"The worker was lost {most_losses} times while it executed this run.")
+    failed = _changes(database, lost & (Run.losses + 1 >= most_losses), {**_failed(failure), **losses})
+    return failed + _changes(database, lost, {**_queued(), **losses, "attempt": Run.attempt + 1})
 
 
 def _held(run: Run) -> ColumnElement[bool]:

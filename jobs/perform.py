@@ -42,12 +42,13 @@ def storable(value: Any) -> Any:
     """The value as JSON keeps it, at most 1 MB, with NaN and infinity as text. Raises ResultError with the reason."""
     try:
         encoded = to_json(value, inf_nan_mode="strings")
+        plain = json.loads(encoded)
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         reason = str(error).removeprefix("Error serializing to JSON: ")
         raise ResultError(f"The result cannot be kept as JSON: {reason}") from None
     if len(encoded) > LARGEST_RESULT_BYTES:
         raise ResultError(f"The result is too large: {len(encoded):,} bytes, and {LARGEST_RESULT_BYTES:,} can be kept.")
-    return json.loads(encoded)
+    return plain
 
 
 def explain(error: BaseException, task: Task) -> Failure:
@@ -56,8 +57,15 @@ def explain(error: BaseException, task: Task) -> Failure:
         return Failure("ResultError", str(error))
     if isinstance(error, ValidationError) and error.title == task.parameters.__name__:
         return Failure("InvalidParameters", f"The parameters no longer fit this task: {error}")
-    message = keepable(str(error)) or "no message"
+    message = keepable(_words(error)) or "no message"
     return Failure(type(error).__name__, message, _traceback(error))
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "its message cannot be read"
 
 
 def _traceback(error: BaseException) -> str:

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 20
 RESTART_SECONDS = 1.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Pool:
@@ -29,7 +30,7 @@ class Pool:
 
     def run(self) -> None:
         """Keep the workers running until SIGTERM or SIGINT; then let running runs end, or give them back."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
         next_sweep = 0.0
         while not self._stopping:
@@ -49,14 +50,18 @@ class Pool:
         parent = os.getpid()
         self._backend.database.close()
         self._backend.redis.connection_pool.disconnect()
+        # A signal between the fork and the new handlers would be taken for the pool's own, and lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             return pid
         status = 1
         try:
             die_with_parent(parent, signal.SIGTERM)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             RunWorker(self._backend).work(logging_level="WARNING")
             status = 0
         except Exception:

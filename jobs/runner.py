@@ -1,17 +1,20 @@
 """What a worker does with one run: claim it, have its task called, record how it ended."""
 
 import logging
+import time
 from collections.abc import Callable
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from jobs import events, lease
 from jobs.backend import Backend
-from jobs.lease import Change
+from jobs.lease import LEASE_SECONDS, RENEW_SECONDS, Change
 from jobs.outcome import Failure, Outcome, Success
 from jobs.runs import Run
 
 log = logging.getLogger(__name__)
+
+RECORD_AGAIN_SECONDS = 1.0
 
 Report = Callable[[float | None, str], None]
 Execute = Callable[[Run, Report], Outcome]
@@ -38,10 +41,23 @@ def attend(backend: Backend, run_id: int, worker: str, execute: Execute) -> None
             events.publish(backend.redis, change)
 
     outcome = execute(run, report)
-    if change := _record(backend, run, outcome):
+    if change := _record_patiently(backend, run, outcome):
         events.publish(backend.redis, change)
     else:
         log.warning("run %d was taken over by another worker; its outcome here is dropped", run_id)
+
+
+def _record_patiently(backend: Backend, run: Run, outcome: Outcome) -> Change | None:
+    """Record an outcome, also when the database is away for a while: the lease tells how long that is worth it."""
+    deadline = time.monotonic() + LEASE_SECONDS - RENEW_SECONDS
+    while True:
+        try:
+            return _record(backend, run, outcome)
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("the outcome of run %d could not be recorded yet", run.id, exc_info=True)
+            time.sleep(RECORD_AGAIN_SECONDS)
 
 
 def _record(backend: Backend, run: Run, outcome: Outcome) -> Change | None:

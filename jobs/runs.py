@@ -49,6 +49,7 @@ class Run(Base):
     )
     version: Mapped[int] = mapped_column(default=1)
     attempt: Mapped[int] = mapped_column(default=1)
+    losses: Mapped[int] = mapped_column(default=0)
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

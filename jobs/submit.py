@@ -3,14 +3,14 @@
 import logging
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 
 from jobs import events, lease, queue
 from jobs.backend import Backend
 from jobs.lease import Change
 from jobs.runs import Run, State, owned
-from jobs.task import Task
+from jobs.task import Task, TaskError
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +20,16 @@ class Conflict(Exception):
 
 
 def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -> Run:
-    """Accept a run: when this returns it is in the database, and it will start even if Redis is away now."""
-    return _accept(backend, task.name, owner_id, parameters.model_dump(mode="json"))
+    """Accept a run: when this returns it is in the database, and it will start even if Redis is away now.
+
+    Raises TaskError for a task whose validators change what they accept: the worker validates what was kept.
+    """
+    kept = parameters.model_dump(mode="json")
+    if not _survives(task, parameters, kept):
+        raise TaskError(
+            f"{task.source}: task {task.name!r}: its validators must leave a value that they accept as it is"
+        )
+    return _accept(backend, task.name, owner_id, kept)
 
 
 def cancel(backend: Backend, owner_id: int, run_id: int) -> None:
@@ -57,6 +65,14 @@ def push(backend: Backend, run: Run) -> bool:
         log.warning("Redis did not take run %d (%s); it will be pushed when Redis is back", run.id, error)
         return False
     return True
+
+
+def _survives(task: Task, parameters: BaseModel, kept: dict[str, Any]) -> bool:
+    """Whether what is kept leads the worker, which validates it again, to the same parameters."""
+    try:
+        return task.parameters.model_validate(kept) == parameters
+    except ValidationError:
+        return False
 
 
 def _accept(backend: Backend, task: str, owner_id: int, parameters: dict[str, Any]) -> Run:

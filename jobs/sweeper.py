@@ -14,13 +14,13 @@ from jobs.submit import push
 
 SWEEP_SECONDS = 5
 WAITS_FOR_SECONDS = 5
-MOST_ATTEMPTS = 3
+MOST_LOSSES = 3
 MOST_PUSHES = 1000
 
 
 def sweep(backend: Backend) -> None:
     """End the leases that ran out, and push the queued runs of which Redis knows nothing."""
-    events.publish(backend.redis, *lease.expire(backend.database, MOST_ATTEMPTS))
+    events.publish(backend.redis, *lease.expire(backend.database, MOST_LOSSES))
     try:
         known = set(backend.queue.get_job_ids())
     except RedisError:

@@ -73,7 +73,7 @@ def _define(function: Callable[..., Any], title: str | None, timeout: int) -> Ta
         parameters = [p for p in signature.parameters.values() if p.name not in context]
         model = create_model(
             name,
-            __config__=ConfigDict(validate_default=True, extra="forbid"),
+            __config__=ConfigDict(validate_default=True, extra="forbid", allow_inf_nan=False),
             __module__=function.__module__,
             **{p.name: _field(p) for p in parameters},
         )

@@ -8,12 +8,14 @@ import signal
 import socket
 import time
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import dispatch, events, lease, presence, runner
 from jobs.backend import Backend
@@ -63,8 +65,9 @@ class RunWorker(SimpleWorker):
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         super().heartbeat(timeout, pipeline)
         if time.monotonic() - self._seen_at >= SEEN_SECONDS:
-            presence.seen(self._backend.database, self.name)
             self._seen_at = time.monotonic()
+            with _database_may_be_away():
+                presence.seen(self._backend.database, self.name)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         self._current = (job, queue)
@@ -108,7 +111,7 @@ class RunWorker(SimpleWorker):
                 self._horse.kill()
                 return Failure("Timeout", f"It ran longer than this task may take ({timeout:,} s).")
             if time.monotonic() >= next_renewal:
-                self._renew()
+                self._renew(run)
                 next_renewal += lease.RENEW_SECONDS
 
     def _fit_horse(self) -> Horse:
@@ -118,8 +121,18 @@ class RunWorker(SimpleWorker):
             self._horse = Horse(self._backend.catalog)
         return self._horse
 
-    def _renew(self) -> None:
-        lease.renew(self._backend.database, self.name)
+    def _renew(self, run: Run) -> None:
+        with _database_may_be_away():
+            lease.renew(self._backend.database, run)
         if self._current and self.execution:
             with contextlib.suppress(RedisError):  # RQ's record of the job; the lease is what counts
                 self.maintain_heartbeats(self._current[0], self.execution)
+
+
+@contextlib.contextmanager
+def _database_may_be_away() -> Iterator[None]:
+    """Go on without a database that is away for a moment; the next renewal is soon enough."""
+    try:
+        yield
+    except SQLAlchemyError:
+        log.warning("the database did not answer; the next attempt follows", exc_info=True)

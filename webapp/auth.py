@@ -89,7 +89,7 @@ def login() -> str | BaseResponse:
 @bp.post("/login")
 def sign_in() -> BaseResponse:
     email, password = _credentials()
-    address = users.normalised(email) or email.strip().lower()[:254]
+    address = users.normalised(email) or email.replace("\x00", "").strip().lower()[:254]
     attempt = throttle.begin_attempt(backend().database, address, request.remote_addr or "")
     if attempt is None:
         response = _refuse("login", 429, email, {"password": TOO_MANY})

@@ -40,7 +40,7 @@ def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
     state = query.get("state", "")
     return Listing(
         owner_id=owner_id,
-        task=query.get("task") or None,
+        task=query.get("task", "").replace("\x00", "") or None,
         state=State(state) if state in set(State) else None,
         run_id=_number(query.get("run")),
         before=_number(query.get("before")),

@@ -1,7 +1,5 @@
 """What guards every door: the same-origin check, the headers, and cookies that follow the connection."""
 
-from urllib.parse import urlsplit
-
 from flask import Flask, Request, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface
 
@@ -55,8 +53,8 @@ def comes_from_here(request: Request) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in ("same-origin", "none")
-    origin = urlsplit(request.headers.get("Origin", ""))
-    return bool(origin.netloc) and origin.netloc.lower() == request.host.lower()
+    _scheme, _, host = request.headers.get("Origin", "").partition("://")
+    return bool(host) and host.lower() == request.host.lower()
 
 
 def set_headers(response: Response) -> Response:

@@ -50,6 +50,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with _lock(settings), contextlib.ExitStack() as stack:
         backend = open_backend(settings)
+        settings.session_key()
         _check_port(settings)
         children = Children()
         stack.callback(children.stop)
@@ -202,9 +203,10 @@ def _is_behind(alembic: Config, database: Database) -> bool:
 def _announce(settings: Settings, children: Children) -> None:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # compared, not bound
     address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + WEB_SECONDS
     while not children.stopping:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/healthz", timeout=5):  # noqa: S310
+        with contextlib.suppress(OSError), direct.open(f"{address}/healthz", timeout=5):
             click.echo(f"Dumbwaiter is ready: {address} (Ctrl-C stops it)")
             return
         if children.ended("web") or time.monotonic() > deadline:

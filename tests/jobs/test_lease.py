@@ -47,7 +47,7 @@ def test_a_run_that_lost_its_lease_cannot_finish(backend: Backend, run: Run) -> 
     first = lease.claim(backend.database, run.id, "frozen")
     assert first is not None
     lapse(backend)
-    assert lease.expire(backend.database, most_attempts=3) == [Change(run.id, run.owner_id, 3)]
+    assert lease.expire(backend.database, most_losses=3) == [Change(run.id, run.owner_id, 3)]
     second = lease.claim(backend.database, run.id, "fresh")
     assert second is not None
     assert lease.succeed(backend.database, first, "late") is None
@@ -57,19 +57,42 @@ def test_a_run_that_lost_its_lease_cannot_finish(backend: Backend, run: Run) -> 
 
 
 def test_a_renewed_lease_does_not_run_out(backend: Backend, run: Run) -> None:
-    lease.claim(backend.database, run.id, "worker")
+    held = lease.claim(backend.database, run.id, "worker")
+    assert held is not None
     lapse(backend)
-    lease.renew(backend.database, "worker")
-    assert lease.expire(backend.database, most_attempts=3) == []
+    lease.renew(backend.database, held)
+    assert lease.expire(backend.database, most_losses=3) == []
 
 
 def test_a_run_whose_worker_is_lost_again_and_again_fails(backend: Backend, run: Run) -> None:
     for _attempt in range(3):
         assert lease.claim(backend.database, run.id, "unlucky") is not None
         lapse(backend)
-        lease.expire(backend.database, most_attempts=3)
+        lease.expire(backend.database, most_losses=3)
     now = read(backend, run)
     assert (now.state, now.error_kind, now.attempt) == (State.FAILED, "WorkerLost", 3)
+
+
+def test_a_lease_that_went_to_another_is_not_renewed_by_its_former_holder(backend: Backend, run: Run) -> None:
+    first = lease.claim(backend.database, run.id, "worker")
+    assert first is not None
+    lapse(backend)
+    lease.expire(backend.database, most_losses=3)
+    second = lease.claim(backend.database, run.id, "worker")
+    assert second is not None
+    lapse(backend)
+    lease.renew(backend.database, first)
+    assert len(lease.expire(backend.database, most_losses=3)) == 1
+
+
+def test_running_again_does_not_count_as_losing_the_worker(backend: Backend, run: Run) -> None:
+    for _attempt in range(4):
+        lease.cancel(backend.database, run.id, run.owner_id)
+        lease.requeue(backend.database, run.id, run.owner_id)
+    lease.claim(backend.database, run.id, "worker")
+    lapse(backend)
+    lease.expire(backend.database, most_losses=2)
+    assert (read(backend, run).state, read(backend, run).attempt) == (State.QUEUED, 6)
 
 
 def test_a_released_run_waits_again_without_spending_an_attempt(backend: Backend, run: Run) -> None:

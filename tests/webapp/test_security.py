@@ -19,6 +19,8 @@ from tests.visitor import PASSWORD, Visitor
         ({"Origin": "http://localhost.evil.example"}, 403),
         ({"Origin": "http://localhost:81"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "localhost"}, 403),
         ({}, 403),
     ],
 )

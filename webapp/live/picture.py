@@ -52,7 +52,9 @@ def _fragment(key: tuple[int, int], html: str) -> str:
 def _announcements(shown: Picture, now: Picture) -> str:
     newest = max(shown.runs, default=0)
     ended = [run for run in now.page.runs if run.state.ended and _was_open(shown.runs.get(run.id), run, newest)]
-    return "".join(fragments.partial("#announcer", "innerHTML", fragments.announcement(run)) for run in ended)
+    if not ended:
+        return ""
+    return fragments.partial("#announcer", "innerHTML", " ".join(fragments.announcement(run) for run in ended))
 
 
 def _was_open(before: Run | None, run: Run, newest: int) -> bool:
