@@ -13,8 +13,10 @@ from typing import Any
 
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import dispatch, events, lease, presence, runner
@@ -62,7 +64,15 @@ class RunWorker(SimpleWorker):
         gc.collect()
         gc.freeze()  # a replaced horse shares this memory for longer when no collection writes to it
 
+    def _shutdown(self) -> None:
+        # While idle RQ raises StopRequested from the signal's handler, into whatever code was interrupted; that may
+        # swallow it (redis-py's destructors do). So the request is kept, and honoured at the next heartbeat.
+        self._stop_requested = True
+        super()._shutdown()  # type: ignore[no-untyped-call]
+
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        if self._stop_requested and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
         super().heartbeat(timeout, pipeline)
         if time.monotonic() - self._seen_at >= SEEN_SECONDS:
             self._seen_at = time.monotonic()

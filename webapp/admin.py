@@ -1,30 +1,51 @@
 """rq-dashboard, for administrators only."""
 
-import rq_dashboard
-from flask import Flask, abort, request
-from rq.serializers import JSONSerializer
-from rq_dashboard.web import config as dashboard_config
+from typing import Any
 
+import rq_dashboard
+import rq_dashboard.web
+from flask import Flask, abort, request
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker, Worker
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from webapp import errors
 from webapp.auth import require_admin
 from webapp.current import backend
 from webapp.security import DASHBOARD
 
+SHOWN = "the Redis of this application"  # instead of its address, which may hold a password
+
+
+class JsonWorker(Worker):
+    """A worker as the dashboard reads it: its jobs are JSON, never pickles."""
+
+    @classmethod
+    def all(cls, *arguments: Any, **options: Any) -> list[BaseWorker]:
+        return super().all(*arguments, **{**options, "serializer": JSONSerializer})
+
 
 def init_app(app: Flask) -> None:
-    """Mount the dashboard behind our own door: it has none, and one of its GET addresses changes the queue."""
-    app.config["RQ_DASHBOARD_REDIS_URL"] = backend_url(app)
-    app.config["RQ_DASHBOARD_DISABLE_DELETE"] = False
-    dashboard_config.serializer = JSONSerializer
-    blueprint = rq_dashboard.blueprint
+    """Mount the dashboard behind our own door: it has none, and one of its GET addresses changes the queue.
+
+    It would also make connections of its own for every request and read jobs as pickles; it is given ours, and JSON.
+    """
+    app.config["RQ_DASHBOARD_REDIS_URL"] = [SHOWN]
+    rq_dashboard.web.config.serializer = JSONSerializer
+    rq_dashboard.web.Worker = JsonWorker
+    rq_dashboard.web.from_url = lambda _url, **_options: (None, backend().redis)
     with app.app_context():
         app.redis_conn = backend().redis  # type: ignore[attr-defined]
     app.before_request(guard)
-    app.register_blueprint(blueprint, url_prefix=DASHBOARD.rstrip("/"))
+    for error in (NoSuchJobError, InvalidJobOperation):
+        app.register_error_handler(error, show_missing)
+    app.register_blueprint(rq_dashboard.blueprint, url_prefix=DASHBOARD.rstrip("/"))
 
 
-def backend_url(app: Flask) -> list[str]:
-    with app.app_context():
-        return [backend().settings.redis]
+def show_missing(_error: Exception) -> Response:
+    return errors.show(NotFound("RQ has no such job there any more."))
 
 
 def guard() -> None:
@@ -33,3 +54,5 @@ def guard() -> None:
     require_admin()
     if request.endpoint == "rq_dashboard.requeue_all" and request.method != "POST":
         abort(405)
+    if (request.view_args or {}).get("instance_number", 0) != 0:
+        abort(404)

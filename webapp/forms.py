@@ -80,8 +80,8 @@ def fields_of(task: Task) -> tuple[Field, ...]:
         raise TaskError(f"{task.source}: task {task.name!r}: {error}") from None
 
 
-def blank(task: Task, values: Mapping[str, str]) -> Form:
-    """The form before anything is posted: defaults, and what the address brings."""
+def blank(task: Task, values: Mapping[str, Any]) -> Form:
+    """The form before anything is posted: defaults, or the parameters of an earlier run."""
     fields = fields_of(task)
     defaults = {f.name: f.default for f in fields if f.default is not None}
     given = {f.name: values[f.name] for f in fields if f.name in values}

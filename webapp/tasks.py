@@ -1,6 +1,7 @@
 """A task's page: its form, and the runs that came of it."""
 
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -10,7 +11,7 @@ from jobs import Listing, Task, submit
 from webapp import forms, fragments
 from webapp.current import backend
 from webapp.forms import Form
-from webapp.listings import PAGE_SIZE, look_up
+from webapp.listings import PAGE_SIZE, from_query, look_up
 
 bp = Blueprint("tasks", __name__)
 
@@ -26,7 +27,7 @@ def index() -> str:
 @bp.get("/tasks/<name>")
 def show(name: str) -> str:
     task = _task(name)
-    return _page(task, forms.blank(task, request.args))
+    return _page(task, forms.blank(task, _earlier(task)))
 
 
 @bp.post("/tasks/<name>")
@@ -44,6 +45,15 @@ def run(name: str) -> Response:
     response.headers["HX-Retarget"] = "#runs-list"
     response.headers["HX-Reswap"] = "afterbegin"
     return response
+
+
+def _earlier(task: Task) -> dict[str, Any]:
+    """The parameters of the run in the address, where it is a run of this task and of this user."""
+    listing = from_query(current_user.id, {"run": request.args.get("run", ""), "task": task.name})
+    if listing.run_id is None:
+        return {}
+    runs = look_up(backend().database, listing).runs
+    return dict(runs[0].parameters) if runs else {}
 
 
 def _task(name: str) -> Task:

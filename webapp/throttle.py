@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime, timedelta
 
 from sqlalchemy import Index, String, delete, func, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs import Base, Database, UtcDateTime, utcnow
 
@@ -35,26 +35,24 @@ class LoginFailure(Base):
 def begin_attempt(database: Database, email: str, place: str) -> int | None:
     """Note an attempt before the password is looked at; returns its id, or None when there were too many.
 
-    Noting first means that attempts made at the same time count each other.
+    The attempt is committed before the others are counted: of those made at the same time, none overlooks another.
     """
-    since = utcnow() - timedelta(seconds=WINDOW_SECONDS)
-    digest = hashlib.sha256(email.encode()).hexdigest()
-    this_email, this_place = LoginFailure.email_digest == digest, LoginFailure.place == place
-    limits = (
-        (this_email & this_place, MOST_OF_PAIR),
-        (this_place, MOST_OF_PLACE),
-        (this_email, MOST_OF_EMAIL),
-    )
+    attempt = LoginFailure(email_digest=hashlib.sha256(email.encode()).hexdigest(), place=place, at=utcnow())
     with database.write() as session:
-        session.execute(delete(LoginFailure).where(LoginFailure.at < since))
-        for condition, most in limits:
-            failures = session.scalar(select(func.count()).select_from(LoginFailure).where(condition)) or 0
-            if failures >= most:
-                return None
-        attempt = LoginFailure(email_digest=digest, place=place, at=utcnow())
+        session.execute(delete(LoginFailure).where(LoginFailure.at < utcnow() - timedelta(seconds=WINDOW_SECONDS)))
         session.add(attempt)
-        session.flush()
-        return attempt.id
+    with database.write() as session:
+        if not _too_many(session, attempt):
+            return attempt.id
+        session.execute(delete(LoginFailure).where(LoginFailure.id == attempt.id))
+        return None
+
+
+def _too_many(session: Session, attempt: LoginFailure) -> bool:
+    this_email, this_place = LoginFailure.email_digest == attempt.email_digest, LoginFailure.place == attempt.place
+    limits = ((this_email & this_place, MOST_OF_PAIR), (this_place, MOST_OF_PLACE), (this_email, MOST_OF_EMAIL))
+    counts = [(session.scalar(select(func.count()).select_from(LoginFailure).where(one)), most) for one, most in limits]
+    return any((count or 0) > most for count, most in counts)
 
 
 def forgive(database: Database, attempt_id: int) -> None:

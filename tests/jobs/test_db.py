@@ -3,7 +3,9 @@
 import multiprocessing
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from jobs import Backend, Database, Run
 from tests.people import make_owner, make_run, read
@@ -44,3 +46,11 @@ def test_times_come_back_as_they_went_in(backend: Backend) -> None:
     run = make_run(backend, make_owner(backend))
     assert read(backend, run).created_at == run.created_at
     assert read(backend, run).created_at.utcoffset() is not None
+
+
+def test_an_error_says_nothing_of_what_users_wrote(backend: Backend) -> None:
+    owner_id = make_owner(backend)
+    make_run(backend, owner_id, id=1)
+    with pytest.raises(IntegrityError) as error:
+        make_run(backend, owner_id, id=1, parameters={"text": "a secret"})
+    assert "a secret" not in str(error.value)

@@ -12,6 +12,11 @@ from jobs.perform import ResultError, storable
 from tests.people import execute, make_owner, make_run, read
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
 @task
 def misbehave(how: str) -> Any:
     """Do what tasks should not do."""
@@ -25,6 +30,10 @@ def misbehave(how: str) -> Any:
         return "x" * 2_000_000
     if how == "object":
         return object()
+    if how == "digits":
+        return 10**5000
+    if how == "mute":
+        raise Mute
     return None
 
 
@@ -62,6 +71,8 @@ def test_a_result_is_recorded(backend: Backend) -> None:
         ("surrogate", "ResultError", "surrogates not allowed"),
         ("large", "ResultError", "too large: 2,000,002 bytes"),
         ("object", "ResultError", "cannot be kept as JSON"),
+        ("digits", "ResultError", "cannot be kept as JSON"),
+        ("mute", "Mute", "its message cannot be read"),
     ],
 )
 def test_a_failure_says_what_happened(kitchen: Backend, how: str, kind: str, words: str) -> None:

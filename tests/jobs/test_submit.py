@@ -3,11 +3,27 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from pydantic import AfterValidator, Field
 from sqlalchemy import update
 
-from jobs import Backend, Conflict, Run, State, cancel, events, lease, open_backend, retry, submit, utcnow
+from jobs import (
+    Backend,
+    Conflict,
+    Run,
+    State,
+    TaskError,
+    cancel,
+    events,
+    lease,
+    open_backend,
+    retry,
+    submit,
+    task,
+    utcnow,
+)
 from jobs.queue import DISPATCHER
 from jobs.sweeper import sweep
 from tests.people import make_owner, read
@@ -111,3 +127,16 @@ def test_running_a_succeeded_run_again_keeps_its_result(backend: Backend, owner_
 def test_running_a_run_again_that_has_not_ended_is_a_conflict(backend: Backend, owner_id: int) -> None:
     with pytest.raises(Conflict):
         retry(backend, owner_id, order(backend, owner_id))
+
+
+@task
+def tenfold(number: Annotated[int, Field(le=100), AfterValidator(lambda number: number * 10)]) -> int:
+    """Change what was entered."""
+    return number
+
+
+def test_a_task_whose_validators_change_values_is_refused(backend: Backend, owner_id: int) -> None:
+    definition = tenfold.__dict__["__task__"]
+    for number in (5, 50):
+        with pytest.raises(TaskError, match=r"test_submit\.py:\d+: task 'tenfold': its validators"):
+            submit(backend, definition, owner_id, definition.parameters.model_validate({"number": number}))

@@ -1,5 +1,6 @@
 """The worker: real jobs from a real queue, in a process of its own."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from rq.exceptions import StopRequested
 
 from jobs import Backend, Catalog, Run, State, lease, open_backend, presence, submit, task
 from jobs.worker import RunWorker
@@ -98,3 +100,17 @@ def test_the_lease_of_a_running_run_lies_ahead(kitchen: Backend) -> None:
     run = finished(kitchen, "who")
     assert (run.lease_token, run.lease_expires_at) == (None, None)
     assert lease.RENEW_SECONDS * 3 < lease.LEASE_SECONDS
+
+
+def test_a_stop_that_was_swallowed_is_remembered(backend: Backend) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    worker = RunWorker(backend)
+    try:
+        with contextlib.suppress(StopRequested):  # as a destructor does that the signal interrupts
+            worker.request_stop(signal.SIGTERM, None)  # type: ignore[no-untyped-call]
+        with pytest.raises(StopRequested):
+            worker.heartbeat()
+    finally:
+        worker.kill_horse()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -146,3 +146,10 @@ def test_a_task_may_bring_its_own_result_template(ada: Visitor, backend: Backend
     assert equation is not None
     assert str(equation).count("<sup>") == 2
     assert equation.text == "360 = 2^3 × 3^2 × 5"
+
+
+def test_parameters_may_be_called_anything(ada: Visitor, ada_id: int, backend: Backend) -> None:
+    run = make_run(backend, ada_id, parameters={"name": "x", "endpoint": "y", "run": "z", "text": "ж" * 1000})
+    link = the(soup(ada.get(f"/runs/{run.id}")), ".run-full__actions a")["href"]
+    assert link == f"/tasks/reverse_text?run={run.id}"
+    assert the(soup(ada.get(str(link))), "#text-input").text.strip() == "ж" * 1000

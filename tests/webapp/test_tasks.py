@@ -45,9 +45,9 @@ def test_bad_input_is_refused_at_the_field_with_the_values_kept(ada: Visitor, he
     page = soup(response)
     assert [error["id"] for error in page.select(".field__error")] == ["maximum-error"]
     assert "must not be smaller" in the(page, "#maximum-error").text
-    assert the(page, "#maximum")["aria-invalid"] == "true"
-    assert "maximum-error" in the(page, "#maximum")["aria-describedby"]
-    assert [the(page, f"#{name}")["value"] for name in ("minimum", "maximum")] == ["10", "5"]
+    assert the(page, "#maximum-input")["aria-invalid"] == "true"
+    assert "maximum-error" in the(page, "#maximum-input")["aria-describedby"]
+    assert [the(page, f"#{name}-input")["value"] for name in ("minimum", "maximum")] == ["10", "5"]
     assert bool(page.select_one("html")) is not bool(headers), "htmx gets the form, a browser the page"
 
 
@@ -56,10 +56,12 @@ def test_a_refused_form_makes_no_run(ada: Visitor) -> None:
     assert soup(ada.get("/runs")).select(".run") == []
 
 
-def test_the_address_may_fill_in_the_form(ada: Visitor) -> None:
-    page = soup(ada.get("/tasks/random_number?minimum=3&maximum=x%22y&other=1"))
-    assert the(page, "#minimum")["value"] == "3"
-    assert the(page, "#maximum")["value"] == 'x"y'
+def test_the_form_takes_over_the_parameters_of_an_earlier_run(ada: Visitor, ben: Visitor) -> None:
+    run_id = ada.submit("random_number", minimum="3", maximum="7")
+    link = the(soup(ada.get(f"/runs/{run_id}")), ".run-full__actions a")["href"]
+    assert the(soup(ada.get(str(link))), "#minimum-input")["value"] == "3"
+    assert the(soup(ben.get(str(link))), "#minimum-input")["value"] == "1", "of one's own runs only"
+    assert ada.get(f"/tasks/reverse_text?run={run_id}").status_code == 200
 
 
 def test_text_that_looks_like_html_stays_text(ada: Visitor) -> None:

@@ -12,7 +12,7 @@ from webapp.current import backend
 from webapp.listings import from_query
 from webapp.live.hub import Hub, Seat
 from webapp.live.picture import Picture, difference
-from webapp.live.socket import SIGNED_OUT, LiveSocket
+from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +35,25 @@ def stream(socket: LiveSocket) -> None:
     log.debug("live page of user %d opened: %s", owner_id, request.query_string.decode())
     seat = hub.join(socket, from_query(owner_id, request.args))
     try:
-        _push(socket, seat, session_id)
+        _push(socket, hub, seat, session_id)
+    except (
+        OSError
+    ) as error:  # the page has gone, or does not read; anything raised here would be written into the socket
+        log.debug("live page of user %d is gone: %s", owner_id, error)
+    except Exception:
+        log.exception("live page of user %d is sent away to come back", owner_id)
+        socket.close(RESTART)
     finally:
         hub.leave(seat)
         log.debug("live page of user %d closed with %s", owner_id, int(socket.close_reason))
 
 
-def _push(socket: LiveSocket, seat: Seat, session_id: str) -> None:
+def _push(socket: LiveSocket, hub: Hub, seat: Seat, session_id: str) -> None:
     shown: Picture | None = None
     while socket.connected:
+        if hub.leaving:
+            socket.close(RESTART)
+            return
         if seat.check_session:
             seat.check_session = False
             if users.of_session(backend().database, session_id) is None:

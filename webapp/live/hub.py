@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from jobs import Backend, Listing, connect_redis, events
 from webapp.live.picture import Picture, draw
-from webapp.live.socket import RESTART, LiveSocket
+from webapp.live.socket import LiveSocket
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,11 @@ class Audience:
         with self._lock:
             if self._stale or self._picture is None:
                 self._stale = False  # before reading: what changes meanwhile marks it again
-                self._picture = draw(self._database, self.listing, self._picture)
+                try:
+                    self._picture = draw(self._database, self.listing, self._picture)
+                except BaseException:
+                    self._stale = True
+                    raise
             return self._picture
 
 
@@ -81,9 +85,11 @@ class Hub:
         self._subscribed: set[int] = set()
         self._heard: set[int] = set()
         self._is_alive: Callable[[], bool] = lambda: True
+        self.leaving = False
+        """Whether every page is to go and come back to another process."""
 
     def stop_when(self, is_alive: Callable[[], bool]) -> None:
-        """Send every page away, to come back to another process, once this one is to end."""
+        """Have every page sent away once this process is to end."""
         self._is_alive = is_alive
 
     def join(self, socket: LiveSocket, listing: Listing) -> Seat:
@@ -137,8 +143,9 @@ class Hub:
             except Exception:
                 log.exception("the listener stumbled and goes on")
                 time.sleep(RECONNECT_SECONDS)
-            if not self._is_alive():
-                self._send_away()
+            if not self._is_alive() and not self.leaving:
+                self.leaving = True
+                self._wake(None, check_session=False)
             if time.monotonic() >= next_check:
                 self._wake(None, check_session=True)
                 next_check = time.monotonic() + CHECK_SECONDS
@@ -182,11 +189,3 @@ class Hub:
         with self._lock:
             owners = self._owners.items()
             return [a for one, owner in owners if owner_id in (None, one) for a in owner.audiences.values()]
-
-    def _send_away(self) -> None:
-        for audience in self._audiences(None):
-            for seat in list(audience.seats):
-                try:
-                    seat.socket.close(RESTART)
-                except Exception:
-                    log.debug("a socket was closed already", exc_info=True)
