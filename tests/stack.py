@@ -65,8 +65,12 @@ class Stack:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        until(lambda: "is ready" in self.output or self.process.poll() is not None, "the start", START_SECONDS)
-        assert self.process.poll() is None, self.output
+        try:
+            until(lambda: "is ready" in self.output or self.process.poll() is not None, "the start", START_SECONDS)
+            assert self.process.poll() is None, self.output
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

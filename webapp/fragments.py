@@ -94,7 +94,7 @@ def plain(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return " ".join(value.split()) if isinstance(value, str) else str(value)
+    return (" ".join(value.split()) or "empty") if isinstance(value, str) else str(value)
 
 
 def clock(moment: datetime) -> str:

@@ -125,6 +125,7 @@ def test_without_javascript_an_unfinished_page_looks_again(ada: Visitor) -> None
         (True, ".result--scalar", "yes"),
         (None, ".result--scalar", "nothing"),
         ("a\nb", "pre", "a\nb"),
+        ("", ".run__note", "An empty text"),
         ({"first_name": "Ada"}, "dd", "Ada"),
         (["x", "y"], "li", "x"),
     ],
