@@ -34,7 +34,6 @@ class Horse:
     """A work-horse as its worker sees it."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
         self._orders = 0
         self._pipe, theirs = get_context("fork").Pipe()
         self._process = get_context("fork").Process(target=_work, args=(catalog, theirs, self._pipe, os.getpid()))

@@ -68,7 +68,7 @@ class RunWorker(SimpleWorker):
         # While idle RQ raises StopRequested from the signal's handler, into whatever code was interrupted; that may
         # swallow it (redis-py's destructors do). So the request is kept, and honoured at the next heartbeat.
         self._stop_requested = True
-        super()._shutdown()  # type: ignore[no-untyped-call]
+        super()._shutdown()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         if self._stop_requested and self.get_state() != WorkerStatus.BUSY:
@@ -93,7 +93,7 @@ class RunWorker(SimpleWorker):
         events.publish(self._backend.redis, *lease.release(self._backend.database, self.name))
         presence.gone(self._backend.database, self.name)
         with contextlib.suppress(RedisError):  # without Redis nobody can be told; RQ's key of this worker expires
-            super().teardown()  # type: ignore[no-untyped-call]
+            super().teardown()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
 
     def _attend(self, run_id: int) -> None:
         try:

@@ -37,7 +37,7 @@ def init_app(app: Flask) -> None:
     rq_dashboard.web.Worker = JsonWorker
     rq_dashboard.web.from_url = lambda _url, **_options: (None, backend().redis)
     with app.app_context():
-        app.redis_conn = backend().redis  # type: ignore[attr-defined]
+        app.redis_conn = backend().redis  # type: ignore[attr-defined]  # where the dashboard looks for it
     app.before_request(guard)
     for error in (NoSuchJobError, InvalidJobOperation):
         app.register_error_handler(error, show_missing)

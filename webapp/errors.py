@@ -1,7 +1,7 @@
 """Errors as pages in the same design, or as a notice for a page that is already open."""
 
 from flask import Flask, current_app, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 from werkzeug.wrappers import Response
 
 from webapp import fragments
@@ -30,8 +30,8 @@ def show(error: HTTPException) -> Response:
     ours = error.description if error.description != type(error).description else None
     words = ours or WORDS.get(code) or str(type(error).description)
     response = make_response(_body(code, error.name, words), code)
-    if code == 405 and getattr(error, "valid_methods", None):
-        response.headers["Allow"] = ", ".join(error.valid_methods or ())  # type: ignore[attr-defined]
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(error.valid_methods)
     return response
 
 

@@ -34,7 +34,7 @@ class User(Base):
 
 # Runs know their owner only as a number, because jobs/ knows no people. The table's constraint is added here, where
 # both are known.
-Run.__table__.append_constraint(  # type: ignore[attr-defined]
+Base.metadata.tables[Run.__tablename__].append_constraint(
     ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_runs_owner", ondelete="CASCADE")
 )
 

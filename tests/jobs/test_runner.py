@@ -2,13 +2,17 @@
 
 import enum
 import math
+import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from jobs import Backend, Catalog, Progress, Run, State, lease, task
+from jobs import Backend, Catalog, Progress, Run, State, lease, runner, task
 from jobs.backend import open_backend
+from jobs.outcome import Outcome, Success
 from jobs.perform import ResultError, storable
+from jobs.runner import Report
 from tests.people import execute, make_owner, make_run, read
 
 
@@ -132,3 +136,20 @@ def test_a_result_that_refers_to_itself_is_refused() -> None:
     loop.append(loop)
     with pytest.raises(ResultError):
         storable(loop)
+
+
+def test_an_outcome_outlasts_a_database_that_is_away(backend: Backend) -> None:
+    run = make_run(backend, make_owner(backend))
+
+    def rename(old: str, new: str) -> None:
+        with backend.database.write() as session:
+            session.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    def call_while_it_goes_away(_run: Run, report: Report) -> Outcome:
+        rename("runs", "runs_away")
+        report(0.5, "nobody can record this")
+        threading.Timer(0.5, rename, ("runs_away", "runs")).start()
+        return Success("kept")
+
+    runner.attend(backend, run.id, "worker", call_while_it_goes_away)
+    assert (read(backend, run).state, read(backend, run).result) == (State.SUCCEEDED, "kept")

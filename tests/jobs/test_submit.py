@@ -60,7 +60,7 @@ def test_a_job_names_one_dispatcher_and_carries_only_the_id(backend: Backend, ow
 
 
 def test_the_owner_hears_of_it_and_nobody_else(backend: Backend, owner_id: int) -> None:
-    pubsub = backend.redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+    pubsub = backend.redis.pubsub(ignore_subscribe_messages=True)
     pubsub.psubscribe("dumbwaiter:owner:*")
     pubsub.get_message(timeout=5)
     run = order(backend, owner_id)

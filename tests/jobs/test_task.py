@@ -67,7 +67,7 @@ def test_a_parameter_without_an_annotation_is_refused_with_file_and_line() -> No
     with pytest.raises(TaskError, match=r"test_task\.py:\d+: task 'vague'.*'thing' needs a type annotation"):
 
         @task
-        def vague(thing):  # type: ignore[no-untyped-def]
+        def vague(thing):  # type: ignore[no-untyped-def]  # the mistake that is tested
             return thing
 
 

@@ -27,7 +27,7 @@ def linger() -> None:
     """Take longer than allowed, whatever comes."""
     while True:
         try:
-            time.sleep(600)
+            signal.pause()
         except BaseException:
             continue
 
@@ -107,7 +107,7 @@ def test_a_stop_that_was_swallowed_is_remembered(backend: Backend) -> None:
     worker = RunWorker(backend)
     try:
         with contextlib.suppress(StopRequested):  # as a destructor does that the signal interrupts
-            worker.request_stop(signal.SIGTERM, None)  # type: ignore[no-untyped-call]
+            worker.request_stop(signal.SIGTERM, None)  # type: ignore[no-untyped-call]  # RQ leaves it untyped
         with pytest.raises(StopRequested):
             worker.heartbeat()
     finally:

@@ -24,7 +24,7 @@ sock = flask_sock.Sock()
 NOTHING_NEW = '<hx-partial hx-target="#announcer" hx-swap="none"></hx-partial>'
 
 
-@sock.route("/live", bp=bp)  # type: ignore[untyped-decorator]
+@sock.route("/live", bp=bp)  # type: ignore[untyped-decorator]  # flask-sock has no types
 def stream(socket: LiveSocket) -> None:
     """Push to one page until it goes. Subscribing comes before the first read, so nothing falls between them."""
     if not current_user.is_authenticated:

@@ -131,7 +131,7 @@ class Hub:
 
     def _listen(self) -> None:
         redis = connect_redis(self._backend.settings, socket_timeout=None, health_check_interval=15)
-        pubsub = redis.pubsub()  # type: ignore[no-untyped-call]
+        pubsub = redis.pubsub()
         next_check = time.monotonic() + CHECK_SECONDS
         while True:
             try:

@@ -56,7 +56,8 @@ class LiveSocket(Server):
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         # The library closes with 1008 when a pong is missing, and htmx would not come back from that.
-        super().close(RESTART if reason == POLICY_VIOLATION else reason, message)  # type: ignore[arg-type]
+        code = RESTART if reason == POLICY_VIOLATION else reason
+        super().close(code, message)  # type: ignore[arg-type]  # the stub knows no application's own codes
         self.event.set()
 
     def wait(self) -> bool:
