@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     redis_tls_verify: bool = True
     secret_key: str = ""
     workers: int = Field(default=2, ge=1, le=256)
+    worker_memory_mb: int = Field(default=1024, ge=64)
+    lease_seconds: int = Field(default=60, ge=2, le=3600)
     web_concurrency: int = Field(default=1, ge=1, le=64)
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -3,9 +3,10 @@
 from jobs import events
 from jobs.backend import Backend, open_backend
 from jobs.catalog import Catalog, load_catalog
-from jobs.context import Progress
+from jobs.context import Checkpoint, FinalFailure, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.embedded_redis import NoRedis, start_redis
+from jobs.outlook import Outlook, outlooks
 from jobs.presence import alive
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
@@ -17,14 +18,18 @@ __all__ = [
     "Backend",
     "Base",
     "Catalog",
+    "Checkpoint",
     "Conflict",
     "Database",
+    "FinalFailure",
     "Listing",
     "LongText",
     "NoRedis",
+    "Outlook",
     "Progress",
     "Run",
     "State",
+    "StopRun",
     "Task",
     "TaskError",
     "UtcDateTime",
@@ -36,6 +41,7 @@ __all__ = [
     "listed",
     "load_catalog",
     "open_backend",
+    "outlooks",
     "owned",
     "retry",
     "start_redis",

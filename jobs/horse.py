@@ -6,20 +6,21 @@ the worker records them. Whatever a task does to its process, the worker lives; 
 
 import contextlib
 import json
+import mmap
 import os
 import random
 import signal
-from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from jobs import memory
 from jobs.catalog import Catalog
-from jobs.context import REPORTS_PER_SECOND
-from jobs.outcome import Failure, Outcome, Success
-from jobs.perform import perform
+from jobs.link import PipeLink
+from jobs.outcome import Failure, Outcome, Stopped, Success
+from jobs.perform import Order, perform
 from jobs.process import die_with_parent
-from jobs.reporter import Reporter
 
 # A process is replaced after so many runs, so that what tasks leak does not grow for ever.
 RUNS_PER_HORSE = 500
@@ -27,58 +28,138 @@ TICK_SECONDS = 1.0
 
 
 class HorseEnded(Exception):
-    """The process ended while it had an order; the message says how."""
+    """The process ended; the message says how, and `started` whether the order had reached its task by then."""
+
+    def __init__(self, how: str, started: bool) -> None:
+        super().__init__(how)
+        self.started = started
+
+
+@dataclass(frozen=True)
+class Report:
+    """A running task tells how far it has come."""
+
+    fraction: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Save:
+    """A running task wants this kept, and waits for an answer."""
+
+    value: Any
 
 
 class Horse:
     """A work-horse as its worker sees it."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, most_bytes: int) -> None:
         self._orders = 0
+        self._most_bytes = most_bytes
+        self._started = False
+        self._group_ended = False
+        self._stop = mmap.mmap(-1, 1)
         self._pipe, theirs = get_context("fork").Pipe()
-        self._process = get_context("fork").Process(target=_work, args=(catalog, theirs, self._pipe, os.getpid()))
+        self._process = get_context("fork").Process(
+            target=_work, args=(catalog, theirs, self._pipe, self._stop, os.getpid())
+        )
         self._process.start()
         theirs.close()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    @property
     def fit(self) -> bool:
         """Whether it can take another order."""
-        return self._process.is_alive() and self._orders < RUNS_PER_HORSE
+        fresh = self._orders < RUNS_PER_HORSE and memory.resident_bytes(self.pid) <= self._most_bytes
+        return fresh and not self._over()
 
-    def order(self, task: str, parameters: Mapping[str, Any]) -> None:
+    def order(self, order: Order) -> None:
         """Start a task with the parameters of a run."""
         self._orders += 1
-        with contextlib.suppress(OSError):  # a process that has just ended is noticed when it is listened to
-            self._pipe.send_bytes(json.dumps([task, parameters]).encode())
+        self._started = False
+        self._stop[0] = 0
+        self._send(asdict(order))
 
-    def listen(self, seconds: float) -> tuple[float | None, str] | Outcome | None:
-        """What comes next: a progress report, the outcome, or None when nothing came in time. Raises HorseEnded."""
-        ready = wait([self._pipe, self._process.sentinel], min(seconds, TICK_SECONDS))
+    def ask_to_stop(self) -> None:
+        """Let the task know, when it next looks, that its run is to end."""
+        self._stop[0] = 1
+
+    def saved(self, kept: bool) -> None:
+        """Answer a Save."""
+        self._send(kept)
+
+    def listen(self, seconds: float, bell: int | None = None) -> Report | Save | Outcome | None:
+        """What comes next, or None when nothing came in time or `bell`, a file descriptor, has become readable.
+
+        Raises HorseEnded.
+        """
+        things: list[Connection | int] = [self._pipe, self._process.sentinel, *([] if bell is None else [bell])]
+        ready = wait(things, max(0.0, min(seconds, TICK_SECONDS)))
         if self._pipe in ready or self._pipe.poll():
             try:
-                return _read(self._pipe.recv_bytes())
+                return self._hear(json.loads(self._pipe.recv_bytes()))
             except (EOFError, OSError):
-                self._process.join(TICK_SECONDS)
-                self.kill()  # without its pipe it is of no use, even if it lives
-        if not self._process.is_alive():
+                ready = wait([self._process.sentinel], TICK_SECONDS)
+                if not ready:
+                    self.kill()  # without its pipe it is of no use, even if it lives
+        if self._over():
             code = self._process.exitcode or 0
-            raise HorseEnded(f"signal {-code}" if code < 0 else f"exit code {code}")
+            raise HorseEnded(f"signal {-code}" if code < 0 else f"exit code {code}", self._started)
         return None
 
     def kill(self) -> None:
         """End it and everything it started in its process group."""
-        if self._process.pid and self._process.is_alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if not self._over():
+            self._end_group()
             self._process.kill()  # it may not have made its group yet
             self._process.join()
 
+    def _over(self) -> bool:
+        """Whether the process has ended, however; what a task started, and left behind, ends with it.
 
-def _work(catalog: Catalog, pipe: Connection, parents: Connection, worker_pid: int) -> None:
+        That is why the process is asked: its pipe and its sentinel stay open as long as such a child lives.
+        """
+        if self._process.is_alive():
+            return False
+        if not self._group_ended:
+            self._end_group()
+        return True
+
+    def _end_group(self) -> None:
+        """End what a task started, once: after that the group's number may become somebody else's."""
+        self._group_ended = True
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _send(self, message: Any) -> None:
+        with contextlib.suppress(OSError):  # a process that has just ended is noticed when it is listened to
+            self._pipe.send_bytes(json.dumps(message).encode())
+
+    def _hear(self, message: dict[str, Any]) -> Report | Save | Outcome | None:
+        match message:
+            case {"progress": [fraction, note]}:
+                return Report(fraction, note)
+            case {"checkpoint": value}:
+                return Save(value)
+            case {"result": result}:
+                return Success(result)
+            case {"failure": failure}:
+                return Failure(**failure)
+            case {"stopped": True}:
+                return Stopped()
+        self._started = True
+        return None
+
+
+def _work(catalog: Catalog, pipe: Connection, parents: Connection, stop: mmap.mmap, worker_pid: int) -> None:
     parents.close()
     os.setpgrp()
     # A process group of its own would let it outlive a killed worker, and run beside the next attempt.
     die_with_parent(worker_pid, signal.SIGKILL)
+    memory.die_first()
     # Platforms send SIGTERM to every process, and Ctrl-C reaches the whole terminal: the worker decides what happens
     # here. A handler, unlike ignoring, is not inherited by what a task starts.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -86,23 +167,18 @@ def _work(catalog: Catalog, pipe: Connection, parents: Connection, worker_pid: i
     random.seed()
     while True:
         try:
-            task, parameters = json.loads(pipe.recv_bytes())
+            order = Order(**json.loads(pipe.recv_bytes()))
         except EOFError:
             return
-        reporter = Reporter(lambda *report: pipe.send_bytes(json.dumps(report).encode()), REPORTS_PER_SECOND)
-        outcome = perform(catalog, task, parameters, reporter)
-        pipe.send_bytes(_written(outcome))
+        link = PipeLink(pipe, stop)
+        link.send(started=True)
+        _tell(link, perform(catalog, order, link))
 
 
-def _written(outcome: Outcome) -> bytes:
+def _tell(link: PipeLink, outcome: Outcome) -> None:
     if isinstance(outcome, Success):
-        return json.dumps({"result": outcome.result}).encode()
-    return json.dumps({"failure": [outcome.kind, outcome.message, outcome.traceback]}).encode()
-
-
-def _read(message: bytes) -> tuple[float | None, str] | Outcome:
-    content = json.loads(message)
-    if isinstance(content, list):
-        fraction, note = content
-        return fraction, note
-    return Failure(*content["failure"]) if "failure" in content else Success(content["result"])
+        link.send(result=outcome.result)
+    elif isinstance(outcome, Failure):
+        link.send(failure=asdict(outcome))
+    else:
+        link.send(stopped=True)

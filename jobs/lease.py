@@ -3,21 +3,29 @@
 A worker holds a run by a lease: a token and a time until which it is believed. Each function below changes the row only
 while its condition still holds and says whether it did; nothing changed means that the run is somebody else's by now,
 and the caller drops what it has. So two workers may start the same run after a crash, but one completion commits.
+
+The statements are made once, here: making one anew costs several times as much as executing it.
 """
 
 import secrets
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Table, Update, bindparam, or_, select, update
+from sqlalchemy.orm import Session
 
 from jobs.db import Database, utcnow
 from jobs.outcome import Failure
 from jobs.runs import Run, State
 
 LEASE_SECONDS = 60
-RENEW_SECONDS = 15
+RENEWALS_PER_LEASE = 4
+MOST_LOSSES = 3
+LONGEST_BACKOFF_SECONDS = 3600.0
+CLOCKS_DIFFER_SECONDS = 60.0
+UNKNOWN_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -29,111 +37,236 @@ class Change:
     version: int
 
 
-def claim(database: Database, run_id: int, worker: str) -> Run | None:
-    """Take a queued run, or None when it is no longer queued."""
-    values = {
+@dataclass(frozen=True)
+class Hold:
+    """What a worker learns when it renews a lease that it still has."""
+
+    stop_requested: bool
+
+
+RUNS = cast(Table, Run.__table__)
+R = RUNS.c
+
+
+def given(name: str) -> BindParameter[Any]:
+    """A value that comes with the execution; SQLAlchemy keeps the columns' own names for itself."""
+    return bindparam(f"given_{name}")
+
+
+def due(now: Any, future: Any) -> ColumnElement[bool]:
+    """Whether a run waits for no time; one that was queued in the future was queued before the clock was put back."""
+    return or_(R.due_at.is_(None), R.due_at <= now, R.queued_at > future)
+
+
+def _update(condition: ColumnElement[bool], values: Mapping[str, Any]) -> Update:
+    return update(RUNS).where(condition).values(version=R.version + 1, **values)
+
+
+def _changing(condition: ColumnElement[bool], values: Mapping[str, Any]) -> Any:
+    return _update(condition, values).returning(R.id, R.owner_id, R.version)
+
+
+MINE = (R.id == given("id")) & (R.owner_id == given("owner_id"))
+HELD = (R.id == given("id")) & (R.state == State.RUNNING) & (R.lease_token == given("token"))
+HELD_BY_WORKER = (R.worker == given("worker")) & (R.state == State.RUNNING)
+UNRENEWED = HELD & (R.lease_expires_at == given("until"))
+TO_STOP = R.stop_requested_at.is_not(None)
+OVER = R.state.in_([State.FAILED, State.CANCELLED])
+
+NO_LEASE = dict.fromkeys(("lease_token", "lease_expires_at"))
+NO_ERROR = dict.fromkeys(("error_kind", "error_message", "error_traceback"))
+NO_WAIT = dict.fromkeys(("due_at", "push_failed_at"))
+ERROR = {name: given(name) for name in NO_ERROR}
+ENDED = {**NO_LEASE, **NO_WAIT, "ended_at": given("now")}
+QUEUED = {
+    **NO_LEASE,
+    **NO_ERROR,
+    **NO_WAIT,
+    **dict.fromkeys(("started_at", "stop_requested_at", "ended_at", "progress", "worker")),
+    "state": State.QUEUED,
+    "progress_note": "",
+    "queued_at": given("now"),
+}
+CANCELLED = {**ENDED, "state": State.CANCELLED}
+FAILED = {**ENDED, **ERROR, "state": State.FAILED}
+SPENT = {"attempt": R.attempt + 1}
+FAILED_ONCE_MORE = {"failures": R.failures + 1}
+LOST_ONCE_MORE = {"losses": R.losses + 1}
+
+KNOWN = R.task.in_(bindparam("given_tasks", expanding=True)) | (R.created_at < given("long_ago"))
+CLAIM = _update(
+    (R.id == given("id")) & (R.state == State.QUEUED) & due(given("now"), given("future")) & KNOWN,
+    {
+        **NO_ERROR,
+        **NO_WAIT,
         "state": State.RUNNING,
-        "worker": worker,
-        "lease_token": secrets.token_hex(16),
-        "lease_expires_at": utcnow() + timedelta(seconds=LEASE_SECONDS),
-        "started_at": utcnow(),
-        "version": Run.version + 1,
-    }
-    statement = update(Run).where(Run.id == run_id, Run.state == State.QUEUED).values(values).returning(Run)
-    with database.write() as session:
-        return session.scalar(statement.execution_options(synchronize_session=False))
+        "worker": given("worker"),
+        "lease_token": given("token"),
+        "lease_expires_at": given("until"),
+        "started_at": given("now"),
+    },
+).returning(*R)
+RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at)
+REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
+SUCCEED = _changing(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result")})
+FAIL = _changing(HELD & ~TO_STOP, {**FAILED, **FAILED_ONCE_MORE})
+POSTPONE = _changing(HELD & ~TO_STOP, {**QUEUED, **ERROR, **SPENT, **FAILED_ONCE_MORE, "due_at": given("due_at")})
+STOP = _changing(HELD, CANCELLED)
+GIVE_BACK = _changing(HELD & ~TO_STOP, QUEUED)
+CANCEL = _changing(MINE & (R.state == State.QUEUED), CANCELLED)
+REQUEST_STOP = _changing(MINE & (R.state == State.RUNNING) & ~TO_STOP, {"stop_requested_at": given("now")})
+REQUEUE = _changing(MINE & OVER, {**QUEUED, **SPENT, "failures": 0, "losses": 0})
+NOTE_FAILED_PUSH, NOTE_PUSH = (
+    _changing(
+        (R.id == given("id")) & (R.attempt == given("attempt")) & (R.state == State.QUEUED) & noted,
+        {"push_failed_at": value},
+    )
+    for noted, value in ((R.push_failed_at.is_(None), given("now")), (R.push_failed_at.is_not(None), None))
+)
+RELEASE = (_changing(HELD_BY_WORKER & TO_STOP, CANCELLED), _changing(HELD_BY_WORKER, QUEUED))
+LOSE, EXPIRE = (
+    (
+        _changing(lost & TO_STOP, CANCELLED),
+        _changing(lost & (R.losses + 1 >= MOST_LOSSES), {**FAILED, **LOST_ONCE_MORE}),
+        _changing(lost, {**QUEUED, **SPENT, **LOST_ONCE_MORE}),
+    )
+    for lost in (HELD_BY_WORKER, UNRENEWED)
+)
+LEASES = select(R.id, R.lease_token, R.lease_expires_at).where(R.state == State.RUNNING)
+
+LOST = Failure("WorkerLost", f"The worker was lost {MOST_LOSSES} times while it executed this run.")
 
 
-def renew(database: Database, run: Run) -> None:
-    """Prolong a lease; a page shows nothing of it, so the version stays."""
-    until = utcnow() + timedelta(seconds=LEASE_SECONDS)
-    with database.write() as session:
-        session.execute(update(Run).where(_held(run)).values(lease_expires_at=until))
+def claim(
+    database: Database, run_id: int, worker: str, seconds: float = LEASE_SECONDS, tasks: Collection[str] | None = None
+) -> Run | None:
+    """Take a queued run that is due, or None when there is no such run any more.
+
+    `tasks` are those that the worker knows. A run of another one may be meant for workers of a newer deployment beside
+    this one; only when none of them has taken it for UNKNOWN_SECONDS is it taken after all, and fails with words.
+    """
+    now = utcnow()
+    long_ago = _from(now, UNKNOWN_SECONDS if tasks is None else -UNKNOWN_SECONDS)
+    values = {"id": run_id, "worker": worker, "token": secrets.token_hex(16), "until": _from(now, seconds)}
+    with database.change() as connection:
+        future = _from(now, CLOCKS_DIFFER_SECONDS)
+        known = {"tasks": list(tasks or ()), "long_ago": long_ago}
+        row = connection.execute(CLAIM, _given(**values, **known, now=now, future=future)).mappings().first()
+    return Run(**row) if row else None
+
+
+def renew(database: Database, run: Run, seconds: float = LEASE_SECONDS) -> Hold | None:
+    """Prolong a lease, or None when it is lost."""
+    with database.change() as connection:
+        return renew_in(connection, run, seconds)
+
+
+def renew_in(transaction: Connection | Session, run: Run, seconds: float) -> Hold | None:
+    """Prolong a lease in a transaction that writes something for its holder only."""
+    row = transaction.execute(RENEW, _given(**_lease(run), until=_from(utcnow(), seconds))).first()
+    return Hold(row.stop_requested_at is not None) if row else None
 
 
 def report(database: Database, run: Run, fraction: float | None, note: str) -> Change | None:
     """Record how far a run has come."""
-    return _change(database, _held(run), {"progress": fraction, "progress_note": note})
+    return _change(database, REPORT, **_lease(run), progress=fraction, note=note)
 
 
 def succeed(database: Database, run: Run, result: Any) -> Change | None:
     """Record a result, the one completion of a run."""
-    return _change(database, _held(run), {"state": State.SUCCEEDED, "result": result, **_ending()})
+    return _change(database, SUCCEED, **_lease(run), result=result)
 
 
 def fail(database: Database, run: Run, failure: Failure) -> Change | None:
-    """Record why a run failed."""
-    return _change(database, _held(run), _failed(failure))
+    """Record why a run failed; one that its owner asked to stop is cancelled instead."""
+    return _change(database, FAIL, **_lease(run), **_error(failure)) or stop(database, run)
+
+
+def postpone(database: Database, run: Run, failure: Failure, seconds: float) -> Change | None:
+    """Queue a run that failed for another attempt, due after so many seconds; one that is to stop is cancelled."""
+    due_at = _from(utcnow(), seconds)
+    return _change(database, POSTPONE, **_lease(run), **_error(failure), due_at=due_at) or stop(database, run)
+
+
+def stop(database: Database, run: Run) -> Change | None:
+    """End a run that its owner asked to stop."""
+    return _change(database, STOP, **_lease(run))
+
+
+def give_back(database: Database, run: Run) -> Change | None:
+    """Queue a run that its worker cannot go on with, without spending an attempt; one that is to stop is cancelled."""
+    return _change(database, GIVE_BACK, **_lease(run)) or stop(database, run)
 
 
 def cancel(database: Database, run_id: int, owner_id: int) -> Change | None:
     """End a run that has not started."""
-    waits = (Run.id == run_id) & (Run.owner_id == owner_id) & (Run.state == State.QUEUED)
-    return _change(database, waits, {"state": State.CANCELLED, **_ending()})
+    return _change(database, CANCEL, id=run_id, owner_id=owner_id)
+
+
+def request_stop(database: Database, run_id: int, owner_id: int) -> Change | None:
+    """Ask for the end of a run that has started; once is enough, and a second request changes nothing."""
+    return _change(database, REQUEST_STOP, id=run_id, owner_id=owner_id)
 
 
 def requeue(database: Database, run_id: int, owner_id: int) -> Change | None:
     """Queue a run that failed or was cancelled once more, as its next attempt."""
-    over = Run.state.in_([State.FAILED, State.CANCELLED])
-    mine = (Run.id == run_id) & (Run.owner_id == owner_id) & over
-    return _change(database, mine, {**_queued(), "attempt": Run.attempt + 1, "losses": 0})
+    return _change(database, REQUEUE, id=run_id, owner_id=owner_id)
+
+
+def note_push(database: Database, run_id: int, attempt: int, failed: bool) -> Change | None:
+    """Note that Redis did not take a queued run's wake-up, or has taken it at last."""
+    return _change(database, NOTE_FAILED_PUSH if failed else NOTE_PUSH, id=run_id, attempt=attempt)
 
 
 def release(database: Database, worker: str) -> list[Change]:
-    """Give back what a worker that was ended holds, without spending an attempt."""
-    holds = (Run.worker == worker) & (Run.state == State.RUNNING)
-    return _changes(database, holds, _queued())
+    """Give back what a worker that is leaving holds, without spending an attempt."""
+    return [change for one in RELEASE for change in _changes(database, one, worker=worker)]
 
 
-def expire(database: Database, most_losses: int) -> list[Change]:
-    """Queue the runs whose lease ran out once more, and fail those that have lost their worker so many times."""
-    lost = (Run.state == State.RUNNING) & (Run.lease_expires_at < utcnow())
-    losses = {"losses": Run.losses + 1}
-    failure = Failure("WorkerLost", f"The worker was lost {most_losses} times while it executed this run.")
-    failed = _changes(database, lost & (Run.losses + 1 >= most_losses), {**_failed(failure), **losses})
-    return failed + _changes(database, lost, {**_queued(), **losses, "attempt": Run.attempt + 1})
+def lose(database: Database, worker: str) -> list[Change]:
+    """Take back what a worker that is gone held; a run that has lost MOST_LOSSES of them fails."""
+    return [change for one in LOSE for change in _changes(database, one, worker=worker, **_error(LOST))]
 
 
-def _held(run: Run) -> ColumnElement[bool]:
-    return (Run.id == run.id) & (Run.state == State.RUNNING) & (Run.lease_token == run.lease_token)
+def expire(database: Database, leases: Mapping[int, tuple[str, datetime]]) -> list[Change]:
+    """Take back the runs, by id, whose lease is still as it was seen: token and time."""
+    seen = [_given(id=run_id, token=token, until=until) for run_id, (token, until) in leases.items()]
+    return [change for lease in seen for one in EXPIRE for change in _changes(database, one, lease, **_error(LOST))]
 
 
-def _ending() -> dict[str, Any]:
-    return {"ended_at": utcnow(), "lease_token": None, "lease_expires_at": None}
+def leases(database: Database) -> dict[int, tuple[str, datetime]]:
+    """The lease of every run that is held, by the run's id."""
+    with database.read() as session:
+        rows = session.execute(LEASES).all()
+    return {row.id: (row.lease_token, row.lease_expires_at) for row in rows if row.lease_token}
 
 
-def _failed(failure: Failure) -> dict[str, Any]:
+def _given(**values: Any) -> dict[str, Any]:
+    return {f"given_{name}": value for name, value in values.items()}
+
+
+def _lease(run: Run) -> dict[str, Any]:
+    return {"id": run.id, "token": run.lease_token}
+
+
+def _error(failure: Failure) -> dict[str, Any]:
     return {
-        "state": State.FAILED,
         "error_kind": failure.kind[:100],
         "error_message": failure.message,
         "error_traceback": failure.traceback,
-        **_ending(),
     }
 
 
-def _queued() -> dict[str, Any]:
-    cleared = (
-        "started_at",
-        "ended_at",
-        "progress",
-        "error_kind",
-        "error_message",
-        "error_traceback",
-        "worker",
-    )
-    nothing: dict[str, Any] = dict.fromkeys((*cleared, "lease_token", "lease_expires_at"))
-    return {**nothing, "state": State.QUEUED, "progress_note": "", "queued_at": utcnow()}
+def _from(now: datetime, seconds: float) -> datetime:
+    return now + timedelta(seconds=seconds)
 
 
-def _change(database: Database, condition: ColumnElement[bool], values: dict[str, Any]) -> Change | None:
-    changes = _changes(database, condition, values)
+def _change(database: Database, statement: Any, **values: Any) -> Change | None:
+    changes = _changes(database, statement, **values)
     return changes[0] if changes else None
 
 
-def _changes(database: Database, condition: ColumnElement[bool], values: dict[str, Any]) -> list[Change]:
-    returned = (Run.id, Run.owner_id, Run.version)
-    statement = update(Run).where(condition).values(version=Run.version + 1, **values).returning(*returned)
-    with database.write() as session:
-        rows = session.execute(statement.execution_options(synchronize_session=False)).all()
-    return [Change(*row) for row in rows]
+def _changes(database: Database, statement: Any, lease: Mapping[str, Any] | None = None, **values: Any) -> list[Change]:
+    parameters = {**(lease or {}), **_given(**values, now=utcnow())}
+    with database.change() as connection:
+        return [Change(*row) for row in connection.execute(statement, parameters)]

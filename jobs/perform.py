@@ -1,64 +1,70 @@
 """Calls a task and turns whatever comes of it into an outcome; touches neither database nor Redis."""
 
-import json
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_json
 
+from jobs import memory
 from jobs.catalog import Catalog
-from jobs.context import Progress
-from jobs.outcome import Failure, Outcome, Success
+from jobs.context import REPORTS_PER_SECOND, Checkpoint, FinalFailure, Progress, StopRun
+from jobs.link import Link
+from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.reporter import Reporter
+from jobs.storable import ResultError, storable
 from jobs.task import Task
 from jobs.text import keepable
 
-LARGEST_RESULT_BYTES = 1_000_000
 LONGEST_TRACEBACK = 20_000
 
 
-class ResultError(Exception):
-    """A task returned something that cannot be kept; the message says why."""
+@dataclass(frozen=True)
+class Order:
+    """What is to be done: a task by its name, a run's parameters, and what an earlier attempt has saved."""
+
+    task: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Any = None
 
 
-def perform(catalog: Catalog, name: str, parameters: Mapping[str, Any], reporter: Reporter) -> Outcome:
+def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
     """Call a task with a run's parameters; whatever it does, there is an outcome."""
-    task = catalog.get(name)
+    task = catalog.get(order.task)
     if task is None:
-        return Failure("NoSuchTask", f"There is no task {name!r} any more.")
+        return Failure("NoSuchTask", f"There is no task {order.task!r} any more.", final=True)
+    reporter = Reporter(link.report, REPORTS_PER_SECOND)
+    context = {
+        Progress: Progress(reporter.report, link.stop_requested),
+        Checkpoint: Checkpoint(order.checkpoint, link.save),
+    }
     try:
-        validated = task.parameters.model_validate(parameters)
-        return Success(storable(task.call(validated, {Progress: Progress(reporter.report)})))
+        validated = task.parameters.model_validate(order.parameters)
+        with memory.limited_to(task.memory):
+            result = task.call(validated, context)
+        return Success(storable(result))
     except BaseException as error:  # a task may raise anything, SystemExit too, and its owner has to hear of it
+        if isinstance(error, StopRun) and link.stop_requested():
+            return Stopped()
         return explain(error, task)
     finally:
         reporter.close()
 
 
-def storable(value: Any) -> Any:
-    """The value as JSON keeps it, at most 1 MB, with NaN and infinity as text. Raises ResultError with the reason."""
-    try:
-        encoded = to_json(value, inf_nan_mode="strings")
-        plain = json.loads(encoded)
-    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
-        reason = str(error).removeprefix("Error serializing to JSON: ")
-        raise ResultError(f"The result cannot be kept as JSON: {reason}") from None
-    if len(encoded) > LARGEST_RESULT_BYTES:
-        raise ResultError(f"The result is too large: {len(encoded):,} bytes, and {LARGEST_RESULT_BYTES:,} can be kept.")
-    return plain
-
-
 def explain(error: BaseException, task: Task) -> Failure:
     """Say why a run failed, in words for its owner where the reason is ours, and the task's own otherwise."""
     if isinstance(error, ResultError):
-        return Failure("ResultError", str(error))
+        return Failure("ResultError", keepable(str(error)), final=True)
     if isinstance(error, ValidationError) and error.title == task.parameters.__name__:
-        return Failure("InvalidParameters", f"The parameters no longer fit this task: {error}")
+        words = keepable(f"The parameters no longer fit this task: {error}")
+        return Failure("InvalidParameters", words, final=True)
+    if isinstance(error, MemoryError):
+        allowed = f"this task may take ({task.memory:,} MB)" if task.memory else "there is"
+        return Failure("OutOfMemory", f"It needed more memory than {allowed}.", _traceback(error))
     message = keepable(_words(error)) or "no message"
-    return Failure(type(error).__name__, message, _traceback(error))
+    return Failure(type(error).__name__, message, _traceback(error), final=isinstance(error, FinalFailure))
 
 
 def _words(error: BaseException) -> str:

@@ -1,21 +1,27 @@
 """The pool: N workers, each started again whatever ended it, and the sweeper's turn between."""
 
+import contextlib
 import logging
 import os
 import signal
+import socket
 import time
+import uuid
 from types import FrameType
 
-from jobs import events, lease, presence
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs import lease, presence
 from jobs.backend import Backend
 from jobs.process import die_with_parent
-from jobs.sweeper import SWEEP_SECONDS, sweep
-from jobs.worker import RunWorker
+from jobs.sweeper import TURN_SECONDS, Sweeper, revive
+from jobs.worker import GRACE_SECONDS, RunWorker
 
 log = logging.getLogger(__name__)
 
-GRACE_SECONDS = 20
+KILL_SECONDS = GRACE_SECONDS + 3
 RESTART_SECONDS = 1.0
+LOOK_SECONDS = 0.2
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -25,85 +31,106 @@ class Pool:
     def __init__(self, backend: Backend, size: int) -> None:
         self._backend = backend
         self._size = size
-        self._pids: set[int] = set()
+        self._sweeper = Sweeper(backend)
+        self._workers: dict[int, str] = {}
+        self._started_at: dict[int, float] = {}
+        self._gone: list[str] = []
         self._stopping = False
 
     def run(self) -> None:
         """Keep the workers running until SIGTERM or SIGINT; then let running runs end, or give them back."""
         for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
-        next_sweep = 0.0
+        next_turn = 0.0
         while not self._stopping:
             self._reap()
-            while len(self._pids) < self._size:
-                self._pids.add(self._fork())
-            if time.monotonic() >= next_sweep:
+            while len(self._workers) < self._size and not self._stopping:
+                self._fork()
+            self._bury()
+            if time.monotonic() >= next_turn:
+                next_turn = time.monotonic() + TURN_SECONDS
                 self._sweep()
-                next_sweep = time.monotonic() + SWEEP_SECONDS
-            time.sleep(0.2)
+            time.sleep(LOOK_SECONDS)
         self._end_workers()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        # From here, so that the workers hear of it also while the loop waits for a database that does not answer.
         self._stopping = True
+        self._signal(signal.SIGTERM)
 
-    def _fork(self) -> int:
-        parent = os.getpid()
+    def _fork(self) -> None:
+        parent, name = os.getpid(), f"{socket.gethostname()[:60]}.{uuid.uuid4().hex[:12]}"
         self._backend.database.close()
         self._backend.redis.connection_pool.disconnect()
         # A signal between the fork and the new handlers would be taken for the pool's own, and lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         pid = os.fork()
         if pid:
+            self._workers[pid], self._started_at[pid] = name, time.monotonic()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            return pid
+            return
         status = 1
         try:
             die_with_parent(parent, signal.SIGTERM)
             for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            RunWorker(self._backend).work(logging_level="WARNING")
+            RunWorker(self._backend, name).work(logging_level="WARNING")
             status = 0
         except Exception:
             log.exception("a worker could not go on")
-            time.sleep(RESTART_SECONDS)
         finally:
             os._exit(status)
 
     def _reap(self) -> None:
-        for pid in list(self._pids):
-            ended, _status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                self._pids.discard(pid)
-                if not self._stopping:
-                    log.warning("worker %d ended; another one takes its place", pid)
+        for pid in list(self._workers):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if not ended:
+                continue
+            self._gone.append(self._workers.pop(pid))
+            lived = time.monotonic() - self._started_at.pop(pid)
+            if not self._stopping:
+                code = os.waitstatus_to_exitcode(status)
+                log.warning("worker %d ended with %d; another one takes its place", pid, code)
+                if lived < RESTART_SECONDS:  # one that cannot start must not keep this machine busy
+                    time.sleep(RESTART_SECONDS)
+
+    def _bury(self) -> None:
+        """Take back at once what workers held that are gone, instead of waiting for their leases to run out."""
+        try:
+            for name in list(self._gone):
+                revive(self._backend, lease.lose(self._backend.database, name))
+                presence.gone(self._backend.database, name)
+                self._gone.remove(name)
+        except SQLAlchemyError:
+            log.warning("the database did not answer; what workers left behind is taken back later", exc_info=True)
 
     def _sweep(self) -> None:
         try:
-            sweep(self._backend)
+            self._sweeper.turn()
         except Exception:
-            log.exception("the sweep failed; the next one follows in %d s", SWEEP_SECONDS)
+            log.exception("the sweep failed; another turn follows")
 
     def _end_workers(self) -> None:
         self._signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
-        while self._pids and time.monotonic() < deadline:
-            self._reap()
-            time.sleep(0.05)
-        if not self._pids:
-            return
-        killed = set(self._pids)
+        self._reap_until(time.monotonic() + KILL_SECONDS)
+        killed = set(self._workers.values())
         self._signal(signal.SIGKILL)
-        while self._pids:
-            self._reap()
-            time.sleep(0.05)
-        self._give_back(killed)
+        self._reap_until(float("inf"))
+        try:
+            for name in killed:
+                lease.release(self._backend.database, name)
+            self._bury()
+            self._sweeper.leave()
+        except SQLAlchemyError:
+            log.warning("the database did not answer; the leases held here will run out", exc_info=True)
 
-    def _give_back(self, pids: set[int]) -> None:
-        for name in presence.names(self._backend.database, pids):
-            events.publish(self._backend.redis, *lease.release(self._backend.database, name))
-            presence.gone(self._backend.database, name)
+    def _reap_until(self, deadline: float) -> None:
+        while self._workers and time.monotonic() < deadline:
+            self._reap()
+            time.sleep(LOOK_SECONDS / 4)
 
     def _signal(self, number: signal.Signals) -> None:
-        for pid in self._pids:
-            os.kill(pid, number)
+        for pid in list(self._workers):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)

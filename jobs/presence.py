@@ -41,10 +41,3 @@ def alive(database: Database) -> int:
     recent = WorkerRow.seen_at > utcnow() - timedelta(seconds=SEEN_WITHIN_SECONDS)
     with database.read() as session:
         return session.scalar(select(func.count()).select_from(WorkerRow).where(recent)) or 0
-
-
-def names(database: Database, pids: set[int]) -> list[str]:
-    """The names of this machine's workers with these process ids."""
-    here = (WorkerRow.host == socket.gethostname()) & WorkerRow.pid.in_(pids)
-    with database.read() as session:
-        return list(session.scalars(select(WorkerRow.name).where(here)))

@@ -1,16 +1,18 @@
 """What a worker does with one run: claim it, have its task called, record how it ended."""
 
 import logging
+import random
 import time
 from collections.abc import Callable
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
 from jobs import events, lease
 from jobs.backend import Backend
-from jobs.lease import LEASE_SECONDS, RENEW_SECONDS, Change
-from jobs.outcome import Failure, Outcome, Success
+from jobs.lease import LONGEST_BACKOFF_SECONDS, Change
+from jobs.outcome import Failure, Interrupted, Outcome, Stopped, Success
 from jobs.runs import Run
+from jobs.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ def attend(backend: Backend, run_id: int, worker: str, execute: Execute) -> None
 
     `execute` calls the task, wherever that is, and passes its progress on to the function it is given.
     """
-    run = lease.claim(backend.database, run_id, worker)
+    run = lease.claim(backend.database, run_id, worker, backend.settings.lease_seconds, backend.catalog)
     if run is None:
         log.info("run %d does not wait any more", run_id)
         return
@@ -34,26 +36,33 @@ def attend(backend: Backend, run_id: int, worker: str, execute: Execute) -> None
     def report(fraction: float | None, note: str) -> None:
         try:
             change = lease.report(backend.database, run, fraction, note)
-        except SQLAlchemyError:
-            log.warning("the progress of run %d could not be recorded; it goes on", run_id, exc_info=True)
+        except SQLAlchemyError as error:
+            log.warning("the progress of run %d could not be recorded (%s); it goes on", run_id, type(error).__name__)
             return
         if change:
             events.publish(backend.redis, change)
 
     outcome = execute(run, report)
-    if change := _record_patiently(backend, run, outcome):
-        events.publish(backend.redis, change)
-    else:
+    changes = _record_patiently(backend, run, outcome)
+    events.publish(backend.redis, *changes)
+    if not changes:
         log.warning("run %d was taken over by another worker; its outcome here is dropped", run_id)
 
 
-def _record_patiently(backend: Backend, run: Run, outcome: Outcome) -> Change | None:
+def backoff(task: Task, failures: int) -> float:
+    """How many seconds a run that failed so often before waits: doubling, capped, with jitter against stampedes."""
+    longest = min(LONGEST_BACKOFF_SECONDS, task.backoff * 2 ** min(failures, 30))
+    return random.uniform(longest / 2, longest)
+
+
+def _record_patiently(backend: Backend, run: Run, outcome: Outcome) -> list[Change]:
     """Record an outcome, also when the database is away for a while: the lease tells how long that is worth it."""
-    deadline = time.monotonic() + LEASE_SECONDS - RENEW_SECONDS
+    deadline = time.monotonic() + backend.settings.lease_seconds * (1 - 1 / lease.RENEWALS_PER_LEASE)
     while True:
         try:
-            return _record(backend, run, outcome)
-        except OperationalError:
+            change = _record(backend, run, outcome)
+            return [change] if change else []
+        except (InterfaceError, InternalError, OperationalError):
             if time.monotonic() > deadline:
                 raise
             log.warning("the outcome of run %d could not be recorded yet", run.id, exc_info=True)
@@ -61,9 +70,22 @@ def _record_patiently(backend: Backend, run: Run, outcome: Outcome) -> Change | 
 
 
 def _record(backend: Backend, run: Run, outcome: Outcome) -> Change | None:
-    if isinstance(outcome, Success):
-        return lease.succeed(backend.database, run, outcome.result)
-    return lease.fail(backend.database, run, outcome)
+    match outcome:
+        case Success(result):
+            return lease.succeed(backend.database, run, result)
+        case Stopped():
+            return lease.stop(backend.database, run)
+        case Interrupted():
+            return lease.give_back(backend.database, run)
+        case Failure():
+            return _fail(backend, run, outcome)
+
+
+def _fail(backend: Backend, run: Run, failure: Failure) -> Change | None:
+    task = backend.catalog.get(run.task)
+    if task is None or failure.final or run.failures >= task.retries:
+        return lease.fail(backend.database, run, failure)
+    return lease.postpone(backend.database, run, failure, backoff(task, run.failures))
 
 
 def warm_up(backend: Backend) -> None:

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Enum, Index, String, Text, select
+from sqlalchemy import JSON, CheckConstraint, Enum, Index, String, Text, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.db import Base, UtcDateTime, utcnow
+from jobs.db import Base, PlainJson, UtcDateTime, utcnow
 
 
 class State(StrEnum):
@@ -24,18 +24,26 @@ class State(StrEnum):
         return self in ENDED
 
 
+DUE = text("due_at IS NOT NULL")
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 
 class Run(Base):
-    """One row for each submission; `version` grows by one with every change that a page can show."""
+    """One row for each submission; `version` grows by one with every change.
+
+    Facts beside the state: `due_at`, before which a queued run does not start; `push_failed_at`, since when Redis does
+    not know of it; `stop_requested_at`, when its owner asked a running one to stop. `attempt` counts every start that
+    may have happened, `failures` those that failed since its owner last asked for it, `losses` those whose worker was
+    lost.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in State)})", name="known_state"),
         Index("ix_runs_owner", "owner_id", "id"),
         Index("ix_runs_owner_task", "owner_id", "task", "id"),
-        Index("ix_runs_state", "state", "id"),
+        Index("ix_runs_state", "state", "queued_at", "id"),
+        Index("ix_runs_due", "due_at", sqlite_where=DUE, postgresql_where=DUE),
         {"sqlite_autoincrement": True},
     )
 
@@ -49,17 +57,21 @@ class Run(Base):
     )
     version: Mapped[int] = mapped_column(default=1)
     attempt: Mapped[int] = mapped_column(default=1)
+    failures: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    push_failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stop_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     progress: Mapped[float | None]
     progress_note: Mapped[str] = mapped_column(String(200), default="")
 
-    result: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    result: Mapped[Any] = mapped_column(PlainJson, nullable=True)
     error_kind: Mapped[str | None] = mapped_column(String(100))
     error_message: Mapped[str | None] = mapped_column(Text)
     error_traceback: Mapped[str | None] = mapped_column(Text)
@@ -67,6 +79,11 @@ class Run(Base):
     worker: Mapped[str | None] = mapped_column(String(100))
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it runs and its owner has asked for its end."""
+        return self.state is State.RUNNING and self.stop_requested_at is not None
 
     @property
     def seconds(self) -> float | None:

@@ -5,9 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import events, lease, queue
 from jobs.backend import Backend
+from jobs.db import utcnow
 from jobs.lease import Change
 from jobs.runs import Run, State, owned
 from jobs.task import Task, TaskError
@@ -33,11 +35,19 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -
 
 
 def cancel(backend: Backend, owner_id: int, run_id: int) -> None:
-    """End a run that still waits. Raises Conflict when it has started or ended."""
-    change = lease.cancel(backend.database, run_id, owner_id)
-    if change is None:
-        raise Conflict("Only a run that still waits can be cancelled; this one has already started or ended.")
-    events.publish(backend.redis, change)
+    """End a run: one that waits ends at once, one that runs is asked to stop; asking again changes nothing.
+
+    Raises Conflict when the run has ended otherwise.
+    """
+    if change := lease.cancel(backend.database, run_id, owner_id):
+        events.publish(backend.redis, change)
+    elif change := lease.request_stop(backend.database, run_id, owner_id):
+        events.publish(backend.redis, change)
+        _wake_its_worker(backend, owner_id, run_id)
+    elif (run := _read(backend, owner_id, run_id)) and run.state.ended and run.state is not State.CANCELLED:
+        raise Conflict("This run has already ended, so there is nothing to stop.")
+    elif run and run.state is State.QUEUED:  # it was given back between the two
+        cancel(backend, owner_id, run_id)
 
 
 def retry(backend: Backend, owner_id: int, run: Run) -> Run:
@@ -50,21 +60,54 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
     change = lease.requeue(backend.database, run.id, owner_id)
     if change is None:
         raise Conflict("This run has not ended yet; it can be run again when it has.")
-    with backend.database.read() as session:
-        again = owned(session, owner_id, run.id)
+    again = _read(backend, owner_id, run.id)
     assert again is not None
     _wake(backend, again, change)
     return again
 
 
-def push(backend: Backend, run: Run) -> bool:
-    """Wake a worker for a queued run; False when Redis is away, and then the sweeper does it later."""
+def push(backend: Backend, *runs: Run) -> bool:
+    """Wake workers for queued runs; False when Redis does not take them, and then the sweeper does it later.
+
+    The row notes a wake-up that failed, so that the page can tell, and that it succeeded at last.
+    """
     try:
-        queue.push(backend.queue, run.id, run.attempt)
+        queue.push(backend.queue, *[(run.id, run.attempt) for run in runs])
     except RedisError as error:
-        log.warning("Redis did not take run %d (%s); it will be pushed when Redis is back", run.id, error)
+        log.warning("Redis did not take run %d (%s); it will be pushed when Redis is back", runs[0].id, error)
+        _note_push(backend, runs[0], failed=True)
         return False
+    for run in runs:
+        if run.push_failed_at is not None:
+            _note_push(backend, run, failed=False)
     return True
+
+
+def _note_push(backend: Backend, run: Run, failed: bool) -> None:
+    try:
+        change = lease.note_push(backend.database, run.id, run.attempt, failed)
+    except SQLAlchemyError:
+        log.warning("the push of run %d could not be noted", run.id, exc_info=True)
+        return
+    if change:
+        run.version, run.push_failed_at = change.version, utcnow() if failed else None
+        if not failed:  # a Redis that has just not answered would have the submitter wait once more
+            events.publish(backend.redis, change)
+
+
+def _wake_its_worker(backend: Backend, owner_id: int, run_id: int) -> None:
+    run = _read(backend, owner_id, run_id)
+    if run is None or run.worker is None:
+        return
+    try:
+        queue.wake(backend.redis, run.worker)
+    except RedisError as error:
+        log.warning("Redis did not take the stop of run %d (%s); its worker sees it in the row", run_id, error)
+
+
+def _read(backend: Backend, owner_id: int, run_id: int) -> Run | None:
+    with backend.database.read() as session:
+        return owned(session, owner_id, run_id)
 
 
 def _survives(task: Task, parameters: BaseModel, kept: dict[str, Any]) -> bool:

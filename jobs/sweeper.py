@@ -1,37 +1,122 @@
-"""Heals what was lost between the database and Redis: a turn every few seconds, harmless to repeat."""
+"""Heals what was lost between the database, Redis and the workers: a turn every few seconds, harmless to repeat."""
 
-from datetime import timedelta
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
-from jobs import events, lease
+from jobs import checkpoints, events, lease
 from jobs.backend import Backend
 from jobs.db import utcnow
-from jobs.queue import job_id
+from jobs.leader import Leadership
+from jobs.lease import CLOCKS_DIFFER_SECONDS, Change, due
+from jobs.queue import job_id, waiting
 from jobs.runs import Run, State
 from jobs.submit import push
 
-SWEEP_SECONDS = 5
-WAITS_FOR_SECONDS = 5
-MOST_LOSSES = 3
+SWEEP_SECONDS = 5.0
+TURN_SECONDS = 1.0
+WAITS_FOR_SECONDS = 3
 MOST_PUSHES = 1000
+PUSHES_AT_ONCE = 100
 
 
-def sweep(backend: Backend) -> None:
-    """End the leases that ran out, and push the queued runs of which Redis knows nothing."""
-    events.publish(backend.redis, *lease.expire(backend.database, MOST_LOSSES))
-    try:
-        known = set(backend.queue.get_job_ids())
-    except RedisError:
-        return  # Redis is away; the runs wait in the database
-    for run in _waiting(backend):
-        if job_id(run.id, run.attempt) not in known and not push(backend, run):
+class Sweeper:
+    """One of many that may sweep; only the leader does, and another one takes over when it is gone."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._leadership = Leadership(backend.database, "sweeper")
+        self._watch = Watch(backend.settings.lease_seconds)
+        self._next = 0.0
+
+    def turn(self) -> None:
+        """Sweep when it is time to, if this is the leader, and push the runs that have waited for theirs."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + SWEEP_SECONDS
+            self.sweep()
+        elif self._leadership.held:
+            self._push(self._due())
+
+    def sweep(self) -> None:
+        """Do all there is to do, if this is the leader."""
+        if not self._leadership.hold():
             return
+        unrenewed = self._watch.unrenewed(lease.leases(self._backend.database))
+        revive(self._backend, lease.expire(self._backend.database, unrenewed))
+        checkpoints.forget(self._backend.database)
+        self._push_what_redis_does_not_know()
+
+    def leave(self) -> None:
+        """Let another one sweep."""
+        self._leadership.give_up()
+
+    def _push_what_redis_does_not_know(self) -> None:
+        try:
+            known = waiting(self._backend.queue)
+        except RedisError:
+            return  # Redis is away; the runs wait in the database
+        self._push([run for run in self._waiting() if job_id(run.id, run.attempt) not in known])
+
+    def _push(self, runs: Sequence[Run]) -> None:
+        """Push as many as there is time for in one turn; when there may be more, the next turn sweeps again."""
+        deadline = time.monotonic() + TURN_SECONDS
+        more = len(runs) == MOST_PUSHES
+        for start in range(0, len(runs), PUSHES_AT_ONCE):
+            if not push(self._backend, *runs[start : start + PUSHES_AT_ONCE]):
+                return
+            if time.monotonic() > deadline:
+                more = True
+                break
+        if more:
+            self._next = 0.0
+
+    def _waiting(self) -> list[Run]:
+        now = utcnow()
+        # Those that were queued just now are being pushed by whoever queued them.
+        old = (Run.queued_at < now - timedelta(seconds=WAITS_FOR_SECONDS)) | (Run.queued_at > now)
+        ready = due(now, now + timedelta(seconds=CLOCKS_DIFFER_SECONDS))
+        query = select(Run).where(Run.state == State.QUEUED, old, ready)
+        with self._backend.database.read() as session:
+            return list(session.scalars(query.order_by(Run.queued_at, Run.id).limit(MOST_PUSHES)))
+
+    def _due(self) -> list[Run]:
+        """The runs whose time came since the last turn; a longer wait than that is the next sweep's."""
+        now = utcnow()
+        lately = Run.due_at.between(now - timedelta(seconds=TURN_SECONDS), now)
+        with self._backend.database.read() as session:
+            return list(session.scalars(select(Run).where(Run.state == State.QUEUED, lately)))
 
 
-def _waiting(backend: Backend) -> list[Run]:
-    old = utcnow() - timedelta(seconds=WAITS_FOR_SECONDS)
-    query = select(Run).where(Run.state == State.QUEUED, Run.queued_at < old).order_by(Run.id).limit(MOST_PUSHES)
+class Watch:
+    """Sees which leases are not renewed any more.
+
+    A lease that has not changed for its whole length, by this process's own steady clock, has lost its worker. What the
+    machines believe the time to be does not matter, so a clock that jumps costs nothing.
+    """
+
+    def __init__(self, lease_seconds: float) -> None:
+        self._lease_seconds = lease_seconds
+        self._seen: dict[tuple[int, str, datetime], float] = {}
+
+    def unrenewed(self, leases: dict[int, tuple[str, datetime]]) -> dict[int, tuple[str, datetime]]:
+        """Of the leases by run, those that have been as they are for too long."""
+        now = time.monotonic()
+        self._seen = {key: self._seen.get(key, now) for key in ((run, *held) for run, held in leases.items())}
+        late = {run for (run, _, _), since in self._seen.items() if now - since >= self._lease_seconds}
+        return {run: leases[run] for run in late}
+
+
+def revive(backend: Backend, changes: Iterable[Change]) -> None:
+    """Tell of runs that were taken back, and wake workers for those that wait again."""
+    taken = list(changes)
+    if not taken:
+        return
+    events.publish(backend.redis, *taken)
     with backend.database.read() as session:
-        return list(session.scalars(query))
+        queued = select(Run).where(Run.id.in_([change.run_id for change in taken]), Run.state == State.QUEUED)
+        runs = list(session.scalars(queued))
+    for run in runs:
+        push(backend, run)

@@ -1,20 +1,24 @@
 """`@task`: an annotated Python function becomes a task that users can run."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, overload
+from typing import Annotated, Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
 
-from jobs.context import Progress
+from jobs.context import Checkpoint, Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 TIMEOUT_SECONDS = 3600
-CONTEXT_TYPES: frozenset[type] = frozenset({Progress})
+GRACE_SECONDS = 5.0
+LONGEST_NAME = 100
+BACKOFF_SECONDS = 10.0
+CONTEXT_TYPES: frozenset[type] = frozenset({Checkpoint, Progress})
 
 LongText = Annotated[str, Field(json_schema_extra={"format": "long-text"})]
 """A string that is edited in several lines."""
@@ -22,6 +26,17 @@ LongText = Annotated[str, Field(json_schema_extra={"format": "long-text"})]
 
 class TaskError(Exception):
     """A task is defined wrongly; the message begins with the file and line."""
+
+
+class Options(TypedDict, total=False):
+    """What `@task(...)` may say of a task beside its signature; times are in seconds, memory in MB."""
+
+    title: str
+    timeout: float
+    retries: int
+    backoff: float
+    memory: int | None
+    grace: float
 
 
 @dataclass(frozen=True)
@@ -33,9 +48,18 @@ class Task:
     description: str
     function: Callable[..., Any]
     parameters: type[BaseModel]
-    timeout: int = TIMEOUT_SECONDS
     source: str = ""
     context: Mapping[str, type] = field(default_factory=dict)
+    timeout: float = TIMEOUT_SECONDS
+    retries: int = 0
+    backoff: float = BACKOFF_SECONDS
+    memory: int | None = None
+    grace: float = GRACE_SECONDS
+
+    @property
+    def attempts(self) -> int:
+        """How often a run that keeps failing is tried."""
+        return self.retries + 1
 
     def call(self, parameters: BaseModel, context: Mapping[type, Any]) -> Any:
         """Call the function with validated parameters and what it asks for from `context`, by type."""
@@ -46,28 +70,38 @@ class Task:
 @overload
 def task(function: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
-def task(*, title: str | None = None, timeout: int = TIMEOUT_SECONDS) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def task(**options: Unpack[Options]) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def task(
-    function: Callable[P, R] | None = None, /, *, title: str | None = None, timeout: int = TIMEOUT_SECONDS
+    function: Callable[P, R] | None = None, /, **options: Unpack[Options]
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function a task; it stays the plain function it was.
 
-    The function's name is the task's name and address; the docstring's first line is its description. `title` replaces
-    the name as people read it; `timeout` is the longest it may run, in seconds. Raises TaskError for a signature that
-    cannot become a form.
+    The function's name is the task's name and address; the docstring's first line is its description. Options:
+
+    - `title` replaces the name as people read it.
+    - `timeout` is the longest it may run, in seconds (3,600).
+    - `retries` is how often a run that fails is tried again by itself (0), after about `backoff` seconds (10), which
+      double each time. A FinalFailure, parameters or a result that cannot be used are not tried again.
+    - `memory` is how much a run may take beyond what its process holds already, in MB (no limit). Linux enforces it.
+    - `grace` is how long a run that its owner stops may tidy up, in seconds (5).
+
+    Raises TaskError for a signature that cannot become a form, and for an option that means nothing.
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
-        function.__dict__["__task__"] = _define(function, title, timeout)
+        function.__dict__["__task__"] = _define(function, options)
         return function
 
     return register if function is None else register(function)
 
 
-def _define(function: Callable[..., Any], title: str | None, timeout: int) -> Task:
+def _define(function: Callable[..., Any], options: Options) -> Task:
     name = function.__name__
     source = f"{_readable(function.__code__.co_filename)}:{function.__code__.co_firstlineno}"
     try:
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"its name is longer than {LONGEST_NAME} characters")
+        _check(options)
         signature = inspect.signature(function, eval_str=True)
         context = {p.name: p.annotation for p in signature.parameters.values() if p.annotation in CONTEXT_TYPES}
         parameters = [p for p in signature.parameters.values() if p.name not in context]
@@ -80,7 +114,22 @@ def _define(function: Callable[..., Any], title: str | None, timeout: int) -> Ta
     except (TypeError, ValueError, NameError, PydanticUserError) as error:
         raise TaskError(f"{source}: task {name!r}: {str(error).splitlines()[0]}") from error
     description = (inspect.getdoc(function) or "").split("\n")[0].strip()
-    return Task(name, title or _spoken(name), description, function, model, timeout, source, context)
+    named: Options = {"title": _spoken(name), **options}
+    return Task(
+        name=name, description=description, function=function, parameters=model, source=source, context=context, **named
+    )
+
+
+def _check(options: Options) -> None:
+    unknown = sorted(set(options) - set(Options.__annotations__))
+    if unknown:
+        raise TypeError(f"there is no option {unknown[0]!r}; the options are {', '.join(Options.__annotations__)}")
+    for name in ("timeout", "retries", "backoff", "memory", "grace"):
+        value, least = options.get(name), 1 if name in ("timeout", "memory") else 0
+        if value is not None and (not isinstance(value, int | float) or not least <= value < math.inf):
+            raise ValueError(f"the option {name!r} must be a number from {least} on, not {value!r}")
+    if not isinstance(options.get("retries", 0), int):
+        raise ValueError("the option 'retries' must be a whole number")
 
 
 def _field(parameter: inspect.Parameter) -> Any:

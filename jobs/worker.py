@@ -1,61 +1,75 @@
-"""The RQ worker: takes jobs off the queue, has a work-horse execute them, renews the lease while it works."""
+"""The RQ worker: takes jobs off the queue and has a work-horse execute the runs that they name."""
 
 import contextlib
 import gc
 import logging
+import math
 import os
 import signal
-import socket
+import sys
 import time
-import uuid
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 from redis.exceptions import RedisError
-from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
+from rq import Queue, SimpleWorker, worker_registration
+from rq.exceptions import DequeueTimeout, StopRequested
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.utils import now
 from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import dispatch, events, lease, presence, runner
+from jobs import dispatch, events, lease, memory, presence, record, runner
+from jobs.attendance import Attendance
 from jobs.backend import Backend
-from jobs.horse import Horse, HorseEnded
-from jobs.outcome import Failure, Outcome, Success
+from jobs.bell import Bell
+from jobs.horse import Horse
+from jobs.outcome import Outcome
+from jobs.queue import WakeUp
 from jobs.runner import Report
 from jobs.runs import Run
-from jobs.task import TIMEOUT_SECONDS
 
 log = logging.getLogger(__name__)
 
 SEEN_SECONDS = 10
+BEAT_SECONDS = 2
+SUSPENSION_SECONDS = 1
+GRACE_SECONDS = 20
 WORKER_TTL_SECONDS = 25  # RQ waits for a job for 15 seconds less than this before it shows that it is alive
+WITHOUT_REDIS_SECONDS = 1.0
+DAMAGED_SECONDS = 0.05
 
 
 class RunWorker(SimpleWorker):
     """A worker on the one queue; on one queue RQ moves a job with BLMOVE, so none is lost between pop and start.
 
     RQ's own worker forks for every job, which forgets imports and costs more than a short task itself. This one keeps
-    its work-horse: to RQ the job runs in this process, which passes it on and watches.
+    its work-horse: to RQ the job runs in this process, which passes it on and watches. Redis may fail at any moment:
+    that delays the next wake-up and costs neither the run at hand nor the warm process.
     """
 
+    job_class: type[Job] = WakeUp
     max_connection_wait_time = 2.0
     log_result_lifespan = False
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, name: str) -> None:
+        self._backend = backend
+        self._bell = Bell()
+        self._leave_at = math.inf
         # The horse is forked while no connection is open yet: it inherits none.
-        self._horse = Horse(backend.catalog)
+        self._horse = self._new_horse()
         super().__init__(
             [backend.queue],
-            name=f"{socket.gethostname()[:60]}.{os.getpid()}.{uuid.uuid4().hex[:8]}",
+            name=name,
             connection=backend.redis,
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_SECONDS,
         )
-        self._backend = backend
         self._current: tuple[Job, Queue] | None = None
-        self._seen_at = float("-inf")
+        self._seen_at = self._beat_at = self._suspension_seen_at = -math.inf
         dispatch.serve_with(self._attend)
 
     def bootstrap(self, *arguments: Any, **options: Any) -> None:
@@ -64,28 +78,18 @@ class RunWorker(SimpleWorker):
         gc.collect()
         gc.freeze()  # a replaced horse shares this memory for longer when no collection writes to it
 
-    def _shutdown(self) -> None:
-        # While idle RQ raises StopRequested from the signal's handler, into whatever code was interrupted; that may
-        # swallow it (redis-py's destructors do). So the request is kept, and honoured at the next heartbeat.
-        self._stop_requested = True
-        super()._shutdown()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+    # --- the end
 
-    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        if self._stop_requested and self.get_state() != WorkerStatus.BUSY:
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Take no more jobs; a run at hand has GRACE_SECONDS to end. Asking again changes nothing."""
+        # While idle StopRequested is raised from here, into whatever code was interrupted; that may swallow it
+        # (redis-py's destructors do). So the request is kept, and honoured at the next heartbeat.
+        first, self._stop_requested = not self._stop_requested, True
+        self._shutdown_requested_date = self._shutdown_requested_date or now()
+        self._leave_at = min(self._leave_at, time.monotonic() + GRACE_SECONDS)
+        self._bell.ring()
+        if first and self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
-        super().heartbeat(timeout, pipeline)
-        if time.monotonic() - self._seen_at >= SEEN_SECONDS:
-            self._seen_at = time.monotonic()
-            with _database_may_be_away():
-                presence.seen(self._backend.database, self.name)
-
-    def execute_job(self, job: Job, queue: Queue) -> None:
-        self._current = (job, queue)
-        super().execute_job(job, queue)
-        self._current = None
-
-    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
-        self._horse.kill()
 
     def teardown(self) -> None:
         self._horse.kill()
@@ -93,7 +97,43 @@ class RunWorker(SimpleWorker):
         events.publish(self._backend.redis, *lease.release(self._backend.database, self.name))
         presence.gone(self._backend.database, self.name)
         with contextlib.suppress(RedisError):  # without Redis nobody can be told; RQ's key of this worker expires
+            if self._shutdown_requested_date:
+                self.set_shutdown_requested_date()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
             super().teardown()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+
+    # --- jobs
+
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
+        """Wait for a job; a Redis that refuses and a job that cannot be read are waited out, not died of."""
+        while True:
+            try:
+                return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+            except (StopRequested, DequeueTimeout):
+                raise
+            except Exception as error:  # whatever a damaged job makes RQ raise
+                log.warning("no job could be taken (%s: %s); trying again", type(error).__name__, error)
+                time.sleep(WITHOUT_REDIS_SECONDS if isinstance(error, RedisError) else DAMAGED_SECONDS)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        self._current = (job, queue)
+        try:
+            self.perform_job(job, queue, record.begin(self, job, queue))
+        except RedisError as error:
+            # The run itself has ended, or waits for the sweeper; what is lost is RQ's record of its job.
+            log.warning("RQ's record of job %s is incomplete (%s)", job.id, error)
+        finally:
+            self._current = None
+            self.executions.clear()
+            self.set_state(WorkerStatus.IDLE)
+
+    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
+        try:
+            job.perform()
+        except Exception:
+            self._finalize_failure(job, queue, execution, sys.exc_info())
+            return False
+        record.finish(self, job, execution)
+        return True
 
     def _attend(self, run_id: int) -> None:
         try:
@@ -103,45 +143,94 @@ class RunWorker(SimpleWorker):
             raise
 
     def _execute(self, run: Run, report: Report) -> Outcome:
-        task = self._backend.catalog.get(run.task)
-        timeout = task.timeout if task else TIMEOUT_SECONDS
-        deadline = time.monotonic() + timeout
-        next_renewal = time.monotonic() + lease.RENEW_SECONDS
-        self._fit_horse().order(run.task, run.parameters)
-        while True:
-            try:
-                heard = self._horse.listen(min(deadline, next_renewal) - time.monotonic())
-            except HorseEnded as ended:
-                return Failure("ProcessKilled", f"The process that executed this run ended abruptly ({ended}).")
-            if isinstance(heard, Success | Failure):
-                return heard
-            if heard is not None:
-                report(*heard)
-            if time.monotonic() >= deadline:
-                self._horse.kill()
-                return Failure("Timeout", f"It ran longer than this task may take ({timeout:,} s).")
-            if time.monotonic() >= next_renewal:
-                self._renew(run)
-                next_renewal += lease.RENEW_SECONDS
+        attendance = Attendance(self._backend, run, self._bell, lambda: self._leave_at, self._show_life)
+        return attendance.outcome(self._fit_horse, report)
+
+    # --- the work-horse
+
+    def _new_horse(self) -> Horse:
+        return Horse(self._backend.catalog, self._backend.settings.worker_memory_mb * memory.MB)
 
     def _fit_horse(self) -> Horse:
         if not self._horse.fit:
             self._horse.kill()
             self._backend.database.close()
-            self._horse = Horse(self._backend.catalog)
+            self._horse = self._new_horse()
         return self._horse
 
-    def _renew(self, run: Run) -> None:
-        with _database_may_be_away():
-            lease.renew(self._backend.database, run)
+    @property
+    def horse_pid(self) -> int:
+        return self._horse.pid if self._current else 0
+
+    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
+        """End the process of the run at hand, at RQ's command; the attendance sees that it has ended."""
+        if pid := self.horse_pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
+
+    # --- signs of life, in the database and in Redis
+
+    def handle_payload(self, message: Any) -> None:
+        """Hear a command; ours are only a hint that the row of the run at hand says something new."""
+        self._bell.ring()
+        super().handle_payload(message)  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+
+    def _show_life(self) -> None:
+        """Show while a run is at hand that this worker lives."""
         if self._current and self.execution:
             with contextlib.suppress(RedisError):  # RQ's record of the job; the lease is what counts
                 self.maintain_heartbeats(self._current[0], self.execution)
 
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        busy = self.get_state() == WorkerStatus.BUSY
+        if self._stop_requested and not busy:
+            raise StopRequested
+        if time.monotonic() - self._seen_at >= SEEN_SECONDS:
+            self._seen_at = time.monotonic()
+            with _database_may_be_away():
+                presence.seen(self._backend.database, self.name)
+        if pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+        elif time.monotonic() - self._beat_at >= BEAT_SECONDS:
+            self._beat_at = time.monotonic()
+            with contextlib.suppress(RedisError):
+                self._heartbeat_in_redis(timeout)
+
+    def _heartbeat_in_redis(self, timeout: int | None) -> None:
+        with self.connection.pipeline() as pipeline:
+            super().heartbeat(timeout, pipeline)
+            created, *_ = pipeline.execute()
+            if created and self.birth_date:  # Redis was emptied or started anew, and knows nothing of this worker
+                pipeline.hset(self.key, mapping=self.serialize())
+                worker_registration.register(self, pipeline)
+                super().set_state(self.get_state(), pipeline)
+                pipeline.execute()
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        """Tell Redis what this worker does, unless Redis has been told."""
+        if pipeline is not None:
+            super().set_state(state, pipeline)
+        elif state != self.get_state():
+            self._state = state
+            with contextlib.suppress(RedisError):
+                super().set_state(state)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        if time.monotonic() - self._suspension_seen_at >= SUSPENSION_SECONDS:
+            with contextlib.suppress(RedisError):
+                super().check_for_suspension(burst)
+            self._suspension_seen_at = time.monotonic()
+
+    def run_maintenance_tasks(self) -> None:
+        try:
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+        except Exception:
+            log.warning("RQ's maintenance failed; the next turn follows", exc_info=True)
+
 
 @contextlib.contextmanager
 def _database_may_be_away() -> Iterator[None]:
-    """Go on without a database that is away for a moment; the next renewal is soon enough."""
+    """Go on without a database that is away for a moment; the next sign of life is soon enough."""
     try:
         yield
     except SQLAlchemyError:

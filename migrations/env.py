@@ -5,11 +5,11 @@ from typing import Any
 from alembic import context
 
 import config
-from jobs import Base, Database, UtcDateTime
+from jobs import Base, Database, UtcDateTime, checkpoints, leader
 from webapp import throttle, users
 
-# Importing the two rooms that own tables puts these on the metadata beside the runs.
-__all__ = ["throttle", "users"]
+# Importing the rooms that own tables puts these on the metadata beside the runs.
+__all__ = ["checkpoints", "leader", "throttle", "users"]
 
 
 def migrate() -> None:

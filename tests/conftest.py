@@ -11,6 +11,8 @@ from flask import Flask
 
 from config import Settings
 from jobs import Backend, Database, connect_redis, open_backend, start_redis
+from tests import databases
+from tests.postgres import NoPostgres, throw_away
 from tests.stack import Stack
 from tests.visitor import Visitor
 from tests.waiting import until
@@ -19,9 +21,42 @@ from webapp import create_app
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=("sqlite", "postgres"), default="sqlite", help="what all tests run on")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only_on(database): about something that this database alone has")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about a database that these tests do not run on."""
+    here = config.getoption("database")
+    elsewhere = [item for item in items if (mark := item.get_closest_marker("only_on")) and mark.args != (here,)]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = [item for item in items if item not in elsewhere]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database_server(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The Postgres that was asked for, while there are tests."""
+    if request.config.getoption("database") == "sqlite":
+        yield
+        return
+    try:
+        with throw_away() as databases.server:
+            yield
+    except NoPostgres as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
 def settings_for(data_dir: Path, **values: object) -> Settings:
     """Settings that owe nothing to the environment the tests run in."""
     return Settings.model_validate({"data_dir": data_dir, **values})
+
+
+def database_of(data_dir: Path) -> Database:
+    return Database(settings_for(data_dir, database_url=databases.url_of(data_dir)).database)
 
 
 def migrate(database: Database) -> None:
@@ -41,22 +76,24 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file, copied for every test, because migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("empty") / "dumbwaiter.db"
-    database = Database(f"sqlite:///{path}")
+    """A folder whose database is migrated, copied for every test, because migrating takes longer than most tests."""
+    data_dir = tmp_path_factory.mktemp("empty")
+    database = database_of(data_dir)
     migrate(database)
-    database.engine.dispose()
-    return path
+    database.close()
+    return data_dir
 
 
 @contextmanager
 def opened(data_dir: Path, redis_url: str, empty_database: Path) -> Iterator[Backend]:
     """A backend with an empty database in `data_dir` and an empty Redis."""
-    (data_dir / "dumbwaiter.db").write_bytes(empty_database.read_bytes())
-    backend = open_backend(settings_for(data_dir, redis_url=redis_url))
+    databases.copy(empty_database, data_dir)
+    url = databases.url_of(data_dir)
+    backend = open_backend(settings_for(data_dir, redis_url=redis_url, database_url=url))
     backend.redis.flushdb()
     yield backend
-    backend.database.engine.dispose()
+    backend.database.close()
+    databases.drop(data_dir)
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from typing import Any
 
 from jobs import Backend, Run, runner
 from jobs.outcome import Outcome
-from jobs.perform import perform
-from jobs.reporter import Reporter
+from jobs.perform import Order, perform
 from jobs.runner import Report
 from webapp.users import User
 
@@ -15,6 +14,12 @@ def make_owner(backend: Backend, email: str = "owner@example.com") -> int:
     with backend.database.write() as session:
         session.add(user)
     return user.id
+
+
+def owner_id(backend: Backend, email: str) -> int:
+    """The id of somebody who has registered."""
+    with backend.database.read() as session:
+        return session.query(User).filter(User.email == email).one().id
 
 
 def make_run(backend: Backend, owner_id: int, task: str = "reverse_text", **values: Any) -> Run:
@@ -31,10 +36,23 @@ def read(backend: Backend, run: Run) -> Run:
     return found
 
 
+class Here:
+    """The link of a task that is called in this process."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+    def save(self, value: Any) -> None:
+        """Checkpoints are kept by workers."""
+
+    def stop_requested(self) -> bool:
+        return False
+
+
 def execute(backend: Backend, run_id: int) -> None:
     """See a run through as a worker does, with its task called in this process."""
 
     def here(run: Run, report: Report) -> Outcome:
-        return perform(backend.catalog, run.task, run.parameters, Reporter(report, per_second=10))
+        return perform(backend.catalog, Order(run.task, run.parameters), Here(report))
 
     runner.attend(backend, run_id, "worker", here)

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from config import Settings
 from jobs import Backend, open_backend
+from tests import databases
 from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
@@ -51,11 +52,13 @@ class Stack:
 
     def backend(self) -> Backend:
         """The running application's database and Redis."""
-        return open_backend(Settings.model_validate({"data_dir": self.data_dir}))
+        values = {"data_dir": self.data_dir, "database_url": databases.url_of(self.data_dir)}
+        return open_backend(Settings.model_validate(values))
 
     def start(self) -> "Stack":
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "2", "LOG_LEVEL": "DEBUG"}
+        own["DATABASE_URL"] = databases.url_of(self.data_dir)
         with (self.data_dir / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "webapp"],

@@ -6,12 +6,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import inspect
 
-from jobs import Database
-from tests.conftest import ROOT, migrate
+from tests.conftest import ROOT, database_of, migrate
 
 
 def test_migrations_and_models_agree_and_lead_back(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path}/migrated.db")
+    database = database_of(tmp_path)
     alembic = Config(ROOT / "alembic.ini", attributes={"database": database})
     migrate(database)
     command.check(alembic)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from jobs import Progress, task
+from jobs import Checkpoint, Progress, task
 
 CHUNK = 100_000
+KEPT_EVERY = 20 * CHUNK
 
 
 @task(title="Estimate π")
@@ -19,12 +20,15 @@ def estimate_pi(
     ] = 10_000_000,
     *,
     progress: Progress,
+    checkpoint: Checkpoint,
 ) -> dict[str, float]:
     """Throw random points at a square and count those inside the circle."""
-    inside = 0
-    for thrown in range(0, samples, CHUNK):
+    before, inside = checkpoint.load((0, 0))
+    for thrown in range(before, samples, CHUNK):
         inside += _inside(min(CHUNK, samples - thrown))
         done = min(thrown + CHUNK, samples)
+        if done % KEPT_EVERY == 0:
+            checkpoint.save((done, inside))
         progress(done / samples, f"π ≈ {4 * inside / done:.5f} after {done:,} points")
     share = inside / samples
     return {"estimate": 4 * share, "standard_error": 4 * math.sqrt(share * (1 - share) / samples)}

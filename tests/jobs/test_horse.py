@@ -13,7 +13,10 @@ import pytest
 from jobs import Catalog, task
 from jobs.horse import Horse, HorseEnded
 from jobs.outcome import Failure, Outcome, Success
+from jobs.perform import Order
 from tests.waiting import PATIENCE_SECONDS, until
+
+MOST_BYTES = 10**9
 
 imported: list[str] = []
 
@@ -62,13 +65,13 @@ TASKS = (remember, who, end, end_with_a_child_holding_on, hold_the_interpreter, 
 
 @pytest.fixture
 def horse() -> Iterator[Horse]:
-    one = Horse(Catalog({function.__name__: function.__dict__["__task__"] for function in TASKS}))
+    one = Horse(Catalog({function.__name__: function.__dict__["__task__"] for function in TASKS}), MOST_BYTES)
     yield one
     one.kill()
 
 
 def outcome(horse: Horse, name: str, **parameters: Any) -> Outcome:
-    horse.order(name, parameters)
+    horse.order(Order(name, parameters))
 
     def heard() -> list[Outcome]:
         message = horse.listen(PATIENCE_SECONDS)
@@ -105,7 +108,7 @@ def test_an_end_is_noticed_although_a_child_keeps_the_pipe_open(horse: Horse) ->
 
 
 def test_a_process_that_holds_the_interpreter_is_killed(horse: Horse) -> None:
-    horse.order("hold_the_interpreter", {})
+    horse.order(Order("hold_the_interpreter"))
     assert horse.listen(0.2) is None
     horse.kill()
     assert not horse.fit
@@ -120,7 +123,7 @@ def test_signals_meant_for_all_do_not_end_it(horse: Horse, number: signal.Signal
 
 
 def test_a_task_that_swallows_everything_is_killed(horse: Horse) -> None:
-    horse.order("ignore_everything", {})
+    horse.order(Order("ignore_everything"))
     assert horse.listen(0.2) is None
     horse.kill()
     assert not horse.fit

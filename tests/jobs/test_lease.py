@@ -1,5 +1,6 @@
 """Leases: a run is claimed by one worker, and one completion commits."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from jobs import Backend, Run, State, lease, utcnow
-from jobs.lease import Change
+from jobs.lease import Change, Hold
 from jobs.outcome import Failure
 from tests.people import make_owner, make_run, read
 
@@ -17,10 +18,9 @@ def run(backend: Backend) -> Run:
     return make_run(backend, make_owner(backend))
 
 
-def lapse(backend: Backend) -> None:
-    """Let every lease run out."""
-    with backend.database.write() as session:
-        session.execute(update(Run).values(lease_expires_at=utcnow() - timedelta(seconds=1)))
+def expire(backend: Backend) -> list[Change]:
+    """Let every lease run out as it is now."""
+    return lease.expire(backend.database, lease.leases(backend.database))
 
 
 def test_a_queued_run_is_claimed_by_one_of_many_workers(backend: Backend, run: Run) -> None:
@@ -46,8 +46,7 @@ def test_the_holder_finishes_and_nobody_finishes_again(backend: Backend, run: Ru
 def test_a_run_that_lost_its_lease_cannot_finish(backend: Backend, run: Run) -> None:
     first = lease.claim(backend.database, run.id, "frozen")
     assert first is not None
-    lapse(backend)
-    assert lease.expire(backend.database, most_losses=3) == [Change(run.id, run.owner_id, 3)]
+    assert expire(backend) == [Change(run.id, run.owner_id, 3)]
     second = lease.claim(backend.database, run.id, "fresh")
     assert second is not None
     assert lease.succeed(backend.database, first, "late") is None
@@ -59,16 +58,16 @@ def test_a_run_that_lost_its_lease_cannot_finish(backend: Backend, run: Run) -> 
 def test_a_renewed_lease_does_not_run_out(backend: Backend, run: Run) -> None:
     held = lease.claim(backend.database, run.id, "worker")
     assert held is not None
-    lapse(backend)
-    lease.renew(backend.database, held)
-    assert lease.expire(backend.database, most_losses=3) == []
+    seen = lease.leases(backend.database)
+    assert lease.renew(backend.database, held) == Hold(stop_requested=False)
+    assert lease.expire(backend.database, seen) == []
+    assert read(backend, run).state is State.RUNNING
 
 
 def test_a_run_whose_worker_is_lost_again_and_again_fails(backend: Backend, run: Run) -> None:
     for _attempt in range(3):
         assert lease.claim(backend.database, run.id, "unlucky") is not None
-        lapse(backend)
-        lease.expire(backend.database, most_losses=3)
+        expire(backend)
     now = read(backend, run)
     assert (now.state, now.error_kind, now.attempt) == (State.FAILED, "WorkerLost", 3)
 
@@ -76,13 +75,11 @@ def test_a_run_whose_worker_is_lost_again_and_again_fails(backend: Backend, run:
 def test_a_lease_that_went_to_another_is_not_renewed_by_its_former_holder(backend: Backend, run: Run) -> None:
     first = lease.claim(backend.database, run.id, "worker")
     assert first is not None
-    lapse(backend)
-    lease.expire(backend.database, most_losses=3)
+    expire(backend)
     second = lease.claim(backend.database, run.id, "worker")
     assert second is not None
-    lapse(backend)
-    lease.renew(backend.database, first)
-    assert len(lease.expire(backend.database, most_losses=3)) == 1
+    assert lease.renew(backend.database, first) is None
+    assert len(expire(backend)) == 1
 
 
 def test_running_again_does_not_count_as_losing_the_worker(backend: Backend, run: Run) -> None:
@@ -90,8 +87,7 @@ def test_running_again_does_not_count_as_losing_the_worker(backend: Backend, run
         lease.cancel(backend.database, run.id, run.owner_id)
         lease.requeue(backend.database, run.id, run.owner_id)
     lease.claim(backend.database, run.id, "worker")
-    lapse(backend)
-    lease.expire(backend.database, most_losses=2)
+    expire(backend)
     assert (read(backend, run).state, read(backend, run).attempt) == (State.QUEUED, 6)
 
 
@@ -122,3 +118,100 @@ def test_every_change_is_a_new_version(backend: Backend, run: Run) -> None:
     lease.requeue(backend.database, run.id, run.owner_id)
     now = read(backend, run)
     assert (now.version, now.state, now.attempt, now.error_kind, now.progress) == (5, State.QUEUED, 2, None, None)
+
+
+def claimed(backend: Backend, run: Run) -> Run:
+    held = lease.claim(backend.database, run.id, "worker")
+    assert held is not None
+    return held
+
+
+def test_a_stop_is_asked_for_once_by_its_owner_and_known_at_the_next_renewal(backend: Backend, run: Run) -> None:
+    held = claimed(backend, run)
+    assert lease.request_stop(backend.database, run.id, run.owner_id + 1) is None
+    assert lease.request_stop(backend.database, run.id, run.owner_id) is not None
+    assert [lease.request_stop(backend.database, run.id, run.owner_id) for _click in range(4)] == [None] * 4
+    assert read(backend, run).stopping
+    assert lease.renew(backend.database, held) == Hold(stop_requested=True)
+    assert lease.stop(backend.database, held) is not None
+    assert read(backend, run).state is State.CANCELLED
+
+
+def test_a_run_that_finishes_before_it_is_stopped_has_succeeded(backend: Backend, run: Run) -> None:
+    held = claimed(backend, run)
+    lease.request_stop(backend.database, run.id, run.owner_id)
+    assert lease.succeed(backend.database, held, "in time") is not None
+    assert lease.stop(backend.database, held) is None
+    assert read(backend, run).state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("end", ["fail", "postpone", "give_back", "release", "lose", "expire"])
+def test_a_run_that_is_to_stop_is_cancelled_however_it_leaves_its_worker(backend: Backend, run: Run, end: str) -> None:
+    held = claimed(backend, run)
+    lease.request_stop(backend.database, run.id, run.owner_id)
+    failure = Failure("Oops", "it broke")
+    ends: dict[str, Callable[[], object]] = {
+        "fail": lambda: lease.fail(backend.database, held, failure),
+        "postpone": lambda: lease.postpone(backend.database, held, failure, 5),
+        "give_back": lambda: lease.give_back(backend.database, held),
+        "release": lambda: lease.release(backend.database, "worker"),
+        "lose": lambda: lease.lose(backend.database, "worker"),
+        "expire": lambda: expire(backend),
+    }
+    assert ends[end]()
+    assert (read(backend, run).state, read(backend, run).attempt) == (State.CANCELLED, 1)
+
+
+def test_a_postponed_run_waits_for_its_time_and_remembers_why(backend: Backend, run: Run) -> None:
+    held = claimed(backend, run)
+    assert lease.postpone(backend.database, held, Failure("Oops", "it broke"), 30) is not None
+    now = read(backend, run)
+    assert (now.state, now.attempt, now.failures, now.error_message) == (State.QUEUED, 2, 1, "it broke")
+    assert lease.claim(backend.database, run.id, "too early") is None
+    due(backend, run, timedelta(seconds=-1))
+    assert lease.claim(backend.database, run.id, "in time") is not None
+
+
+def test_a_run_that_was_to_wait_before_the_clock_was_put_back_does_not_wait_any_longer(
+    backend: Backend, run: Run
+) -> None:
+    due(backend, run, timedelta(minutes=20), queued=timedelta(minutes=19))
+    assert lease.claim(backend.database, run.id, "worker") is not None
+
+
+def test_a_machine_whose_clock_is_a_little_behind_does_not_start_too_early(backend: Backend, run: Run) -> None:
+    due(backend, run, timedelta(minutes=20), queued=timedelta(seconds=30))
+    assert lease.claim(backend.database, run.id, "worker") is None
+
+
+def due(backend: Backend, run: Run, after: timedelta, queued: timedelta = timedelta(0)) -> None:
+    times = {"due_at": utcnow() + after, "queued_at": utcnow() + queued}
+    with backend.database.write() as session:
+        session.execute(update(Run).where(Run.id == run.id).values(times))
+
+
+def test_running_again_forgives_all_failures(backend: Backend, run: Run) -> None:
+    lease.postpone(backend.database, claimed(backend, run), Failure("Oops", "it broke"), 0)
+    lease.fail(backend.database, claimed(backend, run), Failure("Oops", "it broke again"))
+    assert read(backend, run).failures == 2
+    lease.requeue(backend.database, run.id, run.owner_id)
+    assert (read(backend, run).failures, read(backend, run).attempt) == (0, 3)
+
+
+def test_a_push_that_failed_is_noted_until_it_succeeds(backend: Backend, run: Run) -> None:
+    assert lease.note_push(backend.database, run.id, 1, failed=False) is None
+    assert lease.note_push(backend.database, run.id, 1, failed=True) is not None
+    assert lease.note_push(backend.database, run.id, 1, failed=True) is None
+    assert read(backend, run).push_failed_at is not None
+    assert lease.note_push(backend.database, run.id, 1, failed=False) is not None
+    assert read(backend, run).push_failed_at is None
+
+
+def test_cancelling_and_finishing_at_once_has_one_winner(backend: Backend) -> None:
+    owner_id = make_owner(backend, "racer@example.com")
+    runs = [claimed(backend, make_run(backend, owner_id)) for _ in range(50)]
+    with ThreadPoolExecutor(2) as threads:
+        stops = threads.map(lambda run: lease.stop(backend.database, run), runs)
+        ends = threads.map(lambda run: lease.succeed(backend.database, run, "done"), runs)
+        winners = [(stop is not None) + (end is not None) for stop, end in zip(stops, ends, strict=True)]
+    assert winners == [1] * 50

@@ -3,16 +3,17 @@
 import enum
 import math
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
-from jobs import Backend, Catalog, Progress, Run, State, lease, runner, task
+from jobs import Backend, Catalog, Progress, Run, State, lease, runner, task, utcnow
 from jobs.backend import open_backend
 from jobs.outcome import Outcome, Success
-from jobs.perform import ResultError, storable
 from jobs.runner import Report
+from jobs.storable import ResultError, storable
+from tests import databases
 from tests.people import execute, make_owner, make_run, read
 
 
@@ -56,8 +57,8 @@ def kitchen(backend: Backend) -> Backend:
     return open_backend(backend.settings, Catalog(tasks))
 
 
-def executed(backend: Backend, task_name: str, parameters: dict[str, Any]) -> Run:
-    run = make_run(backend, make_owner(backend), task_name, parameters=parameters)
+def executed(backend: Backend, task_name: str, parameters: dict[str, Any], **values: Any) -> Run:
+    run = make_run(backend, make_owner(backend), task_name, parameters=parameters, **values)
     execute(backend, run.id)
     return read(backend, run)
 
@@ -91,8 +92,16 @@ def test_the_traceback_begins_in_the_task(kitchen: Backend) -> None:
     assert "jobs/perform.py" not in traceback
 
 
-def test_a_task_that_is_gone_and_parameters_that_no_longer_fit_are_named(kitchen: Backend) -> None:
-    assert executed(kitchen, "vanished", {}).error_kind == "NoSuchTask"
+def test_a_task_that_is_gone_is_named_when_no_other_worker_has_taken_the_run(kitchen: Backend) -> None:
+    old = utcnow() - timedelta(minutes=11)
+    assert executed(kitchen, "vanished", {}, created_at=old).error_kind == "NoSuchTask"
+
+
+def test_a_task_that_only_a_newer_deployment_knows_is_left_to_it(kitchen: Backend, backend: Backend) -> None:
+    run = executed(kitchen, "reverse_text", {"text": "abc"})
+    assert (run.state, run.version) == (State.QUEUED, 1)
+    execute(backend, run.id)
+    assert read(backend, run).result == "cba"
 
 
 def test_parameters_that_no_longer_fit_are_named(kitchen: Backend) -> None:
@@ -140,15 +149,12 @@ def test_a_result_that_refers_to_itself_is_refused() -> None:
 
 def test_an_outcome_outlasts_a_database_that_is_away(backend: Backend) -> None:
     run = make_run(backend, make_owner(backend))
-
-    def rename(old: str, new: str) -> None:
-        with backend.database.write() as session:
-            session.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+    data_dir = backend.settings.data_dir
 
     def call_while_it_goes_away(_run: Run, report: Report) -> Outcome:
-        rename("runs", "runs_away")
+        databases.take_away(data_dir)
         report(0.5, "nobody can record this")
-        threading.Timer(0.5, rename, ("runs_away", "runs")).start()
+        threading.Timer(0.5, databases.bring_back, [data_dir]).start()
         return Success("kept")
 
     runner.attend(backend, run.id, "worker", call_while_it_goes_away)

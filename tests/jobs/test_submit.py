@@ -1,13 +1,11 @@
 """Submitting: the row first, then the wake-up; and the sweeper for what got lost between."""
 
 import json
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 from pydantic import AfterValidator, Field
-from sqlalchemy import update
 
 from jobs import (
     Backend,
@@ -22,10 +20,9 @@ from jobs import (
     retry,
     submit,
     task,
-    utcnow,
 )
 from jobs.queue import DISPATCHER
-from jobs.sweeper import sweep
+from jobs.submit import push
 from tests.people import make_owner, read
 
 
@@ -44,11 +41,6 @@ def without_redis(backend: Backend, tmp_path: Path) -> Backend:
     """The same database, and a Redis that is away."""
     settings = backend.settings.model_copy(update={"redis_url": f"unix://{tmp_path}/nobody.sock"})
     return open_backend(settings, backend.catalog)
-
-
-def age(backend: Backend) -> None:
-    with backend.database.write() as session:
-        session.execute(update(Run).values(queued_at=utcnow() - timedelta(minutes=1)))
 
 
 def test_a_job_names_one_dispatcher_and_carries_only_the_id(backend: Backend, owner_id: int) -> None:
@@ -73,36 +65,50 @@ def test_a_submit_while_redis_is_away_is_kept(without_redis: Backend, owner_id: 
     assert read(without_redis, order(without_redis, owner_id)).state is State.QUEUED
 
 
-def test_the_sweeper_pushes_what_was_not_pushed(backend: Backend, without_redis: Backend, owner_id: int) -> None:
+def test_a_submit_that_redis_did_not_take_says_so(without_redis: Backend, owner_id: int) -> None:
     run = order(without_redis, owner_id)
-    age(backend)
-    sweep(without_redis)
-    sweep(backend)
-    assert backend.queue.get_job_ids() == [f"run-{run.id}-1"]
-    sweep(backend)
-    assert len(backend.queue.get_job_ids()) == 1
+    assert (run.version, run.push_failed_at is not None) == (2, True)
+    assert read(without_redis, run).push_failed_at is not None
 
 
-def test_the_sweeper_rebuilds_a_queue_that_was_flushed(backend: Backend, owner_id: int) -> None:
-    runs = [order(backend, owner_id) for _ in range(3)]
-    backend.redis.flushdb()
-    age(backend)
-    sweep(backend)
-    assert backend.queue.get_job_ids() == [f"run-{run.id}-1" for run in runs]
-
-
-def test_the_sweeper_leaves_a_run_that_was_just_submitted_to_its_submitter(backend: Backend, owner_id: int) -> None:
-    order(backend, owner_id)
-    backend.redis.flushdb()
-    sweep(backend)
-    assert backend.queue.get_job_ids() == []
-
-
-def test_cancelling_a_run_that_has_started_is_a_conflict(backend: Backend, owner_id: int) -> None:
+def test_cancelling_a_run_that_has_started_asks_for_its_end_once(backend: Backend, owner_id: int) -> None:
     run = order(backend, owner_id)
     lease.claim(backend.database, run.id, "worker")
+    for _click in range(5):
+        cancel(backend, owner_id, run.id)
+    assert read(backend, run).stopping
+    assert read(backend, run).version == 3
+
+
+def test_cancelling_a_cancelled_run_changes_nothing(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    for _click in range(5):
+        cancel(backend, owner_id, run.id)
+    assert (read(backend, run).state, read(backend, run).version) == (State.CANCELLED, 2)
+
+
+def test_cancelling_a_run_that_has_ended_is_a_conflict(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    held = lease.claim(backend.database, run.id, "worker")
+    assert held is not None
+    lease.succeed(backend.database, held, "olleh")
     with pytest.raises(Conflict):
         cancel(backend, owner_id, run.id)
+
+
+def test_a_stop_without_redis_is_kept_in_the_row(without_redis: Backend, owner_id: int) -> None:
+    run = order(without_redis, owner_id)
+    lease.claim(without_redis.database, run.id, "worker")
+    cancel(without_redis, owner_id, run.id)
+    assert read(without_redis, run).stopping
+
+
+def test_pushing_again_heals_a_damaged_job(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    backend.redis.hset(f"rq:job:run-{run.id}-1", "created_at", "yesterday")
+    backend.redis.hset(f"rq:job:run-{run.id}-1", "retries_left", "many")
+    push(backend, run)
+    assert backend.queue.fetch_job(f"run-{run.id}-1") is not None
 
 
 def test_running_a_failed_run_again_is_its_next_attempt(backend: Backend, owner_id: int) -> None:

@@ -1,5 +1,6 @@
 """@task: a signature becomes a task, or is refused with file and line."""
 
+import re
 from typing import Annotated, Any
 
 import pytest
@@ -83,3 +84,37 @@ def test_progress_stays_between_nothing_and_all(given: float | None, kept: float
     said: list[tuple[float | None, str]] = []
     Progress(lambda *report: said.append(report))(given, "\x00" + "x" * 300)
     assert said == [(kept, "\\x00" + "x" * 196)]
+
+
+def test_a_name_that_the_database_cannot_hold_is_refused() -> None:
+    def long() -> None: ...
+
+    long.__name__ = "a" * 101
+    with pytest.raises(TaskError, match="longer than 100 characters"):
+        task(long)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"retrys": 3}, "there is no option 'retrys'; the options are title, timeout"),
+        ({"retries": -1}, "'retries' must be a number from 0 on, not -1"),
+        ({"retries": 1.5}, "'retries' must be a whole number"),
+        ({"timeout": 0}, "'timeout' must be a number from 1 on, not 0"),
+        ({"memory": "512 MB"}, "'memory' must be a number from 1 on, not '512 MB'"),
+        ({"backoff": float("inf")}, "'backoff' must be a number from 0 on, not inf"),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused_with_its_name(options: Any, words: str) -> None:
+    def hurry() -> None: ...
+
+    with pytest.raises(TaskError, match=re.escape(words)):
+        task(**options)(hurry)
+
+
+def test_an_option_says_how_a_task_is_run() -> None:
+    @task(timeout=5, retries=3, backoff=1, memory=64, grace=0)
+    def careful() -> None: ...
+
+    definition = careful.__dict__["__task__"]
+    assert (definition.timeout, definition.attempts, definition.memory, definition.grace) == (5, 4, 64, 0)

@@ -4,13 +4,31 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rq.exceptions import StopRequested
 
-from jobs import Backend, Catalog, Run, State, lease, open_backend, presence, submit, task
+from jobs import (
+    Backend,
+    Catalog,
+    Checkpoint,
+    FinalFailure,
+    Progress,
+    Run,
+    State,
+    cancel,
+    lease,
+    open_backend,
+    presence,
+    submit,
+    task,
+)
+from jobs.pool import Pool
 from jobs.worker import RunWorker
 from tests.people import make_owner, read
 from tests.waiting import until
@@ -38,31 +56,100 @@ def crash() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-TASKS = Catalog({function.__name__: function.__dict__["__task__"] for function in (who, linger, crash)})
+@task
+def tidy(progress: Progress, folder: str) -> None:
+    """Work until it is stopped, and tidy up."""
+    try:
+        while True:
+            progress(0.5, "working")
+            threading.Event().wait(0.01)
+    finally:
+        Path(folder, "tidied").touch()
 
 
-def work(backend: Backend) -> None:
-    RunWorker(backend).work(logging_level="WARNING")
+@task(grace=0.5)
+def stubborn(progress: Progress) -> None:
+    """Take no notice of a stop."""
+    progress(0.5, "working")
+    linger()
+
+
+@task(retries=2, backoff=0.1)
+def fail_twice(folder: str) -> int:
+    """Fail at the first two attempts."""
+    with Path(folder, "attempts").open("a+") as attempts:
+        attempts.write("x")
+        attempts.seek(0)
+        count = len(attempts.read())
+    if count < 3:
+        raise RuntimeError(f"attempt {count} fails")
+    return count
+
+
+@task(retries=5, backoff=0.1)
+def give_up(final: bool) -> None:
+    """Fail, for good or not."""
+    raise FinalFailure("never again") if final else RuntimeError("not today")
+
+
+@task(memory=100)
+def gobble() -> int:
+    """Take memory without end."""
+    taken = []
+    while True:
+        taken.append(bytearray(10_000_000))
+
+
+@task
+def resume(folder: str, checkpoint: Checkpoint) -> list[int]:
+    """Go on where an earlier attempt was; each attempt gets two steps further and then loses its process."""
+    done: list[int] = checkpoint.load([])
+    for step in range(len(done), 5):
+        checkpoint.save(done := [*done, step])
+        if step % 2:
+            Path(folder, "at").write_text(str(step))
+            os.kill(os.getppid(), signal.SIGKILL)
+    return done
+
+
+ALL = (who, linger, crash, tidy, stubborn, fail_twice, give_up, gobble, resume)
+TASKS = Catalog({function.__name__: function.__dict__["__task__"] for function in ALL})
+
+
+def serve(backend: Backend) -> None:
+    Pool(backend, 1).run()
 
 
 @pytest.fixture
-def kitchen(backend: Backend) -> Iterator[Backend]:
+def lease_seconds() -> int:
+    return 60
+
+
+@pytest.fixture
+def kitchen(backend: Backend, lease_seconds: int) -> Iterator[Backend]:
     """A backend with the tasks above and one worker."""
-    opened = open_backend(backend.settings, TASKS)
-    worker = multiprocessing.get_context("fork").Process(target=work, args=(opened,))
-    worker.start()
+    opened = open_backend(backend.settings.model_copy(update={"lease_seconds": lease_seconds}), TASKS)
+    pool = multiprocessing.get_context("fork").Process(target=serve, args=(opened,))
+    pool.start()
     until(lambda: presence.alive(opened.database), "the worker")
     yield opened
-    worker.terminate()
-    worker.join()
+    pool.terminate()
+    pool.join()
     assert presence.alive(opened.database) == 0, "a worker that stops says so"
 
 
-def finished(backend: Backend, name: str) -> Run:
+def start(backend: Backend, name: str, **parameters: Any) -> Run:
     owner_id = make_owner(backend, f"{time.time_ns()}@example.com")
-    run = submit(backend, TASKS[name], owner_id, TASKS[name].parameters())
+    return submit(backend, TASKS[name], owner_id, TASKS[name].parameters.model_validate(parameters))
+
+
+def end(backend: Backend, run: Run) -> Run:
     until(lambda: read(backend, run).state.ended, "the end of the run")
     return read(backend, run)
+
+
+def finished(backend: Backend, name: str, **parameters: Any) -> Run:
+    return end(backend, start(backend, name, **parameters))
 
 
 def test_runs_share_a_warm_process(kitchen: Backend) -> None:
@@ -99,18 +186,81 @@ def test_a_job_without_a_run_harms_nobody(kitchen: Backend) -> None:
 def test_the_lease_of_a_running_run_lies_ahead(kitchen: Backend) -> None:
     run = finished(kitchen, "who")
     assert (run.lease_token, run.lease_expires_at) == (None, None)
-    assert lease.RENEW_SECONDS * 3 < lease.LEASE_SECONDS
 
 
 def test_a_stop_that_was_swallowed_is_remembered(backend: Backend) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    worker = RunWorker(backend)
+    worker = RunWorker(backend, "test")
     try:
         with contextlib.suppress(StopRequested):  # as a destructor does that the signal interrupts
-            worker.request_stop(signal.SIGTERM, None)  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+            worker.request_stop(signal.SIGTERM, None)
         with pytest.raises(StopRequested):
             worker.heartbeat()
     finally:
-        worker.kill_horse()
+        worker.teardown()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_a_stop_reaches_a_task_that_looks_and_lets_it_tidy_up(kitchen: Backend, tmp_path: Path) -> None:
+    run = start(kitchen, "tidy", folder=str(tmp_path))
+    until(lambda: read(kitchen, run).progress, "the start")
+    for _click in range(5):
+        cancel(kitchen, run.owner_id, run.id)
+    assert end(kitchen, run).state is State.CANCELLED
+    assert (tmp_path / "tidied").exists()
+
+
+def test_a_stop_kills_a_task_that_takes_no_notice_and_the_next_one_runs(kitchen: Backend) -> None:
+    run = start(kitchen, "stubborn")
+    until(lambda: read(kitchen, run).progress, "the start")
+    cancel(kitchen, run.owner_id, run.id)
+    assert end(kitchen, run).state is State.CANCELLED
+    assert finished(kitchen, "who").state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("lease_seconds", [4])
+def test_a_stop_whose_message_was_lost_is_seen_in_the_row(kitchen: Backend) -> None:
+    run = start(kitchen, "stubborn")
+    until(lambda: read(kitchen, run).progress, "the start")
+    lease.request_stop(kitchen.database, run.id, run.owner_id)
+    assert end(kitchen, run).state is State.CANCELLED
+
+
+def test_a_run_that_fails_is_tried_again_as_often_as_its_task_says(kitchen: Backend, tmp_path: Path) -> None:
+    run = finished(kitchen, "fail_twice", folder=str(tmp_path))
+    assert (run.state, run.result, run.attempt, run.failures) == (State.SUCCEEDED, 3, 3, 2)
+    assert run.error_message is None
+
+
+@pytest.mark.parametrize(("final", "attempts"), [(True, 1), (False, 6)])
+def test_a_failure_that_is_declared_final_is_not_tried_again(kitchen: Backend, final: bool, attempts: int) -> None:
+    run = finished(kitchen, "give_up", final=final)
+    assert (run.state, run.attempt, run.failures) == (State.FAILED, attempts, attempts)
+
+
+def test_a_task_that_takes_too_much_memory_fails_and_the_next_one_runs(kitchen: Backend) -> None:
+    run = finished(kitchen, "gobble")
+    assert (run.state, run.error_kind) == (State.FAILED, "OutOfMemory")
+    assert run.error_message == "It needed more memory than this task may take (100 MB)."
+    assert finished(kitchen, "who").state is State.SUCCEEDED
+
+
+def test_an_attempt_goes_on_where_the_one_before_was_lost(kitchen: Backend, tmp_path: Path) -> None:
+    run = finished(kitchen, "resume", folder=str(tmp_path))
+    assert (run.state, run.result, run.losses, run.attempt) == (State.SUCCEEDED, [0, 1, 2, 3, 4], 2, 3)
+
+
+def test_stopping_gives_a_run_at_hand_back_without_spending_an_attempt(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.worker.GRACE_SECONDS", 0.5)
+    opened = open_backend(backend.settings, TASKS)
+    pool = multiprocessing.get_context("fork").Process(target=serve, args=(opened,))
+    pool.start()
+    run = start(opened, "stubborn")
+    until(lambda: read(opened, run).progress, "the start")
+    pool.terminate()
+    pool.join()
+    now = read(opened, run)
+    assert (now.state, now.attempt, now.losses, now.lease_token) == (State.QUEUED, 1, 0, None)

@@ -1,0 +1,53 @@
+"""A running task's line to its worker: progress and checkpoints go out, and the request to stop comes in."""
+
+import json
+import threading
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+from jobs.context import StopRun
+from jobs.storable import storable
+
+
+class Link(Protocol):
+    """What `perform` needs of whoever had the task called."""
+
+    def report(self, fraction: float | None, note: str) -> None: ...
+    def save(self, value: Any) -> None: ...
+    def stop_requested(self) -> bool: ...
+
+
+class Flag(Protocol):
+    """One byte of memory that two processes share."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+    def __setitem__(self, index: int, value: int, /) -> None: ...
+
+
+class PipeLink:
+    """A link over the work-horse's pipe; whole messages, one at a time, as JSON."""
+
+    def __init__(self, pipe: Connection, stop: Flag) -> None:
+        self._pipe = pipe
+        self._stop = stop
+        self._sending = threading.Lock()
+        self._saving = threading.Lock()
+
+    def send(self, **message: Any) -> None:
+        with self._sending:
+            self._pipe.send_bytes(json.dumps(message).encode())
+
+    def report(self, fraction: float | None, note: str) -> None:
+        self.send(progress=[fraction, note])
+
+    def save(self, value: Any) -> None:
+        """Have a checkpoint kept, and wait until it is. Raises StopRun when the run is not this worker's any more."""
+        plain = storable(value, "The checkpoint")
+        with self._saving:
+            self.send(checkpoint=plain)
+            saved = json.loads(self._pipe.recv_bytes())
+        if not saved or self.stop_requested():
+            raise StopRun
+
+    def stop_requested(self) -> bool:
+        return bool(self._stop[0])

@@ -1,0 +1,24 @@
+"""The web server's event loop: whatever one request waits for, the others are answered."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import select
+
+from tests.person import Person
+from tests.stack import Stack
+from webapp.users import User
+
+
+def test_a_request_that_waits_for_the_database_holds_up_nobody(stack: Stack) -> None:
+    email = f"ada{time.time_ns()}@example.com"
+    ada, backend = Person(stack.url, email), stack.backend()
+    with ThreadPoolExecutor() as threads:
+        with backend.database.write() as session:
+            session.scalars(select(User).where(User.email == email).with_for_update()).one()
+            logout = threads.submit(ada.post, "/logout")
+            for _ in range(100):
+                ada.get("/healthz")
+            assert not logout.done(), "it waits for the row"
+        assert logout.result() == "/login"
+    backend.database.close()
