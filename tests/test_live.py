@@ -2,12 +2,14 @@
 
 import re
 import time
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from jobs import Run
+from jobs import Run, State, events, lease, utcnow
+from tests.people import make_run, read
 from tests.person import Person, hear, shows
 from tests.stack import Stack
 from tests.waiting import PATIENCE_SECONDS, until
@@ -76,6 +78,47 @@ def test_progress_moves_at_most_ten_times_a_second_and_ends_complete(ada: Person
     shares = [float(share) for frame in running for share in re.findall(r'<progress[^>]* value="([\d.]+)"', frame)]
     assert len(shares) >= 3
     assert shares == sorted(shares)
+
+
+def test_a_stop_comes_up_at_once_and_then_the_end(stack: Stack, ada: Person) -> None:
+    backend = stack.backend()
+    owner_id = read(backend, Run(id=ada.submit("reverse_text", text="hello"))).owner_id
+    now = utcnow()
+    # Held by a worker that does not hear of it, so that nothing ends the run before the page has shown the stop.
+    held: dict[str, Any] = {"worker": "elsewhere", "lease_token": "0" * 32, "lease_expires_at": now, "started_at": now}
+    run = make_run(backend, owner_id, state=State.RUNNING, **held)
+    with ada.socket() as socket:
+        hear(socket, shows(run.id, "running"))
+        assert ada.post(f"/runs/{run.id}/cancel") == f"/runs/{run.id}"
+        *_, stopping = hear(socket, lambda frame: "Stopping…" in frame)
+        assert shows(run.id, "running")(stopping)
+        assert f"run {run.id}: stopping." in stopping
+        change = lease.stop(backend.database, run)
+        assert change is not None
+        events.publish(backend.redis, change)
+        *_, ended = hear(socket, shows(run.id, "cancelled"))
+    assert "Stopped after" in ended
+    assert f"run {run.id}: cancelled." in ended
+    backend.database.close()
+
+
+def test_a_queue_that_moves_changes_the_outlook_alone(ada: Person, ben: Person) -> None:
+    long = [ben.submit("estimate_pi", samples="10000000000") for _worker in range(2)]
+    ahead = ben.submit("reverse_text", text="first")
+    run_id = ada.submit("reverse_text", text="second")
+    moved = f'<hx-partial hx-target="#run-{run_id}-outlook" hx-swap="outerMorph">'
+    try:
+        with ada.socket() as socket:
+            hear(socket, lambda frame: "Starts after " in frame)
+            ben.post(f"/runs/{ahead}/cancel")
+            *_, frame = hear(socket, lambda frame: frame.startswith(moved))
+            assert "data-version" not in frame
+            for one in long:
+                ben.post(f"/runs/{one}/cancel")
+            hear(socket, shows(run_id, "succeeded"))
+    finally:
+        for one in long:
+            ben.post(f"/runs/{one}/cancel")
 
 
 def test_nobody_else_hears_of_it(ada: Person, ben: Person) -> None:

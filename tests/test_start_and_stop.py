@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
 from jobs import Run, State, utcnow
+from tests import databases
 from tests.people import make_owner, make_run, read
 from tests.person import Person, hear
 from tests.stack import ROOT, Stack, free_port
@@ -47,10 +49,11 @@ def lives(process: psutil.Process) -> bool:
 
 def start_and_fail(**environment: str) -> str:
     """What a start that cannot be prints; it must end by itself."""
+    own = {"PATH": os.environ["PATH"], "DATABASE_URL": databases.url_of(Path(environment["DATA_DIR"]))}
     done = subprocess.run(
         [sys.executable, "-m", "webapp"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={**own, **environment},
         capture_output=True,
         text=True,
         timeout=120,
@@ -171,6 +174,14 @@ def test_a_redis_that_does_not_answer_is_named_without_its_password(tmp_path: Pa
     assert "secret" not in said
 
 
+@pytest.mark.parametrize("place", ["127.0.0.1:1/name", "secret:secret@host/name"])
+def test_a_postgres_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path, place: str) -> None:
+    url = f"postgresql://user:secret@{place}"
+    said = start_and_fail(DATA_DIR=str(tmp_path), PORT=str(free_port()), DATABASE_URL=url)
+    assert "DATABASE_URL" in said
+    assert "secret" not in said
+
+
 def test_a_data_dir_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert "DATA_DIR" in start_and_fail(DATA_DIR=str(tmp_path / "file" / "inside"), PORT=str(free_port()))
@@ -190,6 +201,7 @@ def test_the_procfile_releases_and_serves(tmp_path: Path) -> None:
     port = free_port()
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {"PATH": path, "DATA_DIR": str(tmp_path), "PORT": str(port), "SECRET_KEY": "x" * 40}
+    environment["DATABASE_URL"] = databases.url_of(tmp_path)
     subprocess.run(["sh", "-c", release], cwd=ROOT, env=environment, check=True, capture_output=True)
     output = (tmp_path / "output.txt").open("w+")
     served = subprocess.Popen(["sh", "-c", f"exec {web}"], cwd=ROOT, env=environment, stdout=output, stderr=output)
@@ -203,11 +215,15 @@ def test_the_procfile_releases_and_serves(tmp_path: Path) -> None:
         assert served.wait(60) == 0
 
 
-def test_an_expired_lease_is_swept(own: Stack) -> None:
-    backend = own.backend()
-    owner = make_owner(backend)
-    gone = utcnow() - timedelta(minutes=5)
-    run = make_run(backend, owner, state=State.RUNNING, worker="lost", lease_token="0" * 32, lease_expires_at=gone)
-    until(lambda: read(backend, run).state is State.SUCCEEDED, "the second attempt")
-    assert (read(backend, run).attempt, read(backend, run).result) == (2, "olleh")
-    backend.database.engine.dispose()
+def test_a_run_whose_worker_vanished_is_taken_up_when_its_lease_has_run_out(tmp_path: Path) -> None:
+    with Stack(tmp_path, LEASE_SECONDS="3") as stack:
+        backend = stack.backend()
+        held: dict[str, Any] = {
+            "worker": "vanished",
+            "lease_token": "0" * 32,
+            "lease_expires_at": utcnow() + timedelta(seconds=3),
+        }
+        run = make_run(backend, make_owner(backend), state=State.RUNNING, **held)
+        until(lambda: read(backend, run).state is State.SUCCEEDED, "the second attempt")
+        assert (read(backend, run).attempt, read(backend, run).result) == (2, "olleh")
+        backend.database.engine.dispose()

@@ -1,7 +1,8 @@
 """Errors as pages in the same design, or as a notice for a page that is already open."""
 
 from flask import Flask, current_app, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from webapp import fragments
@@ -16,6 +17,12 @@ WORDS = {
     429: "That was too often. Wait a little and try again.",
     500: "Something went wrong on our side. What was accepted before is safe; try again in a moment.",
 }
+
+READING = ("GET", "HEAD", "OPTIONS")
+UNSAVED = (
+    "What you sent has not been saved: the database cannot be written to right now. "
+    "What was accepted before is safe; try again in a moment."
+)
 
 
 def init_app(app: Flask) -> None:
@@ -37,6 +44,8 @@ def show(error: HTTPException) -> Response:
 
 def show_unexpected(error: Exception) -> Response:
     current_app.logger.exception("unexpected error at %s %s", request.method, request.path, exc_info=error)
+    if isinstance(error, OperationalError) and request.method not in READING:
+        return show(ServiceUnavailable(UNSAVED))
     return show(InternalServerError())
 
 

@@ -1,9 +1,9 @@
 """Which runs a page shows, in an address and back: the page and its socket ask for the same."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from jobs import Database, Listing, Run, State, listed
+from jobs import Database, Listing, Outlook, Run, State, listed, outlooks
 
 PAGE_SIZE = 25
 LARGEST_ID = 2**31 - 1
@@ -11,11 +11,12 @@ LARGEST_ID = 2**31 - 1
 
 @dataclass(frozen=True)
 class Page:
-    """The runs of a listing, and whether older ones follow."""
+    """The runs of a listing, whether older ones follow, and what those that wait may expect, by their id."""
 
     listing: Listing
     runs: Sequence[Run]
     more: bool
+    outlooks: Mapping[int, Outlook] = field(default_factory=dict)
 
     @property
     def glance(self) -> bool:
@@ -31,8 +32,9 @@ class Page:
 def look_up(database: Database, listing: Listing) -> Page:
     """Read one page; one row more than it shows tells whether there is another page."""
     with database.read() as session:
-        runs = listed(session, replace(listing, limit=listing.limit + 1))
-    return Page(listing, runs[: listing.limit], len(runs) > listing.limit)
+        found = listed(session, replace(listing, limit=listing.limit + 1))
+    runs = found[: listing.limit]
+    return Page(listing, runs, len(found) > listing.limit, outlooks(database, runs))
 
 
 def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:

@@ -1,11 +1,11 @@
-"""Runs: history, one run, cancel, run again."""
+"""Runs: history, one run, cancel or stop, run again."""
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 import jobs
-from jobs import Conflict, Listing, Run, State
+from jobs import Conflict, Listing, State
 from webapp import fragments
 from webapp.current import backend
 from webapp.listings import LARGEST_ID, Page, from_query, look_up
@@ -22,7 +22,8 @@ def index() -> str:
 
 @bp.get("/runs/<int:run_id>")
 def show(run_id: int) -> str:
-    return render_template("runs/show.html", run=_mine(run_id), page=_page(run_id))
+    page = _mine(run_id)
+    return render_template("runs/show.html", run=page.runs[0], page=page, expected=page.outlooks.get(run_id))
 
 
 @bp.post("/runs/<int:run_id>/cancel")
@@ -34,23 +35,20 @@ def cancel(run_id: int) -> Response:
         abort(409, description=str(conflict))
     if not request.headers.get("HX-Request"):
         return redirect(url_for("runs.show", run_id=run_id), 303)
+    page = _mine(run_id)
     render = fragments.full if request.form.get("view") == "full" else fragments.row
-    return make_response(render(_mine(run_id)))
+    return make_response(render(page.runs[0], page.outlooks.get(run_id)))
 
 
 @bp.post("/runs/<int:run_id>/retry")
 def retry(run_id: int) -> Response:
     try:
-        again = jobs.retry(backend(), current_user.id, _mine(run_id))
+        again = jobs.retry(backend(), current_user.id, _mine(run_id).runs[0])
     except Conflict as conflict:
         abort(409, description=str(conflict))
     return redirect(url_for("runs.show", run_id=again.id), 303)
 
 
-def _mine(run_id: int) -> Run:
-    runs = _page(run_id).runs
-    return runs[0] if runs else abort(404, description="There is no such run.")
-
-
-def _page(run_id: int) -> Page:
-    return look_up(backend().database, Listing(current_user.id, run_id=min(run_id, LARGEST_ID)))
+def _mine(run_id: int) -> Page:
+    page = look_up(backend().database, Listing(current_user.id, run_id=min(run_id, LARGEST_ID)))
+    return page if page.runs else abort(404, description="There is no such run.")

@@ -31,7 +31,8 @@ log = logging.getLogger("dumbwaiter")
 ROOT = Path(__file__).parent.parent
 REDIS_SECONDS = 20
 WEB_SECONDS = 60
-STOP_SECONDS = 26
+STOP_SECONDS = 27  # platforms kill everything 30 s after they asked
+REDIS_STOP_SECONDS = 2
 RESTART_PAUSE_SECONDS = 1.0
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
@@ -92,20 +93,18 @@ class Children:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """Stop the web server and the workers together, and Redis after them."""
-        names = list(self._running)
-        first = [self._running[name] for name in names if name != "Redis"]
-        _end(first)
-        _end([self._running[name] for name in names if name == "Redis"])
+        """Stop the web server and the workers together, and Redis after them, all within STOP_SECONDS."""
+        deadline = time.monotonic() + STOP_SECONDS
+        _end([process for name, process in self._running.items() if name != "Redis"], deadline - REDIS_STOP_SECONDS)
+        _end([process for name, process in self._running.items() if name == "Redis"], deadline)
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping = True
 
 
-def _end(processes: list["subprocess.Popen[bytes]"]) -> None:
+def _end(processes: list["subprocess.Popen[bytes]"], deadline: float) -> None:
     for process in processes:
         process.terminate()
-    deadline = time.monotonic() + STOP_SECONDS
     for process in processes:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))

@@ -7,7 +7,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs import Listing, Task, submit
+from jobs import Listing, Task, outlooks, submit
 from webapp import forms, fragments
 from webapp.current import backend
 from webapp.forms import Form
@@ -41,7 +41,8 @@ def run(name: str) -> Response:
     if not wants_fragment:
         return redirect(url_for("runs.show", run_id=new.id), 303)
     form_again = fragments.partial("#task-form", "outerMorph", _form(task, replace(form, errors={})))
-    response = make_response(fragments.row(new) + form_again)
+    expected = outlooks(backend().database, [new]).get(new.id)
+    response = make_response(fragments.row(new, expected) + form_again)
     response.headers["HX-Retarget"] = "#runs-list"
     response.headers["HX-Reswap"] = "afterbegin"
     return response

@@ -16,6 +16,8 @@ MOST_OF_PAIR = 5
 MOST_OF_PLACE = 50
 MOST_OF_EMAIL = 100
 
+LONGEST_PLACE = 64
+
 
 class LoginFailure(Base):
     """One attempt to sign in that has not succeeded."""
@@ -28,7 +30,7 @@ class LoginFailure(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email_digest: Mapped[str] = mapped_column(String(64))
-    place: Mapped[str] = mapped_column(String(64))
+    place: Mapped[str] = mapped_column(String(LONGEST_PLACE))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -37,7 +39,8 @@ def begin_attempt(database: Database, email: str, place: str) -> int | None:
 
     The attempt is committed before the others are counted: of those made at the same time, none overlooks another.
     """
-    attempt = LoginFailure(email_digest=hashlib.sha256(email.encode()).hexdigest(), place=place, at=utcnow())
+    digest = hashlib.sha256(email.encode()).hexdigest()
+    attempt = LoginFailure(email_digest=digest, place=place[:LONGEST_PLACE], at=utcnow())
     with database.write() as session:
         session.execute(delete(LoginFailure).where(LoginFailure.at < utcnow() - timedelta(seconds=WINDOW_SECONDS)))
         session.add(attempt)

@@ -1,4 +1,5 @@
-// Shows every <time> in the reader's own way: how long ago it was, or where data-exact asks for it the date and time.
+// Shows every <time> in the reader's own way: how long ago it was, with data-until how long it will be, counted down,
+// and with data-exact the date and time.
 (() => {
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
@@ -12,10 +13,21 @@
     return "just now";
   };
 
+  const until = (moment) => {
+    const seconds = Math.ceil((moment - Date.now()) / 1000);
+    if (seconds <= 0) return "now";
+    return seconds < 60 ? `in ${seconds} s` : `in ${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  };
+
+  const words = (time, moment) => {
+    if ("until" in time.dataset) return until(moment);
+    return "exact" in time.dataset ? absolute.format(moment) : ago(moment);
+  };
+
   const show = () => {
     for (const time of document.querySelectorAll("time[datetime]")) {
       const moment = new Date(time.dateTime);
-      const text = "exact" in time.dataset ? absolute.format(moment) : ago(moment);
+      const text = words(time, moment);
       if (time.textContent !== text) time.textContent = text;
       const title = absolute.format(moment);
       if (time.title !== title) time.title = title;
@@ -23,6 +35,6 @@
   };
 
   show();
-  setInterval(show, 15000);
+  setInterval(show, 1000);
   new MutationObserver(show).observe(document.body, { childList: true, subtree: true, characterData: true });
 })();

@@ -1,12 +1,13 @@
 """In the browser: every page, in both themes, narrow and wide, with the keyboard, and without JavaScript."""
 
-from typing import Literal
+from datetime import timedelta
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from jobs import Run, State, lease
+from jobs import Run, State, lease, utcnow
 from jobs.outcome import Failure
 from tests.browser.conftest import NewContext, open_live, register
 from tests.people import make_run
@@ -39,6 +40,10 @@ def runs_in_every_state(page: Page, stack: Stack) -> list[str]:
     assert first is not None
     waiting = make_run(backend, first.owner_id, "gone_task", parameters={"text": "x" * 300, "number": 10**44})
     running, failed, cancelled = (make_run(backend, first.owner_id, "estimate_pi") for _ in range(3))
+    again: dict[str, Any] = {"due_at": utcnow() + timedelta(minutes=30), "attempt": 2, "failures": 1, "losses": 1}
+    retrying = make_run(backend, first.owner_id, error_kind="OvenError", error_message="the oven is cold", **again)
+    held: dict[str, Any] = {"state": State.RUNNING, "started_at": utcnow(), "lease_token": "0" * 32}
+    stopping = make_run(backend, first.owner_id, "estimate_pi", stop_requested_at=utcnow(), **held)
     lease.cancel(backend.database, cancelled.id, first.owner_id)
     for run in (running, failed):
         with backend.database.write() as session:
@@ -47,7 +52,7 @@ def runs_in_every_state(page: Page, stack: Stack) -> list[str]:
         run.lease_token = "0" * 32
     lease.fail(backend.database, failed, Failure("OvenError", "the oven is cold", "Traceback:\n  line 3"))
     backend.database.engine.dispose()
-    return [f"/runs/{run.id}" for run in (first, waiting, running, failed, cancelled)]
+    return [f"/runs/{run.id}" for run in (first, waiting, running, failed, cancelled, retrying, stopping)]
 
 
 def violations(page: Page) -> list[str]:

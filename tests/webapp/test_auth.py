@@ -6,9 +6,9 @@ import time
 import pytest
 from flask import Flask
 
-from jobs import Backend
+from jobs import Backend, open_backend
 from tests.visitor import PASSWORD, Visitor, soup, the
-from webapp import passwords, throttle, users
+from webapp import create_app, passwords, throttle, users
 from webapp.security import local_path
 
 
@@ -120,8 +120,6 @@ def test_guessing_is_stopped_even_by_the_right_password_and_after_a_restart(
     app: Flask, ada: Visitor, backend: Backend
 ) -> None:
     assert guess(app, "ada@example.com", throttle.MOST_OF_PAIR + 1) == [422] * throttle.MOST_OF_PAIR + [429]
-    from webapp import create_app
-
     again = create_app(backend)
     response = Visitor(again).post("/login", {"email": "ada@example.com", "password": PASSWORD})
     assert response.status_code == 429
@@ -131,6 +129,13 @@ def test_guessing_is_stopped_even_by_the_right_password_and_after_a_restart(
 
 def test_guessing_is_stopped_for_unknown_addresses_alike(app: Flask) -> None:
     assert guess(app, "nobody@example.com", throttle.MOST_OF_PAIR + 1)[-1] == 429
+
+
+def test_a_place_may_be_told_at_any_length(backend: Backend) -> None:
+    behind_a_proxy = open_backend(backend.settings.model_copy(update={"trusted_proxies": 1}))
+    eve = Visitor(create_app(behind_a_proxy))
+    sent = {"email": "eve@example.com", "password": "wrong password"}
+    assert eve.post("/login", sent, X_Forwarded_For="x" * 1000).status_code == 422
 
 
 def test_one_users_failures_do_not_keep_another_out(app: Flask, ada: Visitor, ben: Visitor) -> None:

@@ -1,0 +1,116 @@
+"""What pages say of values, times and runs, in words for people."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+
+from jobs import Outlook, Run, State
+from webapp.current import backend
+
+LONGEST_SUMMARY = 120
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(
+        clock=clock,
+        time_of_day=time_of_day,
+        duration=duration,
+        summary=summary,
+        plain=plain,
+        task_title=task_title,
+        attempt=attempt,
+        losses=losses,
+        cancelled=cancelled,
+        place=place,
+    )
+
+
+def task_title(name: str) -> str:
+    """A task's title, or its name where the task is no longer there."""
+    task = backend().catalog.get(name)
+    return task.title if task else name
+
+
+def attempt(run: Run) -> str:
+    """Which attempt a run is at, or waits for, or ended with; nothing for one that was started once only.
+
+    Of a task with retries those are counted since its owner last asked for it, as its retries are.
+    """
+    task = backend().catalog.get(run.task)
+    if task is None or not task.retries:
+        return f"Attempt {run.attempt}" if run.attempt > 1 else ""
+    number = max(1, run.failures) if run.state is State.FAILED else run.failures + 1
+    return f"Attempt {number} of {max(number, task.attempts)}" if run.attempt > 1 else ""
+
+
+def losses(run: Run) -> str:
+    """What became of a run whose worker was lost; nothing where its failure says so already."""
+    if not run.losses or run.error_kind == "WorkerLost":
+        return ""
+    lost = "Its worker was lost" if run.losses == 1 else f"Its worker was lost {run.losses} times"
+    if run.state is State.QUEUED:
+        return f"{lost}; it starts again by itself"
+    return f"{lost}; it was started again" if run.started_at else lost
+
+
+def cancelled(run: Run) -> str:
+    """How far a run came whose owner ended it."""
+    if run.started_at:
+        return f"Stopped after {duration(run.seconds)}"
+    return "Cancelled before it started again" if run.attempt > 1 else "Cancelled before it started"
+
+
+def place(outlook: Outlook) -> str:
+    """Where in the queue a run is, and about how long that takes."""
+    if not outlook.ahead:
+        return "Next in line"
+    after = f"Starts after {outlook.ahead:,} run{'' if outlook.ahead == 1 else 's'}"
+    return after if outlook.seconds is None else f"{after}, about {roughly(outlook.seconds)}"
+
+
+def summary(parameters: dict[str, Any]) -> str:
+    """Parameters in one short line."""
+    text = ", ".join(f"{name} = {plain(value)}" for name, value in parameters.items())
+    return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 1]}…"
+
+
+def plain(value: Any) -> str:
+    """A value in one line, for people."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (" ".join(value.split()) or "empty") if isinstance(value, str) else str(value)
+
+
+def clock(moment: datetime) -> str:
+    """A moment as it reads where no script can turn it into the reader's own time."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def time_of_day(moment: datetime) -> str:
+    """A moment within the next hours, likewise."""
+    return f"{moment:%H:%M:%S} UTC"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time in its two largest units."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def roughly(seconds: float) -> str:
+    """A length of time that is only guessed, in its largest unit."""
+    if round(seconds) < 60:
+        return f"{max(1, round(seconds))} s"
+    if round(seconds / 60) < 60:
+        return f"{round(seconds / 60)} min"
+    return f"{round(seconds / 3600)} h"
