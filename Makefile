@@ -1,14 +1,26 @@
-# One command each: run, test, check, bench. Every one makes the environment first when it is missing or out of date.
+# One command each. Every one makes the environment first when it is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench requirements clean
+.PHONY: run test test-postgres faults soak check bench requirements clean
 
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest
+
+# The same tests on a throw-away Postgres, made from the system's package.
+test-postgres: .venv/ready-dev
+	$(BIN)/python -m pytest --database=postgres
+
+# What `make test` breaks a few times only, at full length: about forty minutes.
+faults: .venv/ready-dev
+	FAULTS=full $(BIN)/python -m pytest tests/faults
+
+# Random faults over many runs; for longer: make soak SOAK="--minutes 60 --runs 10000".
+soak: .venv/ready-dev
+	$(BIN)/python -m tests.faults.soak $(SOAK)
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .
@@ -18,6 +30,7 @@ check: .venv/ready-dev
 
 bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.submit_to_fragment
+	$(BIN)/python -m benchmarks.drain
 
 # Rewrites the pinned files from the ranges in pyproject.toml.
 requirements: .venv/ready-dev

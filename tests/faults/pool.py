@@ -1,0 +1,50 @@
+"""A pool with the tasks of these tests, as a process of its own: `python -m tests.faults.pool`.
+
+It is `python -m jobs` but for three things: the catalog; constants that a test wants smaller, from CONSTANTS; and a
+clock that a test may put forward or back, by the seconds written in the file that CLOCK names.
+"""
+
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import config
+from jobs.backend import open_backend
+from jobs.pool import Pool
+from tests.faults.tasks import TASKS
+
+
+def main() -> None:
+    settings = config.load()
+    logging.basicConfig(level="INFO", format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
+    for name, value in json.loads(os.environ.get("CONSTANTS", "{}")).items():
+        module, _, constant = name.rpartition(".")
+        _replace(constant, getattr(importlib.import_module(module), constant), value)
+    if clock := os.environ.get("CLOCK"):
+        _move_clocks(Path(clock))
+    Pool(open_backend(settings, TASKS), settings.workers).run()
+
+
+def _move_clocks(file: Path) -> None:
+    def moved(clock: Callable[[], datetime]) -> Callable[[], datetime]:
+        return lambda: clock() + timedelta(seconds=float(file.read_text() or 0))
+
+    for module, name in (("jobs.db", "utcnow"), ("rq.utils", "now")):
+        clock = getattr(importlib.import_module(module), name)
+        _replace(name, clock, moved(clock))
+
+
+def _replace(name: str, old: object, new: object) -> None:
+    """Put a new value into every module that holds the old one by that name."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith(("jobs", "rq")) and vars(module).get(name) is old:
+            setattr(module, name, new)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Tasks that go beyond every limit: their run ends with a reason, and the next one runs."""
+
+import pytest
+
+from jobs import Run, State
+from tests.faults.audit import claims
+from tests.faults.kitchen import Kitchen
+from tests.faults.scale import scale
+
+LATE_SECONDS = 5.0
+TURNS = scale(10, 1)
+
+
+def check_that_the_pool_works(kitchen: Kitchen) -> None:
+    run = kitchen.await_end(kitchen.submit())
+    assert (run.state, kitchen.times(run)) == (State.SUCCEEDED, (1, 1))
+    kitchen.check()
+
+
+def ended(kitchen: Kitchen, task: str, **parameters: object) -> Run:
+    return kitchen.await_end(kitchen.submit(task, **parameters))
+
+
+def test_a_task_that_swallows_everything_ends_soon_after_its_time(running: Kitchen) -> None:
+    for _ in range(TURNS):
+        run = ended(running, "swallow")
+        assert (run.state, run.error_kind) == (State.FAILED, "Timeout")
+        assert run.error_message == "It ran longer than this task may take (2 s)."
+        assert 2.0 <= (run.seconds or 0) <= 2.0 + LATE_SECONDS
+    check_that_the_pool_works(running)
+
+
+@pytest.mark.parametrize("lease_seconds", [2])
+def test_a_task_that_lets_no_other_thread_run_keeps_its_lease(kitchen: Kitchen, lease_seconds: int) -> None:
+    kitchen.open_pool(2)
+    run = ended(kitchen, "hold", seconds=4 * lease_seconds)
+    assert (run.state, run.attempt, run.losses) == (State.SUCCEEDED, 1, 0)
+    assert (kitchen.times(run), claims(kitchen.backend.database)[run.id]) == ((1, 1), 1)
+    assert (run.seconds or 0) > 3 * lease_seconds
+    check_that_the_pool_works(kitchen)
+
+
+def test_a_task_that_takes_memory_without_end_fails(running: Kitchen) -> None:
+    for _ in range(TURNS):
+        run = ended(running, "gobble")
+        assert (run.state, run.error_kind) == (State.FAILED, "OutOfMemory")
+        assert "100 MB" in (run.error_message or "")
+    check_that_the_pool_works(running)
+
+
+@pytest.mark.parametrize("code", [0, 1, 70])
+def test_a_task_that_ends_its_process_fails_and_says_how(running: Kitchen, code: int) -> None:
+    run = ended(running, "leave", code=code)
+    assert (run.state, run.error_kind, run.attempt) == (State.FAILED, "ProcessKilled", 1)
+    assert f"(exit code {code})" in (run.error_message or "")
+    check_that_the_pool_works(running)
+
+
+@pytest.mark.parametrize(
+    ("what", "named"),
+    [
+        ("object", "object"),
+        ("50 MB", "50,000,002 bytes"),
+        ("surrogate", "surrogate"),
+        ("key", "surrogate"),
+        ("deep", "depth"),
+    ],
+)
+def test_a_result_that_cannot_be_kept_fails_and_is_named(running: Kitchen, what: str, named: str) -> None:
+    run = ended(running, "give", what=what)
+    assert (run.state, run.error_kind, run.attempt) == (State.FAILED, "ResultError", 1)
+    assert named in (run.error_message or "")
+    check_that_the_pool_works(running)
+
+
+def test_a_process_that_holds_too_much_memory_is_replaced_between_two_runs(kitchen: Kitchen) -> None:
+    pool = kitchen.open_pool(1, WORKER_MEMORY_MB=150)
+    (worker,), before = pool.workers(), pool.horses()
+    run = ended(kitchen, "keep", megabytes=200)
+    assert run.state is State.SUCCEEDED
+    check_that_the_pool_works(kitchen)
+    assert pool.workers() == [worker]
+    assert pool.horses() != before

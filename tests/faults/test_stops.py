@@ -1,0 +1,232 @@
+"""Stops: of runs by their owners, and of everything by the platform."""
+
+import random
+import signal
+import threading
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import select
+
+from jobs import Backend, Conflict, Run, State, cancel, queue
+from jobs.leader import LeaderRow
+from tests.faults.audit import claims, entries
+from tests.faults.kitchen import Kitchen
+from tests.faults.processes import await_end, lives, send
+from tests.faults.scale import scale
+from tests.person import Person
+from tests.stack import Stack
+from tests.waiting import until
+
+ALL_GONE_SECONDS = 28.0
+LONG_LEASE = pytest.mark.parametrize("lease_seconds", [60])
+
+
+def stop(kitchen: Kitchen, run: Run) -> None:
+    cancel(kitchen.backend, kitchen.owner_id, run.id)
+
+
+def read(backend: Backend, run_id: int) -> Run:
+    with backend.database.read() as session:
+        return session.get_one(Run, run_id)
+
+
+@LONG_LEASE
+@pytest.mark.parametrize("grace", [20, 0.2], ids=["runs may end", "runs are given back"])
+def test_stopping_again_and_again_loses_nothing_and_spends_no_attempt(kitchen: Kitchen, grace: float) -> None:
+    stops = scale(50, 6)
+    constants = {"jobs.worker.GRACE_SECONDS": grace}
+    pool = kitchen.open_pool(2, constants=constants)
+    for each in range(stops):
+        first, *_ = kitchen.submit_many(3, seconds=random.uniform(0.05, 1.5))
+        kitchen.await_start(first)
+        threading.Event().wait(random.uniform(0, 0.5))
+        if each % 4:
+            send(signal.SIGTERM, [random.choice(until(pool.workers, "a worker"))])
+        else:
+            pool.stop()
+            pool = kitchen.open_pool(2, constants=constants, ready=False)  # it may be stopped before it has begun
+    kitchen.settle()
+    ended = kitchen.check()
+    assert {(run.state, run.attempt, run.losses) for run in ended} == {(State.SUCCEEDED, 1, 0)}
+    started = claims(kitchen.backend.database)
+    again = sum(started.values()) - len(ended)
+    print(f"{stops} stops, {len(ended)} runs, {again} times one was given back")
+    if grace > 1:
+        assert again == 0
+        assert {kitchen.times(run) for run in ended} == {(1, 1)}
+
+
+def test_a_deploy_stops_everything_in_time_and_the_run_goes_on_after_it(tmp_path: Path) -> None:
+    """Platforms send SIGTERM to all processes at once and SIGKILL half a minute later."""
+    stack = Stack(tmp_path)
+    try:
+        stack.start()
+        backend = stack.backend()
+        everyone = [process.pid for process in psutil.Process(stack.process.pid).children(recursive=True)]
+        person = Person(stack.url, "ada@example.com")
+        run_id = person.submit("estimate_pi", samples="10000000000")
+        until(lambda: read(backend, run_id).progress, "progress")
+        send(signal.SIGTERM, [stack.process.pid, *everyone])
+        assert stack.process.wait(ALL_GONE_SECONDS) == 0
+        await_end(everyone, 1.0)
+        run = read(backend, run_id)
+        assert (run.state, run.attempt, run.losses, run.lease_token) == (State.QUEUED, 1, 0, None)
+        stack.start()
+        until(lambda: read(backend, run_id).progress, "the run going on")
+        person.post(f"/runs/{run_id}/cancel")
+        until(lambda: read(backend, run_id).state is State.CANCELLED, "its end")
+        assert read(backend, run_id).attempt == 1
+        backend.database.engine.dispose()
+    finally:
+        stack.stop()
+
+
+@LONG_LEASE
+def test_a_run_goes_on_after_a_deploy_from_where_it_was(kitchen: Kitchen) -> None:
+    steps = 40
+    pool = kitchen.open_pool(1, constants={"jobs.worker.GRACE_SECONDS": 1})
+    run = kitchen.submit("step", steps=steps, seconds=0.1)
+    for deploy in range(1, scale(4, 2)):
+        kitchen.await_start(run, event=f"step-{deploy * 8}")
+        everyone = [*pool.everyone(), kitchen.redis.pid]
+        send(signal.SIGTERM, everyone)
+        until(pool.ended, "the end of the pool")
+        await_end(everyone)
+        waiting = kitchen.read(run)
+        assert (waiting.state, waiting.attempt, waiting.losses) == (State.QUEUED, 1, 0)
+        kitchen.redis.start()
+        pool = kitchen.open_pool(1, constants={"jobs.worker.GRACE_SECONDS": 1})
+    kitchen.settle()
+    (done,) = kitchen.check()
+    assert (done.state, done.attempt, done.result) == (State.SUCCEEDED, 1, list(range(steps)))
+    taken = Counter(kitchen.noted(run, f"step-{step}") for step in range(steps))
+    assert set(taken) <= {1, 2}
+    assert taken[2] <= 3, "a step is repeated only when it ended between the last checkpoint and the stop"
+
+
+@LONG_LEASE
+def test_one_run_pushed_ten_times_to_four_workers_is_executed_once(kitchen: Kitchen) -> None:
+    kitchen.open_pool(4)
+    for _ in range(scale(50, 3)):
+        run = kitchen.submit(seconds=0.1)
+        for copy in range(10):
+            kitchen.backend.queue.enqueue_call(
+                queue.DISPATCHER, args=(run.id,), job_id=f"copy-{run.id}-{copy}", timeout=-1, result_ttl=0
+            )
+    kitchen.settle()
+    for run in kitchen.check():
+        assert (kitchen.times(run), claims(kitchen.backend.database)[run.id]) == ((1, 1), 1)
+
+
+@LONG_LEASE
+def test_five_stops_in_a_tenth_of_a_second_end_one_run_and_no_worker(kitchen: Kitchen, tmp_path: Path) -> None:
+    pool = kitchen.open_pool(2)
+    workers = set(pool.workers())
+    for turn in range(scale(20, 3)):
+        go = tmp_path / f"go-{turn}"
+        stopped, other = (kitchen.submit(task, file=str(go)) for task in ("report_until", "wait_for"))
+        kitchen.await_start(stopped, other)
+        for _ in range(5):
+            stop(kitchen, stopped)
+            threading.Event().wait(0.02)
+        kitchen.await_end(stopped)
+        go.touch()
+        kitchen.settle()
+        assert kitchen.read(stopped).state is State.CANCELLED
+        assert kitchen.read(other).state is State.SUCCEEDED
+    assert set(pool.workers()) == workers
+    kitchen.check()
+
+
+@LONG_LEASE
+def test_of_a_stop_and_an_end_that_race_exactly_one_wins(kitchen: Kitchen) -> None:
+    races = scale(1000, 100)
+    kitchen.open_pool(2)
+    said: dict[int, bool] = {}
+    for _ in range(races):
+        run = kitchen.submit("report", seconds=random.uniform(0, 0.1))
+        threading.Event().wait(random.uniform(0, 0.1))
+        try:
+            stop(kitchen, run)
+            said[run.id] = True
+        except Conflict:
+            said[run.id] = False
+    kitchen.settle()
+    outcomes: Counter[str] = Counter()
+    before = {entry.run_id: entry.before for entry in entries(kitchen.backend.database) if entry.after.ended}
+    for run in kitchen.check():
+        accepted, asked = said[run.id], run.stop_requested_at is not None
+        if not accepted:  # the answer was: it has ended already
+            assert (run.state, asked) == (State.SUCCEEDED, False)
+            outcomes["too late"] += 1
+        elif before[run.id] is State.QUEUED:  # it ended at once
+            assert (run.state, asked, kitchen.noted(run)) == (State.CANCELLED, False, 0)
+            outcomes["before its start"] += 1
+        else:  # it was asked to stop; it may have been at its end by then
+            assert run.state in (State.CANCELLED, State.SUCCEEDED)
+            assert asked
+            assert (run.state is State.SUCCEEDED) == (run.result is not None)
+            outcomes[f"while it ran: {run.state}"] += 1
+    print(f"{races} races: {dict(outcomes)}")
+
+
+def test_a_run_cancelled_while_it_waits_never_starts(kitchen: Kitchen) -> None:
+    cancelled = kitchen.submit_many(10)
+    for run in cancelled:
+        stop(kitchen, run)
+    others = kitchen.submit_many(10)
+    kitchen.open_pool(2)
+    kitchen.settle()
+    kitchen.check()
+    assert [kitchen.times(run) for run in cancelled] == [(0, 0)] * 10
+    assert [kitchen.times(run) for run in others] == [(1, 1)] * 10
+
+
+@pytest.mark.parametrize("task", ["report_until", "wait_for"], ids=["one that looks", "one that does not"])
+def test_a_stop_whose_message_is_lost_is_found_in_the_row(kitchen: Kitchen, tmp_path: Path, task: str) -> None:
+    kitchen.open_pool(1)
+    run = kitchen.submit(task, file=str(tmp_path / "never"))
+    kitchen.await_start(run)
+    kitchen.redis.kill()
+    stop(kitchen, run)
+    assert kitchen.settle()[0].state is State.CANCELLED
+    kitchen.redis.start()
+    kitchen.submit()
+    kitchen.settle()
+    kitchen.check(jobs_left=True)
+
+
+@LONG_LEASE
+def test_a_stop_reaches_a_worker_on_another_machine(kitchen: Kitchen, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    kitchen.open_pool(1, DATA_DIR=elsewhere)
+    run = kitchen.submit("report_until", file=str(tmp_path / "never"))
+    kitchen.await_start(run)
+    stop(kitchen, run)
+    assert kitchen.settle(patience=12)[0].state is State.CANCELLED  # sooner than its lease is renewed
+    kitchen.check()
+
+
+def test_two_deployments_side_by_side_share_the_work_and_one_sweeps(kitchen: Kitchen, tmp_path: Path) -> None:
+    old = kitchen.open_pool(2, DATA_DIR=tmp_path / "old")
+    leaders = {leader(kitchen)}
+    new = kitchen.open_pool(2, DATA_DIR=tmp_path / "new")
+    runs = kitchen.submit_many(scale(200, 40), seconds=0.1)
+    for part in (1, 2):
+        kitchen.await_start(runs[len(runs) * part // 4])
+        leaders.add(leader(kitchen))
+    assert len(leaders) == 1
+    assert old.stop() == 0
+    until(lambda: leader(kitchen) not in (*leaders, ""), "the other one leading")
+    kitchen.settle()
+    ended = kitchen.check()
+    assert {(run.state, run.attempt, kitchen.times(run)) for run in ended} == {(State.SUCCEEDED, 1, (1, 1))}
+    assert all(map(lives, new.workers()))
+
+
+def leader(kitchen: Kitchen) -> str:
+    with kitchen.backend.database.read() as session:
+        return session.scalar(select(LeaderRow.holder)) or ""
