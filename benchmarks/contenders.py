@@ -1,0 +1,84 @@
+"""Whose workers are compared: how the queue of each is filled, and how one sees what became of it."""
+
+import time
+from typing import Protocol
+
+from redis import Redis
+from rq import Queue
+from rq.job import Job
+from sqlalchemy import func, select
+
+from benchmarks.serve import STOCK
+from jobs import Backend, Run, State
+from jobs.submit import push
+from tests.people import make_owner, make_run, read
+from tests.waiting import until
+
+UNWATCHED_SECONDS = 0.03
+
+
+class Contender(Protocol):
+    name: str
+
+    def fill(self, jobs: int) -> None:
+        """Queue so many jobs that do nothing."""
+
+    def done(self) -> int:
+        """How many of them are done."""
+
+    def seconds_to_start(self) -> float:
+        """Queue one job and wait for it; how long it took to start."""
+
+
+class Ours:
+    """Runs are done when their results are in the database."""
+
+    name = "ours"
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._owner_id = make_owner(backend)
+        self._older = 0
+
+    def fill(self, jobs: int) -> None:
+        runs = [Run(owner_id=self._owner_id, task="nothing", parameters={}) for _ in range(jobs)]
+        with self._backend.database.write() as session:
+            session.add_all(runs)
+        self._older = min((run.id for run in runs), default=1) - 1
+        for run in runs:
+            push(self._backend, run)
+
+    def done(self) -> int:
+        query = select(func.count()).where(Run.state == State.SUCCEEDED, Run.id > self._older)
+        with self._backend.database.read() as session:
+            return session.scalar(query) or 0
+
+    def seconds_to_start(self) -> float:
+        run = make_run(self._backend, self._owner_id, "moment", parameters={})
+        begun = time.monotonic()
+        push(self._backend, run)
+        time.sleep(UNWATCHED_SECONDS)
+        until(lambda: read(self._backend, run).state.ended, "the end of the run")
+        return float(read(self._backend, run).result) - begun
+
+
+class Stock:
+    """RQ's jobs, with all of RQ's defaults, are done when RQ says that they have finished."""
+
+    def __init__(self, name: str, redis: Redis) -> None:
+        self.name = name
+        self._queue = Queue(f"{STOCK}-{name}", connection=redis)
+
+    def fill(self, jobs: int) -> None:
+        for _ in range(jobs):
+            self._queue.enqueue("benchmarks.noop.nothing")
+
+    def done(self) -> int:
+        return int(self._queue.finished_job_registry.get_job_count(cleanup=False))
+
+    def seconds_to_start(self) -> float:
+        begun = time.monotonic()
+        job: Job = self._queue.enqueue("benchmarks.noop.moment")
+        time.sleep(UNWATCHED_SECONDS)
+        until(lambda: job.get_status().value == "finished", "the end of the job")
+        return float(str(job.return_value())) - begun

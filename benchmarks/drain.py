@@ -1,0 +1,150 @@
+"""How fast waiting runs are worked off, beside RQ's own workers on jobs that do nothing, in one run.
+
+Each run of ours is two durable commits, an event and a call in the work-horse; RQ's jobs are bare. The runs are rows
+and on the queue before the workers begin, and the first ones, while the workers get warm, do not count. A job starts
+with its function's first line, and its wait begins with the call that queues it. Round trips to Redis are counted
+where they leave the worker, commands where they arrive. The three take turns, so that a noisy machine disturbs all
+alike: believe the ratios. It takes some minutes, most of them because of the stock `Worker`.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+
+from benchmarks.contenders import Contender, Ours, Stock
+from config import Settings
+from jobs import connect_redis, open_backend, start_redis
+from tests.conftest import migrate, settings_for
+from tests.waiting import until
+
+JOBS = 1000
+WARM_UP = 200
+ROUNDS = 3
+COUNTED = 300
+TURNS = 200
+FIRST_TURNS = 10
+PATIENCE_SECONDS = 600.0
+SIZES = {1: "one worker", 2: "two workers"}
+PERCENTILES = (50, 95, 99)
+
+Row = tuple[str, Sequence[float], int]  # a label, a figure for each contender, decimals
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the contenders meet."""
+
+    settings: Settings
+    redis: Redis
+
+    @contextmanager
+    def crew(self, contender: Contender, size: int, *counter: str) -> Iterator[list["subprocess.Popen[str]"]]:
+        """So many workers, which begin together when all are ready, and are ended with the block."""
+        command = [sys.executable, "-m", "benchmarks.serve", contender.name]
+        command += [str(self.settings.data_dir), self.settings.redis, *counter]
+        with ExitStack() as stack:
+            workers = []
+            for _ in range(size):
+                worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                workers.append(stack.enter_context(worker))
+                stack.callback(worker.terminate)
+            for worker in workers:
+                assert worker.stdout
+                assert worker.stdout.readline() == "ready\n", "the worker did not start"
+            for worker in workers:
+                print(file=worker.stdin, flush=True)
+            yield workers
+
+    def rate(self, contender: Contender, size: int) -> float:
+        """Jobs done in a second by so many warm workers."""
+        self.redis.flushdb()
+        contender.fill(WARM_UP + JOBS)
+        with self.crew(contender, size):
+            warm = until(lambda: done if (done := contender.done()) >= WARM_UP else 0, "the warm-up", PATIENCE_SECONDS)
+            begun = time.monotonic()
+            until(lambda: contender.done() == WARM_UP + JOBS, "the end of the batch", PATIENCE_SECONDS)
+            return (WARM_UP + JOBS - warm) / (time.monotonic() - begun)
+
+    def waits(self, contenders: Sequence[Contender]) -> list[list[float]]:
+        """The percentiles of each contender's waits for one idle worker, in milliseconds."""
+        self.redis.flushdb()
+        with ExitStack() as stack:
+            for contender in contenders:
+                stack.enter_context(self.crew(contender, 1))
+            turns = [[contender.seconds_to_start() for contender in contenders] for _ in range(FIRST_TURNS + TURNS)]
+        cuts = [statistics.quantiles(seconds, n=100) for seconds in zip(*turns[FIRST_TURNS:], strict=True)]
+        return [[cut[p - 1] * 1000 for p in PERCENTILES] for cut in cuts]
+
+    def asked_per_job(self, contender: Contender) -> list[float]:
+        """What a job adds to what a worker asks of Redis between its start and its end: round trips and commands."""
+        nothing, much = (self._asked(contender, jobs) for jobs in (0, COUNTED))
+        return [(more - less) / COUNTED for less, more in zip(nothing, much, strict=True)]
+
+    def _asked(self, contender: Contender, jobs: int) -> tuple[int, int]:
+        self.redis.flushdb()
+        contender.fill(jobs)
+        self.redis.config_resetstat()
+        with tempfile.NamedTemporaryFile() as counter, self.crew(contender, 1, counter.name) as workers:
+            for worker in workers:
+                worker.wait()
+            commands = sum(command["calls"] for command in self.redis.info("commandstats").values())
+            return Path(counter.name).stat().st_size, commands
+
+
+@contextmanager
+def redis_running(settings: Settings) -> Iterator[Redis]:
+    server = start_redis(settings)
+    try:
+        redis = connect_redis(settings)
+        until(lambda: settings.redis_socket.exists() and redis.ping(), "Redis starting")
+        yield redis
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def measure(ground: Ground, contenders: Sequence[Contender]) -> list[Row]:
+    rates = [
+        {size: [ground.rate(contender, size) for contender in contenders] for size in SIZES} for _ in range(ROUNDS)
+    ]
+    rows: list[Row] = []
+    for size, words in SIZES.items():
+        medians = [statistics.median(each) for each in zip(*(turn[size] for turn in rates), strict=True)]
+        rows.append((f"jobs drained per second by {words}", medians, 0))
+    for p, waits in zip(PERCENTILES, zip(*ground.waits(contenders), strict=True), strict=True):
+        rows.append((f"queued → started by an idle worker, ms, p{p}", waits, 1))
+    trips, commands = zip(*(ground.asked_per_job(contender) for contender in contenders), strict=True)
+    return [*rows, ("Redis round trips a job", trips, 1), ("Redis commands a job", commands, 1)]
+
+
+def line(label: str, figures: Sequence[float], decimals: int) -> str:
+    mine, *others = figures
+    cells = [f"{figure:>14,.{decimals}f}" for figure in figures] + [f"{mine / other:>16.2f}" for other in others]
+    return f"{label:<46}{''.join(cells)}"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = settings_for(Path(folder))
+        with redis_running(settings) as redis:
+            backend = open_backend(settings)
+            migrate(backend.database)
+            contenders = (Ours(backend), Stock("SimpleWorker", redis), Stock("Worker", redis))
+            rows = measure(Ground(settings, redis), contenders)
+            backend.database.close()
+    names = [contender.name for contender in contenders]
+    heads = [f"{name:>14}" for name in names] + [f"{f'÷ {name}':>16}" for name in names[1:]]
+    print(f"{f'{ROUNDS} rounds of {JOBS:,} no-op jobs each, medians':<46}{''.join(heads)}")
+    print("\n".join(line(*row) for row in rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""`python -m benchmarks.serve ours|SimpleWorker|Worker DATA_DIR REDIS_URL [COUNTER]`: one worker in its own process.
+
+It prints `ready` and begins at a line on standard input, so that several begin together. With a file as its counter it
+appends a byte to it for every round trip to Redis, and ends when the queue is empty.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import rq
+from redis import Redis
+from redis.connection import AbstractConnection
+from rq.worker import BaseWorker
+
+from benchmarks.noop import moment, nothing
+
+STOCK = "stock"
+
+
+def ours(data_dir: str, redis_url: str) -> BaseWorker:
+    # Imported here: whatever a stock worker's process holds makes its forks slower.
+    from config import Settings
+    from jobs import Catalog, open_backend, task
+    from jobs.worker import RunWorker
+
+    catalog = Catalog({function.__name__: task(function).__dict__["__task__"] for function in (nothing, moment)})
+    settings = Settings.model_validate({"data_dir": Path(data_dir), "redis_url": redis_url})
+    return RunWorker(open_backend(settings, catalog), f"bench.{os.getpid()}")
+
+
+def stock(kind: str, redis_url: str) -> BaseWorker:
+    worker: type[BaseWorker] = getattr(rq, kind)
+    return worker([f"{STOCK}-{kind}"], connection=Redis.from_url(redis_url))
+
+
+def count_trips(path: str) -> None:
+    """Append a byte for each packet that goes to Redis, from this process and those it forks."""
+    counter = os.open(path, os.O_WRONLY | os.O_APPEND)
+    send: Any = AbstractConnection.send_packed_command
+
+    def counted(self: AbstractConnection, *arguments: Any, **options: Any) -> None:
+        os.write(counter, b".")
+        send(self, *arguments, **options)
+
+    AbstractConnection.send_packed_command = counted  # type: ignore[method-assign]  # every connection's, whose ever
+
+
+def main() -> None:
+    kind, data_dir, redis_url, *counter = sys.argv[1:]
+    if counter:
+        count_trips(counter[0])
+    worker = ours(data_dir, redis_url) if kind == "ours" else stock(kind, redis_url)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    worker.work(burst=bool(counter), logging_level="WARNING")
+
+
+if __name__ == "__main__":
+    main()
