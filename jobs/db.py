@@ -20,6 +20,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from config import ConfigError
 
 WRITE_LOCK_SECONDS = 15.0
+SHORTEST_WAIT_SECONDS = 0.0002
+LONGEST_WAIT_SECONDS = 0.02
 BUSY_MILLISECONDS = 50
 CONNECT_SECONDS = 5
 
@@ -169,6 +171,7 @@ def _prepare_postgres(engine: Engine) -> None:
 
 def _patiently(statement: Any) -> None:
     deadline = time.monotonic() + WRITE_LOCK_SECONDS
+    longest = SHORTEST_WAIT_SECONDS
     while True:
         try:
             statement()
@@ -176,4 +179,5 @@ def _patiently(statement: Any) -> None:
         except (OperationalError, sqlite3.OperationalError) as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
-        time.sleep(random.uniform(0.002, 0.02))
+        time.sleep(random.uniform(longest / 2, longest))
+        longest = min(2 * longest, LONGEST_WAIT_SECONDS)

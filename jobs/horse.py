@@ -81,7 +81,7 @@ class Horse:
         self._orders += 1
         self._started = False
         self._stop[0] = 0
-        self._send(asdict(order))
+        self._send(vars(order))
 
     def ask_to_stop(self) -> None:
         """Let the task know, when it next looks, that its run is to end."""

@@ -38,6 +38,16 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """Which run a worker wants, for how many seconds, and the tasks that it knows: all of them if that is None."""
+
+    run_id: int
+    worker: str
+    seconds: float = LEASE_SECONDS
+    tasks: Collection[str] | None = None
+
+
+@dataclass(frozen=True)
 class Hold:
     """What a worker learns when it renews a lease that it still has."""
 
@@ -145,13 +155,18 @@ def claim(
     `tasks` are those that the worker knows. A run of another one may be meant for workers of a newer deployment beside
     this one; only when none of them has taken it for UNKNOWN_SECONDS is it taken after all, and fails with words.
     """
-    now = utcnow()
-    long_ago = _from(now, UNKNOWN_SECONDS if tasks is None else -UNKNOWN_SECONDS)
-    values = {"id": run_id, "worker": worker, "token": secrets.token_hex(16), "until": _from(now, seconds)}
     with database.change() as connection:
-        future = _from(now, CLOCKS_DIFFER_SECONDS)
-        known = {"tasks": list(tasks or ()), "long_ago": long_ago}
-        row = connection.execute(CLAIM, _given(**values, **known, now=now, future=future)).mappings().first()
+        return _claim(connection, Claim(run_id, worker, seconds, tasks))
+
+
+def _claim(connection: Connection, claim: Claim) -> Run | None:
+    now = utcnow()
+    values = {"id": claim.run_id, "worker": claim.worker, "token": secrets.token_hex(16)}
+    known = UNKNOWN_SECONDS if claim.tasks is None else -UNKNOWN_SECONDS
+    times = {"now": now, "until": _from(now, claim.seconds), "long_ago": _from(now, known)}
+    future = _from(now, CLOCKS_DIFFER_SECONDS)
+    given = _given(**values, **times, future=future, tasks=list(claim.tasks or ()))
+    row = connection.execute(CLAIM, given).mappings().first()
     return Run(**row) if row else None
 
 
@@ -175,6 +190,13 @@ def report(database: Database, run: Run, fraction: float | None, note: str) -> C
 def succeed(database: Database, run: Run, result: Any) -> Change | None:
     """Record a result, the one completion of a run."""
     return _change(database, SUCCEED, **_lease(run), result=result)
+
+
+def succeed_and_claim(database: Database, run: Run, result: Any, claim: Claim) -> tuple[Change | None, Run | None]:
+    """Record a result and take the next run: two changes, one durable commit."""
+    with database.change() as connection:
+        row = connection.execute(SUCCEED, _given(**_lease(run), result=result, now=utcnow())).first()
+        return Change(*row) if row else None, _claim(connection, claim)
 
 
 def fail(database: Database, run: Run, failure: Failure) -> Change | None:

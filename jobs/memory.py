@@ -30,8 +30,8 @@ def limited_to(megabytes: int | None) -> Iterator[None]:
 
 def resident_bytes(pid: int) -> int:
     """What a process holds in memory; 0 where that cannot be told."""
-    with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
     return 0
 
 

@@ -1,6 +1,7 @@
 """The one RQ queue, and how a run is put on it."""
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ DISPATCHER = "jobs.dispatch.execute"
 NO_TIMEOUT = -1  # the worker enforces the task's own, from outside the process that executes it
 KEPT_FAILURE_SECONDS = 24 * 3600
 LARGEST_ID = 2**31 - 1
+JOB_ID = re.compile(r"run-([1-9]\d{0,9})-\d{1,9}", re.ASCII)
 
 
 class Refused(Exception):
@@ -27,12 +29,16 @@ class Refused(Exception):
 
 
 class WakeUp(Job):
-    """A job as it is read from Redis: believed are its data and its status, and nothing else.
+    """A job as it is read from Redis: believed are its id, which names a run, and its status.
 
     Anybody who can write to Redis can name any function in a job, and not only as the one to call: as a callback too,
     which RQ also calls for jobs that were abandoned. It may carry webhooks, retries and time-outs. Nothing of that is
-    ours, so a record that holds it, by malice or by damage, is read as if it did not.
+    ours, so a record that holds it, by malice or by damage, is read as if it did not; and its function is not called.
     """
+
+    def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:
+        super().__init__(id, connection, serializer)
+        self._be_ours()
 
     def restore(self, raw_data: dict[bytes, bytes]) -> None:
         status = raw_data.get(b"status", b"").decode(errors="replace")
@@ -40,15 +46,22 @@ class WakeUp(Job):
         if status in set(JobStatus):
             believed[b"status"] = status.encode()
         super().restore(believed)
+        self._be_ours()
+
+    def _be_ours(self) -> None:
         self.origin, self.description = QUEUE, "a run"
         self.timeout, self.result_ttl, self.failure_ttl = NO_TIMEOUT, 0, KEPT_FAILURE_SECONDS
 
-    def perform(self) -> Any:
-        match self.func_name, self.instance, self.args, self.kwargs:
-            case str(function), None, [int(run_id)], named if function == DISPATCHER and not named:
-                if 0 < run_id <= LARGEST_ID:
-                    return super().perform()
+    @property
+    def run_id(self) -> int:
+        """Which run to look at. Raises Refused."""
+        named = JOB_ID.fullmatch(self.id)
+        if named and int(named[1]) <= LARGEST_ID:
+            return int(named[1])
         raise Refused("This job asks for something else than to look at a run.")
+
+    def perform(self) -> Any:
+        raise Refused("A worker looks at the run that a job names; it calls no function.")
 
 
 def open_queue(redis: Redis) -> Queue:
@@ -81,6 +94,15 @@ def push(queue: Queue, *runs: tuple[int, int]) -> None:
         pipeline.delete(*[queue.job_class.key_for(job.job_id) for job in jobs])
         queue.enqueue_many(jobs, pipeline=pipeline)
         pipeline.execute()
+
+
+def take_next(queue: Queue) -> WakeUp | None:
+    """The next job, without waiting for one; it is not read, for its id says enough.
+
+    Raises RedisError, and ValueError for an id that cannot be one.
+    """
+    found = queue.connection.lmove(queue.key, queue.intermediate_queue_key)
+    return WakeUp(as_text(found), queue.connection, queue.serializer) if found else None
 
 
 def waiting(queue: Queue) -> set[str]:

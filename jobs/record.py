@@ -1,39 +1,91 @@
-"""RQ's own record of a job and its worker, in as few round trips to Redis as it can be kept true.
+"""RQ's own record of jobs and their worker, in as few round trips to Redis as it can be kept true.
 
-RQ spends about fifteen of them on a job; these are two. Our jobs have no results, dependents, callbacks or groups,
-so all that RQ's dashboard and `rq info` show of them fits into one transaction at the start and one at the end.
+RQ spends about fifteen of them on a job. Our jobs have no results, dependents, callbacks or groups, so all that RQ's
+dashboard and `rq info` show of them fits into one at the start and one at the end; and the end of a job shares the trip
+of the next one's start. The events of their runs travel along.
 """
 
+import logging
+
+from redis.exceptions import RedisError
 from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
 from rq.utils import now
 from rq.worker import BaseWorker, WorkerStatus
 
+from jobs import events
+from jobs.lease import Change
 
-def begin(worker: BaseWorker, job: Job, queue: Queue) -> Execution:
-    """Note that the worker executes the job, and that the job has left the queue for good."""
-    ttl = worker.get_heartbeat_ttl(job)
-    with worker.connection.pipeline() as pipeline:
-        execution = Execution.create(job, ttl, pipeline=pipeline, worker_name=worker.name)
-        worker.executions[execution.id] = execution
-        worker.set_state(WorkerStatus.BUSY, pipeline=pipeline)
-        worker.heartbeat(ttl, pipeline=pipeline)
-        job.prepare_for_execution(worker.name, pipeline=pipeline)
-        pipeline.persist(job.key)
-        pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
-        pipeline.execute()
-    return execution
+log = logging.getLogger(__name__)
 
 
-def finish(worker: BaseWorker, job: Job, execution: Execution) -> None:
-    """Note that the job has ended and the worker is idle; nothing is kept of the job."""
-    job.ended_at = now()
-    with worker.connection.pipeline() as pipeline:
-        worker.increment_successful_job_count(pipeline=pipeline)
+class Record:
+    """Gathers what is to be told, until it is sent."""
+
+    def __init__(self, worker: BaseWorker, queue: Queue) -> None:
+        self._worker = worker
+        self._queue = queue
+        # No transaction: an event gets through also when Redis has no memory for the rest.
+        self._pipeline = worker.connection.pipeline(transaction=False)
+        self._execution: Execution | None = None
+        self._busy = False
+
+    def changed(self, *changes: Change) -> None:
+        """Tell the pages of each change's owner."""
+        events.publish(self._pipeline, *changes)
+
+    def began(self, job: Job) -> None:
+        """Note that the worker executes the job."""
+        ttl = self._worker.get_heartbeat_ttl(job)
+        self._execution = Execution.create(job, ttl, pipeline=self._pipeline, worker_name=self._worker.name)
+        self._worker.executions[self._execution.id] = self._execution
+        if not self._busy:
+            self._busy = True
+            self._worker.set_state(WorkerStatus.BUSY, pipeline=self._pipeline)
+            self._worker.heartbeat(ttl, pipeline=self._pipeline)
+        job.prepare_for_execution(self._worker.name, pipeline=self._pipeline)
+        self._pipeline.persist(job.key)
+        self._leaves_queue(job)
+
+    def ended(self, job: Job) -> None:
+        """Note that the job has ended; nothing is kept of it."""
+        self._worker.increment_successful_job_count(pipeline=self._pipeline)
         if job.started_at:
-            worker.increment_total_working_time(job.ended_at - job.started_at, pipeline)
-        worker.cleanup_execution(job, pipeline=pipeline, execution=execution)
-        pipeline.delete(job.key)
-        worker.set_state(WorkerStatus.IDLE, pipeline=pipeline)
-        pipeline.execute()
+            self._worker.increment_total_working_time(now() - job.started_at, self._pipeline)
+        self._worker.cleanup_execution(job, pipeline=self._pipeline, execution=self._execution)
+        self._execution = None
+        self._pipeline.delete(job.key)
+
+    def dropped(self, job: Job) -> None:
+        """Note that there was nothing to do for the job."""
+        self._leaves_queue(job)
+        self._pipeline.delete(job.key)
+
+    def failed(self, job: Job, reason: Exception) -> None:
+        """Note why the job could not be seen through; RQ keeps that for a while, and its dashboard shows it."""
+        if self._execution is None:
+            self.began(job)
+        self.send()
+        try:
+            assert self._execution
+            job.refresh()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+            self._worker._finalize_failure(job, self._queue, self._execution, (type(reason), reason, None))
+        except Exception as error:  # whatever a damaged job makes RQ raise
+            log.warning("RQ's record of job %s is incomplete (%s)", job.id, error)
+        self._execution = None
+
+    def idle(self) -> None:
+        """Note that the worker has nothing at hand."""
+        self._busy = False
+        self._worker.set_state(WorkerStatus.IDLE, pipeline=self._pipeline)
+
+    def send(self) -> None:
+        """Tell Redis; what it does not take is lost: the sweeper, the pages' checks and RQ's expiries mend it."""
+        try:
+            self._pipeline.execute()
+        except RedisError as error:
+            log.warning("RQ's record and the events are incomplete (%s)", error)
+
+    def _leaves_queue(self, job: Job) -> None:
+        self._pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)

@@ -3,13 +3,13 @@
 import logging
 import random
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
 from jobs import events, lease
 from jobs.backend import Backend
-from jobs.lease import LONGEST_BACKOFF_SECONDS, Change
+from jobs.lease import LONGEST_BACKOFF_SECONDS, Change, Claim
 from jobs.outcome import Failure, Interrupted, Outcome, Stopped, Success
 from jobs.runs import Run
 from jobs.task import Task
@@ -18,35 +18,40 @@ log = logging.getLogger(__name__)
 
 RECORD_AGAIN_SECONDS = 1.0
 
-Report = Callable[[float | None, str], None]
-Execute = Callable[[Run, Report], Outcome]
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of the outcome of one run, and the run that was taken with it."""
+
+    changes: list[Change]
+    following: Run | None = None
 
 
-def attend(backend: Backend, run_id: int, worker: str, execute: Execute) -> None:
-    """See a run through, if it still waits; a run that somebody else has is left alone.
-
-    `execute` calls the task, wherever that is, and passes its progress on to the function it is given.
-    """
+def take(backend: Backend, run_id: int, worker: str) -> Run | None:
+    """Claim a run, if it still waits; one that somebody else has is left alone."""
     run = lease.claim(backend.database, run_id, worker, backend.settings.lease_seconds, backend.catalog)
     if run is None:
         log.info("run %d does not wait any more", run_id)
+    return run
+
+
+def report(backend: Backend, run: Run, fraction: float | None, note: str) -> None:
+    """Record how far a run has come; it goes on when that fails."""
+    try:
+        change = lease.report(backend.database, run, fraction, note)
+    except SQLAlchemyError as error:
+        log.warning("the progress of run %d could not be recorded (%s); it goes on", run.id, type(error).__name__)
         return
-    events.publish(backend.redis, Change(run.id, run.owner_id, run.version))
+    if change:
+        events.publish(backend.redis, change)
 
-    def report(fraction: float | None, note: str) -> None:
-        try:
-            change = lease.report(backend.database, run, fraction, note)
-        except SQLAlchemyError as error:
-            log.warning("the progress of run %d could not be recorded (%s); it goes on", run_id, type(error).__name__)
-            return
-        if change:
-            events.publish(backend.redis, change)
 
-    outcome = execute(run, report)
-    changes = _record_patiently(backend, run, outcome)
-    events.publish(backend.redis, *changes)
-    if not changes:
-        log.warning("run %d was taken over by another worker; its outcome here is dropped", run_id)
+def end(backend: Backend, run: Run, outcome: Outcome, next_id: int | None = None) -> Ended:
+    """Record how a run ended and, when it succeeded, take the next one along if it still waits."""
+    ended = _record_patiently(backend, run, outcome, next_id)
+    if not ended.changes:
+        log.warning("run %d was taken over by another worker; its outcome here is dropped", run.id)
+    return ended
 
 
 def backoff(task: Task, failures: int) -> float:
@@ -55,13 +60,12 @@ def backoff(task: Task, failures: int) -> float:
     return random.uniform(longest / 2, longest)
 
 
-def _record_patiently(backend: Backend, run: Run, outcome: Outcome) -> list[Change]:
+def _record_patiently(backend: Backend, run: Run, outcome: Outcome, next_id: int | None) -> Ended:
     """Record an outcome, also when the database is away for a while: the lease tells how long that is worth it."""
     deadline = time.monotonic() + backend.settings.lease_seconds * (1 - 1 / lease.RENEWALS_PER_LEASE)
     while True:
         try:
-            change = _record(backend, run, outcome)
-            return [change] if change else []
+            return _record(backend, run, outcome, next_id)
         except (InterfaceError, InternalError, OperationalError):
             if time.monotonic() > deadline:
                 raise
@@ -69,16 +73,21 @@ def _record_patiently(backend: Backend, run: Run, outcome: Outcome) -> list[Chan
             time.sleep(RECORD_AGAIN_SECONDS)
 
 
-def _record(backend: Backend, run: Run, outcome: Outcome) -> Change | None:
+def _record(backend: Backend, run: Run, outcome: Outcome, next_id: int | None) -> Ended:
+    following = None
     match outcome:
+        case Success(result) if next_id is not None:
+            claim = Claim(next_id, str(run.worker), backend.settings.lease_seconds, backend.catalog)
+            change, following = lease.succeed_and_claim(backend.database, run, result, claim)
         case Success(result):
-            return lease.succeed(backend.database, run, result)
+            change = lease.succeed(backend.database, run, result)
         case Stopped():
-            return lease.stop(backend.database, run)
+            change = lease.stop(backend.database, run)
         case Interrupted():
-            return lease.give_back(backend.database, run)
+            change = lease.give_back(backend.database, run)
         case Failure():
-            return _fail(backend, run, outcome)
+            change = _fail(backend, run, outcome)
+    return Ended([change] if change else [], following)
 
 
 def _fail(backend: Backend, run: Run, failure: Failure) -> Change | None:
@@ -94,4 +103,5 @@ def warm_up(backend: Backend) -> None:
     lease.claim(backend.database, nobody.id, "")
     lease.report(backend.database, nobody, None, "")
     lease.succeed(backend.database, nobody, None)
+    lease.succeed_and_claim(backend.database, nobody, None, Claim(nobody.id, ""))
     lease.fail(backend.database, nobody, Failure("", ""))

@@ -1,12 +1,12 @@
 """The RQ worker: takes jobs off the queue and has a work-horse execute the runs that they name."""
 
 import contextlib
+import functools
 import gc
 import logging
 import math
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -15,22 +15,21 @@ from typing import Any
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, worker_registration
 from rq.exceptions import DequeueTimeout, StopRequested
-from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import now
 from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import dispatch, events, lease, memory, presence, record, runner
+from jobs import events, lease, memory, presence, runner
 from jobs.attendance import Attendance
 from jobs.backend import Backend
 from jobs.bell import Bell
 from jobs.horse import Horse
 from jobs.outcome import Outcome
 from jobs.queue import WakeUp
-from jobs.runner import Report
 from jobs.runs import Run
+from jobs.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +67,7 @@ class RunWorker(SimpleWorker):
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_SECONDS,
         )
-        self._current: tuple[Job, Queue] | None = None
         self._seen_at = self._beat_at = self._suspension_seen_at = -math.inf
-        dispatch.serve_with(self._attend)
 
     def bootstrap(self, *arguments: Any, **options: Any) -> None:
         super().bootstrap(*arguments, **options)
@@ -115,36 +112,25 @@ class RunWorker(SimpleWorker):
                 time.sleep(WITHOUT_REDIS_SECONDS if isinstance(error, RedisError) else DAMAGED_SECONDS)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        self._current = (job, queue)
+        """Execute a job and those that wait behind it, for a turn."""
+        assert isinstance(job, WakeUp)
+        self._state = WorkerStatus.BUSY  # from here on a stop interrupts nothing
         try:
-            self.perform_job(job, queue, record.begin(self, job, queue))
-        except RedisError as error:
-            # The run itself has ended, or waits for the sweeper; what is lost is RQ's record of its job.
-            log.warning("RQ's record of job %s is incomplete (%s)", job.id, error)
+            Turn(self._backend, self, self._execute, self._may_go_on).take(job)
         finally:
-            self._current = None
             self.executions.clear()
-            self.set_state(WorkerStatus.IDLE)
+            self._state = WorkerStatus.IDLE
 
-    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
+    def _execute(self, run: Run) -> Outcome:
+        attendance = Attendance(self._backend, run, self._bell, lambda: self._leave_at, self._show_life)
         try:
-            job.perform()
-        except Exception:
-            self._finalize_failure(job, queue, execution, sys.exc_info())
-            return False
-        record.finish(self, job, execution)
-        return True
-
-    def _attend(self, run_id: int) -> None:
-        try:
-            runner.attend(self._backend, run_id, self.name, self._execute)
+            return attendance.outcome(self._fit_horse, functools.partial(runner.report, self._backend, run))
         except BaseException:
             self._horse.kill()  # it may still be at work, and its outcome must not be taken for that of the next run
             raise
 
-    def _execute(self, run: Run, report: Report) -> Outcome:
-        attendance = Attendance(self._backend, run, self._bell, lambda: self._leave_at, self._show_life)
-        return attendance.outcome(self._fit_horse, report)
+    def _may_go_on(self) -> bool:
+        return not self._stop_requested
 
     # --- the work-horse
 
@@ -160,7 +146,7 @@ class RunWorker(SimpleWorker):
 
     @property
     def horse_pid(self) -> int:
-        return self._horse.pid if self._current else 0
+        return self._horse.pid if self.executions else 0
 
     def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """End the process of the run at hand, at RQ's command; the attendance sees that it has ended."""
@@ -177,9 +163,9 @@ class RunWorker(SimpleWorker):
 
     def _show_life(self) -> None:
         """Show while a run is at hand that this worker lives."""
-        if self._current and self.execution:
+        for execution in self.executions.values():
             with contextlib.suppress(RedisError):  # RQ's record of the job; the lease is what counts
-                self.maintain_heartbeats(self._current[0], self.execution)
+                self.maintain_heartbeats(execution.job, execution)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         busy = self.get_state() == WorkerStatus.BUSY

@@ -1,11 +1,11 @@
 """Owners and runs made directly in the database."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from jobs import Backend, Run, runner
-from jobs.outcome import Outcome
 from jobs.perform import Order, perform
-from jobs.runner import Report
 from webapp.users import User
 
 
@@ -39,7 +39,7 @@ def read(backend: Backend, run: Run) -> Run:
 class Here:
     """The link of a task that is called in this process."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Callable[[float | None, str], None]) -> None:
         self.report = report
 
     def save(self, value: Any) -> None:
@@ -51,8 +51,8 @@ class Here:
 
 def execute(backend: Backend, run_id: int) -> None:
     """See a run through as a worker does, with its task called in this process."""
-
-    def here(run: Run, report: Report) -> Outcome:
-        return perform(backend.catalog, Order(run.task, run.parameters), Here(report))
-
-    runner.attend(backend, run_id, "worker", here)
+    run = runner.take(backend, run_id, "worker")
+    if run is None:
+        return
+    here = Here(partial(runner.report, backend, run))
+    runner.end(backend, run, perform(backend.catalog, Order(run.task, run.parameters), here))

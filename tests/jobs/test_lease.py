@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from jobs import Backend, Run, State, lease, utcnow
-from jobs.lease import Change, Hold
+from jobs.lease import Change, Claim, Hold
 from jobs.outcome import Failure
 from tests.people import make_owner, make_run, read
 
@@ -124,6 +124,32 @@ def claimed(backend: Backend, run: Run) -> Run:
     held = lease.claim(backend.database, run.id, "worker")
     assert held is not None
     return held
+
+
+def test_a_run_is_taken_along_with_the_end_of_the_one_before(backend: Backend, run: Run) -> None:
+    after = make_run(backend, run.owner_id)
+    first = claimed(backend, run)
+    change, second = lease.succeed_and_claim(backend.database, first, "dish", Claim(after.id, "worker"))
+    assert change == Change(run.id, run.owner_id, 3)
+    assert second is not None
+    assert (second.id, second.state, second.worker) == (after.id, State.RUNNING, "worker")
+    assert read(backend, run).result == "dish"
+
+
+@pytest.mark.parametrize("lost", ["the first", "the second"])
+def test_of_two_runs_that_change_hands_together_each_has_its_own_condition(
+    backend: Backend, run: Run, lost: str
+) -> None:
+    after = make_run(backend, run.owner_id)
+    first = claimed(backend, run)
+    if lost == "the first":
+        expire(backend)
+    else:
+        lease.cancel(backend.database, after.id, after.owner_id)
+    change, second = lease.succeed_and_claim(backend.database, first, "dish", Claim(after.id, "worker"))
+    assert (change is None, second is None) == (lost == "the first", lost == "the second")
+    states = {"the first": (State.QUEUED, State.RUNNING), "the second": (State.SUCCEEDED, State.CANCELLED)}
+    assert (read(backend, run).state, read(backend, after).state) == states[lost]
 
 
 def test_a_stop_is_asked_for_once_by_its_owner_and_known_at_the_next_renewal(backend: Backend, run: Run) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from jobs import Backend, Catalog, Progress, Run, State, lease, runner, task, utcnow
 from jobs.backend import open_backend
-from jobs.outcome import Outcome, Success
-from jobs.runner import Report
+from jobs.outcome import Success
 from jobs.storable import ResultError, storable
 from tests import databases
 from tests.people import execute, make_owner, make_run, read
@@ -151,11 +150,10 @@ def test_an_outcome_outlasts_a_database_that_is_away(backend: Backend) -> None:
     run = make_run(backend, make_owner(backend))
     data_dir = backend.settings.data_dir
 
-    def call_while_it_goes_away(_run: Run, report: Report) -> Outcome:
-        databases.take_away(data_dir)
-        report(0.5, "nobody can record this")
-        threading.Timer(0.5, databases.bring_back, [data_dir]).start()
-        return Success("kept")
-
-    runner.attend(backend, run.id, "worker", call_while_it_goes_away)
+    taken = runner.take(backend, run.id, "worker")
+    assert taken is not None
+    databases.take_away(data_dir)
+    runner.report(backend, taken, 0.5, "nobody can record this")
+    threading.Timer(0.5, databases.bring_back, [data_dir]).start()
+    assert runner.end(backend, taken, Success("kept")).changes
     assert (read(backend, run).state, read(backend, run).result) == (State.SUCCEEDED, "kept")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from rq.exceptions import StopRequested
+from rq.worker import Worker, WorkerStatus
 
 from jobs import (
     Backend,
@@ -29,6 +30,7 @@ from jobs import (
     task,
 )
 from jobs.pool import Pool
+from jobs.queue import push
 from jobs.worker import RunWorker
 from tests.people import make_owner, read
 from tests.waiting import until
@@ -179,8 +181,29 @@ def test_rq_keeps_nothing_of_what_succeeded(kitchen: Backend) -> None:
 
 
 def test_a_job_without_a_run_harms_nobody(kitchen: Backend) -> None:
-    kitchen.queue.enqueue_call("jobs.dispatch.execute", args=(999_999,), timeout=-1)
+    push(kitchen.queue, (999_999, 1))
     assert finished(kitchen, "who").state is State.SUCCEEDED
+
+
+def test_runs_that_wait_behind_each_other_are_executed_in_their_order_and_rq_counts_them(kitchen: Backend) -> None:
+    busy = start(kitchen, "stubborn")
+    until(lambda: read(kitchen, busy).progress, "the start")
+    runs = [start(kitchen, "who") for _ in range(30)]
+    gone = runs.pop(11)
+    cancel(kitchen, gone.owner_id, gone.id)
+    foreign = kitchen.queue.enqueue_call("os.getpid")
+    push(kitchen.queue, (runs[0].id, 1))
+    runs += [start(kitchen, "who") for _ in range(5)]
+    cancel(kitchen, busy.owner_id, busy.id)
+    ended = [end(kitchen, run) for run in runs]
+    assert {(run.state, run.attempt) for run in ended} == {(State.SUCCEEDED, 1)}
+    assert sorted(ended, key=lambda run: (run.started_at, run.id)) == ended
+    until(lambda: not kitchen.queue.get_job_ids(), "the end of the queue")
+    until(lambda: kitchen.queue.failed_job_registry.get_job_ids() == [foreign.id], "what was refused being kept")
+    until(lambda: Worker.all(connection=kitchen.redis)[0].get_state() == WorkerStatus.IDLE, "the worker being idle")
+    (worker,) = Worker.all(connection=kitchen.redis)
+    assert (worker.successful_job_count, worker.failed_job_count) == (len(runs) + 1, 1)
+    assert not kitchen.redis.zcard(kitchen.queue.started_job_registry.key)
 
 
 def test_the_lease_of_a_running_run_lies_ahead(kitchen: Backend) -> None:

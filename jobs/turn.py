@@ -1,0 +1,96 @@
+"""A worker's turn: the run of the job that RQ hands to it, and those of the jobs that wait right behind it.
+
+A run that succeeds is recorded and the next one taken in one transaction, and Redis is told of both in one round trip:
+with short tasks a durable commit and a round trip are most of what a run costs.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+from rq.worker import BaseWorker
+
+from jobs import runner
+from jobs.backend import Backend
+from jobs.dispatch import NotRecorded
+from jobs.lease import Change
+from jobs.outcome import Outcome, Success
+from jobs.queue import Refused, WakeUp, take_next
+from jobs.record import Record
+from jobs.runs import Run
+
+log = logging.getLogger(__name__)
+
+TURN_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """A job, and its run if that was taken along with the end of the run before."""
+
+    job: WakeUp
+    run: Run | None = None
+
+
+class Turn:
+    """Ends when no job waits, a run did not succeed, `may_go_on` says no, or after TURN_SECONDS."""
+
+    def __init__(
+        self, backend: Backend, worker: BaseWorker, execute: Callable[[Run], Outcome], may_go_on: Callable[[], bool]
+    ) -> None:
+        self._backend = backend
+        self._worker = worker
+        self._execute = execute
+        self._may_go_on = may_go_on
+        self._record = Record(worker, backend.queue)
+        self._ends_at = time.monotonic() + TURN_SECONDS
+
+    def take(self, job: WakeUp) -> None:
+        """Go through with it, beginning with this job."""
+        at_hand: AtHand | None = AtHand(job)
+        try:
+            while at_hand:
+                job = at_hand.job
+                at_hand = self._see_through(at_hand)
+        except Exception as error:
+            log.exception("job %s could not be seen through", job.id)
+            # RQ's dashboard shows the reason as it is: nothing of a run may be in it.
+            self._record.failed(job, error if isinstance(error, Refused) else NotRecorded("The worker's log says why."))
+        self._record.idle()
+        self._record.send()
+
+    def _see_through(self, at_hand: AtHand) -> AtHand | None:
+        """Execute the run of a job; what to go on with."""
+        job = at_hand.job
+        run = at_hand.run or runner.take(self._backend, job.run_id, self._worker.name)
+        if run is None:
+            self._record.dropped(job)
+            return None
+        self._record.began(job)
+        self._record.changed(Change(run.id, run.owner_id, run.version))
+        self._record.send()
+        outcome = self._execute(run)
+        following = self._following(outcome)
+        ended = runner.end(self._backend, run, outcome, _named_by(following))
+        self._record.changed(*ended.changes)
+        self._record.ended(job)
+        return AtHand(following, ended.following) if following else None
+
+    def _following(self, outcome: Outcome) -> WakeUp | None:
+        if not isinstance(outcome, Success) or time.monotonic() >= self._ends_at or not self._may_go_on():
+            return None
+        try:
+            return take_next(self._backend.queue)
+        except (RedisError, ValueError) as error:
+            log.warning("no job could be taken (%s: %s)", type(error).__name__, error)
+            return None
+
+
+def _named_by(job: WakeUp | None) -> int | None:
+    """The run that a job names, if it does; one that does not is refused when it is at hand."""
+    with contextlib.suppress(Refused):
+        return job.run_id if job else None
+    return None
