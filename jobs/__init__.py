@@ -10,7 +10,7 @@ from jobs.outlook import Outlook, outlooks
 from jobs.presence import alive
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
-from jobs.runs import Listing, Run, State, listed, owned
+from jobs.runs import Listing, Run, State, listed, owned, versions
 from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Task, TaskError, task
 
@@ -48,4 +48,5 @@ __all__ = [
     "submit",
     "task",
     "utcnow",
+    "versions",
 ]

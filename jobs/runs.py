@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Enum, Index, String, Text, select, text
+from sqlalchemy import JSON, CheckConstraint, Enum, Index, Select, String, Text, literal, select, text, union_all
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.db import Base, PlainJson, UtcDateTime, utcnow
@@ -107,6 +107,21 @@ class Listing:
 
 def listed(session: Session, listing: Listing) -> Sequence[Run]:
     """The runs of a listing, newest first."""
+    return session.scalars(_listed(listing)).all()
+
+
+def versions(session: Session, listings: Sequence[Listing]) -> list[list[tuple[int, int]]]:
+    """Of each listing the runs' ids and versions, newest first, read with one statement."""
+    found: list[list[tuple[int, int]]] = [[] for _ in listings]
+    if listings:
+        parts = [_listed(listing).with_only_columns(Run.id, Run.version).subquery() for listing in listings]
+        every = [select(literal(place).label("place"), part.c.id, part.c.version) for place, part in enumerate(parts)]
+        for place, run_id, version in session.execute(union_all(*every)):
+            found[place].append((run_id, version))
+    return [sorted(runs, reverse=True) for runs in found]
+
+
+def _listed(listing: Listing) -> Select[Run]:
     query = select(Run).where(Run.owner_id == listing.owner_id).order_by(Run.id.desc()).limit(listing.limit)
     if listing.task is not None:
         query = query.where(Run.task == listing.task)
@@ -116,7 +131,7 @@ def listed(session: Session, listing: Listing) -> Sequence[Run]:
         query = query.where(Run.id == listing.run_id)
     if listing.before is not None:
         query = query.where(Run.id < listing.before)
-    return session.scalars(query).all()
+    return query
 
 
 def owned(session: Session, owner_id: int, run_id: int) -> Run | None:

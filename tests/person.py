@@ -18,6 +18,7 @@ NoRedirect = type("NoRedirect", (urllib.request.HTTPRedirectHandler,), {"redirec
 class Person:
     def __init__(self, url: str, email: str) -> None:
         self.url = url
+        self.email = email
         self.cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(NoRedirect, urllib.request.HTTPCookieProcessor(self.cookies))
         self.post("/register", email=email, password=PASSWORD)

@@ -2,17 +2,20 @@
 
 import re
 import time
+from contextlib import ExitStack, suppress
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from jobs import Run, State, events, lease, utcnow
-from tests.people import make_run, read
+from tests.people import make_run, owner_id, read
 from tests.person import Person, hear, shows
 from tests.stack import Stack
 from tests.waiting import PATIENCE_SECONDS, until
+from webapp import users
 
 
 @pytest.fixture
@@ -143,6 +146,46 @@ def test_another_sites_page_gets_no_socket(ada: Person) -> None:
     with pytest.raises(InvalidStatus) as refusal:
         ada.socket(origin="http://evil.example")
     assert refusal.value.response.status_code == 403
+
+
+def test_a_user_has_at_most_twenty_live_pages_and_the_next_one_is_told(ada: Person, ben: Person) -> None:
+    with ExitStack() as pages:
+        opened = [pages.enter_context(ada.socket()) for _ in range(20)]
+        for socket in opened:
+            socket.recv(timeout=PATIENCE_SECONDS)
+        with ada.socket() as one_more:
+            assert close_code(one_more) == 4429
+        with ben.socket() as somebody_elses:
+            somebody_elses.recv(timeout=PATIENCE_SECONDS)
+        opened[0].close()
+        until(lambda: _is_let_in(ada), "a place that is free again")
+
+
+def _is_let_in(person: Person) -> bool:
+    with person.socket() as socket, suppress(ConnectionClosedError):
+        return bool(socket.recv(timeout=PATIENCE_SECONDS))
+    return False
+
+
+def test_a_page_that_only_asks_gets_the_same(ada: Person, ben: Person) -> None:
+    run_id = ada.submit("reverse_text", text="hello")
+    ended = until(lambda: ada.get("/live/changes").select_one("[data-state=succeeded]"), "the end of the run")
+    assert ended
+    assert ended["id"] == f"run-{run_id}"
+    assert not ada.get(f"/live/changes?shown={run_id}.{ended['data-version']}").contents
+    assert not ben.get("/live/changes?shown=").contents
+    ada.cookies.clear()
+    with pytest.raises(HTTPError, match="401"):
+        ada.get("/live/changes")
+
+
+def test_a_session_that_ended_without_a_word_closes_its_pages(stack: Stack, ada: Person) -> None:
+    backend = stack.backend()
+    with ada.socket() as socket:
+        socket.recv(timeout=PATIENCE_SECONDS)
+        users.end_sessions(backend.database, owner_id(backend, ada.email))
+        assert close_code(socket) == 4401
+    backend.database.close()
 
 
 def test_logging_out_closes_every_socket(ada: Person) -> None:

@@ -36,6 +36,7 @@ PUBLIC_ENDPOINTS = frozenset(
         "health.healthz",
         "health.readyz",
         "live.stream",
+        "live.changes",
     }
 )
 

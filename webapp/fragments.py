@@ -22,6 +22,11 @@ def row(run: Run, expected: Outlook | None = None) -> str:
     return _render("runs/_run.html", run=run, expected=expected)
 
 
+def kept(run_id: int, version: int) -> str:
+    """The place of a row that the page has already, at this version: it puts its own there."""
+    return _render("runs/_kept.html", run_id=run_id, version=version)
+
+
 def full(run: Run, expected: Outlook | None = None) -> str:
     """A run as its own page shows it."""
     return _render("runs/_full.html", run=run, expected=expected)
@@ -42,6 +47,11 @@ def listing(page: Page, rows: Sequence[str] | None = None) -> Markup:
 def announcement(run: Run) -> str:
     """What a screen reader says when a run has ended, or is about to because its owner said so."""
     return _render("runs/_announcement.html", run=run)
+
+
+def liveness(prompt: bool) -> str:
+    """The word for a page that is live: whether it is told of changes at once, or finds them a little later."""
+    return partial("#liveness", "outerMorph", _render("_partials/liveness.html", prompt=prompt))
 
 
 def partial(target: str, swap: str, html: str) -> str:

@@ -1,5 +1,6 @@
 """Users: who may sign in, and whether a session is still theirs."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from email_validator import EmailNotValidError, validate_email
@@ -77,6 +78,14 @@ def of_session(database: Database, session_id: str) -> User | None:
         return None
     with database.read() as session:
         return session.scalar(select(User).where(User.id == int(user_id), User.session_version == int(version)))
+
+
+def current_sessions(database: Database, session_ids: Collection[str]) -> set[str]:
+    """Those of these sessions that have not ended."""
+    user_ids = {int(one.partition(".")[0]) for one in session_ids}
+    with database.read() as session:
+        users = session.scalars(select(User).where(User.id.in_(user_ids)))
+        return {user.get_id() for user in users} & set(session_ids)
 
 
 def end_sessions(database: Database, user_id: int) -> None:

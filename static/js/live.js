@@ -1,25 +1,102 @@
 // The page's connection, told honestly, and the rule that an older version of a run never replaces a newer one.
 (() => {
   const SIGNED_OUT = 4401;
+  const TOO_MANY = 4429;
+  const PATIENCE = 2; // how often a connection may fail before the page asks instead
+  const ASK_MS = 5000;
+  const SLEPT_MS = 10000;
+
+  let connection = null;
+  let failures = 0;
+  let asking = null;
 
   const say = (state) => {
     const live = document.getElementById("live");
-    if (live && live.dataset.state !== state) live.dataset.state = state;
+    if (!live || live.dataset.state === state) return;
+    const since = document.getElementById("offline-since");
+    if (live.dataset.state === "live") since.dateTime = "";
+    if (state === "offline" && !since.dateTime) since.dateTime = new Date().toISOString();
+    live.dataset.state = state;
   };
 
+  // What the page shows, for a server that then sends what has changed since.
+  const describe = (parameters) => {
+    const runs = [...document.querySelectorAll("#main [data-version]")];
+    parameters.set("shown", runs.map(({ id, dataset }) => `${id.slice("run-".length)}.${dataset.version}`).join());
+    parameters.delete("more");
+    if (document.querySelector(".runs__more")) parameters.set("more", "1");
+  };
+
+  const describeToSocket = () => {
+    if (!connection) return;
+    const url = new URL(connection.url);
+    describe(url.searchParams);
+    connection.url = url.href;
+  };
+
+  const reconnect = () => connection?.socket?.close();
+
   // A page is live when the first message after connecting has been shown, not when the socket is open.
-  document.addEventListener("htmx:ws:before:connection", () => say("connecting"));
-  document.addEventListener("htmx:ws:after:message:incoming", () => say("live"));
-  document.addEventListener("htmx:ws:close", ({ detail }) => {
-    say(detail.code === SIGNED_OUT ? "signed-out" : "connecting");
+  document.addEventListener("htmx:ws:before:connection", ({ detail }) => {
+    connection = detail.connection;
+    describeToSocket();
+    if (failures < PATIENCE) say("connecting");
   });
+  document.addEventListener("visibilitychange", describeToSocket);
+  document.addEventListener("htmx:ws:after:message:incoming", () => {
+    failures = 0;
+    clearInterval(asking);
+    asking = null;
+    say("live");
+  });
+  document.addEventListener("htmx:ws:close", ({ detail }) => {
+    if (detail.code === SIGNED_OUT) return say("signed-out");
+    failures = detail.code === TOO_MANY ? PATIENCE : failures + 1;
+    if (failures < PATIENCE) return say("connecting");
+    if (!asking) {
+      asking = setInterval(ask, ASK_MS);
+      ask();
+    }
+  });
+
+  // Where no socket gets through, the page asks for the same again and again.
+  const ask = () => {
+    if (!document.hidden) htmx.trigger("#asking", "ask");
+  };
+  const isAsking = (ctx) => ctx?.sourceElement.id === "asking";
+
+  document.addEventListener("htmx:config:request", ({ detail }) => {
+    if (isAsking(detail.ctx)) describe(detail.ctx.request.body);
+  });
+  document.addEventListener("htmx:after:request", ({ detail }) => {
+    if (!isAsking(detail.ctx) || !asking) return;
+    const { status } = detail.ctx.response;
+    if (status === 401) {
+      clearInterval(asking);
+      return say("signed-out");
+    }
+    say(status < 400 ? "asking" : "offline");
+  });
+
+  // A machine that slept has a connection that only seems to be open, and so may one that changed its network.
+  let tick = Date.now();
+  setInterval(() => {
+    if (Date.now() - tick > SLEPT_MS) reconnect();
+    tick = Date.now();
+  }, 1000);
+  window.addEventListener("online", reconnect);
 
   // Pushes and responses travel separately and may cross: whichever is newer stays.
   document.addEventListener("htmx:before:swap", ({ detail }) => {
     for (const { fragment, swapSpec } of detail.tasks) {
       for (const arriving of fragment.querySelectorAll("[data-version]")) {
         const shown = document.getElementById(arriving.id);
-        if (!shown) continue;
+        if (!shown) {
+          if (!("kept" in arriving.dataset)) continue;
+          arriving.remove(); // the server was wrong about what is here
+          reconnect();
+          continue;
+        }
         const stale = Number(shown.dataset.version) >= Number(arriving.dataset.version);
         if (swapSpec.style.endsWith("Morph")) {
           if (stale) arriving.replaceWith(shown.cloneNode(true));
@@ -35,8 +112,11 @@
   // A request that reached nobody.
   document.addEventListener("htmx:error", ({ detail }) => {
     if (!detail.ctx) return;
+    if (isAsking(detail.ctx)) return say("offline");
     const notices = document.getElementById("notices");
     notices.replaceChildren(document.getElementById("unreachable").content.cloneNode(true));
   });
-  document.addEventListener("htmx:before:request", () => document.getElementById("notices").replaceChildren());
+  document.addEventListener("htmx:before:request", ({ detail }) => {
+    if (!isAsking(detail.ctx)) document.getElementById("notices").replaceChildren();
+  });
 })();

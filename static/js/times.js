@@ -1,8 +1,9 @@
 // Shows every <time> in the reader's own way: how long ago it was, with data-until how long it will be, counted down,
-// and with data-exact the date and time.
+// with data-exact the date and time, and with data-clock the time of day.
 (() => {
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
   const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
   const ago = (moment) => {
@@ -21,11 +22,12 @@
 
   const words = (time, moment) => {
     if ("until" in time.dataset) return until(moment);
+    if ("clock" in time.dataset) return clock.format(moment);
     return "exact" in time.dataset ? absolute.format(moment) : ago(moment);
   };
 
   const show = () => {
-    for (const time of document.querySelectorAll("time[datetime]")) {
+    for (const time of document.querySelectorAll("time[datetime]:not([datetime=''])")) {
       const moment = new Date(time.dateTime);
       const text = words(time, moment);
       if (time.textContent !== text) time.textContent = text;
@@ -36,5 +38,7 @@
 
   show();
   setInterval(show, 1000);
-  new MutationObserver(show).observe(document.body, { childList: true, subtree: true, characterData: true });
+  new MutationObserver(show).observe(document.body, {
+    childList: true, subtree: true, characterData: true, attributeFilter: ["datetime"],
+  });
 })();

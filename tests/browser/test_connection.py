@@ -1,5 +1,6 @@
 """In the browser: the page tells its connection honestly and is right again by itself."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -39,8 +40,8 @@ def test_a_cut_socket_comes_back_and_the_page_is_right(relayed: BrowserContext, 
     open_live(page, "/runs")
     relay.closed = True
     relay.cut()
-    expect(page.locator("#live")).to_have_attribute("data-state", "connecting")
-    expect(page.locator("#live")).to_contain_text("Reconnecting")
+    expect(page.locator("#live")).to_have_attribute("data-state", "offline")
+    expect(page.locator("#offline-since")).to_have_text(re.compile(r"\d:\d\d"))
     submit_elsewhere(relayed, stack, page, "while away")
     relay.closed = False
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
@@ -61,6 +62,44 @@ def test_a_form_that_reaches_nobody_says_so_and_keeps_what_was_typed(relayed: Br
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator(".run[data-state=succeeded]")).to_contain_text("suoicerp")
     expect(page.locator("#notices")).to_be_empty()
+
+
+def test_where_no_socket_gets_through_the_page_asks_and_says_so(page: Page) -> None:
+    page.route_web_socket("**/live?**", lambda socket: socket.close(code=1011))
+    page.goto("/tasks/reverse_text")
+    expect(page.locator("#live")).to_have_attribute("data-state", "asking")
+    expect(page.locator("#live")).to_contain_text("Looking every 5 s")
+    page.get_by_label("Text").fill("by and by")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator(".run[data-state=succeeded]")).to_contain_text("yb dna yb")
+    expect(page.locator("#live")).to_have_attribute("data-state", "asking")
+    page.context.clear_cookies()
+    expect(page.locator("#live")).to_have_attribute("data-state", "signed-out")
+
+
+def test_a_page_that_comes_back_is_sent_only_what_it_has_not(page: Page, context: BrowserContext, stack: Stack) -> None:
+    submit_elsewhere(context, stack, page, "old")
+    open_live(page, "/runs")
+    expect(page.locator(".run[data-state=succeeded]")).to_have_count(1)
+    frames: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
+    page.evaluate(HIDE, True)
+    submit_elsewhere(context, stack, page, "new")
+    until(lambda: "wen" in page.request.get("/runs").text(), "the end of the run")
+    page.evaluate(HIDE, False)
+    expect(page.locator(".run[data-state=succeeded]")).to_have_count(2)
+    assert "wen" in frames[0]
+    assert "dlo" not in frames[0]
+    assert "dlo" in page.locator(".run").nth(1).inner_text()
+
+
+def test_a_page_on_a_machine_that_slept_connects_anew(page: Page, context: BrowserContext, stack: Stack) -> None:
+    page.clock.install()
+    open_live(page, "/runs")
+    with page.expect_websocket():
+        page.clock.fast_forward("03:00:00")
+        page.clock.run_for(2000)
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
 
 
 HIDE = """hidden => {

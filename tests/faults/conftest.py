@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.audit import begin_audit
 from tests.faults.kitchen import LEASE_SECONDS, LONG_LEASE_SECONDS, Kitchen
+from tests.faults.restaurant import Restaurant
 
 
 @pytest.fixture
@@ -34,6 +36,17 @@ def opened(folder: Path, empty_database: Path, lease_seconds: int) -> Iterator[K
     one = Kitchen(folder, empty_database, lease_seconds=lease_seconds)
     try:
         one.redis.start()
+        yield one
+    finally:
+        one.close()
+
+
+@pytest.fixture
+def restaurant(tmp_path: Path) -> Iterator[Restaurant]:
+    one = Restaurant(tmp_path)
+    try:
+        one.stack.start()
+        begin_audit(one.backend.database)
         yield one
     finally:
         one.close()

@@ -4,74 +4,17 @@ import os
 import signal
 import threading
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import psutil
 import pytest
-from sqlalchemy import select
 
-from config import Settings
-from jobs import Backend, Run, State, open_backend
-from tests import databases
-from tests.faults.audit import begin_audit, claims, completions
-from tests.faults.processes import RedisServer
-from tests.faults.relay import Relay
+from tests.faults.restaurant import Restaurant
 from tests.faults.scale import scale
 from tests.person import Person
-from tests.stack import Stack
 from tests.waiting import until
 
 AWAY_SECONDS = scale(60.0, 10.0)
-
-
-class Restaurant:
-    """Everything as it is deployed, with a Redis elsewhere that a test may break."""
-
-    def __init__(self, folder: Path) -> None:
-        values = {"data_dir": folder, "database_url": databases.url_of(folder)}
-        there = open_backend(Settings.model_validate(values))
-        self.redis = RedisServer(there)
-        self.redis.start()
-        self.relay = Relay(there.settings.redis_socket)
-        self.stack = Stack(folder, REDIS_URL=self.relay.url)
-        self.backend: Backend = there
-
-    def runs(self) -> dict[int, Run]:
-        with self.backend.database.read() as session:
-            return {run.id: run for run in session.scalars(select(Run))}
-
-    def all_executed_once(self, accepted: list[int]) -> bool:
-        """Wait for the end of all runs: those that were accepted and no others, each claimed and ended once."""
-        until(lambda: all(run.state.ended for run in self.runs().values()), "the end of every run", 180)
-        once = dict.fromkeys(accepted, 1)
-        assert {run.state for run in self.runs().values()} == {State.SUCCEEDED}
-        return claims(self.backend.database) == completions(self.backend.database) == once
-
-    def web_workers(self) -> list[psutil.Process]:
-        """The processes that answer requests: the children of gunicorn's first one."""
-        ours = psutil.Process(self.stack.process.pid).children()
-        return [worker for child in ours if "gunicorn" in child.cmdline() for worker in child.children()]
-
-    def close(self) -> None:
-        self.redis.resume()
-        self.stack.stop()
-        self.relay.refuse()
-        if self.redis.running:
-            self.redis.kill()
-        self.backend.database.engine.dispose()
-
-
-@pytest.fixture
-def restaurant(tmp_path: Path) -> Iterator[Restaurant]:
-    one = Restaurant(tmp_path)
-    try:
-        one.stack.start()
-        begin_audit(one.backend.database)
-        yield one
-    finally:
-        one.close()
 
 
 def kill(restaurant: Restaurant) -> None:

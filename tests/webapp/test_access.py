@@ -35,12 +35,12 @@ def expected(who: str, method: str, rule: str) -> set[int]:
         return {200, 302, 303, 404, 422, 503}
     tidied = {308} if rule.startswith(ADMIN) else set()  # routing may tidy an address before anybody is asked
     if who == "anonymous":
-        return {302, 303} | tidied
+        return {302, 303, 401} | tidied if rule == "/live/changes" else {302, 303} | tidied
     if rule.startswith(ADMIN):
         return {200, 404, 405} | tidied if who == "administrator" else {403} | tidied
     if "<int:run_id>" in rule:
         return {200, 303, 409} if who == "owner" else {404}
-    return {200, 303, 422}
+    return {200, 204, 303, 422}
 
 
 def fill(rule: str, run_id: int) -> str:

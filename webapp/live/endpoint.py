@@ -1,18 +1,21 @@
-"""`/live`: authorise, then stream."""
+"""`/live`: authorise, then stream; and the same by asking again and again, where no socket gets through."""
 
 import logging
+import time
 from typing import cast
 
 import flask_sock
-from flask import Blueprint, current_app, request
+from flask import Blueprint, Response, current_app, make_response, request, session
+from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
 
-from webapp import users
+from webapp import fragments
 from webapp.current import backend
 from webapp.listings import from_query
-from webapp.live.hub import Hub, Seat
-from webapp.live.picture import Picture, difference
-from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
+from webapp.live.audience import Seat
+from webapp.live.hub import Hub, TooManyPages
+from webapp.live.picture import Shown, difference, draw, shown_from
+from webapp.live.socket import RESTART, SIGNED_OUT, TOO_MANY, LiveSocket
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +23,14 @@ bp = Blueprint("live", __name__)
 flask_sock.Server = LiveSocket  # flask-sock offers no other way to choose the class of its sockets
 sock = flask_sock.Sock()
 
-# A page that has nothing new gets this, so that it knows it is up to date.
-NOTHING_NEW = '<hx-partial hx-target="#announcer" hx-swap="none"></hx-partial>'
+
+@bp.get("/live/changes")
+def changes() -> Response:
+    """What has changed since the page was right, for a page that asks now and then; 401 tells it to stop."""
+    if not current_user.is_authenticated:
+        return make_response("", 401)
+    picture = draw(backend().database, from_query(current_user.id, request.args), None)
+    return make_response(difference(shown_from(request.args), picture) or ("", 204))
 
 
 @sock.route("/live", bp=bp)  # type: ignore[untyped-decorator]  # flask-sock has no types
@@ -30,38 +39,57 @@ def stream(socket: LiveSocket) -> None:
     if not current_user.is_authenticated:
         socket.close(SIGNED_OUT, "signed out")
         return
-    session_id, owner_id = current_user.get_id(), int(current_user.id)
-    hub = cast(Hub, current_app.extensions["hub"])
-    log.debug("live page of user %d opened: %s", owner_id, request.query_string.decode())
-    seat = hub.join(socket, from_query(owner_id, request.args))
+    owner_id, hub = int(current_user.id), cast(Hub, current_app.extensions["hub"])
     try:
-        _push(socket, hub, seat, session_id)
-    except (
-        OSError
-    ) as error:  # the page has gone, or does not read; anything raised here would be written into the socket
+        seat = hub.join(socket, from_query(owner_id, request.args), current_user.get_id(), _session_ends_at())
+    except TooManyPages:
+        log.info("user %d has too many live pages open", owner_id)
+        socket.close(TOO_MANY, "too many pages")
+        return
+    opened_at = time.monotonic()
+    log.info("live page of user %d opened", owner_id)
+    try:
+        _push(socket, hub, seat, shown_from(request.args))
+    except OSError as error:
+        # The page has gone, or does not read; anything raised here would be written into the socket.
         log.debug("live page of user %d is gone: %s", owner_id, error)
     except Exception:
         log.exception("live page of user %d is sent away to come back", owner_id)
         socket.close(RESTART)
     finally:
         hub.leave(seat)
-        log.debug("live page of user %d closed with %s", owner_id, int(socket.close_reason))
+        lasted = time.monotonic() - opened_at
+        log.info("live page of user %d closed after %.0f s with %d", owner_id, lasted, int(socket.close_reason))
 
 
-def _push(socket: LiveSocket, hub: Hub, seat: Seat, session_id: str) -> None:
-    shown: Picture | None = None
+def _push(socket: LiveSocket, hub: Hub, seat: Seat, shown: Shown | None) -> None:
+    prompt: bool | None = None
     while socket.connected:
         if hub.leaving:
             socket.close(RESTART)
             return
-        if seat.check_session:
-            seat.check_session = False
-            if users.of_session(backend().database, session_id) is None:
-                socket.close(SIGNED_OUT, "signed out")
-                return
+        if seat.signed_out:
+            socket.close(SIGNED_OUT, "signed out")
+            return
         now = seat.audience.picture()
-        if frame := difference(shown, now) or (NOTHING_NEW if shown is None else ""):
+        frame = difference(shown, now)
+        if prompt != hub.prompt:  # also the first time: so a page to which nothing is new knows that it is right
+            prompt = hub.prompt
+            frame += fragments.liveness(prompt)
+        if frame:
             socket.send(frame)
-        shown = now
+        shown = now.shown
         if not socket.wait():
             return
+
+
+def _session_ends_at() -> float:
+    """When the session that opens this page ends by itself, in seconds as of time.time()."""
+    lifetime = current_app.permanent_session_lifetime.total_seconds()
+    interface = cast(SecureCookieSessionInterface, current_app.session_interface)
+    signer = interface.get_signing_serializer(current_app)
+    cookie = request.cookies.get(interface.get_cookie_name(current_app), "")
+    if signer is None or not session.permanent:
+        return time.time() + lifetime
+    _values, signed_at = signer.loads(cookie, return_timestamp=True)
+    return float(signed_at.timestamp()) + lifetime

@@ -1,4 +1,4 @@
-"""Who is here: the open pages of each owner, and the process's one subscription that wakes them.
+"""The process's one subscription, which wakes open pages, and the checks that make good what it lost.
 
 The subscription is used by one thread only, the listener. Everybody else says what they want in `_owners` and sends the
 listener a message through Redis; so there is nothing to lock around the connection. An event never carries what a page
@@ -14,63 +14,28 @@ from collections.abc import Callable
 from typing import Any
 
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import Backend, Listing, connect_redis, events
-from webapp.live.picture import Picture, draw
+from webapp import users
+from webapp.live.audience import Audience, Owner, Seat, wrong
 from webapp.live.socket import LiveSocket
 
 log = logging.getLogger(__name__)
 
 LISTEN_SECONDS = 0.5
-CHECK_SECONDS = 10
+CHECK_SECONDS = 10.0
+CHECK_WITHOUT_REDIS_SECONDS = 2.0
+CHECK_SESSIONS_SECONDS = 2.0
+PING_SECONDS = 2.0
+SILENT_SECONDS = 6.0
 CONFIRM_SECONDS = 2
 RECONNECT_SECONDS = 0.5
+MOST_PAGES = 20
 
 
-class Audience:
-    """The open pages that show the same listing: whoever asks first after a change reads and renders for all."""
-
-    def __init__(self, backend: Backend, listing: Listing) -> None:
-        self.listing = listing
-        self.seats: set[Seat] = set()
-        self._database = backend.database
-        self._picture: Picture | None = None
-        self._stale = True
-        self._lock = threading.Lock()
-
-    def mark_stale(self) -> None:
-        self._stale = True
-
-    def picture(self) -> Picture:
-        with self._lock:
-            if self._stale or self._picture is None:
-                self._stale = False  # before reading: what changes meanwhile marks it again
-                try:
-                    self._picture = draw(self._database, self.listing, self._picture)
-                except BaseException:
-                    self._stale = True
-                    raise
-            return self._picture
-
-
-class Seat:
-    """One open page."""
-
-    def __init__(self, socket: LiveSocket, audience: Audience) -> None:
-        self.socket = socket
-        self.audience = audience
-        self.check_session = False
-
-    def wake(self) -> None:
-        self.socket.event.set()
-
-
-class Owner:
-    """A signed-in user with open pages."""
-
-    def __init__(self) -> None:
-        self.audiences: dict[Listing, Audience] = {}
-        self.confirmed = threading.Event()
+class TooManyPages(Exception):
+    """The owner has as many open pages as one may have in this process."""
 
 
 class Hub:
@@ -84,21 +49,30 @@ class Hub:
         self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
         self._subscribed: set[int] = set()
         self._heard: set[int] = set()
+        self._heard_at = -SILENT_SECONDS
+        self._pinged_at = self._checked_at = self._sessions_checked_at = time.monotonic()
         self._is_alive: Callable[[], bool] = lambda: True
         self.leaving = False
         """Whether every page is to go and come back to another process."""
+        self.prompt = True
+        """Whether events arrive; without them pages are right only after the next check."""
 
     def stop_when(self, is_alive: Callable[[], bool]) -> None:
         """Have every page sent away once this process is to end."""
         self._is_alive = is_alive
 
-    def join(self, socket: LiveSocket, listing: Listing) -> Seat:
-        """Take a seat; returns when Redis has confirmed the owner's channel, or after a while without Redis."""
+    def join(self, socket: LiveSocket, listing: Listing, session_id: str, ends_at: float) -> Seat:
+        """Take a seat; returns when Redis has confirmed the owner's channel, or after a while without Redis.
+
+        Raises TooManyPages.
+        """
         with self._lock:
             self._start()
             owner = self._owners.setdefault(listing.owner_id, Owner())
+            if len(owner.seats) >= MOST_PAGES:
+                raise TooManyPages
             audience = owner.audiences.setdefault(listing, Audience(self._backend, listing))
-            seat = Seat(socket, audience)
+            seat = Seat(socket, audience, session_id, ends_at)
             audience.seats.add(seat)
         audience.mark_stale()
         if not owner.confirmed.is_set():
@@ -129,26 +103,26 @@ class Hub:
         except RedisError:
             log.debug("Redis is away; the listener will look by itself")
 
+    # --- the listener
+
     def _listen(self) -> None:
-        redis = connect_redis(self._backend.settings, socket_timeout=None, health_check_interval=15)
-        pubsub = redis.pubsub()
-        next_check = time.monotonic() + CHECK_SECONDS
+        pubsub = connect_redis(self._backend.settings, socket_timeout=SILENT_SECONDS).pubsub()
+        self._heard_at = time.monotonic()
         while True:
             try:
                 self._settle(pubsub)
                 self._hear(pubsub.get_message(timeout=LISTEN_SECONDS))
             except RedisError as error:
-                log.warning("no live events from Redis (%s); pages are checked every %d s", error, CHECK_SECONDS)
+                log.warning("no live events from Redis (%s); pages are checked again and again", error)
+                self._heard_at = -SILENT_SECONDS
                 time.sleep(RECONNECT_SECONDS)
             except Exception:
                 log.exception("the listener stumbled and goes on")
                 time.sleep(RECONNECT_SECONDS)
-            if not self._is_alive() and not self.leaving:
-                self.leaving = True
-                self._wake(None, check_session=False)
-            if time.monotonic() >= next_check:
-                self._wake(None, check_session=True)
-                next_check = time.monotonic() + CHECK_SECONDS
+            try:
+                self._look_around()
+            except SQLAlchemyError:
+                log.warning("the open pages could not be checked; the next check follows", exc_info=True)
 
     def _settle(self, pubsub: Any) -> None:
         """Bring the subscription in line with who is here."""
@@ -165,27 +139,58 @@ class Hub:
             pubsub.unsubscribe(events.channel(owner_id))
             self._subscribed.discard(owner_id)
             self._heard.discard(owner_id)
+        if time.monotonic() - self._pinged_at >= PING_SECONDS:  # a Redis that is frozen breaks no connection
+            self._pinged_at = time.monotonic()
+            pubsub.ping()
 
     def _hear(self, message: dict[str, Any] | None) -> None:
-        if message is None or message["type"] not in ("message", "subscribe"):
+        if message is None:
             return
-        owner_id = events.owner_of(message["channel"].decode())
-        if owner_id is None:
+        self._heard_at = time.monotonic()
+        owner_id = events.owner_of(message["channel"].decode()) if message["channel"] else None
+        if owner_id is None or message["type"] not in ("message", "subscribe"):
             return
         if message["type"] == "subscribe" and owner_id in self._subscribed:
             # Also after the connection was lost and made again: what was published meanwhile is gone, so look.
             self._heard.add(owner_id)
-        self._wake(owner_id, check_session=b"sign_out" in (message["data"] if message["type"] == "message" else b""))
-
-    def _wake(self, owner_id: int | None, check_session: bool) -> None:
-        """Mark the pages of one owner, or of all, as stale."""
-        for audience in self._audiences(owner_id):
-            audience.mark_stale()
-            for seat in list(audience.seats):
-                seat.check_session |= check_session
-                seat.wake()
-
-    def _audiences(self, owner_id: int | None) -> list[Audience]:
         with self._lock:
-            owners = self._owners.items()
-            return [a for one, owner in owners if owner_id in (None, one) for a in owner.audiences.values()]
+            owner = self._owners.get(owner_id)
+        if owner is None:
+            return
+        if message["type"] == "message" and b"sign_out" in message["data"]:
+            self._check_sessions(owner.seats)
+        _refresh(list(owner.audiences.values()))
+
+    # --- what is looked after between two messages
+
+    def _look_around(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            audiences = [audience for owner in self._owners.values() for audience in owner.audiences.values()]
+        self._tell_truth(audiences, now - self._heard_at < SILENT_SECONDS)
+        if now - self._sessions_checked_at >= CHECK_SESSIONS_SECONDS:
+            self._sessions_checked_at = now
+            self._check_sessions([seat for audience in audiences for seat in list(audience.seats)])
+        if now - self._checked_at >= (CHECK_SECONDS if self.prompt else CHECK_WITHOUT_REDIS_SECONDS):
+            self._checked_at = now
+            _refresh(wrong(self._backend, audiences))
+
+    def _tell_truth(self, audiences: list[Audience], prompt: bool) -> None:
+        """Let every page know when it is to go, and when it cannot be told of changes at once."""
+        leaving = self.leaving or not self._is_alive()
+        if (leaving, prompt) != (self.leaving, self.prompt):
+            self.leaving, self.prompt = leaving, prompt
+            for audience in audiences:
+                audience.wake()
+
+    def _check_sessions(self, seats: list[Seat]) -> None:
+        if seats:
+            current = users.current_sessions(self._backend.database, {seat.session_id for seat in seats})
+            for seat in seats:
+                seat.sign_out_unless(seat.session_id in current)
+
+
+def _refresh(audiences: list[Audience]) -> None:
+    for audience in audiences:
+        audience.mark_stale()
+        audience.wake()

@@ -7,6 +7,8 @@ from jobs import Database, Listing, Outlook, Run, State
 from webapp import fragments
 from webapp.listings import Page, look_up
 
+LONGEST_CLAIM = 2000
+
 
 @dataclass(frozen=True)
 class Fragment:
@@ -18,6 +20,16 @@ class Fragment:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What a page shows already: its runs in their order with their versions, what it knows of them, and its end."""
+
+    versions: Mapping[int, int]
+    more: bool
+    outlooks: Mapping[int, str] = field(default_factory=dict)
+    stopping: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
 class Picture:
     """A page's runs with their fragments by id, each rendered once for all pages that show the same."""
 
@@ -25,8 +37,14 @@ class Picture:
     fragments: Mapping[int, Fragment] = field(default_factory=dict)
 
     @property
-    def runs(self) -> Mapping[int, Run]:
-        return {run.id: run for run in self.page.runs}
+    def shown(self) -> Shown:
+        """What a page shows that was sent this."""
+        return Shown(
+            {run_id: fragment.version for run_id, fragment in self.fragments.items()},
+            self.page.more,
+            {run_id: fragment.outlook for run_id, fragment in self.fragments.items()},
+            frozenset(run.id for run in self.page.runs if run.stopping),
+        )
 
 
 def draw(database: Database, listing: Listing, earlier: Picture | None) -> Picture:
@@ -49,50 +67,70 @@ def _outlook(run: Run, expected: Outlook | None) -> str:
     return fragments.outlook(run, expected) if run.state is State.QUEUED else ""
 
 
-def difference(shown: Picture | None, now: Picture) -> str:
-    """The partials that bring a page from one picture to the next; empty when it shows that already."""
+def shown_from(query: Mapping[str, str]) -> Shown | None:
+    """What a page says that it shows: `shown=12.3,11.4` are runs and versions, `more` is there when others follow.
+
+    None when it says nothing, or nothing that can be understood.
+    """
+    pairs = [one.split(".") for one in query.get("shown", "-")[:LONGEST_CLAIM].split(",") if one]
+    if not all(len(pair) == 2 and all(part.isascii() and part.isdecimal() for part in pair) for pair in pairs):
+        return None
+    return Shown({int(run_id): int(version) for run_id, version in pairs}, "more" in query)
+
+
+def difference(shown: Shown | None, now: Picture) -> str:
+    """The partials that bring a page from what it shows to a picture; empty when it shows that already.
+
+    Nothing is known of a page that shows None; it gets everything.
+    """
     if shown is None:
-        return _snapshot(now)
-    if list(shown.runs) != list(now.runs) or shown.page.more != now.page.more:
-        return _snapshot(now) + _announcements(shown, now)
-    changed = [_change(run_id, shown.fragments[run_id], fragment) for run_id, fragment in now.fragments.items()]
-    return "".join(changed) + _announcements(shown, now)
+        return _frame(Shown({}, not now.page.more), now)
+    return _frame(shown, now) + _announcements(shown, now)
 
 
-def _snapshot(now: Picture) -> str:
-    """Everything. A page keeps a run it shows at the same version already, so the outlooks come by themselves too."""
+def _frame(shown: Shown, now: Picture) -> str:
+    if not now.page.single and (list(shown.versions) != list(now.fragments) or shown.more != now.page.more):
+        return _list(shown, now)
+    return "".join(_change(shown, run_id, fragment) for run_id, fragment in now.fragments.items())
+
+
+def _list(shown: Shown, now: Picture) -> str:
+    """The list anew; of the rows that the page has as they are, only their places."""
     runs = now.fragments.items()
-    outlooks = "".join(_moved(run_id, fragment) for run_id, fragment in runs if fragment.outlook)
-    if now.page.single:
-        return "".join(_whole(run_id, fragment) for run_id, fragment in runs) + outlooks
-    rows = [fragment.html for _, fragment in runs]
-    return fragments.partial("#runs", "outerMorph", fragments.listing(now.page, rows)) + outlooks
+    rows = [fragments.kept(run_id, one.version) if _has(shown, run_id, one) else one.html for run_id, one in runs]
+    # A row that came with a response meanwhile stays as it is: its outlook comes by itself.
+    moved = "".join(_moved(run_id, one) for run_id, one in runs if _has_moved(shown, run_id, one))
+    return fragments.partial("#runs", "outerMorph", fragments.listing(now.page, rows)) + moved
 
 
-def _change(run_id: int, before: Fragment, now: Fragment) -> str:
-    if before.version != now.version:
-        return _whole(run_id, now)
-    return _moved(run_id, now) if before.outlook != now.outlook else ""
+def _change(shown: Shown, run_id: int, fragment: Fragment) -> str:
+    if not _has(shown, run_id, fragment):
+        return fragments.partial(f"#run-{run_id}", "outerMorph", fragment.html)
+    return _moved(run_id, fragment) if _has_moved(shown, run_id, fragment) else ""
 
 
-def _whole(run_id: int, fragment: Fragment) -> str:
-    return fragments.partial(f"#run-{run_id}", "outerMorph", fragment.html)
+def _has(shown: Shown, run_id: int, fragment: Fragment) -> bool:
+    return shown.versions.get(run_id, 0) >= fragment.version
+
+
+def _has_moved(shown: Shown, run_id: int, fragment: Fragment) -> bool:
+    return bool(fragment.outlook) and shown.outlooks.get(run_id) != fragment.outlook
 
 
 def _moved(run_id: int, fragment: Fragment) -> str:
     return fragments.partial(f"#run-{run_id}-outlook", "outerMorph", fragment.outlook)
 
 
-def _announcements(shown: Picture, now: Picture) -> str:
-    newest = max(shown.runs, default=0)
-    news = [run for run in now.page.runs if _is_news(shown.runs.get(run.id), run, newest)]
+def _announcements(shown: Shown, now: Picture) -> str:
+    newest = max(shown.versions, default=0)
+    news = [run for run in now.page.runs if _is_news(shown, newest, run)]
     if not news:
         return ""
     return fragments.partial("#announcer", "innerHTML", " ".join(fragments.announcement(run) for run in news))
 
 
-def _is_news(before: Run | None, run: Run, newest: int) -> bool:
-    """Whether it has ended, or began to, since the page was last told."""
-    if before is None:
+def _is_news(shown: Shown, newest: int, run: Run) -> bool:
+    """Whether it has ended, or began to, since the page was last told; what has ended changes no more."""
+    if run.id not in shown.versions:
         return run.state.ended and run.id > newest
-    return (run.state.ended and not before.state.ended) or (run.stopping and not before.stopping)
+    return shown.versions[run.id] < run.version and (run.state.ended or (run.stopping and run.id not in shown.stopping))

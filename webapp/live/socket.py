@@ -14,6 +14,7 @@ LARGEST_MESSAGE_BYTES = 64 * 1024
 RESTART = 1012  # the page connects again and gets a snapshot
 POLICY_VIOLATION = 1008
 SIGNED_OUT = 4401  # the page stays disconnected and asks to sign in
+TOO_MANY = 4429  # the page stays disconnected and looks again and again by itself
 
 
 class WholeWrites:

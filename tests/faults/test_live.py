@@ -1,0 +1,44 @@
+"""Live pages while Redis, which tells them of changes, is away."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import update
+
+from jobs import Run
+from tests.faults.restaurant import Restaurant
+from tests.person import Person, hear, shows
+from tests.waiting import PATIENCE_SECONDS
+
+LATE = "a few seconds late"
+
+
+@pytest.mark.parametrize(
+    ("leave", "come_back"),
+    [
+        (lambda one: one.redis.kill(), lambda one: one.redis.start()),
+        (lambda one: one.redis.suspend(), lambda one: one.redis.resume()),
+        (lambda one: one.relay.refuse(), lambda one: one.relay.open()),
+    ],
+    ids=["killed", "frozen", "refused"],
+)
+def test_without_redis_a_page_says_that_it_is_late_and_is_right_all_the_same(
+    restaurant: Restaurant, leave: Callable[[Restaurant], None], come_back: Callable[[Restaurant], None]
+) -> None:
+    ada = Person(restaurant.stack.url, "ada@example.com")
+    run_id = ada.submit("reverse_text", text="before")
+    with ada.socket() as page:
+        hear(page, shows(run_id, "succeeded"))
+        leave(restaurant)
+        try:
+            hear(page, lambda frame: LATE in frame)
+            with restaurant.backend.database.write() as session:
+                session.execute(update(Run).where(Run.id == run_id).values(result="meanwhile", version=Run.version + 1))
+            hear(page, lambda frame: "meanwhile" in frame)
+            with ada.socket() as new_page:
+                assert "meanwhile" in str(new_page.recv(timeout=PATIENCE_SECONDS))
+        finally:
+            come_back(restaurant)
+        hear(page, lambda frame: 'id="liveness"' in frame and LATE not in frame)
+        after = ada.submit("reverse_text", text="after")
+        hear(page, shows(after, "succeeded"))
