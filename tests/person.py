@@ -23,6 +23,10 @@ class Person:
         self._opener = urllib.request.build_opener(NoRedirect, urllib.request.HTTPCookieProcessor(self.cookies))
         self.post("/register", email=email, password=PASSWORD)
 
+    @property
+    def cookie(self) -> str:
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
+
     def get(self, path: str) -> BeautifulSoup:
         with self._opener.open(self.url + path, timeout=PATIENCE_SECONDS) as response:
             return BeautifulSoup(response.read(), "html.parser")
@@ -43,10 +47,9 @@ class Person:
         return int(self.post(f"/tasks/{task}", **parameters).rpartition("/")[2])
 
     def socket(self, query: str = "", **options: str) -> ClientConnection:
-        cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
-        headers = {"Cookie": cookie, "Origin": options.get("origin", self.url)}
+        headers = {"Cookie": self.cookie, "Origin": options.get("origin", self.url)}
         address = f"{self.url.replace('http', 'ws')}/live{query}"
-        return connect(address, additional_headers=headers, open_timeout=PATIENCE_SECONDS, proxy=None)
+        return connect(address, additional_headers=headers, open_timeout=PATIENCE_SECONDS, max_size=None, proxy=None)
 
 
 def hear(socket: ClientConnection, wanted: Callable[[str], bool]) -> list[str]:

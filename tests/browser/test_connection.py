@@ -1,6 +1,8 @@
 """In the browser: the page tells its connection honestly and is right again by itself."""
 
+import random
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.relay import Relay
+from tests.faults.scale import scale
 from tests.stack import Stack
 from tests.waiting import until
 
@@ -46,6 +49,37 @@ def test_a_cut_socket_comes_back_and_the_page_is_right(relayed: BrowserContext, 
     relay.closed = False
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     expect(page.locator(".run[data-state=succeeded]")).to_contain_text("yawa elihw")
+    assert was_not_reloaded(page)
+
+
+# What a page shows, or would show if it were loaded now, without what scripts add to it.
+NORMALISED = """async address => {
+    const tidy = list => {
+        for (const time of list.querySelectorAll("time")) { time.textContent = ""; time.removeAttribute("title"); }
+        for (const each of [list, ...list.querySelectorAll("*")]) each.removeAttribute("data-htmx-powered");
+        return list.outerHTML.replace(/>\\s+/g, ">").replace(/\\s+</g, "<");
+    };
+    if (!address) return tidy(document.getElementById("runs").cloneNode(true));
+    const text = await (await fetch(address)).text();
+    return tidy(new DOMParser().parseFromString(text, "text/html").getElementById("runs"));
+}"""
+
+
+def test_after_many_cuts_the_page_is_what_the_server_would_show(
+    relayed: BrowserContext, relay: Relay, stack: Stack
+) -> None:
+    dice = random.Random(7)  # chance here guards nothing
+    page = register(relayed.new_page())
+    open_live(page, "/runs")
+    over = time.monotonic() + scale(60.0, 8.0)
+    number = 0
+    while time.monotonic() < over:
+        submit_elsewhere(relayed, stack, page, f"number {(number := number + 1)}")
+        page.wait_for_timeout(dice.uniform(0, 2000))
+        relay.cut()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(page.locator(".run[data-state=succeeded]")).to_have_count(min(number, 25))
+    assert page.evaluate(NORMALISED, "") == page.evaluate(NORMALISED, "/runs")
     assert was_not_reloaded(page)
 
 

@@ -61,9 +61,17 @@ class LiveSocket(Server):
         super().close(code, message)  # type: ignore[arg-type]  # the stub knows no application's own codes
         self.event.set()
 
+    @property
+    def input_buffer(self) -> list[Any]:
+        """Where the library puts what the page sends: nowhere, however much it is while nobody can look."""
+        return []
+
+    @input_buffer.setter
+    def input_buffer(self, _value: list[Any]) -> None:
+        pass
+
     def wait(self) -> bool:
-        """Wait until there is something to do; False when the connection has ended. What the page sends is dropped."""
+        """Wait until there is something to do; False when the connection has ended."""
         self.event.wait()
         self.event.clear()
-        self.input_buffer.clear()
         return bool(self.connected)

@@ -1,0 +1,228 @@
+"""Live pages whose browser, network or process misbehaves: the others are unharmed, and all are right in the end."""
+
+import os
+import secrets
+import signal
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from sqlalchemy import update
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import ClientConnection
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, Event, Ping, Pong, Request, TextMessage
+
+from jobs import Backend, Run, State, events
+from tests.faults.scale import scale
+from tests.people import make_run, owner_id
+from tests.person import Person, hear, shows
+from tests.stack import Stack
+from tests.waiting import PATIENCE_SECONDS, until
+
+LARGE = 8_000_000
+TEXT, CONTINUATION, RESERVED, PING = 0x1, 0x0, 0x3, 0x9
+
+
+@pytest.fixture
+def ada(stack: Stack) -> Person:
+    return Person(stack.url, f"ada{time.time_ns()}@example.com")
+
+
+@pytest.fixture
+def ben(stack: Stack) -> Person:
+    return Person(stack.url, f"ben{time.time_ns()}@example.com")
+
+
+@pytest.fixture
+def backend(stack: Stack) -> Iterator[Backend]:
+    one = stack.backend()
+    yield one
+    one.database.close()
+
+
+class RawPage:
+    """A page whose every byte is in the test's hands."""
+
+    def __init__(self, person: Person, query: str = "", receive_buffer: int = 65536) -> None:
+        place = urlsplit(person.url)
+        assert place.hostname
+        assert place.port
+        self.tcp = socket.socket()
+        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.tcp.settimeout(PATIENCE_SECONDS)
+        self.tcp.connect((place.hostname, place.port))
+        self._protocol = WSConnection(ConnectionType.CLIENT)
+        headers = [(b"Cookie", person.cookie.encode()), (b"Origin", person.url.encode())]
+        self.tell(Request(host=place.netloc, target=f"/live{query}", extra_headers=headers))
+        until(lambda: AcceptConnection in map(type, self.read()), "the handshake")
+
+    def tell(self, event: Event) -> None:
+        self.tcp.sendall(self._protocol.send(event))
+
+    def read(self, size: int = 65536) -> list[Event]:
+        """What some more bytes bring; raises what a client raises that is sent no valid frames."""
+        data = self.tcp.recv(size)
+        self._protocol.receive_data(data or None)
+        return list(self._protocol.events())
+
+    def until_closed(self) -> int | None:
+        """The code with which the server closes, or None when it just hangs up."""
+        with suppress(ConnectionResetError):
+            while True:
+                data = self.tcp.recv(65536)
+                if not data:
+                    return None
+                self._protocol.receive_data(data)
+                for event in self._protocol.events():
+                    if isinstance(event, CloseConnection):
+                        return event.code
+        return None
+
+
+def frame(opcode: int, payload: bytes, *, final: bool = True, masked: bool = True) -> bytes:
+    """One frame, of at most 64 KB, as the protocol wants it or not."""
+    flag = 0x80 if masked else 0
+    length = len(payload)
+    size = bytes([flag | length]) if length < 126 else bytes([flag | 126]) + struct.pack("!H", length)
+    mask = secrets.token_bytes(4)
+    sent = mask + bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload)) if masked else payload
+    return bytes([opcode | (0x80 if final else 0)]) + size + sent
+
+
+def is_served(person: Person) -> None:
+    """Somebody's run comes up live as ever."""
+    with person.socket() as page:
+        page.recv(timeout=PATIENCE_SECONDS)
+        hear(page, shows(person.submit("reverse_text", text="unharmed"), "succeeded"))
+
+
+def large_run(backend: Backend, person: Person) -> Run:
+    run = make_run(backend, owner_id(backend, person.email), state=State.SUCCEEDED)
+    with backend.database.write() as session:
+        session.execute(update(Run).where(Run.id == run.id).values(result="x" * LARGE))
+    return run
+
+
+def test_a_change_between_the_page_and_its_socket_is_on_the_page(ada: Person, backend: Backend) -> None:
+    run = make_run(backend, owner_id(backend, ada.email), state=State.SUCCEEDED)
+    for number in range(scale(500, 50)):
+        (row,) = ada.get("/runs").select(f"#run-{run.id}")
+        with backend.database.write() as session:
+            session.execute(
+                update(Run).where(Run.id == run.id).values(result=f"no. {number}.", version=Run.version + 1)
+            )
+        with ada.socket(f"?shown={run.id}.{row['data-version']}") as page:
+            assert f"no. {number}." in str(page.recv(timeout=PATIENCE_SECONDS))
+
+
+def test_events_that_are_doubled_reordered_and_made_up_lead_to_what_is_true(ada: Person, backend: Backend) -> None:
+    owner = owner_id(backend, ada.email)
+    with ada.socket() as page:
+        page.recv(timeout=PATIENCE_SECONDS)
+        for number in range(scale(100, 20)):
+            for made_up in (b"", b"no JSON", b'{"run": 999999999, "version": 9}', b'{"run": 1, "version": 0}'):
+                backend.redis.publish(events.channel(owner), made_up)
+            run_id = ada.submit("reverse_text", text=f"{number}-")
+            for version in (3, 1, 1, 2):
+                backend.redis.publish(events.channel(owner), f'{{"run": {run_id}, "version": {version}}}')
+            frames = hear(page, shows(run_id, "succeeded"))
+            assert f"-{str(number)[::-1]}" in frames[-1]
+
+
+def test_a_slow_reader_gets_whole_frames_with_its_pongs_between_them(ada: Person, backend: Backend) -> None:
+    run = large_run(backend, ada)
+    page = RawPage(ada, f"?run={run.id}", receive_buffer=4096)
+    message, pongs = "", 0
+    while "</article>" not in message:
+        page.tell(Ping(b"still here"))
+        for event in page.read(16384):
+            assert isinstance(event, TextMessage | Pong), event
+            message += event.data if isinstance(event, TextMessage) else ""
+            pongs += isinstance(event, Pong)
+    assert "x" * LARGE in message
+    assert pongs
+    page.tcp.close()
+
+
+def test_a_peer_that_stops_reading_is_cut_off_and_nobody_else_waits(ada: Person, ben: Person, backend: Backend) -> None:
+    run = large_run(backend, ada)
+    page = RawPage(ada, f"?run={run.id}", receive_buffer=4096)
+    is_served(ben)
+    channel = events.channel(owner_id(backend, ada.email)).encode()
+    until(lambda: channel not in backend.redis.pubsub_channels(), "the end of the page")
+    assert page.until_closed() is None, "half a frame can be followed by no code"
+    is_served(ada)
+
+
+def test_a_flood_from_a_page_is_drained_and_not_kept(ada: Person, ben: Person, stack: Stack) -> None:
+    workers = [one for one in psutil.Process(stack.process.pid).children(recursive=True) if "gunicorn" in one.cmdline()]
+
+    def held() -> int:
+        return sum(worker.memory_info().rss for worker in workers)
+
+    page = RawPage(ada)
+    before = held()
+    one = frame(TEXT, b"x" * 60_000)
+    for _ in range(scale(1700, 300)):
+        page.tcp.sendall(one)
+    is_served(ben)
+    assert held() - before < 20_000_000
+    page.tcp.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frame(TEXT, b"\xff\xfe"), 1007),
+        (frame(TEXT, b"hello", masked=False), 1002),
+        (frame(RESERVED, b""), 1002),
+        (frame(CONTINUATION, b"of nothing"), 1002),
+        (frame(PING, b"x" * 126), 1002),
+        (frame(PING, b"", final=False), 1002),
+        (frame(TEXT, b"x", final=False) + frame(CONTINUATION, b"x" * 60_000, final=False) * 2, 1009),
+        (frame(TEXT, b"x", final=False) + frame(TEXT, b"y"), 1002),
+    ],
+)
+def test_a_page_that_breaks_the_protocol_is_told_so_and_harms_nobody(
+    ada: Person, ben: Person, sent: bytes, code: int
+) -> None:
+    page = RawPage(ada)
+    page.tcp.sendall(sent)
+    assert page.until_closed() == code
+    is_served(ben)
+
+
+def test_two_hundred_pages_are_sent_away_by_a_new_deployment_and_come_back(tmp_path: Path) -> None:
+    with Stack(tmp_path, WEB_CONCURRENCY="2") as stack, ExitStack() as pages:
+        people = [Person(stack.url, f"somebody{number}@example.com") for number in range(10)]
+        opened = [(person, pages.enter_context(person.socket())) for person in people for _ in range(20)]
+        for _person, page in opened:
+            page.recv(timeout=PATIENCE_SECONDS)
+        is_served(Person(stack.url, "one.more@example.com"))
+        children = psutil.Process(stack.process.pid).children()
+        (server,) = [one for one in children if "gunicorn" in one.cmdline()]
+        before = server.children()
+        os.kill(server.pid, signal.SIGHUP)
+        assert {close_code(page) for _person, page in opened} == {1012}
+        # The old processes go one after the other; a browser that came to one that was about to go would come again.
+        psutil.wait_procs(before, PATIENCE_SECONDS)
+        again = [pages.enter_context(person.socket()) for person, _page in opened]
+        for page in again:
+            page.recv(timeout=PATIENCE_SECONDS)
+        run_id = people[0].submit("reverse_text", text="after")
+        for page in again[:20]:
+            hear(page, shows(run_id, "succeeded"))
+
+
+def close_code(page: ClientConnection) -> int:
+    with pytest.raises(ConnectionClosedError) as closed:
+        hear(page, lambda _frame: False)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
