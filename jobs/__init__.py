@@ -10,7 +10,7 @@ from jobs.outlook import Outlook, outlooks
 from jobs.presence import alive
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
-from jobs.runs import Listing, Run, State, listed, owned, versions
+from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Task, TaskError, task
 
@@ -21,6 +21,7 @@ __all__ = [
     "Checkpoint",
     "Conflict",
     "Database",
+    "Ending",
     "FinalFailure",
     "Listing",
     "LongText",
@@ -37,6 +38,7 @@ __all__ = [
     "cancel",
     "connect_redis",
     "die_with_parent",
+    "endings",
     "events",
     "listed",
     "load_catalog",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, CheckConstraint, Enum, Index, Select, String, Text, literal, select, text, union_all
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -132,6 +132,28 @@ def _listed(listing: Listing) -> Select[Run]:
     if listing.before is not None:
         query = query.where(Run.id < listing.before)
     return query
+
+
+LATEST = 100
+
+
+class Ending(NamedTuple):
+    """That a run has ended, at which attempt, how and when."""
+
+    run_id: int
+    attempt: int
+    task: str
+    state: State
+    ended_at: datetime
+
+
+def endings(session: Session, owner_id: int, after: datetime) -> list[Ending]:
+    """Which of an owner's LATEST runs have ended after a moment, in that order."""
+    latest = select(Run.id).where(Run.owner_id == owner_id).order_by(Run.id.desc()).limit(LATEST).subquery()
+    columns = (Run.id, Run.attempt, Run.task, Run.state, Run.ended_at)
+    ended = select(*columns).where(Run.id.in_(select(latest.c.id)), Run.ended_at > after).order_by(Run.ended_at, Run.id)
+    found = session.execute(ended)
+    return [Ending(run_id, attempt, task, state, at) for run_id, attempt, task, state, at in found if at]
 
 
 def owned(session: Session, owner_id: int, run_id: int) -> Run | None:

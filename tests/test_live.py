@@ -68,6 +68,8 @@ def test_every_page_kind_gets_what_it_shows(ada: Person) -> None:
         with ada.socket(f"?run={run_id}") as own:
             (frame,) = hear(own, shows(run_id, "succeeded"))
             assert "<article" in frame
+        (frame,) = hear(other_task, lambda frame: f'id="ended-{run_id}-1"' in frame)
+        assert 'id="run-' not in frame, "that it has ended, and no more"
         with pytest.raises(TimeoutError):
             other_task.recv(timeout=0.5)
 

@@ -8,7 +8,7 @@ from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 from markupsafe import Markup
 
-from jobs import Outlook, Run
+from jobs import Ending, Outlook, Run
 from webapp.listings import Page, to_query
 
 
@@ -52,6 +52,11 @@ def announcement(run: Run) -> str:
 def liveness(prompt: bool) -> str:
     """The word for a page that is live: whether it is told of changes at once, or finds them a little later."""
     return partial("#liveness", "outerMorph", _render("_partials/liveness.html", prompt=prompt))
+
+
+def toast(ending: Ending) -> str:
+    """That a run has ended, for a page that shows it perhaps nowhere else."""
+    return partial("#toasts", "beforeend", _render("runs/_toast.html", ending=ending))
 
 
 def partial(target: str, swap: str, html: str) -> str:

@@ -9,10 +9,12 @@ from flask import Flask, current_app, url_for
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
+from jobs import utcnow
+
 
 def init_app(app: Flask) -> None:
     app.context_processor(layout_values)
-    app.jinja_env.globals["asset"] = asset
+    app.jinja_env.globals.update(asset=asset, now=utcnow)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 

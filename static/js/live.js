@@ -25,6 +25,7 @@
     parameters.set("shown", runs.map(({ id, dataset }) => `${id.slice("run-".length)}.${dataset.version}`).join());
     parameters.delete("more");
     if (document.querySelector(".runs__more")) parameters.set("more", "1");
+    parameters.set("told", document.getElementById("toasts").dataset.told);
   };
 
   const describeToSocket = () => {
@@ -34,7 +35,16 @@
     connection.url = url.href;
   };
 
-  const reconnect = () => connection?.socket?.close();
+  // At once, and not when htmx would try again; it gives up what belongs to an element that is gone.
+  const reconnect = () => {
+    const live = document.getElementById("live");
+    if (!connection) return;
+    const anew = live.cloneNode(true);
+    live.replaceWith(anew);
+    connection.socket?.close();
+    connection = null;
+    htmx.process(anew);
+  };
 
   // A page is live when the first message after connecting has been shown, not when the socket is open.
   document.addEventListener("htmx:ws:before:connection", ({ detail }) => {
@@ -42,7 +52,9 @@
     describeToSocket();
     if (failures < PATIENCE) say("connecting");
   });
-  document.addEventListener("visibilitychange", describeToSocket);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && connection && connection.socket?.readyState !== WebSocket.OPEN) reconnect();
+  });
   document.addEventListener("htmx:ws:after:message:incoming", () => {
     failures = 0;
     clearInterval(asking);

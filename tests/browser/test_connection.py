@@ -28,12 +28,15 @@ def relayed(new_context: NewContext, relay: Relay) -> BrowserContext:
     return new_context(watched=False, base_url=f"http://127.0.0.1:{relay.port}")
 
 
+def signed_in(context: BrowserContext) -> dict[str, str]:
+    """What lets a request past the relay be the same user's."""
+    return {"Cookie": "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in context.cookies())}
+
+
 def submit_elsewhere(context: BrowserContext, stack: Stack, page: Page, text: str) -> None:
     """Submit as the same user, past the relay."""
-    cookies = context.cookies()
-    header = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in cookies)
     response = page.request.post(
-        f"{stack.url}/tasks/reverse_text", form={"text": text}, headers={"Cookie": header, "Origin": stack.url}
+        f"{stack.url}/tasks/reverse_text", form={"text": text}, headers={**signed_in(context), "Origin": stack.url}
     )
     assert response.ok
 
@@ -111,16 +114,22 @@ def test_where_no_socket_gets_through_the_page_asks_and_says_so(page: Page) -> N
     expect(page.locator("#live")).to_have_attribute("data-state", "signed-out")
 
 
-def test_a_page_that_comes_back_is_sent_only_what_it_has_not(page: Page, context: BrowserContext, stack: Stack) -> None:
-    submit_elsewhere(context, stack, page, "old")
+def test_a_page_that_comes_back_is_sent_only_what_it_has_not(
+    relayed: BrowserContext, relay: Relay, stack: Stack
+) -> None:
+    page = register(relayed.new_page())
+    submit_elsewhere(relayed, stack, page, "old")
     open_live(page, "/runs")
     expect(page.locator(".run[data-state=succeeded]")).to_have_count(1)
     frames: list[str] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
-    page.evaluate(HIDE, True)
-    submit_elsewhere(context, stack, page, "new")
-    until(lambda: "wen" in page.request.get("/runs").text(), "the end of the run")
-    page.evaluate(HIDE, False)
+    relay.closed = True
+    relay.cut()
+    expect(page.locator("#live")).to_have_attribute("data-state", "offline")
+    submit_elsewhere(relayed, stack, page, "new")
+    runs = f"{stack.url}/live/changes"
+    until(lambda: "wen" in page.request.get(runs, headers=signed_in(relayed)).text(), "the end of the run")
+    relay.closed = False
     expect(page.locator(".run[data-state=succeeded]")).to_have_count(2)
     assert "wen" in frames[0]
     assert "dlo" not in frames[0]
@@ -142,11 +151,17 @@ HIDE = """hidden => {
 }"""
 
 
-def test_a_hidden_tab_is_right_when_it_is_shown_again(page: Page, context: BrowserContext, stack: Stack) -> None:
+def test_a_hidden_tab_that_lost_its_socket_is_right_when_it_is_shown_again(
+    relayed: BrowserContext, relay: Relay, stack: Stack
+) -> None:
+    page = register(relayed.new_page())
     open_live(page, "/runs")
     page.evaluate(HIDE, True)
-    expect(page.locator("#live")).to_have_attribute("data-state", "connecting")
-    submit_elsewhere(context, stack, page, "unseen")
+    relay.closed = True
+    relay.cut()
+    expect(page.locator("#live")).not_to_have_attribute("data-state", "live")
+    submit_elsewhere(relayed, stack, page, "unseen")
+    relay.closed = False
     page.evaluate(HIDE, False)
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     expect(page.locator(".run[data-state=succeeded]")).to_contain_text("neesnu")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jobs import Backend, Listing, versions
+from webapp.live.news import News
 from webapp.live.picture import Picture, draw
 from webapp.live.socket import LiveSocket
 
@@ -66,9 +67,10 @@ def wrong(backend: Backend, audiences: Sequence[Audience]) -> list[Audience]:
 class Seat:
     """One open page, of a session that ends by itself when time.time() says so."""
 
-    def __init__(self, socket: LiveSocket, audience: Audience, session_id: str, ends_at: float) -> None:
+    def __init__(self, socket: LiveSocket, audience: Audience, news: News, session_id: str, ends_at: float) -> None:
         self.socket = socket
         self.audience = audience
+        self.news = news
         self.session_id = session_id
         self.signed_out = False
         self._ends_at = ends_at
@@ -85,8 +87,9 @@ class Seat:
 class Owner:
     """A signed-in user with open pages."""
 
-    def __init__(self) -> None:
+    def __init__(self, backend: Backend, owner_id: int) -> None:
         self.audiences: dict[Listing, Audience] = {}
+        self.news = News(backend.database, owner_id)
         self.confirmed = threading.Event()
 
     @property

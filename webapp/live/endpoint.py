@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import datetime
 from typing import cast
 
 import flask_sock
@@ -14,6 +15,7 @@ from webapp.current import backend
 from webapp.listings import from_query
 from webapp.live.audience import Seat
 from webapp.live.hub import Hub, TooManyPages
+from webapp.live.news import News, told_until
 from webapp.live.picture import Shown, difference, draw, shown_from
 from webapp.live.socket import RESTART, SIGNED_OUT, TOO_MANY, LiveSocket
 
@@ -30,7 +32,9 @@ def changes() -> Response:
     if not current_user.is_authenticated:
         return make_response("", 401)
     picture = draw(backend().database, from_query(current_user.id, request.args), None)
-    return make_response(difference(shown_from(request.args), picture) or ("", 204))
+    news = News(backend().database, current_user.id).since(told_until(request.args.get("told")))
+    frame = difference(shown_from(request.args), picture) + "".join(fragments.toast(ending) for ending in news)
+    return make_response(frame or ("", 204))
 
 
 @sock.route("/live", bp=bp)  # type: ignore[untyped-decorator]  # flask-sock has no types
@@ -49,7 +53,7 @@ def stream(socket: LiveSocket) -> None:
     opened_at = time.monotonic()
     log.info("live page of user %d opened", owner_id)
     try:
-        _push(socket, hub, seat, shown_from(request.args))
+        _push(socket, hub, seat, shown_from(request.args), told_until(request.args.get("told")))
     except OSError as error:
         # The page has gone, or does not read; anything raised here would be written into the socket.
         log.debug("live page of user %d is gone: %s", owner_id, error)
@@ -62,7 +66,7 @@ def stream(socket: LiveSocket) -> None:
         log.info("live page of user %d closed after %.0f s with %d", owner_id, lasted, int(socket.close_reason))
 
 
-def _push(socket: LiveSocket, hub: Hub, seat: Seat, shown: Shown | None) -> None:
+def _push(socket: LiveSocket, hub: Hub, seat: Seat, shown: Shown | None, told: datetime) -> None:
     prompt: bool | None = None
     while socket.connected:
         if hub.leaving:
@@ -76,9 +80,11 @@ def _push(socket: LiveSocket, hub: Hub, seat: Seat, shown: Shown | None) -> None
         if prompt != hub.prompt:  # also the first time: so a page to which nothing is new knows that it is right
             prompt = hub.prompt
             frame += fragments.liveness(prompt)
+        news = seat.news.since(told)
+        frame += "".join(fragments.toast(ending) for ending in news)
         if frame:
             socket.send(frame)
-        shown = now.shown
+        shown, told = now.shown, news[-1].ended_at if news else told
         if not socket.wait():
             return
 

@@ -68,11 +68,11 @@ class Hub:
         """
         with self._lock:
             self._start()
-            owner = self._owners.setdefault(listing.owner_id, Owner())
+            owner = self._owners.setdefault(listing.owner_id, Owner(self._backend, listing.owner_id))
             if len(owner.seats) >= MOST_PAGES:
                 raise TooManyPages
             audience = owner.audiences.setdefault(listing, Audience(self._backend, listing))
-            seat = Seat(socket, audience, session_id, ends_at)
+            seat = Seat(socket, audience, owner.news, session_id, ends_at)
             audience.seats.add(seat)
         audience.mark_stale()
         if not owner.confirmed.is_set():
@@ -159,6 +159,7 @@ class Hub:
             return
         if message["type"] == "message" and b"sign_out" in message["data"]:
             self._check_sessions(owner.seats)
+        owner.news.mark_stale()
         _refresh(list(owner.audiences.values()))
 
     # --- what is looked after between two messages
@@ -166,13 +167,16 @@ class Hub:
     def _look_around(self) -> None:
         now = time.monotonic()
         with self._lock:
-            audiences = [audience for owner in self._owners.values() for audience in owner.audiences.values()]
+            owners = list(self._owners.values())
+            audiences = [audience for owner in owners for audience in owner.audiences.values()]
         self._tell_truth(audiences, now - self._heard_at < SILENT_SECONDS)
         if now - self._sessions_checked_at >= CHECK_SESSIONS_SECONDS:
             self._sessions_checked_at = now
             self._check_sessions([seat for audience in audiences for seat in list(audience.seats)])
         if now - self._checked_at >= (CHECK_SECONDS if self.prompt else CHECK_WITHOUT_REDIS_SECONDS):
             self._checked_at = now
+            for owner in owners:
+                owner.news.mark_stale()
             _refresh(wrong(self._backend, audiences))
 
     def _tell_truth(self, audiences: list[Audience], prompt: bool) -> None:

@@ -1,0 +1,81 @@
+// What has ended comes up in whichever page is open. A hidden page counts it in its title and, if its reader asked for
+// that in this browser, has the system tell.
+(() => {
+  const SHOWN_MS = 10000;
+  const MOST = 4;
+
+  const toasts = document.getElementById("toasts");
+  if (!toasts) return;
+
+  const button = document.getElementById("notify");
+  const title = document.title;
+  const wish = `notify-${toasts.dataset.viewer}`;
+  let unseen = 0;
+
+  const wanted = () => "Notification" in window && Notification.permission === "granted" && localStorage[wish] === "1";
+
+  const count = (toast) => {
+    document.title = `(${++unseen}) ${title}`;
+    if (!wanted()) return;
+    const what = toast.querySelector("a");
+    const words = what.textContent.trim();
+    const state = toast.querySelector(".state").textContent.trim();
+    const notification = new Notification(`${words}: ${state}`, { tag: toast.id, icon: toasts.dataset.icon });
+    notification.onclick = () => {
+      window.focus();
+      location.assign(what.href);
+    };
+  };
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    unseen = 0;
+    document.title = title;
+  });
+
+  // What the page shows anyway needs no toast; what it has been told once is not told again.
+  document.addEventListener("htmx:before:swap", ({ detail }) => {
+    const arrives = (id) => detail.tasks.some(({ fragment }) => fragment.querySelector(`[id="${id}"]`));
+    for (const { fragment } of detail.tasks) {
+      for (const toast of fragment.querySelectorAll(".toast")) {
+        toasts.dataset.told = toast.dataset.endedAt;
+        const run = `run-${toast.dataset.run}`;
+        const known = document.getElementById(toast.id);
+        if (document.hidden && !known) count(toast);
+        if (known || document.getElementById(run) || arrives(run)) toast.remove();
+      }
+    }
+  });
+
+  const leave = (toast) => {
+    if (document.hidden || toast.matches(":hover, :focus-within")) setTimeout(leave, SHOWN_MS, toast);
+    else toast.remove();
+  };
+
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) {
+      for (const toast of addedNodes) if (toast.dataset) setTimeout(leave, SHOWN_MS, toast);
+    }
+    while (toasts.children.length > MOST) toasts.firstElementChild.remove();
+  }).observe(toasts, { childList: true });
+
+  toasts.addEventListener("click", ({ target }) => {
+    target.closest(".toast__close")?.closest(".toast").remove();
+  });
+
+  if (!button || !("Notification" in window)) return;
+
+  const show = () => {
+    button.hidden = false;
+    button.disabled = Notification.permission === "denied";
+    if (button.disabled) button.textContent = "This browser blocks notifications";
+    button.setAttribute("aria-pressed", wanted());
+  };
+
+  button.addEventListener("click", async () => {
+    if (wanted()) delete localStorage[wish];
+    else if ((await Notification.requestPermission()) === "granted") localStorage[wish] = "1";
+    show();
+  });
+  show();
+})();
