@@ -2,11 +2,13 @@
 
 from jobs import events
 from jobs.backend import Backend, open_backend
+from jobs.batch import Entry, Kind
 from jobs.catalog import Catalog, load_catalog
-from jobs.context import Checkpoint, FinalFailure, Progress, StopRun
+from jobs.context import Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.embedded_redis import NoRedis, start_redis
 from jobs.outlook import Outlook, outlooks
+from jobs.output import Output, Stored, read_output
 from jobs.presence import alive
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
@@ -22,15 +24,21 @@ __all__ = [
     "Conflict",
     "Database",
     "Ending",
+    "Emit",
+    "Entry",
     "FinalFailure",
+    "Kind",
     "Listing",
+    "Log",
     "LongText",
     "NoRedis",
     "Outlook",
+    "Output",
     "Progress",
     "Run",
     "State",
     "StopRun",
+    "Stored",
     "Task",
     "TaskError",
     "UtcDateTime",
@@ -45,6 +53,7 @@ __all__ = [
     "open_backend",
     "outlooks",
     "owned",
+    "read_output",
     "retry",
     "start_redis",
     "submit",

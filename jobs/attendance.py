@@ -1,7 +1,7 @@
 """A worker attends to one run: the task runs in the work-horse, and this watches it from outside.
 
-All that may happen meanwhile is seen by one loop in one place: the outcome, progress and checkpoints, the end of the
-process, the time that is up, the lease to renew, the owner's wish that it stops, and the worker's own leave.
+All that may happen meanwhile is seen by one loop in one place: the outcome, progress, output and checkpoints, the end
+of the process, the time that is up, the lease to renew, the owner's wish that it stops, and the worker's own leave.
 """
 
 import logging
@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import checkpoints, lease
 from jobs.backend import Backend
+from jobs.batch import Batch
 from jobs.bell import Bell
 from jobs.context import Checkpoint
 from jobs.horse import Horse, HorseEnded, Report, Save
@@ -20,6 +21,7 @@ from jobs.outcome import Failure, Interrupted, Outcome, Stopped, Success
 from jobs.perform import Order
 from jobs.runs import Run
 from jobs.task import GRACE_SECONDS, TIMEOUT_SECONDS
+from jobs.unstored import Unstored
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ class Attendance:
         self._kill_at = math.inf
         self._lost = False
         self._unsaved: Save | None = None
+        self.unstored = Unstored(backend, run)
+        """What the task has put out and could not be stored yet: it is to be, before its outcome is recorded."""
 
     def outcome(self, fresh_horse: Callable[[], Horse], tell: Tell) -> Outcome:
         """Have the task called and watch it until it has ended, or has to."""
@@ -77,6 +81,9 @@ class Attendance:
                 tell(heard.fraction, heard.note)
             if isinstance(heard, Save):
                 self._unsaved = heard
+            if isinstance(heard, Batch):
+                self.unstored.add(heard)
+            self._lost |= not self.unstored.try_to_store()
             self._save(horse)
             # A bell that rings may mean a stop request: the row says.
             if self._bell.heard() or time.monotonic() >= self._renew_at:

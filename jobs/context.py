@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from jobs.storable import storable
 from jobs.text import keepable
 
 # The most progress reports a run writes in one second; the last one always gets through.
@@ -25,7 +26,11 @@ def _nobody(fraction: float | None, note: str) -> None:
 
 
 def _nowhere(value: Any) -> None:
-    """Where a checkpoint goes when a task is called as a plain function."""
+    """Where a checkpoint or a partial result goes when a task is called as a plain function."""
+
+
+def _unheard(source: str, text: str) -> None:
+    """Where lines go when a task is called as a plain function."""
 
 
 def _never() -> bool:
@@ -75,3 +80,40 @@ class Checkpoint:
         """Keep a value. Raises ResultError when it cannot be kept, and StopRun when the run is to end."""
         self._save(value)
         self._value = value
+
+
+class Log:
+    """Writes lines to the run's page: `log("tile 4 is empty")`, `log.warning("tile 5 is missing")`.
+
+    What a task prints, and logs with Python's logging from INFO on, comes there too. A line is cut at 10,000
+    characters; of each run the newest 1 MB of lines is kept, at most 10,000.
+    """
+
+    def __init__(self, write: Callable[[str, str], None] = _unheard) -> None:
+        self._write = write
+
+    def __call__(self, message: object) -> None:
+        self._write("info", str(message))
+
+    def warning(self, message: object) -> None:
+        self._write("warning", str(message))
+
+    def error(self, message: object) -> None:
+        self._write("error", str(message))
+
+
+class Emit:
+    """Shows a partial result on the run's page: `emit({"step": 4, "loss": 0.1})`.
+
+    A value must be JSON, at most 1 MB; of each run the newest 1 MB of values is kept. Raises ResultError for a value
+    that cannot be kept, and StopRun when the run's owner has asked for its end.
+    """
+
+    def __init__(self, send: Callable[[Any], None] = _nowhere, stop_requested: Callable[[], bool] = _never) -> None:
+        self._send = send
+        self._stop_requested = stop_requested
+
+    def __call__(self, value: Any) -> None:
+        if self._stop_requested():
+            raise StopRun
+        self._send(storable(value, "The partial result"))

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from jobs import memory
+from jobs.batch import Batch, Entry, Kind
 from jobs.catalog import Catalog
 from jobs.link import PipeLink
 from jobs.outcome import Failure, Outcome, Stopped, Success
@@ -48,6 +49,9 @@ class Save:
     """A running task wants this kept, and waits for an answer."""
 
     value: Any
+
+
+Heard = Report | Save | Batch | Outcome
 
 
 class Horse:
@@ -91,7 +95,7 @@ class Horse:
         """Answer a Save."""
         self._send(kept)
 
-    def listen(self, seconds: float, bell: int | None = None) -> Report | Save | Outcome | None:
+    def listen(self, seconds: float, bell: int | None = None) -> Heard | None:
         """What comes next, or None when nothing came in time or `bell`, a file descriptor, has become readable.
 
         Raises HorseEnded.
@@ -138,10 +142,12 @@ class Horse:
         with contextlib.suppress(OSError):  # a process that has just ended is noticed when it is listened to
             self._pipe.send_bytes(json.dumps(message).encode())
 
-    def _hear(self, message: dict[str, Any]) -> Report | Save | Outcome | None:
+    def _hear(self, message: dict[str, Any]) -> Heard | None:
         match message:
             case {"progress": [fraction, note]}:
                 return Report(fraction, note)
+            case {"output": {"kind": kind, "entries": entries, "size": size, "dropped": dropped}}:
+                return Batch(Kind(kind), [Entry(*entry) for entry in entries], size, dropped)
             case {"checkpoint": value}:
                 return Save(value)
             case {"result": result}:

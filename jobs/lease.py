@@ -9,7 +9,7 @@ The statements are made once, here: making one anew costs several times as much 
 
 import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -52,6 +52,7 @@ class Hold:
     """What a worker learns when it renews a lease that it still has."""
 
     stop_requested: bool
+    version: int = field(default=0, compare=False)
 
 
 RUNS = cast(Table, Run.__table__)
@@ -116,7 +117,7 @@ CLAIM = _update(
         "started_at": given("now"),
     },
 ).returning(*R)
-RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at)
+RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at, R.version)
 REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
 SUCCEED = _changing(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result")})
 FAIL = _changing(HELD & ~TO_STOP, {**FAILED, **FAILED_ONCE_MORE})
@@ -179,7 +180,7 @@ def renew(database: Database, run: Run, seconds: float = LEASE_SECONDS) -> Hold 
 def renew_in(transaction: Connection | Session, run: Run, seconds: float) -> Hold | None:
     """Prolong a lease in a transaction that writes something for its holder only."""
     row = transaction.execute(RENEW, _given(**_lease(run), until=_from(utcnow(), seconds))).first()
-    return Hold(row.stop_requested_at is not None) if row else None
+    return Hold(row.stop_requested_at is not None, row.version) if row else None
 
 
 def report(database: Database, run: Run, fraction: float | None, note: str) -> Change | None:

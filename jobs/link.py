@@ -1,10 +1,11 @@
-"""A running task's line to its worker: progress and checkpoints go out, and the request to stop comes in."""
+"""A running task's line to its worker: progress, output and checkpoints go out, and the request to stop comes in."""
 
 import json
 import threading
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from jobs.batch import Batch
 from jobs.context import StopRun
 from jobs.storable import storable
 
@@ -13,6 +14,7 @@ class Link(Protocol):
     """What `perform` needs of whoever had the task called."""
 
     def report(self, fraction: float | None, note: str) -> None: ...
+    def put_out(self, batch: Batch) -> None: ...
     def save(self, value: Any) -> None: ...
     def stop_requested(self) -> bool: ...
 
@@ -39,6 +41,9 @@ class PipeLink:
 
     def report(self, fraction: float | None, note: str) -> None:
         self.send(progress=[fraction, note])
+
+    def put_out(self, batch: Batch) -> None:
+        self.send(output=vars(batch))
 
     def save(self, value: Any) -> None:
         """Have a checkpoint kept, and wait until it is. Raises StopRun when the run is not this worker's any more."""

@@ -1,19 +1,23 @@
 """Calls a task and turns whatever comes of it into an outcome; touches neither database nor Redis."""
 
+import contextlib
+import inspect
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from jobs import memory
+from jobs.capture import captured
 from jobs.catalog import Catalog
-from jobs.context import REPORTS_PER_SECOND, Checkpoint, FinalFailure, Progress, StopRun
+from jobs.context import REPORTS_PER_SECOND, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.link import Link
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.reporter import Reporter
+from jobs.spool import Spool
 from jobs.storable import ResultError, storable
 from jobs.task import Task
 from jobs.text import keepable
@@ -36,21 +40,39 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
     if task is None:
         return Failure("NoSuchTask", f"There is no task {order.task!r} any more.", final=True)
     reporter = Reporter(link.report, REPORTS_PER_SECOND)
+    spool = Spool(link.put_out)
     context = {
         Progress: Progress(reporter.report, link.stop_requested),
         Checkpoint: Checkpoint(order.checkpoint, link.save),
+        Log: Log(spool.write),
+        Emit: Emit(spool.emit, link.stop_requested),
     }
     try:
         validated = task.parameters.model_validate(order.parameters)
-        with memory.limited_to(task.memory):
-            result = task.call(validated, context)
+        with captured(spool.write), memory.limited_to(task.memory):
+            result = _called(task, validated, context)
         return Success(storable(result))
     except BaseException as error:  # a task may raise anything, SystemExit too, and its owner has to hear of it
         if isinstance(error, StopRun) and link.stop_requested():
             return Stopped()
         return explain(error, task)
     finally:
+        spool.close()
         reporter.close()
+
+
+def _called(task: Task, parameters: BaseModel, context: Mapping[type, Any]) -> Any:
+    """Call a task; what one that is a generator yields is emitted, and what it returns is its result."""
+    if not inspect.isgeneratorfunction(task.function):
+        return task.call(parameters, context)
+    emit: Emit = context[Emit]
+    with contextlib.closing(task.call(parameters, context)) as values:
+        while True:
+            try:
+                value = next(values)
+            except StopIteration as end:
+                return end.value
+            emit(value)
 
 
 def explain(error: BaseException, task: Task) -> Failure:

@@ -5,7 +5,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import events, lease
 from jobs.backend import Backend
@@ -13,6 +13,7 @@ from jobs.lease import LONGEST_BACKOFF_SECONDS, Change, Claim
 from jobs.outcome import Failure, Interrupted, Outcome, Stopped, Success
 from jobs.runs import Run
 from jobs.task import Task
+from jobs.unstored import AWAY, Unstored
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,14 @@ def report(backend: Backend, run: Run, fraction: float | None, note: str) -> Non
         events.publish(backend.redis, change)
 
 
-def end(backend: Backend, run: Run, outcome: Outcome, next_id: int | None = None) -> Ended:
-    """Record how a run ended and, when it succeeded, take the next one along if it still waits."""
-    ended = _record_patiently(backend, run, outcome, next_id)
+def end(
+    backend: Backend, run: Run, outcome: Outcome, next_id: int | None = None, unstored: Unstored | None = None
+) -> Ended:
+    """Record how a run ended and, when it succeeded, take the next one along if it still waits.
+
+    What it has put out and is not stored yet comes before that: a page that shows the end shows the last line.
+    """
+    ended = _record_patiently(backend, run, outcome, next_id, unstored or Unstored(backend, run))
     if not ended.changes:
         log.warning("run %d was taken over by another worker; its outcome here is dropped", run.id)
     return ended
@@ -60,13 +66,14 @@ def backoff(task: Task, failures: int) -> float:
     return random.uniform(longest / 2, longest)
 
 
-def _record_patiently(backend: Backend, run: Run, outcome: Outcome, next_id: int | None) -> Ended:
+def _record_patiently(backend: Backend, run: Run, outcome: Outcome, next_id: int | None, unstored: Unstored) -> Ended:
     """Record an outcome, also when the database is away for a while: the lease tells how long that is worth it."""
     deadline = time.monotonic() + backend.settings.lease_seconds * (1 - 1 / lease.RENEWALS_PER_LEASE)
     while True:
         try:
+            unstored.store()
             return _record(backend, run, outcome, next_id)
-        except (InterfaceError, InternalError, OperationalError):
+        except AWAY:
             if time.monotonic() > deadline:
                 raise
             log.warning("the outcome of run %d could not be recorded yet", run.id, exc_info=True)

@@ -21,6 +21,7 @@ from jobs.outcome import Outcome, Success
 from jobs.queue import Refused, WakeUp, take_next
 from jobs.record import Record
 from jobs.runs import Run
+from jobs.unstored import Unstored
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,11 @@ class Turn:
     """Ends when no job waits, a run did not succeed, `may_go_on` says no, or after TURN_SECONDS."""
 
     def __init__(
-        self, backend: Backend, worker: BaseWorker, execute: Callable[[Run], Outcome], may_go_on: Callable[[], bool]
+        self,
+        backend: Backend,
+        worker: BaseWorker,
+        execute: Callable[[Run], tuple[Outcome, Unstored]],
+        may_go_on: Callable[[], bool],
     ) -> None:
         self._backend = backend
         self._worker = worker
@@ -72,9 +77,9 @@ class Turn:
         self._record.began(job)
         self._record.changed(Change(run.id, run.owner_id, run.version))
         self._record.send()
-        outcome = self._execute(run)
+        outcome, unstored = self._execute(run)
         following = self._following(outcome)
-        ended = runner.end(self._backend, run, outcome, _named_by(following))
+        ended = runner.end(self._backend, run, outcome, _named_by(following), unstored)
         self._record.changed(*ended.changes)
         self._record.ended(job)
         return AtHand(following, ended.following) if following else None

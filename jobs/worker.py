@@ -30,6 +30,7 @@ from jobs.outcome import Outcome
 from jobs.queue import WakeUp
 from jobs.runs import Run
 from jobs.turn import Turn
+from jobs.unstored import Unstored
 
 log = logging.getLogger(__name__)
 
@@ -121,10 +122,11 @@ class RunWorker(SimpleWorker):
             self.executions.clear()
             self._state = WorkerStatus.IDLE
 
-    def _execute(self, run: Run) -> Outcome:
+    def _execute(self, run: Run) -> tuple[Outcome, Unstored]:
         attendance = Attendance(self._backend, run, self._bell, lambda: self._leave_at, self._show_life)
         try:
-            return attendance.outcome(self._fit_horse, functools.partial(runner.report, self._backend, run))
+            outcome = attendance.outcome(self._fit_horse, functools.partial(runner.report, self._backend, run))
+            return outcome, attendance.unstored
         except BaseException:
             self._horse.kill()  # it may still be at work, and its outcome must not be taken for that of the next run
             raise

@@ -5,11 +5,11 @@ from typing import Any
 from alembic import context
 
 import config
-from jobs import Base, Database, UtcDateTime, checkpoints, leader
+from jobs import Base, Database, UtcDateTime, checkpoints, leader, output
 from webapp import throttle, users
 
 # Importing the rooms that own tables puts these on the metadata beside the runs.
-__all__ = ["checkpoints", "leader", "throttle", "users"]
+__all__ = ["checkpoints", "leader", "output", "throttle", "users"]
 
 
 def migrate() -> None:

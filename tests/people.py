@@ -5,7 +5,9 @@ from functools import partial
 from typing import Any
 
 from jobs import Backend, Run, runner
+from jobs.batch import Batch
 from jobs.perform import Order, perform
+from jobs.unstored import Unstored
 from webapp.users import User
 
 
@@ -39,8 +41,9 @@ def read(backend: Backend, run: Run) -> Run:
 class Here:
     """The link of a task that is called in this process."""
 
-    def __init__(self, report: Callable[[float | None, str], None]) -> None:
+    def __init__(self, report: Callable[[float | None, str], None], put_out: Callable[[Batch], None]) -> None:
         self.report = report
+        self.put_out = put_out
 
     def save(self, value: Any) -> None:
         """Checkpoints are kept by workers."""
@@ -54,5 +57,7 @@ def execute(backend: Backend, run_id: int) -> None:
     run = runner.take(backend, run_id, "worker")
     if run is None:
         return
-    here = Here(partial(runner.report, backend, run))
-    runner.end(backend, run, perform(backend.catalog, Order(run.task, run.parameters), here))
+    unstored = Unstored(backend, run)
+    here = Here(partial(runner.report, backend, run), unstored.add)
+    outcome = perform(backend.catalog, Order(run.task, run.parameters), here)
+    runner.end(backend, run, outcome, unstored=unstored)

@@ -1,0 +1,41 @@
+"""Functions called as tasks are, in this process, with everything heard that they put out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jobs import Catalog, Kind, Task, task
+from jobs.batch import Batch
+from jobs.outcome import Outcome
+from jobs.perform import Order, perform
+
+
+class Heard:
+    """A link that keeps what it is sent."""
+
+    def __init__(self, stop: bool = False) -> None:
+        self.batches: list[Batch] = []
+        self.stop = stop
+
+    def put_out(self, batch: Batch) -> None:
+        self.batches.append(batch)
+
+    def report(self, fraction: float | None, note: str) -> None: ...
+    def save(self, value: Any) -> None: ...
+
+    def stop_requested(self) -> bool:
+        return self.stop
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        return [(e.source, e.content) for batch in self.batches if batch.kind is Kind.LOG for e in batch.entries]
+
+    @property
+    def values(self) -> list[Any]:
+        return [e.content for batch in self.batches if batch.kind is Kind.EMITTED for e in batch.entries]
+
+
+def called(function: Callable[..., Any], link: Heard | None = None) -> tuple[Outcome, Heard]:
+    """Call a function as a task."""
+    link = link or Heard()
+    registered: Task = task(function).__dict__["__task__"]
+    return perform(Catalog({registered.name: registered}), Order(registered.name), link), link

@@ -1,0 +1,167 @@
+"""A worker's attendance: what a task puts out while it runs is stored by the worker, whatever becomes of the task."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs import (
+    Backend,
+    Catalog,
+    Emit,
+    Kind,
+    Log,
+    Run,
+    State,
+    cancel,
+    open_backend,
+    presence,
+    read_output,
+    submit,
+    task,
+)
+from jobs.pool import Pool
+from tests import databases
+from tests.people import make_owner, read
+from tests.waiting import until
+
+
+def wait_for(path: str) -> None:
+    while not Path(path).exists():
+        threading.Event().wait(0.01)
+
+
+@task
+def say(file: str, log: Log, emit: Emit) -> str:
+    """Put out something of everything, and end when it may."""
+    print("printed")
+    log("logged")
+    emit({"step": 1})
+    wait_for(file)
+    print("the last line", end="")
+    return "done"
+
+
+@task
+def die(file: str) -> None:
+    """Print, and end the process."""
+    print("the last words")
+    wait_for(file)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task(retries=1, backoff=0.1)
+def try_twice() -> None:
+    """Fail twice."""
+    print("trying")
+    raise RuntimeError("it failed")
+
+
+@task
+def flood() -> None:
+    """Print without end."""
+    number = 0
+    while True:
+        number += 1
+        print(number)
+
+
+@task
+def waste(lines: int) -> int:
+    """Print many lines."""
+    for number in range(lines):
+        print("x" * 80, number)
+    return lines
+
+
+ALL = (say, die, try_twice, flood, waste)
+TASKS = Catalog({function.__name__: function.__dict__["__task__"] for function in ALL})
+
+
+def serve(backend: Backend) -> None:
+    Pool(backend, 1).run()
+
+
+@pytest.fixture
+def kitchen(backend: Backend) -> Iterator[Backend]:
+    """A backend with the tasks above and one worker."""
+    opened = open_backend(backend.settings, TASKS)
+    pool = multiprocessing.get_context("fork").Process(target=serve, args=(opened,))
+    pool.start()
+    until(lambda: presence.alive(opened.database), "the worker")
+    yield opened
+    pool.terminate()
+    pool.join()
+
+
+def start(backend: Backend, name: str, **parameters: object) -> Run:
+    owner_id = make_owner(backend, f"{name}@example.com")
+    return submit(backend, TASKS[name], owner_id, TASKS[name].parameters.model_validate(parameters))
+
+
+def lines(backend: Backend, run: Run) -> list[tuple[int, str]]:
+    stored = read_output(backend.database, run.id, Kind.LOG).batches
+    return [(one.attempt, entry.content) for one in stored for entry in one.entries]
+
+
+def ended(backend: Backend, run: Run) -> Run:
+    until(lambda: read(backend, run).state.ended, "the end of the run")
+    return read(backend, run)
+
+
+def test_lines_and_partial_results_are_there_while_the_task_runs(kitchen: Backend, tmp_path: Path) -> None:
+    run = start(kitchen, "say", file=str(tmp_path / "go"))
+    until(lambda: lines(kitchen, run) == [(1, "printed"), (1, "logged")], "the lines")
+    until(lambda: read_output(kitchen.database, run.id, Kind.EMITTED).batches, "the partial result")
+    assert read(kitchen, run).state is State.RUNNING
+    (tmp_path / "go").touch()
+    assert ended(kitchen, run).result == "done"
+    assert lines(kitchen, run)[-1] == (1, "the last line")
+
+
+def test_what_was_put_out_before_an_abrupt_end_is_kept(kitchen: Backend, tmp_path: Path) -> None:
+    run = start(kitchen, "die", file=str(tmp_path / "go"))
+    until(lambda: lines(kitchen, run), "the line")
+    (tmp_path / "go").touch()
+    assert ended(kitchen, run).error_kind == "ProcessKilled"
+    assert lines(kitchen, run) == [(1, "the last words")]
+
+
+def test_every_attempt_keeps_its_lines(kitchen: Backend) -> None:
+    run = start(kitchen, "try_twice")
+    assert ended(kitchen, run).attempt == 2
+    assert lines(kitchen, run) == [(1, "trying"), (2, "trying")]
+
+
+def test_a_flood_harms_nobody_and_is_stopped_like_anything_else(kitchen: Backend) -> None:
+    run = start(kitchen, "flood")
+    until(lambda: read_output(kitchen.database, run.id, Kind.LOG).dropped, "the first line to give way")
+    stored = sum(len(one.entries) for one in read_output(kitchen.database, run.id, Kind.LOG).batches)
+    assert stored <= 10_000
+    cancel(kitchen, run.owner_id, run.id)
+    assert ended(kitchen, run).state is State.CANCELLED
+
+
+def test_the_last_line_is_stored_although_the_database_is_away_when_the_task_ends(
+    kitchen: Backend, tmp_path: Path
+) -> None:
+    run = start(kitchen, "say", file=str(tmp_path / "go"))
+    until(lambda: len(lines(kitchen, run)) == 2, "the lines")
+    databases.take_away(kitchen.settings.data_dir)
+    try:
+        (tmp_path / "go").touch()
+        threading.Event().wait(1)  # the task ends meanwhile, and its worker tries to record that
+    finally:
+        databases.bring_back(kitchen.settings.data_dir)
+    assert ended(kitchen, run).result == "done"
+    assert lines(kitchen, run)[-1] == (1, "the last line")
+
+
+def test_when_a_run_has_ended_all_of_its_output_is_there(kitchen: Backend) -> None:
+    run = start(kitchen, "waste", lines=3000)
+    ended(kitchen, run)
+    assert len(lines(kitchen, run)) == 3000
