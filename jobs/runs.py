@@ -95,7 +95,10 @@ class Run(Base):
 
 @dataclass(frozen=True)
 class Listing:
-    """Which runs a page shows: one owner's, newest first, narrowed by task, state or id, from a place on."""
+    """Which runs a page shows: one owner's, newest first, narrowed by task, state or id, from a place on.
+
+    `output` says whether a page of one run shows what that puts out, as it comes.
+    """
 
     owner_id: int
     task: str | None = None
@@ -103,6 +106,7 @@ class Listing:
     run_id: int | None = None
     before: int | None = None
     limit: int = 25
+    output: bool = True
 
 
 def listed(session: Session, listing: Listing) -> Sequence[Run]:

@@ -13,45 +13,45 @@ from webapp.listings import Page, to_query
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(listing_query=to_query)
+    app.jinja_env.filters.update(listing_query=to_query, shape=shape)
     app.jinja_env.globals.update(result_template=result_template, listing=listing)
 
 
 def row(run: Run, expected: Outlook | None = None) -> str:
     """A run as one row of a list; with what is expected of it while it waits."""
-    return _render("runs/_run.html", run=run, expected=expected)
+    return render("runs/_run.html", run=run, expected=expected)
 
 
 def kept(run_id: int, version: int) -> str:
     """The place of a row that the page has already, at this version: it puts its own there."""
-    return _render("runs/_kept.html", run_id=run_id, version=version)
+    return render("runs/_kept.html", run_id=run_id, version=version)
 
 
 def full(run: Run, expected: Outlook | None = None) -> str:
     """A run as its own page shows it."""
-    return _render("runs/_full.html", run=run, expected=expected)
+    return render("runs/_full.html", run=run, expected=expected)
 
 
 def outlook(run: Run, expected: Outlook | None) -> str:
     """What a run waits for: the part of its fragment that changes while the run itself does not."""
-    return _render("runs/_outlook.html", run=run, expected=expected)
+    return render("runs/_outlook.html", run=run, expected=expected)
 
 
 def listing(page: Page, rows: Sequence[str] | None = None) -> Markup:
     """A whole list of runs; with its rows where they are rendered already."""
     rendered = [row(run, page.outlooks.get(run.id)) for run in page.runs] if rows is None else rows
     # Marked as safe because these rows are templates' output already: what users wrote was escaped there.
-    return Markup(_render("runs/_list.html", page=page, rows=[Markup(one) for one in rendered]))  # noqa: S704
+    return Markup(render("runs/_list.html", page=page, rows=[Markup(one) for one in rendered]))  # noqa: S704
 
 
 def announcement(run: Run) -> str:
     """What a screen reader says when a run has ended, or is about to because its owner said so."""
-    return _render("runs/_announcement.html", run=run)
+    return render("runs/_announcement.html", run=run)
 
 
 def liveness(prompt: bool) -> str:
     """The word for a page that is live: whether it is told of changes at once, or finds them a little later."""
-    return partial("#liveness", "outerMorph", _render("_partials/liveness.html", prompt=prompt))
+    return partial("#liveness", "outerMorph", render("_partials/liveness.html", prompt=prompt))
 
 
 def toast(ending: Ending) -> str:
@@ -65,7 +65,8 @@ def partial(target: str, swap: str, html: str) -> str:
 
 
 # A fragment is rendered without a request's context, so that it cannot depend on who happens to look.
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """Render a fragment."""
     return current_app.jinja_env.get_template(template).render(**values)
 
 
@@ -75,10 +76,11 @@ def result_template(environment: Environment, run: Run) -> str:
     try:
         return str(environment.get_template(f"results/{run.task}.html").name)
     except TemplateNotFound:
-        return f"results/_{_shape(run.result)}.html"
+        return f"results/_{shape(run.result)}.html"
 
 
-def _shape(value: Any) -> str:
+def shape(value: Any) -> str:
+    """Which template in results/ shows a value."""
     if isinstance(value, dict):
         return "mapping"
     if isinstance(value, list):

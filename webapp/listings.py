@@ -47,6 +47,7 @@ def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
         run_id=_number(query.get("run")),
         before=_number(query.get("before")),
         limit=min(_number(query.get("limit")) or PAGE_SIZE, PAGE_SIZE),
+        output=query.get("output") != "no",
     )
 
 
@@ -58,6 +59,7 @@ def to_query(listing: Listing) -> dict[str, str]:
         "run": listing.run_id,
         "before": listing.before,
         "limit": listing.limit if listing.limit != PAGE_SIZE else None,
+        "output": None if listing.output else "no",
     }
     return {name: str(value) for name, value in parts.items() if value is not None}
 

@@ -9,6 +9,7 @@ from jobs import Conflict, Listing, State
 from webapp import fragments
 from webapp.current import backend
 from webapp.listings import LARGEST_ID, Page, from_query, look_up
+from webapp.output import LONGEST_WORDS, sections
 
 bp = Blueprint("runs", __name__)
 
@@ -22,8 +23,11 @@ def index() -> str:
 
 @bp.get("/runs/<int:run_id>")
 def show(run_id: int) -> str:
-    page = _mine(run_id)
-    return render_template("runs/show.html", run=page.runs[0], page=page, expected=page.outlooks.get(run_id))
+    words = request.args.get("log", "").strip()[:LONGEST_WORDS]
+    page = _mine(run_id, output=not words)
+    run = page.runs[0]
+    shown = sections(backend().database, run, words)
+    return render_template("runs/show.html", run=run, page=page, expected=page.outlooks.get(run_id), output=shown)
 
 
 @bp.post("/runs/<int:run_id>/cancel")
@@ -49,6 +53,6 @@ def retry(run_id: int) -> Response:
     return redirect(url_for("runs.show", run_id=again.id), 303)
 
 
-def _mine(run_id: int) -> Page:
-    page = look_up(backend().database, Listing(current_user.id, run_id=min(run_id, LARGEST_ID)))
+def _mine(run_id: int, output: bool = True) -> Page:
+    page = look_up(backend().database, Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output))
     return page if page.runs else abort(404, description="There is no such run.")

@@ -26,6 +26,7 @@
     parameters.delete("more");
     if (document.querySelector(".runs__more")) parameters.set("more", "1");
     parameters.set("told", document.getElementById("toasts").dataset.told);
+    document.dispatchEvent(new CustomEvent("live:describe", { detail: parameters }));
   };
 
   const describeToSocket = () => {

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs import Database, Listing, Outlook, Run, State
+from jobs import Database, Kind, Listing, Outlook, Run, State
 from webapp import fragments
 from webapp.listings import Page, look_up
+from webapp.live import log
+from webapp.output import Drawn
 
 LONGEST_CLAIM = 2000
 
@@ -21,12 +23,14 @@ class Fragment:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a page shows already: its runs in their order with their versions, what it knows of them, and its end."""
+    """What a page shows already: its runs in their order with their versions, what it knows of them, and its end;
+    of what a run has put out, what it was sent, or the number that it says comes next."""
 
     versions: Mapping[int, int]
     more: bool
     outlooks: Mapping[int, str] = field(default_factory=dict)
     stopping: frozenset[int] = frozenset()
+    output: Mapping[Kind, Drawn | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Picture:
 
     page: Page
     fragments: Mapping[int, Fragment] = field(default_factory=dict)
+    output: Mapping[Kind, Drawn] = field(default_factory=dict)
 
     @property
     def shown(self) -> Shown:
@@ -44,6 +49,7 @@ class Picture:
             self.page.more,
             {run_id: fragment.outlook for run_id, fragment in self.fragments.items()},
             frozenset(run.id for run in self.page.runs if run.stopping),
+            self.output,
         )
 
 
@@ -51,7 +57,8 @@ def draw(database: Database, listing: Listing, earlier: Picture | None) -> Pictu
     """Read what the page shows now; a fragment that would be the same is kept."""
     page = look_up(database, listing)
     known = earlier.fragments if earlier else {}
-    return Picture(page, {run.id: _drawn(page, run, known.get(run.id)) for run in page.runs})
+    drawn = {run.id: _drawn(page, run, known.get(run.id)) for run in page.runs}
+    return Picture(page, drawn, log.draw(database, page, earlier.output if earlier else {}))
 
 
 def _drawn(page: Page, run: Run, known: Fragment | None) -> Fragment:
@@ -75,7 +82,8 @@ def shown_from(query: Mapping[str, str]) -> Shown | None:
     pairs = [one.split(".") for one in query.get("shown", "-")[:LONGEST_CLAIM].split(",") if one]
     if not all(len(pair) == 2 and all(part.isascii() and part.isdecimal() for part in pair) for pair in pairs):
         return None
-    return Shown({int(run_id): int(version) for run_id, version in pairs}, "more" in query)
+    versions = {int(run_id): int(version) for run_id, version in pairs}
+    return Shown(versions, "more" in query, output=log.claimed(query))
 
 
 def difference(shown: Shown | None, now: Picture) -> str:
@@ -91,7 +99,8 @@ def difference(shown: Shown | None, now: Picture) -> str:
 def _frame(shown: Shown, now: Picture) -> str:
     if not now.page.single and (list(shown.versions) != list(now.fragments) or shown.more != now.page.more):
         return _list(shown, now)
-    return "".join(_change(shown, run_id, fragment) for run_id, fragment in now.fragments.items())
+    changed = "".join(_change(shown, run_id, fragment) for run_id, fragment in now.fragments.items())
+    return changed + log.difference(shown.output, now.output)
 
 
 def _list(shown: Shown, now: Picture) -> str:

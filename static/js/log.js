@@ -1,0 +1,21 @@
+// What a run puts out: a page says how far it has it, and what crosses on its way comes neither twice nor goes back.
+(() => {
+  const end = (output) => Number([...output.querySelectorAll("[data-end]")].at(-1)?.dataset.end ?? 0);
+
+  document.addEventListener("live:describe", ({ detail }) => {
+    for (const output of document.querySelectorAll("#main .output")) detail.set(output.dataset.kind, end(output));
+  });
+
+  document.addEventListener("htmx:before:swap", ({ detail }) => {
+    for (const { fragment, swapSpec } of detail.tasks) {
+      for (const arriving of fragment.querySelectorAll(".output")) {
+        const shown = document.getElementById(arriving.id);
+        if (shown && end(shown) > end(arriving)) arriving.replaceWith(shown.cloneNode(true));
+      }
+      if (swapSpec.style !== "beforeend") continue;
+      for (const chunk of fragment.querySelectorAll("[data-end]")) {
+        if (document.getElementById(chunk.id)) chunk.remove();
+      }
+    }
+  });
+})();

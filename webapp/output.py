@@ -1,0 +1,120 @@
+"""What runs put out, as HTML: each batch is rendered once, for the run's page and for every push."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from flask import Flask
+from markupsafe import Markup
+
+from jobs import Database, Entry, Kind, Run, read_output
+from webapp import fragments
+
+LONGEST_WORDS = 200
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A batch, rendered: the number of its first entry, the number that follows its last one, and its attempt."""
+
+    number: int
+    end: int
+    attempt: int
+    html: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One kind of a run's output at one version: what is kept of it, and how many entries before that were dropped.
+
+    Pages append what is new, so they hold more than is kept. When `turn`, the last entry at that moment, has been
+    dropped, pages are to get it whole again: so they never hold more than twice what is kept.
+    """
+
+    kind: Kind
+    run_id: int
+    version: int
+    chunks: Sequence[Chunk] = ()
+    dropped: int = 0
+    turn: int = 0
+
+    @property
+    def id(self) -> str:
+        """The id of its element."""
+        return f"run-{self.run_id}-{self.kind}"
+
+    @property
+    def end(self) -> int:
+        return self.chunks[-1].end if self.chunks else 1
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(second=second)
+
+
+def second(at: float) -> str:
+    """The time of day of an entry."""
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
+
+
+def draw(database: Database, run: Run, kind: Kind, earlier: Drawn | None = None) -> Drawn:
+    """Read what a run has put out since it was drawn last, and render that."""
+    if earlier and earlier.version == run.version:
+        return earlier
+    known = earlier or Drawn(kind, run.id, run.version)
+    read = read_output(database, run.id, kind, known.end - 1)
+    new = [Chunk(one.number, one.end, one.attempt, _entries(kind, one.entries)) for one in read.batches]
+    chunks = [*(chunk for chunk in known.chunks if chunk.number > read.dropped), *new]
+    now = replace(known, version=run.version, chunks=chunks, dropped=read.dropped)
+    return replace(now, turn=now.end - 1) if read.dropped >= known.turn else now
+
+
+def sections(database: Database, run: Run, words: str = "") -> Markup:
+    """A run's partial results and its log as its page shows them; of the log, those lines that hold `words`."""
+    emitted, log = (draw(database, run, kind) for kind in (Kind.EMITTED, Kind.LOG))
+    shown = found(database, log, words) if words else whole(log)
+    # Marked as safe because it is templates' output already: what tasks put out was escaped there.
+    return Markup(whole(emitted) + shown)  # noqa: S704
+
+
+def whole(drawn: Drawn) -> str:
+    """A section, or the empty place of one that has no entries yet."""
+    return _section(drawn, appended(drawn, drawn.chunks))
+
+
+def found(database: Database, log: Drawn, words: str) -> str:
+    """The log's section with the lines that hold `words`, whatever their case."""
+    wanted, count, chunks = words.casefold(), 0, []
+    for batch in read_output(database, log.run_id, Kind.LOG).batches:
+        if lines := [entry for entry in batch.entries if wanted in entry.content.casefold()]:
+            chunks.append(Chunk(batch.number, batch.end, batch.attempt, _entries(Kind.LOG, lines)))
+            count += len(lines)
+    return _section(log, appended(log, chunks, gaps=False), words=words, count=count)
+
+
+def appended(drawn: Drawn, chunks: Iterable[Chunk], before: Chunk | None = None, gaps: bool = True) -> str:
+    """Chunks as they follow another one, with a note where entries were dropped and where an attempt begins."""
+    parts = []
+    for chunk in chunks:
+        gap = chunk.number - before.end if before and gaps else 0
+        attempt = chunk.attempt if chunk.attempt != (before.attempt if before else 1) else None
+        # Marked as safe because it is a template's output already: what tasks put out was escaped there.
+        values = {"chunk": chunk, "gap": gap, "attempt": attempt, "entries": Markup(chunk.html)}  # noqa: S704
+        parts.append(fragments.render("runs/_output_chunk.html", id=drawn.id, **values))
+        before = chunk
+    return "".join(parts)
+
+
+def dropped(drawn: Drawn) -> str:
+    """What is said of the entries that are no longer kept."""
+    return fragments.render("runs/_output_dropped.html", drawn=drawn)
+
+
+def _entries(kind: Kind, entries: Sequence[Entry]) -> str:
+    return fragments.render(f"runs/_{kind}_entries.html", entries=entries)
+
+
+def _section(drawn: Drawn, entries: str, **values: object) -> str:
+    # Marked as safe for the same reason.
+    shown = {"id": drawn.id, "drawn": drawn, "entries": Markup(entries), "words": "", **values}  # noqa: S704
+    return fragments.render(f"runs/_{drawn.kind}.html", **shown)
