@@ -56,7 +56,7 @@ def liveness(prompt: bool) -> str:
 
 def toast(ending: Ending) -> str:
     """That a run has ended, for a page that shows it perhaps nowhere else."""
-    return partial("#toasts", "beforeend", _render("runs/_toast.html", ending=ending))
+    return partial("#toasts", "beforeend", render("runs/_toast.html", ending=ending))
 
 
 def partial(target: str, swap: str, html: str) -> str:

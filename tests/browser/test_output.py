@@ -1,0 +1,163 @@
+"""In the browser: a run's log and partial results as they come, after a lost connection, searched, and by keyboard."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from jobs import Backend, Kind, Run, events, lease
+from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
+from tests.browser.test_pages import violations
+from tests.browser.test_stopping import latest
+from tests.stack import Stack
+from tests.test_live_output import make_held, put_out
+from tests.webapp.test_output import CORPUS
+
+
+@pytest.fixture
+def backend(stack: Stack) -> Iterator[Backend]:
+    opened = stack.backend()
+    yield opened
+    opened.database.close()
+
+
+def held_run(page: Page, backend: Backend) -> Run:
+    """A running run of the page's user that nothing but the test goes on with."""
+    page.goto("/tasks/reverse_text")
+    page.get_by_label("Text").fill("mine")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.locator(".run[data-state=succeeded], article[data-state=succeeded]").wait_for()
+    return make_held(backend, latest(backend).owner_id)
+
+
+@pytest.fixture
+def run(page: Page, backend: Backend) -> Run:
+    return held_run(page, backend)
+
+
+def lines(page: Page) -> list[str]:
+    return page.locator(".log li > span").all_inner_texts()
+
+
+def report(backend: Backend, run: Run, fraction: float) -> None:
+    change = lease.report(backend.database, run, fraction, "working")
+    assert change is not None
+    events.publish(backend.redis, change)
+
+
+def test_lines_and_values_come_up_by_themselves_and_stay_through_progress(
+    page: Page, backend: Backend, run: Run
+) -> None:
+    open_live(page, f"/runs/{run.id}")
+    expect(page.locator(".output__card")).to_have_count(0)
+    put_out(backend, run, "first")
+    expect(page.locator(".log li")).to_have_count(1)
+    put_out(backend, run, "second", "third")
+    put_out(backend, run, {"step": 1}, 42, kind=Kind.EMITTED)
+    expect(page.locator(".emitted li")).to_have_count(2)
+    report(backend, run, 0.5)
+    expect(page.locator(".progress__share")).to_have_text("50 %")
+    put_out(backend, run, 43, kind=Kind.EMITTED)
+    expect(page.locator(".emitted .result--scalar")).to_have_text(["42", "43"])
+    assert lines(page) == ["first", "second", "third"]
+    page.get_by_role("button", name="Stop run").click()
+    expect(page.get_by_text("Stopping…")).to_be_visible()
+    assert lines(page) == ["first", "second", "third"]
+    assert was_not_reloaded(page)
+
+
+def test_a_page_that_was_cut_off_has_every_line_once(page: Page, backend: Backend, run: Run) -> None:
+    put_out(backend, run, "line 0")
+    open_live(page, f"/runs/{run.id}")
+    for number in range(1, 30):
+        put_out(backend, run, f"line {number}")
+        if number % 10 == 5:
+            page.evaluate("window.dispatchEvent(new Event('online'))")  # it connects anew
+    expect(page.locator(".log li")).to_have_count(30)
+    assert lines(page) == [f"line {number}" for number in range(30)]
+    put_out(backend, run, "line 30")
+    expect(page.locator(".log li")).to_have_count(31)
+    assert was_not_reloaded(page)
+
+
+def test_an_answer_that_crosses_a_push_brings_nothing_twice_or_back(page: Page, backend: Backend, run: Run) -> None:
+    put_out(backend, run, "one")
+    open_live(page, f"/runs/{run.id}")
+    answer = page.evaluate("id => fetch(`/live/changes?run=${id}`).then(answer => answer.text())", run.id)
+    put_out(backend, run, "two")
+    expect(page.locator(".log li")).to_have_count(2)
+    swap = "answer => htmx.swap({sourceElement: document.body, target: 'body', swap: 'none', text: answer})"
+    page.evaluate(swap, answer)
+    assert lines(page) == ["one", "two"]
+    late = page.evaluate("document.querySelectorAll('.log ol')[1].outerHTML")
+    partial = f'<hx-partial hx-target="#run-{run.id}-log-entries" hx-swap="beforeend">{late}</hx-partial>'
+    page.evaluate(swap, partial)
+    assert lines(page) == ["one", "two"]
+    put_out(backend, run, "three")
+    expect(page.locator(".log li > span")).to_have_text(["one", "two", "three"])
+
+
+def test_the_log_follows_its_end_until_its_reader_scrolls_up(page: Page, backend: Backend, run: Run) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    put_out(backend, run, *(f"line {number}" for number in range(200)))
+    open_live(page, f"/runs/{run.id}")
+    expect(page.get_by_text("line 199", exact=True)).to_be_in_viewport()
+    put_out(backend, run, "the newest")
+    expect(page.get_by_text("the newest")).to_be_in_viewport()
+    region = page.get_by_role("region", name="Log")
+    region.focus()
+    page.keyboard.press("Home")
+    expect(page.get_by_text("line 0", exact=True)).to_be_in_viewport()
+    put_out(backend, run, "even newer")
+    expect(page.locator(".log li")).to_have_count(202)
+    expect(page.get_by_text("line 0", exact=True)).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_lines_are_searched_with_and_without_javascript(
+    new_context: NewContext, backend: Backend, javascript: bool
+) -> None:
+    page = register(new_context(java_script_enabled=javascript).new_page())
+    run = held_run(page, backend)
+    put_out(backend, run, "tile 1", "tile 2", "row 1")
+    page.goto(f"/runs/{run.id}")
+    page.get_by_label("Words to look for").fill("TILE")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("log=TILE"))
+    assert lines(page) == ["tile 1", "tile 2"]
+    if javascript:
+        page.locator("#live[data-state=live]").wait_for(state="attached")
+        put_out(backend, run, "tile 3")
+        report(backend, run, 0.25)
+        expect(page.locator(".progress__share")).to_have_text("25 %")
+        assert lines(page) == ["tile 1", "tile 2"]
+    page.get_by_role("link", name="All lines").click()
+    expect(page.locator(".log li")).to_have_count(4 if javascript else 3)
+
+
+def test_whatever_is_printed_is_text(page: Page, backend: Backend, run: Run) -> None:
+    put_out(backend, run, *CORPUS)
+    open_live(page, f"/runs/{run.id}")
+    put_out(backend, run, *CORPUS)
+    put_out(backend, run, *CORPUS, kind=Kind.EMITTED)
+    expect(page.locator(".emitted pre")).to_have_count(len(CORPUS))
+    assert page.locator(".log li > span").evaluate_all("all => all.map(one => one.textContent)") == [*CORPUS, *CORPUS]
+    assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_nothing_is_wider_than_a_narrow_window(
+    new_context: NewContext, backend: Backend, scheme: Literal["light", "dark"]
+) -> None:
+    page = register(new_context(color_scheme=scheme, viewport={"width": 360, "height": 800}).new_page())
+    run = held_run(page, backend)
+    put_out(backend, run, *("x" * 500, "a b " * 200), *(f"line {number}" for number in range(50)))
+    put_out(backend, run, "fire", source="err")
+    put_out(backend, run, "smoke", source="warning")
+    put_out(backend, run, {"a_key": "x" * 300}, [1, 2], "text", kind=Kind.EMITTED)
+    for path in (f"/runs/{run.id}", f"/runs/{run.id}?log=line", f"/runs/{run.id}?log=nowhere"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert violations(page) == []

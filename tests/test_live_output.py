@@ -1,0 +1,111 @@
+"""Live output: lines and partial results come up over the socket, once each, to their owner alone."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+from jobs import Backend, Entry, Kind, Run, State, events, output, utcnow
+from jobs.batch import Batch
+from tests.people import make_run, owner_id
+from tests.person import Person, hear
+from tests.stack import Stack
+from tests.waiting import PATIENCE_SECONDS
+from tests.webapp.test_output import CORPUS
+
+
+@pytest.fixture
+def backend(stack: Stack) -> Iterator[Backend]:
+    opened = stack.backend()
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def email() -> str:
+    return f"ada{time.time_ns()}@example.com"
+
+
+@pytest.fixture
+def ada(stack: Stack, email: str) -> Person:
+    return Person(stack.url, email)
+
+
+@pytest.fixture
+def run(backend: Backend, ada: Person, email: str) -> Run:
+    return make_held(backend, owner_id(backend, email))
+
+
+def make_held(backend: Backend, owner: int) -> Run:
+    """A run that no worker has, and nobody takes back for a while."""
+    now = utcnow()
+    held: dict[str, Any] = {"worker": "elsewhere", "lease_token": "0" * 32, "lease_expires_at": now, "started_at": now}
+    return make_run(backend, owner, state=State.RUNNING, **held)
+
+
+def put_out(backend: Backend, run: Run, *contents: Any, kind: Kind = Kind.LOG, source: str = "out") -> None:
+    """Do what a worker does with what its task puts out."""
+    change = output.store(backend.database, run, [Batch(kind, [Entry(1.0, source, one) for one in contents], 1000)])
+    assert change is not None
+    events.publish(backend.redis, change)
+
+
+def lines(frames: list[str]) -> list[str]:
+    return [line.text for frame in frames for line in BeautifulSoup(frame, "html.parser").select("ol li > span")]
+
+
+def test_every_line_comes_once_and_in_order_however_fast(backend: Backend, ada: Person, run: Run) -> None:
+    put_out(backend, run, "before")
+    with ada.socket(f"?run={run.id}") as socket:
+        frames = hear(socket, lambda frame: "before" in frame)
+        for number in range(60):
+            put_out(backend, run, f"line {number}.")
+        frames += hear(socket, lambda frame: "line 59." in frame)
+    assert lines(frames) == ["before", *(f"line {number}." for number in range(60))]
+    assert all("outerMorph" not in frame.partition("-log-entries")[2].partition(">")[0] for frame in frames)
+
+
+def test_a_page_that_comes_back_gets_what_it_missed_and_no_more(backend: Backend, ada: Person, run: Run) -> None:
+    put_out(backend, run, "one", "two")
+    with ada.socket(f"?run={run.id}&shown={run.id}.1&log=3") as socket:
+        assert lines([str(socket.recv(timeout=PATIENCE_SECONDS))]) == []
+        put_out(backend, run, "three")
+        assert lines(hear(socket, lambda frame: "three" in frame)) == ["three"]
+    put_out(backend, run, "four")
+    with ada.socket(f"?run={run.id}&shown={run.id}.1&log=4") as socket:
+        assert lines([str(socket.recv(timeout=PATIENCE_SECONDS))]) == ["one", "two", "three", "four"]
+
+
+def test_only_the_runs_own_page_hears_its_lines_and_only_its_owners(
+    backend: Backend, stack: Stack, ada: Person, run: Run
+) -> None:
+    ben = Person(stack.url, f"ben{time.time_ns()}@example.com")
+    with (
+        ada.socket(f"?run={run.id}") as own,
+        ada.socket() as listing,
+        ada.socket(f"?run={run.id}&output=no") as filtered,
+        ben.socket(f"?run={run.id}") as peeking,
+    ):
+        for socket in (own, listing, filtered, peeking):
+            socket.recv(timeout=PATIENCE_SECONDS)
+        put_out(backend, run, "private")
+        hear(own, lambda frame: "private" in frame)
+        for socket in (listing, filtered):
+            assert "private" not in "".join(hear(socket, lambda frame: f'id="run-{run.id}"' in frame))
+        with pytest.raises(TimeoutError):
+            peeking.recv(timeout=0.5)
+
+
+def test_lines_are_text_in_what_is_pushed(backend: Backend, ada: Person, run: Run) -> None:
+    with ada.socket(f"?run={run.id}") as socket:
+        socket.recv(timeout=PATIENCE_SECONDS)
+        for line in (*CORPUS, "the end"):
+            put_out(backend, run, line)
+        put_out(backend, run, *CORPUS, "the last", kind=Kind.EMITTED)
+        frames = hear(socket, lambda frame: "the last" in frame)
+    assert lines(frames) == [*CORPUS, "the end"]
+    pushed = BeautifulSoup("".join(frames), "html.parser")
+    assert [one.text for one in pushed.select("pre")] == [*CORPUS, "the last"]
+    assert pushed.select("script, img, svg[onload], head, [onerror], template") == []
