@@ -9,6 +9,7 @@ import json
 import mmap
 import os
 import random
+import select
 import signal
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -18,7 +19,7 @@ from typing import Any
 from jobs import memory
 from jobs.batch import Batch, Entry, Kind
 from jobs.catalog import Catalog
-from jobs.link import PipeLink
+from jobs.link import FLAGS, STARTED, STOP, PipeLink
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.perform import Order, perform
 from jobs.process import die_with_parent
@@ -60,15 +61,17 @@ class Horse:
     def __init__(self, catalog: Catalog, most_bytes: int) -> None:
         self._orders = 0
         self._most_bytes = most_bytes
-        self._started = False
         self._group_ended = False
-        self._stop = mmap.mmap(-1, 1)
+        self._flags = mmap.mmap(-1, FLAGS)
         self._pipe, theirs = get_context("fork").Pipe()
         self._process = get_context("fork").Process(
-            target=_work, args=(catalog, theirs, self._pipe, self._stop, os.getpid())
+            target=_work, args=(catalog, theirs, self._pipe, self._flags, os.getpid())
         )
         self._process.start()
         theirs.close()
+        self._ready = select.poll()
+        for thing in (self._pipe.fileno(), self._process.sentinel):
+            self._ready.register(thing, select.POLLIN)
 
     @property
     def pid(self) -> int:
@@ -83,13 +86,12 @@ class Horse:
     def order(self, order: Order) -> None:
         """Start a task with the parameters of a run."""
         self._orders += 1
-        self._started = False
-        self._stop[0] = 0
+        self._flags[:] = bytes(FLAGS)
         self._send(vars(order))
 
     def ask_to_stop(self) -> None:
         """Let the task know, when it next looks, that its run is to end."""
-        self._stop[0] = 1
+        self._flags[STOP] = 1
 
     def saved(self, kept: bool) -> None:
         """Answer a Save."""
@@ -100,18 +102,18 @@ class Horse:
 
         Raises HorseEnded.
         """
-        things: list[Connection | int] = [self._pipe, self._process.sentinel, *([] if bell is None else [bell])]
-        ready = wait(things, max(0.0, min(seconds, TICK_SECONDS)))
-        if self._pipe in ready or self._pipe.poll():
+        if bell is not None:
+            self._ready.register(bell, select.POLLIN)
+        ready = dict(self._ready.poll(1000 * max(0.0, min(seconds, TICK_SECONDS))))
+        if self._pipe.fileno() in ready or self._pipe.poll():
             try:
                 return self._hear(json.loads(self._pipe.recv_bytes()))
             except (EOFError, OSError):
-                ready = wait([self._process.sentinel], TICK_SECONDS)
-                if not ready:
+                if not wait([self._process.sentinel], TICK_SECONDS):
                     self.kill()  # without its pipe it is of no use, even if it lives
         if self._over():
             code = self._process.exitcode or 0
-            raise HorseEnded(f"signal {-code}" if code < 0 else f"exit code {code}", self._started)
+            raise HorseEnded(f"signal {-code}" if code < 0 else f"exit code {code}", bool(self._flags[STARTED]))
         return None
 
     def kill(self) -> None:
@@ -156,11 +158,10 @@ class Horse:
                 return Failure(**failure)
             case {"stopped": True}:
                 return Stopped()
-        self._started = True
         return None
 
 
-def _work(catalog: Catalog, pipe: Connection, parents: Connection, stop: mmap.mmap, worker_pid: int) -> None:
+def _work(catalog: Catalog, pipe: Connection, parents: Connection, flags: mmap.mmap, worker_pid: int) -> None:
     parents.close()
     os.setpgrp()
     # A process group of its own would let it outlive a killed worker, and run beside the next attempt.
@@ -176,8 +177,8 @@ def _work(catalog: Catalog, pipe: Connection, parents: Connection, stop: mmap.mm
             order = Order(**json.loads(pipe.recv_bytes()))
         except EOFError:
             return
-        link = PipeLink(pipe, stop)
-        link.send(started=True)
+        flags[STARTED] = 1
+        link = PipeLink(pipe, flags)
         _tell(link, perform(catalog, order, link))
 
 

@@ -9,6 +9,9 @@ from jobs.batch import Batch
 from jobs.context import StopRun
 from jobs.storable import storable
 
+STOP, STARTED = 0, 1
+FLAGS = 2
+
 
 class Link(Protocol):
     """What `perform` needs of whoever had the task called."""
@@ -19,8 +22,8 @@ class Link(Protocol):
     def stop_requested(self) -> bool: ...
 
 
-class Flag(Protocol):
-    """One byte of memory that two processes share."""
+class Flags(Protocol):
+    """Bytes of memory that two processes share: whether the run is to stop, and whether the task has been reached."""
 
     def __getitem__(self, index: int, /) -> int: ...
     def __setitem__(self, index: int, value: int, /) -> None: ...
@@ -29,9 +32,9 @@ class Flag(Protocol):
 class PipeLink:
     """A link over the work-horse's pipe; whole messages, one at a time, as JSON."""
 
-    def __init__(self, pipe: Connection, stop: Flag) -> None:
+    def __init__(self, pipe: Connection, flags: Flags) -> None:
         self._pipe = pipe
-        self._stop = stop
+        self._flags = flags
         self._sending = threading.Lock()
         self._saving = threading.Lock()
 
@@ -55,4 +58,4 @@ class PipeLink:
             raise StopRun
 
     def stop_requested(self) -> bool:
-        return bool(self._stop[0])
+        return bool(self._flags[STOP])
