@@ -7,10 +7,12 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+from sqlalchemy import update
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from jobs import Run, State, events, lease, utcnow
+from jobs.lease import Change
 from tests.people import make_run, owner_id, read
 from tests.person import Person, hear, shows
 from tests.stack import Stack
@@ -124,6 +126,24 @@ def test_a_queue_that_moves_changes_the_outlook_alone(ada: Person, ben: Person) 
     finally:
         for one in long:
             ben.post(f"/runs/{one}/cancel")
+
+
+def test_a_burst_of_changes_is_a_handful_of_frames_and_ends_with_the_last(stack: Stack, ada: Person) -> None:
+    backend = stack.backend()
+    run = make_run(backend, owner_id(backend, ada.email), state=State.RUNNING, started_at=utcnow(), progress_note="")
+    changing = update(Run).where(Run.id == run.id).returning(Run.id, Run.owner_id, Run.version)
+    with ada.socket() as socket:
+        hear(socket, shows(run.id, "running"))
+        begun = time.monotonic()
+        for number in range(1000):
+            with backend.database.change() as connection:
+                values = {"version": Run.version + 1, "progress_note": f"no. {number}."}
+                row = connection.execute(changing.values(values)).one()
+            events.publish(backend.redis, Change(*row))
+        took = time.monotonic() - begun
+        frames = hear(socket, lambda frame: "no. 999." in frame)
+    assert len(frames) <= 10 + 12 * took
+    backend.database.close()
 
 
 def test_nobody_else_hears_of_it(ada: Person, ben: Person) -> None:

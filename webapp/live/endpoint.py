@@ -16,6 +16,7 @@ from webapp.listings import from_query
 from webapp.live.audience import Seat
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.news import News, told_until
+from webapp.live.pace import Pace
 from webapp.live.picture import Shown, difference, draw, shown_from
 from webapp.live.socket import RESTART, SIGNED_OUT, TOO_MANY, LiveSocket
 
@@ -68,6 +69,7 @@ def stream(socket: LiveSocket) -> None:
 
 def _push(socket: LiveSocket, hub: Hub, seat: Seat, shown: Shown | None, told: datetime) -> None:
     prompt: bool | None = None
+    pace = Pace()
     while socket.connected:
         if hub.leaving:
             socket.close(RESTART)
@@ -84,6 +86,7 @@ def _push(socket: LiveSocket, hub: Hub, seat: Seat, shown: Shown | None, told: d
         frame += "".join(fragments.toast(ending) for ending in news)
         if frame:
             socket.send(frame)
+            pace.keep()  # what changes meanwhile comes in one frame
         shown, told = now.shown, news[-1].ended_at if news else told
         if not socket.wait():
             return

@@ -1,0 +1,76 @@
+"""The socket itself: it asks whether its page still answers, and closes so that the page comes back."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import CloseConnection, Event, Ping
+
+from tests.waiting import PATIENCE_SECONDS
+from webapp.live.socket import RESTART, LiveSocket
+
+HANDSHAKE = {
+    "HTTP_HOST": "localhost",
+    "HTTP_UPGRADE": "websocket",
+    "HTTP_CONNECTION": "Upgrade",
+    "HTTP_SEC_WEBSOCKET_KEY": "dGhlIHNhbXBsZSBub25jZQ==",
+    "HTTP_SEC_WEBSOCKET_VERSION": "13",
+    "HTTP_SEC_WEBSOCKET_EXTENSIONS": "permessage-deflate",
+    "PATH_INFO": "/live",
+}
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[LiveSocket, socket.socket]]:
+    """A server's socket that asks several times a second, and the page's end of its connection."""
+    monkeypatch.setattr("webapp.live.socket.PING_SECONDS", 0.3)
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(PATIENCE_SECONDS)
+    yield LiveSocket({**HANDSHAKE, "werkzeug.socket": ours}), theirs
+    theirs.close()
+    ours.close()
+
+
+class Page:
+    """The page's end, behind the handshake."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+        self.head = b""
+        while b"\r\n\r\n" not in self.head:
+            self.head += end.recv(1)
+        self._protocol = Connection(ConnectionType.CLIENT)
+
+    def hear(self) -> list[Event]:
+        self._protocol.receive_data(self._end.recv(65536) or None)
+        return list(self._protocol.events())
+
+    def answer(self, ping: Ping) -> None:
+        self._end.sendall(self._protocol.send(ping.response()))
+
+
+def test_a_page_that_does_not_answer_is_sent_away_to_come_back(ends: tuple[LiveSocket, socket.socket]) -> None:
+    live, end = ends
+    page = Page(end)
+    events = [*page.hear(), *page.hear()]
+    assert [type(event) for event in events] == [Ping, CloseConnection]
+    assert isinstance(events[1], CloseConnection)
+    assert events[1].code == RESTART
+    assert not live.wait(), "its handler hears of it"
+
+
+def test_a_page_that_answers_stays(ends: tuple[LiveSocket, socket.socket]) -> None:
+    live, end = ends
+    page = Page(end)
+    for _ in range(4):
+        (ping,) = page.hear()
+        assert isinstance(ping, Ping)
+        page.answer(ping)
+    assert live.connected
+
+
+def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket.socket]) -> None:
+    _live, end = ends
+    assert b" 101 " in (head := Page(end).head)
+    assert b"deflate" not in head
