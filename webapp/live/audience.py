@@ -94,4 +94,4 @@ class Owner:
 
     @property
     def seats(self) -> list[Seat]:
-        return [seat for audience in self.audiences.values() for seat in audience.seats]
+        return [seat for audience in list(self.audiences.values()) for seat in list(audience.seats)]

@@ -3,10 +3,11 @@
 The subscription is used by one thread only, the listener. Everybody else says what they want in `_owners` and sends the
 listener a message through Redis; so there is nothing to lock around the connection. An event never carries what a page
 shows: it marks the owner's pages as stale, and each page's own handler reads and sends. A slow page delays itself only,
-and a thousand events between two reads cost one.
+and a thousand events between two reads cost one. A second thread checks, because the database may take its time.
 """
 
 import logging
+import math
 import secrets
 import threading
 import time
@@ -45,12 +46,13 @@ class Hub:
         self._backend = backend
         self._owners: dict[int, Owner] = {}
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
         self._subscribed: set[int] = set()
         self._heard: set[int] = set()
         self._heard_at = -SILENT_SECONDS
         self._pinged_at = self._checked_at = self._sessions_checked_at = time.monotonic()
+        self._check_wanted = threading.Event()
         self._is_alive: Callable[[], bool] = lambda: True
         self.leaving = False
         """Whether every page is to go and come back to another process."""
@@ -93,9 +95,11 @@ class Hub:
         self._nudge()
 
     def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._listen, name="live", daemon=True)
-            self._thread.start()
+        if not self._threads:
+            duties = (self._listen, self._look_after)
+            self._threads = [threading.Thread(target=duty, name="live", daemon=True) for duty in duties]
+            for thread in self._threads:
+                thread.start()
 
     def _nudge(self) -> None:
         try:
@@ -119,10 +123,7 @@ class Hub:
             except Exception:
                 log.exception("the listener stumbled and goes on")
                 time.sleep(RECONNECT_SECONDS)
-            try:
-                self._look_around()
-            except SQLAlchemyError:
-                log.warning("the open pages could not be checked; the next check follows", exc_info=True)
+            self._tell_truth()
 
     def _settle(self, pubsub: Any) -> None:
         """Bring the subscription in line with who is here."""
@@ -158,34 +159,48 @@ class Hub:
         if owner is None:
             return
         if message["type"] == "message" and b"sign_out" in message["data"]:
-            self._check_sessions(owner.seats)
+            self._sessions_checked_at = -math.inf
+            self._check_wanted.set()
         owner.news.mark_stale()
         _refresh(list(owner.audiences.values()))
 
-    # --- what is looked after between two messages
+    def _tell_truth(self) -> None:
+        """Let every page know when it is to go, and when it cannot be told of changes at once."""
+        leaving = self.leaving or not self._is_alive()
+        prompt = time.monotonic() - self._heard_at < SILENT_SECONDS
+        if (leaving, prompt) != (self.leaving, self.prompt):
+            self.leaving, self.prompt = leaving, prompt
+            for owner in self._here():
+                for seat in owner.seats:
+                    seat.wake()
 
-    def _look_around(self) -> None:
-        now = time.monotonic()
-        with self._lock:
-            owners = list(self._owners.values())
-            audiences = [audience for owner in owners for audience in owner.audiences.values()]
-        self._tell_truth(audiences, now - self._heard_at < SILENT_SECONDS)
+    # --- what is looked after in the database, which may take its time: the listener goes on meanwhile
+
+    def _look_after(self) -> None:
+        while True:
+            self._check_wanted.wait(LISTEN_SECONDS)
+            self._check_wanted.clear()
+            try:
+                self._check(time.monotonic())
+            except SQLAlchemyError:
+                log.warning("the open pages could not be checked; the next check follows", exc_info=True)
+            except Exception:
+                log.exception("the check of the open pages stumbled and goes on")
+
+    def _check(self, now: float) -> None:
+        owners = self._here()
         if now - self._sessions_checked_at >= CHECK_SESSIONS_SECONDS:
             self._sessions_checked_at = now
-            self._check_sessions([seat for audience in audiences for seat in list(audience.seats)])
+            self._check_sessions([seat for owner in owners for seat in owner.seats])
         if now - self._checked_at >= (CHECK_SECONDS if self.prompt else CHECK_WITHOUT_REDIS_SECONDS):
             self._checked_at = now
             for owner in owners:
                 owner.news.mark_stale()
-            _refresh(wrong(self._backend, audiences))
+            _refresh(wrong(self._backend, [one for owner in owners for one in list(owner.audiences.values())]))
 
-    def _tell_truth(self, audiences: list[Audience], prompt: bool) -> None:
-        """Let every page know when it is to go, and when it cannot be told of changes at once."""
-        leaving = self.leaving or not self._is_alive()
-        if (leaving, prompt) != (self.leaving, self.prompt):
-            self.leaving, self.prompt = leaving, prompt
-            for audience in audiences:
-                audience.wake()
+    def _here(self) -> list[Owner]:
+        with self._lock:
+            return list(self._owners.values())
 
     def _check_sessions(self, seats: list[Seat]) -> None:
         if seats:
