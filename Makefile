@@ -31,6 +31,7 @@ check: .venv/ready-dev
 bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.submit_to_fragment
 	$(BIN)/python -m benchmarks.drain
+	$(BIN)/python -m benchmarks.sockets
 
 # Rewrites the pinned files from the ranges in pyproject.toml.
 requirements: .venv/ready-dev
