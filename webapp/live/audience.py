@@ -3,14 +3,23 @@
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from jobs import Backend, Listing, versions
 from webapp.live.news import News
-from webapp.live.picture import Picture, draw
+from webapp.live.picture import Picture, Shown, difference, draw
 from webapp.live.socket import LiveSocket
 
 LISTINGS_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was sent to a page that showed one thing, so that it shows another."""
+
+    shown: Shown | None
+    picture: Picture
+    frame: str
 
 
 class Audience:
@@ -21,6 +30,7 @@ class Audience:
         self.seats: set[Seat] = set()
         self._database = backend.database
         self._picture: Picture | None = None
+        self._step: Step | None = None
         self._stale = True
         self._lock = threading.Lock()
 
@@ -42,6 +52,13 @@ class Audience:
                     self._stale = True
                     raise
             return self._picture
+
+    def step(self, shown: Shown | None) -> tuple[str, Shown]:
+        """What a page lacks that shows this, and what it shows then; put together once for all that show the same."""
+        picture, last = self.picture(), self._step
+        if last is None or last.picture is not picture or last.shown != shown:
+            self._step = last = Step(shown, picture, difference(shown, picture))
+        return last.frame, picture.shown
 
     def is_right(self, now: Sequence[tuple[int, int]]) -> bool:
         """Whether its picture has these runs at these versions; that of a run that waits is never sure to be."""

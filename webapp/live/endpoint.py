@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -25,6 +26,15 @@ log = logging.getLogger(__name__)
 bp = Blueprint("live", __name__)
 flask_sock.Server = LiveSocket  # flask-sock offers no other way to choose the class of its sockets
 sock = flask_sock.Sock()
+
+
+@dataclass
+class Told:
+    """What a page has been told: what it shows, what ended until when, and whether it hears of changes at once."""
+
+    shown: Shown | None
+    until: datetime
+    prompt: bool | None = None
 
 
 @bp.get("/live/changes")
@@ -54,7 +64,7 @@ def stream(socket: LiveSocket) -> None:
     opened_at = time.monotonic()
     log.info("live page of user %d opened", owner_id)
     try:
-        _push(socket, hub, seat, shown_from(request.args), told_until(request.args.get("told")))
+        _push(socket, hub, seat, Told(shown_from(request.args), told_until(request.args.get("told"))))
     except OSError as error:
         # The page has gone, or does not read; anything raised here would be written into the socket.
         log.debug("live page of user %d is gone: %s", owner_id, error)
@@ -67,8 +77,7 @@ def stream(socket: LiveSocket) -> None:
         log.info("live page of user %d closed after %.0f s with %d", owner_id, lasted, int(socket.close_reason))
 
 
-def _push(socket: LiveSocket, hub: Hub, seat: Seat, shown: Shown | None, told: datetime) -> None:
-    prompt: bool | None = None
+def _push(socket: LiveSocket, hub: Hub, seat: Seat, told: Told) -> None:
     pace = Pace()
     while socket.connected:
         if hub.leaving:
@@ -77,19 +86,24 @@ def _push(socket: LiveSocket, hub: Hub, seat: Seat, shown: Shown | None, told: d
         if seat.signed_out:
             socket.close(SIGNED_OUT, "signed out")
             return
-        now = seat.audience.picture()
-        frame = difference(shown, now)
-        if prompt != hub.prompt:  # also the first time: so a page to which nothing is new knows that it is right
-            prompt = hub.prompt
-            frame += fragments.liveness(prompt)
-        news = seat.news.since(told)
-        frame += "".join(fragments.toast(ending) for ending in news)
-        if frame:
-            socket.send(frame)
+        if _tell(socket, seat, told, hub.prompt):
             pace.keep()  # what changes meanwhile comes in one frame
-        shown, told = now.shown, news[-1].ended_at if news else told
         if not socket.wait():
             return
+
+
+def _tell(socket: LiveSocket, seat: Seat, told: Told, prompt: bool) -> bool:
+    """Send what the page lacks, if anything; it is not held while the page waits, but gone with this call."""
+    frame, told.shown = seat.audience.step(told.shown)
+    if told.prompt != prompt:  # also the first time: so a page to which nothing is new knows that it is right
+        told.prompt = prompt
+        frame += fragments.liveness(prompt)
+    if news := seat.news.since(told.until):
+        told.until = news[-1].ended_at
+        frame += "".join(fragments.toast(ending) for ending in news)
+    if frame:
+        socket.send(frame)
+    return bool(frame)
 
 
 def _session_ends_at() -> float:

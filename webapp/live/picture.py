@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from jobs import Database, Kind, Listing, Outlook, Run, State
 from webapp import fragments
@@ -41,9 +42,9 @@ class Picture:
     fragments: Mapping[int, Fragment] = field(default_factory=dict)
     output: Mapping[Kind, Drawn] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def shown(self) -> Shown:
-        """What a page shows that was sent this."""
+        """What a page shows that was sent this; one for all of them."""
         return Shown(
             {run_id: fragment.version for run_id, fragment in self.fragments.items()},
             self.page.more,
