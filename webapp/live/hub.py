@@ -90,9 +90,11 @@ class Hub:
             owner = self._owners[listing.owner_id]
             if not seat.audience.seats and owner.audiences.get(listing) is seat.audience:
                 del owner.audiences[listing]
-            if not owner.audiences:
+            gone = not owner.audiences
+            if gone:
                 del self._owners[listing.owner_id]
-        self._nudge()
+        if gone:
+            self._nudge()
 
     def _start(self) -> None:
         if not self._threads:
