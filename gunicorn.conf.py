@@ -1,6 +1,9 @@
 """How gunicorn serves the application: gevent workers, so that a thousand open sockets are a thousand greenlets."""
 
+import contextlib
+import gc
 import logging
+import resource
 from typing import Any
 
 from config import load
@@ -21,7 +24,18 @@ control_socket_disable = True  # it would be written under the home directory
 loglevel = "warning" if _settings.log_level == "INFO" else _settings.log_level.lower()
 
 
+MOST_FILES = 65_536  # the usual soft limit, 1,024, would be reached by as many pages
+
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+_wanted = MOST_FILES if _hard == resource.RLIM_INFINITY else min(MOST_FILES, _hard)
+if _soft != resource.RLIM_INFINITY and _soft < _wanted:
+    with contextlib.suppress(OSError, ValueError):  # some systems say that they have no limit, and have one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_wanted, _hard))
+
+
 def post_worker_init(worker: Any) -> None:
     """Log as the workers do, and let open pages hear that their process ends: the next one takes them at once."""
     logging.basicConfig(level=_settings.log_level, format="%(levelname)s %(name)s: %(message)s")
     worker.wsgi.extensions["hub"].stop_when(lambda: worker.alive)
+    gc.collect()
+    gc.freeze()  # a full collection stops every page: it need not look at what stays for good

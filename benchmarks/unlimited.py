@@ -1,4 +1,4 @@
-"""Our web process as it is, except that one user may have any number of pages open: `--worker-class` for gunicorn."""
+"""Our web process as it is, except that any number of pages may be open: `--worker-class` for gunicorn."""
 
 from gunicorn.workers.ggevent import GeventWorker
 
@@ -8,4 +8,4 @@ class UnlimitedWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no ty
         super().load_wsgi()
         from webapp.live import hub  # not before gevent has patched what it imports
 
-        hub.MOST_PAGES = 1_000_000
+        hub.MOST_PAGES = hub.MOST_PAGES_OF_ALL = 1_000_000

@@ -1,5 +1,6 @@
 """The socket itself: it asks whether its page still answers, and closes so that the page comes back."""
 
+import math
 import socket
 from collections.abc import Iterator
 
@@ -7,7 +8,9 @@ import pytest
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Event, Ping
 
+from jobs import Backend, Listing
 from tests.waiting import PATIENCE_SECONDS
+from webapp.live.hub import Hub, TooManyPages
 from webapp.live.socket import RESTART, LiveSocket
 
 HANDSHAKE = {
@@ -74,3 +77,17 @@ def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket.socket]) ->
     _live, end = ends
     assert b" 101 " in (head := Page(end).head)
     assert b"deflate" not in head
+
+
+def test_requests_still_get_in_when_all_pages_that_may_be_open_are(
+    backend: Backend, ends: tuple[LiveSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.live.hub.MOST_PAGES_OF_ALL", 2)
+    live, _end = ends
+    hub = Hub(backend)
+    seats = [hub.join(live, Listing(owner_id), f"{owner_id}.1", math.inf) for owner_id in (1, 2)]
+    with pytest.raises(TooManyPages):
+        hub.join(live, Listing(3), "3.1", math.inf)
+    hub.leave(seats[0])
+    hub.leave(hub.join(live, Listing(3), "3.1", math.inf))
+    hub.leave(seats[1])

@@ -33,10 +33,11 @@ SILENT_SECONDS = 6.0
 CONFIRM_SECONDS = 2
 RECONNECT_SECONDS = 0.5
 MOST_PAGES = 20
+MOST_PAGES_OF_ALL = 9_000  # below gunicorn's worker_connections, which counts sockets: requests must still get in
 
 
 class TooManyPages(Exception):
-    """The owner has as many open pages as one may have in this process."""
+    """There are as many open pages as one owner, or all together, may have in this process."""
 
 
 class Hub:
@@ -45,6 +46,7 @@ class Hub:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._owners: dict[int, Owner] = {}
+        self._pages = 0
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
@@ -70,9 +72,12 @@ class Hub:
         """
         with self._lock:
             self._start()
+            if self._pages >= MOST_PAGES_OF_ALL:
+                raise TooManyPages
             owner = self._owners.setdefault(listing.owner_id, Owner(self._backend, listing.owner_id))
             if len(owner.seats) >= MOST_PAGES:
                 raise TooManyPages
+            self._pages += 1
             audience = owner.audiences.setdefault(listing, Audience(self._backend, listing))
             seat = Seat(socket, audience, owner.news, session_id, ends_at)
             audience.seats.add(seat)
@@ -86,6 +91,7 @@ class Hub:
     def leave(self, seat: Seat) -> None:
         listing = seat.audience.listing
         with self._lock:
+            self._pages -= 1
             seat.audience.seats.discard(seat)
             owner = self._owners[listing.owner_id]
             if not seat.audience.seats and owner.audiences.get(listing) is seat.audience:
