@@ -67,7 +67,8 @@ def read_output(database: Database, run_id: int, kind: Kind, after: int = 0) -> 
     """What a run has put out and is kept, from the number that follows `after` on, which ends a batch read before."""
     mine = (OutputRow.run_id == run_id) & (OutputRow.kind == kind)
     with database.read() as session:
-        rows = session.scalars(select(OutputRow).where(mine, OutputRow.number > after).order_by(OutputRow.number)).all()
+        columns = select(OutputRow.number, OutputRow.attempt, OutputRow.entries)
+        rows = session.execute(columns.where(mine, OutputRow.number > after).order_by(OutputRow.number)).all()
         oldest = session.scalar(select(func.min(OutputRow.number)).where(mine))
     batches = [Stored(row.number, row.attempt, [Entry(*entry) for entry in row.entries]) for row in rows]
     return Output(batches, oldest - 1 if oldest else 0)

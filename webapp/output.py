@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 from flask import Flask
 from markupsafe import Markup
 
-from jobs import Database, Entry, Kind, Run, read_output
+from jobs import Database, Entry, Kind, Run, Stored, read_output
 from webapp import fragments
 
 LONGEST_WORDS = 200
+# A run that prints a line now and then has thousands of small batches, which are rendered together.
+ENTRIES_PER_CHUNK = 200
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A batch, rendered: the number of its first entry, the number that follows its last one, and its attempt."""
+    """Batches that follow each other, rendered: their first entry's number, the one after their last, their attempt."""
 
     number: int
     end: int
@@ -63,18 +65,36 @@ def draw(database: Database, run: Run, kind: Kind, earlier: Drawn | None = None)
         return earlier
     known = earlier or Drawn(kind, run.id, run.version)
     read = read_output(database, run.id, kind, known.end - 1)
-    new = [Chunk(one.number, one.end, one.attempt, _entries(kind, one.entries)) for one in read.batches]
-    chunks = [*(chunk for chunk in known.chunks if chunk.number > read.dropped), *new]
-    now = replace(known, version=run.version, chunks=chunks, dropped=read.dropped)
-    return replace(now, turn=now.end - 1) if read.dropped >= known.turn else now
+    kept = [chunk for chunk in known.chunks if chunk.end - 1 > read.dropped]
+    chunks = [*kept, *(_chunk(kind, batches) for batches in _grouped(read.batches))]
+    dropped = min(read.dropped, chunks[0].number - 1) if chunks else 0
+    now = replace(known, version=run.version, chunks=chunks, dropped=dropped)
+    return replace(now, turn=now.end - 1) if dropped >= known.turn else now
+
+
+def _grouped(batches: Iterable[Stored]) -> list[list[Stored]]:
+    """Those that follow each other without a gap in one attempt, up to ENTRIES_PER_CHUNK together."""
+    groups: list[list[Stored]] = []
+    for batch in batches:
+        last = groups[-1][-1] if groups else None
+        fits = last and batch.end - groups[-1][0].number <= ENTRIES_PER_CHUNK
+        if last and fits and (last.end, last.attempt) == (batch.number, batch.attempt):
+            groups[-1].append(batch)
+        else:
+            groups.append([batch])
+    return groups
+
+
+def _chunk(kind: Kind, batches: Sequence[Stored]) -> Chunk:
+    entries = [entry for batch in batches for entry in batch.entries]
+    return Chunk(batches[0].number, batches[-1].end, batches[0].attempt, _entries(kind, entries))
 
 
 def sections(database: Database, run: Run, words: str = "") -> Markup:
     """A run's partial results and its log as its page shows them; of the log, those lines that hold `words`."""
-    emitted, log = (draw(database, run, kind) for kind in (Kind.EMITTED, Kind.LOG))
-    shown = found(database, log, words) if words else whole(log)
+    log = found(database, run, words) if words else whole(draw(database, run, Kind.LOG))
     # Marked as safe because it is templates' output already: what tasks put out was escaped there.
-    return Markup(whole(emitted) + shown)  # noqa: S704
+    return Markup(whole(draw(database, run, Kind.EMITTED)) + log)  # noqa: S704
 
 
 def whole(drawn: Drawn) -> str:
@@ -82,13 +102,15 @@ def whole(drawn: Drawn) -> str:
     return _section(drawn, appended(drawn, drawn.chunks))
 
 
-def found(database: Database, log: Drawn, words: str) -> str:
+def found(database: Database, run: Run, words: str) -> str:
     """The log's section with the lines that hold `words`, whatever their case."""
-    wanted, count, chunks = words.casefold(), 0, []
-    for batch in read_output(database, log.run_id, Kind.LOG).batches:
-        if lines := [entry for entry in batch.entries if wanted in entry.content.casefold()]:
-            chunks.append(Chunk(batch.number, batch.end, batch.attempt, _entries(Kind.LOG, lines)))
+    wanted, count, chunks, read = words.casefold(), 0, [], read_output(database, run.id, Kind.LOG)
+    for batches in _grouped(read.batches):
+        lines = [entry for batch in batches for entry in batch.entries if wanted in entry.content.casefold()]
+        if lines:
+            chunks.append(Chunk(batches[0].number, batches[-1].end, batches[0].attempt, _entries(Kind.LOG, lines)))
             count += len(lines)
+    log = Drawn(Kind.LOG, run.id, run.version, chunks, read.dropped)
     return _section(log, appended(log, chunks, gaps=False), words=words, count=count)
 
 

@@ -92,11 +92,13 @@ def test_an_answer_that_crosses_a_push_brings_nothing_twice_or_back(page: Page, 
     page.evaluate(swap, answer)
     assert lines(page) == ["one", "two"]
     late = page.evaluate("document.querySelectorAll('.log ol')[1].outerHTML")
-    partial = f'<hx-partial hx-target="#run-{run.id}-log-entries" hx-swap="beforeend">{late}</hx-partial>'
-    page.evaluate(swap, partial)
-    assert lines(page) == ["one", "two"]
-    put_out(backend, run, "three")
-    expect(page.locator(".log li > span")).to_have_text(["one", "two", "three"])
+    further = late.replace('data-end="3"', 'data-end="4"').replace("</li>", "</li><li><span>three</span></li>")
+    for chunk, shown in ((late, ["one", "two"]), (further, ["one", "two", "three"])):
+        partial = f'<hx-partial hx-target="#run-{run.id}-log-entries" hx-swap="beforeend">{chunk}</hx-partial>'
+        page.evaluate(swap, partial)
+        assert lines(page) == shown
+    put_out(backend, run, "three", "four")
+    expect(page.locator(".log li > span")).to_have_text(["one", "two", "three", "four"])
 
 
 def test_the_log_follows_its_end_until_its_reader_scrolls_up(page: Page, backend: Backend, run: Run) -> None:

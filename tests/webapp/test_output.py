@@ -139,6 +139,24 @@ def test_each_attempt_is_marked_and_what_was_dropped_is_said(ada: Visitor, backe
     assert re.search(r"second\s+1,234 more came too fast to be kept\s+Attempt 2\s+00:00:01 third", section)
 
 
+def test_small_batches_are_rendered_together_and_none_is_shown_that_was_dropped_long_ago(
+    ada: Visitor, backend: Backend, run: Run
+) -> None:
+    for number in range(1, 451):
+        put_out(backend, run, str(number), size=LARGEST_BYTES // 430)
+    page = soup(ada.get(f"/runs/{run.id}"))
+    assert texts(page, run) == [str(number) for number in range(21, 451)]
+    assert len(page.select(f"#run-{run.id}-log ol")) == 3
+    assert "The oldest 20 were dropped" in page.text
+    assert texts(soup(ada.get(f"/runs/{run.id}?log=44")), run) == [
+        "44",
+        "144",
+        "244",
+        "344",
+        *map(str, range(440, 450)),
+    ]
+
+
 # --- pushes
 
 
