@@ -157,18 +157,18 @@ def claim(
     this one; only when none of them has taken it for UNKNOWN_SECONDS is it taken after all, and fails with words.
     """
     with database.change() as connection:
-        return _claim(connection, Claim(run_id, worker, seconds, tasks))
+        row = _claim(connection, Claim(run_id, worker, seconds, tasks))
+    return Run(**row) if row else None
 
 
-def _claim(connection: Connection, claim: Claim) -> Run | None:
+def _claim(connection: Connection, claim: Claim) -> Any:
     now = utcnow()
     values = {"id": claim.run_id, "worker": claim.worker, "token": secrets.token_hex(16)}
     known = UNKNOWN_SECONDS if claim.tasks is None else -UNKNOWN_SECONDS
     times = {"now": now, "until": _from(now, claim.seconds), "long_ago": _from(now, known)}
     future = _from(now, CLOCKS_DIFFER_SECONDS)
     given = _given(**values, **times, future=future, tasks=list(claim.tasks or ()))
-    row = connection.execute(CLAIM, given).mappings().first()
-    return Run(**row) if row else None
+    return connection.execute(CLAIM, given).mappings().first()
 
 
 def renew(database: Database, run: Run, seconds: float = LEASE_SECONDS) -> Hold | None:
@@ -196,8 +196,10 @@ def succeed(database: Database, run: Run, result: Any) -> Change | None:
 def succeed_and_claim(database: Database, run: Run, result: Any, claim: Claim) -> tuple[Change | None, Run | None]:
     """Record a result and take the next run: two changes, one durable commit."""
     with database.change() as connection:
-        row = connection.execute(SUCCEED, _given(**_lease(run), result=result, now=utcnow())).first()
-        return Change(*row) if row else None, _claim(connection, claim)
+        ended = connection.execute(SUCCEED, _given(**_lease(run), result=result, now=utcnow())).first()
+        claimed = _claim(connection, claim)
+    # Only now: whatever is done before the commit, the next writer waits for.
+    return Change(*ended) if ended else None, Run(**claimed) if claimed else None
 
 
 def fail(database: Database, run: Run, failure: Failure) -> Change | None:
