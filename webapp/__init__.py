@@ -34,8 +34,8 @@ def create_app(backend: Backend | None = None) -> Flask:
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST_BYTES,
     )
     proxies = settings.trusted_proxies
-    # Flask's own way to add middleware is to assign a method, which type checkers cannot like.
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+    proxied = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
+    app.wsgi_app = proxied  # type: ignore[method-assign]  # Flask's own way to add middleware
     put_backend(app, backend)
     for task in backend.catalog.values():
         forms.fields_of(task)

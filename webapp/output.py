@@ -93,8 +93,7 @@ def _chunk(kind: Kind, batches: Sequence[Stored]) -> Chunk:
 def sections(database: Database, run: Run, words: str = "") -> Markup:
     """A run's partial results and its log as its page shows them; of the log, those lines that hold `words`."""
     log = found(database, run, words) if words else whole(draw(database, run, Kind.LOG))
-    # Marked as safe because it is templates' output already: what tasks put out was escaped there.
-    return Markup(whole(draw(database, run, Kind.EMITTED)) + log)  # noqa: S704
+    return fragments.escaped(whole(draw(database, run, Kind.EMITTED)) + log)
 
 
 def whole(drawn: Drawn) -> str:
@@ -120,8 +119,7 @@ def appended(drawn: Drawn, chunks: Iterable[Chunk], before: Chunk | None = None,
     for chunk in chunks:
         gap = chunk.number - before.end if before and gaps else 0
         attempt = chunk.attempt if chunk.attempt != (before.attempt if before else 1) else None
-        # Marked as safe because it is a template's output already: what tasks put out was escaped there.
-        values = {"chunk": chunk, "gap": gap, "attempt": attempt, "entries": Markup(chunk.html)}  # noqa: S704
+        values = {"chunk": chunk, "gap": gap, "attempt": attempt, "entries": fragments.escaped(chunk.html)}
         parts.append(fragments.render("runs/_output_chunk.html", id=drawn.id, **values))
         before = chunk
     return "".join(parts)
@@ -137,6 +135,5 @@ def _entries(kind: Kind, entries: Sequence[Entry]) -> str:
 
 
 def _section(drawn: Drawn, entries: str, **values: object) -> str:
-    # Marked as safe for the same reason.
-    shown = {"id": drawn.id, "drawn": drawn, "entries": Markup(entries), "words": "", **values}  # noqa: S704
+    shown = {"id": drawn.id, "drawn": drawn, "entries": fragments.escaped(entries), "words": "", **values}
     return fragments.render(f"runs/_{drawn.kind}.html", **shown)

@@ -78,7 +78,7 @@ def test_after_many_cuts_the_page_is_what_the_server_would_show(
     number = 0
     while time.monotonic() < over:
         submit_elsewhere(relayed, stack, page, f"number {(number := number + 1)}")
-        page.wait_for_timeout(dice.uniform(0, 2000))
+        page.wait_for_timeout(dice.uniform(0, 2000))  # the fault itself: a cut comes at any moment
         relay.cut()
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     expect(page.locator(".run[data-state=succeeded]")).to_have_count(min(number, 25))

@@ -95,7 +95,7 @@ def test_redis_dying_as_a_run_ends_costs_neither_the_outcome_nor_the_warm_proces
     for _ in range(scale(10, 2)):
         runs.append(run := kitchen.submit("strike", pid=kitchen.redis.pid))
         until(lambda: not kitchen.redis.running, "the end of Redis")
-        until(lambda run=run: kitchen.read(run).state.ended, "the run's end without Redis")  # type: ignore[misc]
+        kitchen.await_end(run)
         threading.Event().wait(comes_back_after)
         kitchen.redis.start()
         runs.append(kitchen.submit())

@@ -153,7 +153,8 @@ def test_what_asks_for_a_real_stream_is_not_broken(capfd: pytest.CaptureFixture[
         sys.stdout.flush()
         assert not sys.stdout.isatty()
         assert sys.stdout.encoding == "utf-8"
-        sys.stdout.reconfigure(line_buffering=False)  # type: ignore[union-attr]
+        assert isinstance(sys.stdout, io.TextIOWrapper)
+        sys.stdout.reconfigure(line_buffering=False)
         subprocess.run([sys.executable, "-c", "pass"], stdout=sys.stdout, check=True)
 
     with capfd.disabled():  # pytest's own stream has no file to give
