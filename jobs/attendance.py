@@ -26,6 +26,7 @@ from jobs.unstored import Unstored
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 2.0
+UNTOLD_SECONDS = 0.02
 MOST_STARTS = 3
 
 Tell = Callable[[float | None, str], None]
@@ -51,18 +52,19 @@ class Attendance:
         self._renew_at = time.monotonic() + self._renewal_seconds
         self._end_at = time.monotonic() + self._timeout
         self._kill_at = math.inf
+        self._tell_at = time.monotonic() + UNTOLD_SECONDS
         self._lost = False
         self._unsaved: Save | None = None
         self.unstored = Unstored(backend, run)
         """What the task has put out and could not be stored yet: it is to be, before its outcome is recorded."""
 
-    def outcome(self, fresh_horse: Callable[[], Horse], tell: Tell) -> Outcome:
-        """Have the task called and watch it until it has ended, or has to."""
+    def outcome(self, fresh_horse: Callable[[], Horse], tell_start: Callable[[], None], tell: Tell) -> Outcome:
+        """Have the task called and watch it until it ends, or has to; of one that ends at once no start is told."""
         for _start in range(MOST_STARTS):
             horse = fresh_horse()
             horse.order(self._order())
             try:
-                return self._watch(horse, tell)
+                return self._watch(horse, tell_start, tell)
             except HorseEnded as ended:
                 if ended.started:
                     return self._abrupt_end(ended)
@@ -72,11 +74,14 @@ class Attendance:
         value = checkpoints.load(self._backend.database, self._run.id) if self._keeps_checkpoints else None
         return Order(self._run.task, self._run.parameters, value)
 
-    def _watch(self, horse: Horse, tell: Tell) -> Outcome:
+    def _watch(self, horse: Horse, tell_start: Callable[[], None], tell: Tell) -> Outcome:
         while True:
             heard = horse.listen(self._next() - time.monotonic(), self._bell.fileno())
             if isinstance(heard, Success | Failure | Stopped):
                 return heard
+            if self._tell_at < math.inf and (heard or time.monotonic() >= self._tell_at):
+                self._tell_at = math.inf
+                tell_start()
             if isinstance(heard, Report):
                 tell(heard.fraction, heard.note)
             if isinstance(heard, Save):
@@ -93,7 +98,7 @@ class Attendance:
                 return end
 
     def _next(self) -> float:
-        return min(self._renew_at, self._end_at, self._kill_at, self._leave_at())
+        return min(self._tell_at, self._renew_at, self._end_at, self._kill_at, self._leave_at())
 
     def _due_end(self) -> Outcome | None:
         now = time.monotonic()

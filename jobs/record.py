@@ -6,12 +6,12 @@ of the next one's start. The events of their runs travel along.
 """
 
 import logging
+from datetime import timedelta
 
 from redis.exceptions import RedisError
 from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
-from rq.utils import now
 from rq.worker import BaseWorker, WorkerStatus
 
 from jobs import events
@@ -40,20 +40,21 @@ class Record:
         ttl = self._worker.get_heartbeat_ttl(job)
         self._execution = Execution.create(job, ttl, pipeline=self._pipeline, worker_name=self._worker.name)
         self._worker.executions[self._execution.id] = self._execution
-        if not self._busy:
-            self._busy = True
-            self._worker.set_state(WorkerStatus.BUSY, pipeline=self._pipeline)
-            self._worker.heartbeat(ttl, pipeline=self._pipeline)
+        self._worker.heartbeat(ttl, pipeline=self._pipeline)
+        self._is_busy()
         job.prepare_for_execution(self._worker.name, pipeline=self._pipeline)
         self._pipeline.persist(job.key)
         self._leaves_queue(job)
 
-    def ended(self, job: Job) -> None:
-        """Note that the job has ended; nothing is kept of it."""
+    def ended(self, job: Job, seconds: float) -> None:
+        """Note that the job has ended, which may be the first that is noted of it; nothing is kept of it."""
         self._worker.increment_successful_job_count(pipeline=self._pipeline)
-        if job.started_at:
-            self._worker.increment_total_working_time(now() - job.started_at, self._pipeline)
-        self._worker.cleanup_execution(job, pipeline=self._pipeline, execution=self._execution)
+        self._worker.increment_total_working_time(timedelta(seconds=seconds), self._pipeline)
+        if self._execution is None:
+            self._is_busy()
+            self._leaves_queue(job)
+        else:
+            self._worker.cleanup_execution(job, pipeline=self._pipeline, execution=self._execution)
         self._execution = None
         self._pipeline.delete(job.key)
 
@@ -86,6 +87,11 @@ class Record:
             self._pipeline.execute()
         except RedisError as error:
             log.warning("RQ's record and the events are incomplete (%s)", error)
+
+    def _is_busy(self) -> None:
+        if not self._busy:
+            self._busy = True
+            self._worker.set_state(WorkerStatus.BUSY, pipeline=self._pipeline)
 
     def _leaves_queue(self, job: Job) -> None:
         self._pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)

@@ -1,10 +1,11 @@
 """A worker's turn: the run of the job that RQ hands to it, and those of the jobs that wait right behind it.
 
-A run that succeeds is recorded and the next one taken in one transaction, and Redis is told of both in one round trip:
-with short tasks a durable commit and a round trip are most of what a run costs.
+A run that succeeds is recorded and the next one taken in one transaction, and one that ends at once is told of once,
+with its end: with short tasks durable commits and what Redis is told are most of what a run costs.
 """
 
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable
@@ -43,7 +44,7 @@ class Turn:
         self,
         backend: Backend,
         worker: BaseWorker,
-        execute: Callable[[Run], tuple[Outcome, Unstored]],
+        execute: Callable[[Run, Callable[[], None]], tuple[Outcome, Unstored]],
         may_go_on: Callable[[], bool],
     ) -> None:
         self._backend = backend
@@ -74,15 +75,20 @@ class Turn:
         if run is None:
             self._record.dropped(job)
             return None
-        self._record.began(job)
-        self._record.changed(Change(run.id, run.owner_id, run.version))
         self._record.send()
-        outcome, unstored = self._execute(run)
+        began = time.monotonic()
+        outcome, unstored = self._execute(run, functools.partial(self._tell_start, job, run))
+        seconds = time.monotonic() - began
         following = self._following(outcome)
         ended = runner.end(self._backend, run, outcome, _named_by(following), unstored)
         self._record.changed(*ended.changes)
-        self._record.ended(job)
+        self._record.ended(job, seconds)
         return AtHand(following, ended.following) if following else None
+
+    def _tell_start(self, job: WakeUp, run: Run) -> None:
+        self._record.began(job)
+        self._record.changed(Change(run.id, run.owner_id, run.version))
+        self._record.send()
 
     def _following(self, outcome: Outcome) -> WakeUp | None:
         if not isinstance(outcome, Success) or time.monotonic() >= self._ends_at or not self._may_go_on():

@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -122,10 +122,11 @@ class RunWorker(SimpleWorker):
             self.executions.clear()
             self._state = WorkerStatus.IDLE
 
-    def _execute(self, run: Run) -> tuple[Outcome, Unstored]:
+    def _execute(self, run: Run, tell_start: Callable[[], None]) -> tuple[Outcome, Unstored]:
         attendance = Attendance(self._backend, run, self._bell, lambda: self._leave_at, self._show_life)
         try:
-            outcome = attendance.outcome(self._fit_horse, functools.partial(runner.report, self._backend, run))
+            tell = functools.partial(runner.report, self._backend, run)
+            outcome = attendance.outcome(self._fit_horse, tell_start, tell)
             return outcome, attendance.unstored
         except BaseException:
             self._horse.kill()  # it may still be at work, and its outcome must not be taken for that of the next run

@@ -1,5 +1,7 @@
 """A worker's attendance: what a task puts out while it runs is stored by the worker, whatever becomes of the task."""
 
+import itertools
+import json
 import multiprocessing
 import os
 import signal
@@ -18,6 +20,7 @@ from jobs import (
     Run,
     State,
     cancel,
+    events,
     open_backend,
     presence,
     read_output,
@@ -78,6 +81,7 @@ def waste(lines: int) -> int:
     return lines
 
 
+NUMBERS = itertools.count()
 ALL = (say, die, try_twice, flood, waste)
 TASKS = Catalog({function.__name__: function.__dict__["__task__"] for function in ALL})
 
@@ -99,7 +103,7 @@ def kitchen(backend: Backend) -> Iterator[Backend]:
 
 
 def start(backend: Backend, name: str, **parameters: object) -> Run:
-    owner_id = make_owner(backend, f"{name}@example.com")
+    owner_id = make_owner(backend, f"{name}{next(NUMBERS)}@example.com")
     return submit(backend, TASKS[name], owner_id, TASKS[name].parameters.model_validate(parameters))
 
 
@@ -165,3 +169,21 @@ def test_when_a_run_has_ended_all_of_its_output_is_there(kitchen: Backend) -> No
     run = start(kitchen, "waste", lines=3000)
     ended(kitchen, run)
     assert len(lines(kitchen, run)) == 3000
+
+
+def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_starts_too(
+    kitchen: Backend, tmp_path: Path
+) -> None:
+    with kitchen.redis.pubsub(ignore_subscribe_messages=True) as pages:
+        pages.psubscribe(f"{events.CHANNEL}*")
+        assert pages.get_message(timeout=10) is None  # the subscription is there
+        runs = [start(kitchen, "waste", lines=0) for _ in range(10)]
+        long = start(kitchen, "say", file=str(tmp_path / "go on"))
+        started = kitchen.queue.started_job_registry
+        until(lambda: started.get_job_ids() == [f"run-{long.id}-1"], "the start in RQ's record")
+        told = [json.loads(event["data"]) for event in iter(lambda: pages.get_message(timeout=1), None)]
+    every = (*runs, long)
+    versions = {run.id: [event["version"] for event in told if event["run"] == run.id] for run in every}
+    assert versions.pop(long.id)[:2] == [1, 2]  # queued, running
+    assert [1, 3] in versions.values()  # queued, succeeded; a busy machine may take its time for some of them
+    assert [read(kitchen, run).state for run in runs] == [State.SUCCEEDED] * len(runs)
