@@ -3,10 +3,12 @@
 from jobs import events
 from jobs.backend import Backend, open_backend
 from jobs.batch import Entry, Kind
-from jobs.catalog import Catalog, load_catalog
+from jobs.catalog import Catalog, examine_catalog, load_catalog
 from jobs.context import Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.embedded_redis import NoRedis, start_redis
+from jobs.local import Listener, run_here
+from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.outlook import Outlook, outlooks
 from jobs.output import Output, Stored, read_output
 from jobs.presence import alive
@@ -26,19 +28,24 @@ __all__ = [
     "Emit",
     "Ending",
     "Entry",
+    "Failure",
     "FinalFailure",
     "Kind",
+    "Listener",
     "Listing",
     "Log",
     "LongText",
     "NoRedis",
+    "Outcome",
     "Outlook",
     "Output",
     "Progress",
     "Run",
     "State",
     "StopRun",
+    "Stopped",
     "Stored",
+    "Success",
     "Task",
     "TaskError",
     "UtcDateTime",
@@ -48,6 +55,7 @@ __all__ = [
     "die_with_parent",
     "endings",
     "events",
+    "examine_catalog",
     "listed",
     "load_catalog",
     "open_backend",
@@ -55,6 +63,7 @@ __all__ = [
     "owned",
     "read_output",
     "retry",
+    "run_here",
     "start_redis",
     "submit",
     "task",

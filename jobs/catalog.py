@@ -33,16 +33,32 @@ def load_catalog(folder: Path = TASKS, package: str = "jobs.tasks") -> Catalog:
 
     Raises TaskError, with file and line, for a file that cannot be imported, holds no task, or repeats a name.
     """
+    catalog, errors = examine_catalog(folder, package)
+    if errors:
+        raise errors[0]
+    return catalog
+
+
+def examine_catalog(folder: Path = TASKS, package: str = "jobs.tasks") -> tuple[Catalog, list[TaskError]]:
+    """The tasks of those files that can be used, and what is wrong with each of the others."""
     found: dict[str, Task] = {}
+    errors = []
     for path in sorted(folder.glob("[!_]*.py")):
-        tasks = _tasks_in(_import(path, f"{package}.{path.stem}"))
-        if not tasks:
-            raise TaskError(f"{path}:1: no task here: put @task on a function, or begin the file's name with _")
-        for task in tasks:
-            if task.name in found:
-                raise TaskError(f"{task.source}: task {task.name!r} is already defined at {found[task.name].source}")
-            found[task.name] = task
-    return Catalog(found)
+        try:
+            _add(found, path, f"{package}.{path.stem}")
+        except TaskError as error:
+            errors.append(error)
+    return Catalog(found), errors
+
+
+def _add(found: dict[str, Task], path: Path, name: str) -> None:
+    tasks = _tasks_in(_import(path, name))
+    if not tasks:
+        raise TaskError(f"{path}:1: no task here: put @task on a function, or begin the file's name with _")
+    for task in tasks:
+        if task.name in found:
+            raise TaskError(f"{task.source}: task {task.name!r} is already defined at {found[task.name].source}")
+        found[task.name] = task
 
 
 def _tasks_in(module: ModuleType) -> list[Task]:

@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from jobs import Backend, open_backend
-from webapp import admin, auth, cli, errors, forms, fragments, health, live, output, pages, runs, security, tasks, words
+from webapp import admin, auth, errors, forms, fragments, health, live, output, pages, runs, security, tasks, words
 from webapp.current import put_backend
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +39,7 @@ def create_app(backend: Backend | None = None) -> Flask:
     put_backend(app, backend)
     for task in backend.catalog.values():
         forms.fields_of(task)
-    for part in (security, auth, words, fragments, output, errors, pages, cli, admin):
+    for part in (security, auth, words, fragments, output, errors, pages, admin):
         part.init_app(app)
     live.init_app(app, backend)
     for blueprint in (tasks.bp, runs.bp, health.bp):

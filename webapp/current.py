@@ -11,5 +11,9 @@ def put_backend(app: Flask, backend: Backend) -> None:
     app.extensions["dumbwaiter"] = backend
 
 
+def backend_of(app: Flask) -> Backend:
+    return cast(Backend, app.extensions["dumbwaiter"])
+
+
 def backend() -> Backend:
-    return cast(Backend, current_app.extensions["dumbwaiter"])
+    return backend_of(current_app)

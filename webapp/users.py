@@ -71,6 +71,12 @@ def with_password(database: Database, email: str, password: str) -> User | None:
     return user if passwords.matches(user.password_hash if user else None, password) else None
 
 
+def with_email(database: Database, email: str) -> User | None:
+    """The user with this e-mail address, however it is spelled."""
+    with database.read() as session:
+        return session.scalar(select(User).where(User.email == normalised(email)))
+
+
 def of_session(database: Database, session_id: str) -> User | None:
     """The user of a session that has not ended."""
     user_id, _, version = session_id.partition(".")

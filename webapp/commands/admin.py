@@ -1,17 +1,12 @@
-"""`flask --app webapp admin ...`: who is an administrator."""
+"""`flask admin ...`: who is an administrator."""
 
 import click
-from flask import Flask
 from flask.cli import AppGroup
 
 from webapp import users
 from webapp.current import backend
 
 admin = AppGroup("admin", help="Decide who may see the queue's dashboard.")
-
-
-def init_app(app: Flask) -> None:
-    app.cli.add_command(admin)
 
 
 @admin.command("grant")

@@ -1,0 +1,43 @@
+"""Runs a task in the process at hand, for its developer: no queue, no worker, and nothing is kept."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from jobs.batch import Batch, Entry, Kind
+from jobs.catalog import Catalog
+from jobs.context import StopRun
+from jobs.outcome import Outcome
+from jobs.perform import Order, perform
+from jobs.storable import storable
+from jobs.task import Task
+
+
+class Listener(Protocol):
+    """Who hears what a task tells while it runs; the calls come from several threads, one at a time of each kind."""
+
+    def progress(self, fraction: float | None, note: str) -> None: ...
+    def entry(self, kind: Kind, entry: Entry) -> None: ...
+    def stop_requested(self) -> bool: ...
+
+
+def run_here(task: Task, parameters: Mapping[str, Any], listener: Listener) -> Outcome:
+    """Call a task as a worker does, with parameters as they would be kept; its timeout is not enforced."""
+    return perform(Catalog({task.name: task}), Order(task.name, parameters), _Here(listener))
+
+
+class _Here:
+    """A link to nobody but the listener; a checkpoint lasts as long as the call."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.report = listener.progress
+        self.stop_requested = listener.stop_requested
+
+    def put_out(self, batch: Batch) -> None:
+        for entry in batch.entries:
+            self._listener.entry(batch.kind, entry)
+
+    def save(self, value: Any) -> None:
+        storable(value, "The checkpoint")
+        if self.stop_requested():
+            raise StopRun

@@ -1,0 +1,112 @@
+"""The commands of `flask`, as a developer types them."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from jobs import Backend, Run, State
+from tests.people import make_owner, read
+from tests.stack import ROOT
+from webapp import commands
+from webapp.commands import scaffold
+
+
+@pytest.fixture
+def shell(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The application as `flask` makes it, on this test's data."""
+    settings = backend.settings
+    given = {"DATA_DIR": settings.data_dir, "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    for name, value in given.items():
+        monkeypatch.setenv(name, str(value))
+    return commands.create_app()
+
+
+def flask(shell: Flask, *arguments: str) -> Result:
+    return shell.test_cli_runner().invoke(args=arguments)
+
+
+def test_the_tasks_are_listed_with_what_they_do_and_where_they_are(shell: Flask) -> None:
+    lines = flask(shell, "task", "list").stdout.splitlines()
+    assert any(line.startswith("reverse_text ") and "jobs/tasks/reverse_text.py:" in line for line in lines)
+
+
+def test_a_task_runs_here_and_prints_its_result(shell: Flask) -> None:
+    assert flask(shell, "task", "run", "reverse_text", "--text", "dish").stdout == "hsid\n"
+    result = flask(shell, "task", "run", "estimate_pi", "--samples", "1000")
+    assert 2 < json.loads(result.stdout)["estimate"] < 4
+
+
+def test_a_value_that_is_refused_is_named_by_its_option(shell: Flask) -> None:
+    result = flask(shell, "task", "run", "random_number", "--minimum", "many", "--maximum", "3")
+    assert result.exit_code == 2
+    assert "--minimum: Enter a whole number." in result.stderr
+    missing = flask(shell, "task", "run", "reverse_text")
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert "--text: Fill this in." in missing.stderr
+
+
+def test_the_options_of_a_task_are_the_fields_of_its_form(shell: Flask) -> None:
+    words = flask(shell, "task", "run", "factorise", "--help").stdout
+    assert "--number" in words
+    assert "A whole number of up to 45 digits." in words
+    unknown = flask(shell, "task", "run", "nothing_like_it")
+    assert unknown.exit_code == 2
+    assert "nothing_like_it" in unknown.stderr
+
+
+def test_a_run_is_submitted_for_somebody_who_has_an_account(shell: Flask, backend: Backend) -> None:
+    nobody = flask(shell, "task", "submit", "reverse_text", "--as", "nobody@example.com", "--text", "x")
+    assert nobody.exit_code == 1
+    assert "There is no account" in nobody.stderr
+    owner_id = make_owner(backend, "ada@example.com")
+    accepted = flask(shell, "task", "submit", "reverse_text", "--as", "Ada@example.com", "--text", "x")
+    assert accepted.exit_code == 0, accepted.stderr
+    run = read(backend, Run(id=int(accepted.stderr.split()[1])))
+    assert (run.owner_id, run.state, run.parameters) == (owner_id, State.QUEUED, {"text": "x"})
+
+
+@pytest.mark.parametrize("name", ["Shout", "2fast", "class", "a-b", "../up", "x" * 101, "größe"])
+def test_a_name_that_no_task_can_have_is_refused(shell: Flask, name: str) -> None:
+    result = flask(shell, "task", "new", "--", name)
+    assert result.exit_code == 1
+    assert "cannot be a task's name" in result.stderr
+
+
+def test_no_file_is_written_over(tmp_path: Path) -> None:
+    first = scaffold.write("shout", tmp_path)
+    (tmp_path / first[0]).unlink()
+    with pytest.raises(scaffold.CannotWrite, match=r"tests/tasks/test_shout\.py is there already"):
+        scaffold.write("shout", tmp_path)
+    assert not (tmp_path / first[0]).exists()
+
+
+def test_settings_that_are_wrong_leave_the_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "many")
+    result = flask(commands.create_app(), "doctor")
+    assert result.exit_code == 1
+    assert "settings: PORT" in result.stdout
+
+
+def test_ctrl_c_asks_a_task_to_stop(backend: Backend) -> None:
+    """On a terminal, where a person sees how far it is."""
+    own = {"PATH": os.environ["PATH"], "DATA_DIR": str(backend.settings.data_dir)}
+    command = [sys.executable, "-m", "flask", "task", "run", "estimate_pi", "--samples", "10000000000"]
+    terminal, theirs = pty.openpty()
+    with subprocess.Popen(command, cwd=ROOT, env=own, stdout=subprocess.PIPE, stderr=theirs) as running:
+        os.close(theirs)
+        seen = b""
+        while b"%" not in seen:
+            seen += os.read(terminal, 1000)
+        running.send_signal(signal.SIGINT)
+        while b"Stopped." not in seen:
+            seen += os.read(terminal, 1000)
+        assert running.wait(60) == 1
+    os.close(terminal)

@@ -1,0 +1,61 @@
+"""What `flask task new` writes: a task that works as it stands, and its test."""
+
+import keyword
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+NAME = re.compile(r"[a-z][a-z0-9_]{0,99}", re.ASCII)
+
+TASK = '''\
+"""{title}."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from jobs import Progress, task
+
+
+@task
+def {name}(
+    text: Annotated[str, Field(min_length=1, max_length=200, description="What it works on.")],
+    times: Annotated[int, Field(ge=1, le=100)] = 3,
+    *,
+    progress: Progress,
+) -> str:
+    """{title}."""
+    words = []
+    for number in range(1, times + 1):
+        words.append(text)
+        progress(number / times, f"{{number}} of {{times}}")
+    return " ".join(words)
+'''
+
+TEST = """\
+from jobs import Progress
+from jobs.tasks.{name} import {name}
+
+
+def test_it_says_the_text_as_often_as_asked() -> None:
+    assert {name}("ha", 3, progress=Progress()) == "ha ha ha"
+"""
+
+
+class CannotWrite(Exception):
+    """The files of a new task cannot be written; the message says what to do."""
+
+
+def write(name: str, root: Path = ROOT) -> list[Path]:
+    """Write the files of a new task; where they are, seen from the project's root. Raises CannotWrite."""
+    if not NAME.fullmatch(name) or keyword.iskeyword(name):
+        raise CannotWrite(f"{name!r} cannot be a task's name: use small letters, digits and _, such as resize_images.")
+    texts = {Path("jobs/tasks", f"{name}.py"): TASK, Path("tests/tasks", f"test_{name}.py"): TEST}
+    for path in texts:
+        if (root / path).exists():
+            raise CannotWrite(f"{path} is there already.")
+    title = name.replace("_", " ").strip().capitalize()
+    for path, text in texts.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text.format(name=name, title=title))
+    return list(texts)

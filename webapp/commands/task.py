@@ -1,0 +1,136 @@
+"""`flask task ...`: make tasks, see them, run them here or have the workers run them."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import click
+from flask.cli import AppGroup, ScriptInfo, with_appcontext
+
+from jobs import Catalog, Failure, Kind, Run, State, Success, Task, owned, read_output, run_here, submit
+from webapp import users
+from webapp.commands import arguments, scaffold
+from webapp.commands.terminal import Terminal, show_result
+from webapp.current import backend, backend_of
+
+LOOK_SECONDS = 0.2
+
+task = AppGroup("task", help="Make tasks, see them and run them.")
+
+
+class OnePerTask(click.Group):
+    """A command for each task; its options are the fields of the task's form."""
+
+    def __init__(self, callback: Callable[..., None], *options: click.Parameter, **attributes: Any) -> None:
+        super().__init__(subcommand_metavar="NAME [OPTIONS]", **attributes)
+        self._callback = callback
+        self._options = options
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_catalog(ctx))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = _catalog(ctx).get(cmd_name)
+        if found is None:
+            return None
+        options = [*arguments.options_of(found), *self._options]
+        callback = with_appcontext(partial(self._callback, found))
+        return click.Command(cmd_name, params=options, help=found.description, callback=callback)
+
+
+def _catalog(ctx: click.Context) -> Catalog:
+    return backend_of(ctx.ensure_object(ScriptInfo).load_app()).catalog
+
+
+@task.command("list")
+def show() -> None:
+    """Show the tasks: name, what it does, where it is."""
+    tasks = list(backend().catalog.values())
+    widths = [max((len(text) for text in column), default=0) for column in zip(*map(_columns, tasks), strict=True)]
+    for one in tasks:
+        cells = (text.ljust(width) for text, width in zip(_columns(one), widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _columns(one: Task) -> tuple[str, str, str]:
+    return one.name, one.description, one.source
+
+
+@task.command("new", with_appcontext=False)
+@click.argument("name")
+def new(name: str) -> None:
+    """Write the file of a new task, and its test."""
+    try:
+        files = scaffold.write(name)
+    except scaffold.CannotWrite as error:
+        raise click.ClickException(str(error)) from None
+    for path in files:
+        click.echo(f"wrote {path}")
+    click.echo(f"Its page is /tasks/{name}; a running `make run` takes it up by itself.")
+
+
+def _run(found: Task, **given: Any) -> None:
+    parameters = arguments.read(found, given).model_dump(mode="json")
+    terminal = Terminal()
+    with terminal.stopping_at_ctrl_c():
+        outcome = run_here(found, parameters, terminal)
+    terminal.close()
+    match outcome:
+        case Success(result):
+            show_result(result)
+        case Failure(kind, message, traceback):
+            raise click.ClickException(f"{kind}: {message}\n{traceback or ''}".rstrip())
+        case _:
+            raise click.ClickException("Stopped.")
+
+
+task.add_command(OnePerTask(_run, name="run", help="Run a task in this process: no queue, no worker, nothing is kept."))
+
+
+def _submit(found: Task, **given: Any) -> None:
+    email, follow = given.pop("as_owner"), given.pop("follow")
+    parameters = arguments.read(found, given)
+    owner = users.with_email(backend().database, email)
+    if owner is None:
+        raise click.ClickException(f"There is no account with the address {email}; register it first.")
+    run = submit(backend(), found, owner.id, parameters)
+    click.echo(f"Run {run.id} is accepted; its page is /runs/{run.id}.", err=True)
+    if follow:
+        _show_end(_follow(run))
+
+
+OPTIONS = (
+    click.Option(["--as", "as_owner"], required=True, metavar="EMAIL", help="Whose run it is."),
+    click.Option(["--follow"], is_flag=True, help="Show what it does until it has ended, and its result."),
+)
+task.add_command(OnePerTask(_submit, *OPTIONS, name="submit", help="Submit a run, as the task's form does."))
+
+
+def _follow(run: Run) -> Run:
+    """Show what a run does until it has ended; how it did."""
+    terminal, after = Terminal(), dict.fromkeys(Kind, 0)
+    while True:
+        with backend().database.read() as session:
+            now = owned(session, run.owner_id, run.id)
+        if now is None:
+            raise click.ClickException("The run is not there any more.")
+        for kind in Kind:
+            for batch in read_output(backend().database, run.id, kind, after[kind]).batches:
+                after[kind] = batch.end - 1
+                for entry in batch.entries:
+                    terminal.entry(kind, entry)
+        if now.state.ended:
+            terminal.close()
+            return now
+        terminal.progress(now.progress, now.progress_note or now.state)
+        time.sleep(LOOK_SECONDS)
+
+
+def _show_end(run: Run) -> None:
+    if run.state is State.SUCCEEDED:
+        show_result(run.result)
+    elif run.state is State.FAILED:
+        raise click.ClickException(f"{run.error_kind}: {run.error_message}\n{run.error_traceback or ''}".rstrip())
+    else:
+        raise click.ClickException("The run was cancelled.")

@@ -1,0 +1,75 @@
+"""A run on a terminal: its result goes to standard output, and everything else to standard error."""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TextIO
+
+import click
+
+from jobs import Entry, Kind
+
+
+class Terminal:
+    """Hears what a run tells: lines as they come, and how far it is in one line that moves, where a person looks on."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._moves = self._stream.isatty()
+        self._moving = ""
+        self._writing = threading.Lock()
+        self._stop = False
+
+    def progress(self, fraction: float | None, note: str) -> None:
+        share = "" if fraction is None else f"{fraction:4.0%} "
+        self._move(f"{share}{note}".rstrip())
+
+    def entry(self, kind: Kind, entry: Entry) -> None:
+        shown = entry.content if kind is Kind.LOG else json.dumps(entry.content, ensure_ascii=False)
+        with self._writing:
+            self._wipe()
+            self._stream.write(f"{shown}\n")
+            self._stream.write(self._moving)
+            self._stream.flush()
+
+    def stop_requested(self) -> bool:
+        return self._stop
+
+    def close(self) -> None:
+        """Leave the line that moves."""
+        self._move("")
+
+    @contextmanager
+    def stopping_at_ctrl_c(self) -> Iterator[None]:
+        """Have Ctrl-C ask the task to stop, as its owner would; a second one ends it."""
+        before = signal.signal(signal.SIGINT, self._ask_to_stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _move(self, line: str) -> None:
+        if not self._moves or line == self._moving:
+            return
+        with self._writing:
+            self._wipe()
+            self._moving = line
+            self._stream.write(line)
+            self._stream.flush()
+
+    def _wipe(self) -> None:
+        if self._moving:
+            self._stream.write("\r\x1b[K")
+
+
+def show_result(result: Any) -> None:
+    """Print a result: a text as it is, anything else as JSON."""
+    click.echo(result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False))
