@@ -25,7 +25,9 @@ def free_port() -> int:
 
 
 class Stack:
-    """`python -m webapp` with its own data."""
+    """`python -m webapp` with its own data; `root` may be a copy of the project."""
+
+    root = ROOT
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
@@ -62,7 +64,7 @@ class Stack:
         with (self.data_dir / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "webapp"],
-                cwd=ROOT,
+                cwd=self.root,
                 env={**kept, **own, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

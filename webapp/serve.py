@@ -16,15 +16,13 @@ from types import FrameType
 from typing import Any
 
 import click
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings
 from jobs import Database, die_with_parent, open_backend, start_redis
+from webapp import schema
+from webapp.watch import TaskFiles
 
 log = logging.getLogger("dumbwaiter")
 
@@ -34,6 +32,7 @@ WEB_SECONDS = 60
 STOP_SECONDS = 27  # platforms kill everything 30 s after they asked
 REDIS_STOP_SECONDS = 2
 RESTART_PAUSE_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
@@ -63,7 +62,7 @@ def serve(settings: Settings) -> None:
         children.start("workers", _python("-m", "jobs", env=environment))
         children.start("web", _python("-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), env=environment))
         _announce(settings, children)
-        children.watch()
+        children.watch(None if settings.production else TaskFiles())
 
 
 class Children:
@@ -72,6 +71,7 @@ class Children:
     def __init__(self) -> None:
         self._starts: dict[str, Start] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._leaving: list[subprocess.Popen[bytes]] = []
         self.stopping = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
@@ -83,8 +83,13 @@ class Children:
     def ended(self, name: str) -> bool:
         return self._running[name].poll() is not None
 
-    def watch(self) -> None:
+    def watch(self, files: TaskFiles | None) -> None:
+        """Start again whatever ends, until all are to stop; and take up tasks that have changed, if there are files."""
+        look_at = time.monotonic()
         while not self.stopping:
+            if files and time.monotonic() >= look_at:
+                self._take_up(files)
+                look_at = time.monotonic() + LOOK_SECONDS
             for name in [name for name in self._running if self.ended(name)]:
                 log.warning("%s ended with %s and is started again", name, self._running[name].returncode)
                 time.sleep(RESTART_PAUSE_SECONDS)
@@ -92,10 +97,25 @@ class Children:
                     self._running[name] = self._starts[name]()
             time.sleep(0.2)
 
+    def _take_up(self, files: TaskFiles) -> None:
+        """Have the tasks as they are now; the workers of before end what they have at hand beside the new ones."""
+        if not files.changed():
+            return
+        if problems := files.problems():
+            log.warning("%s\nUntil this is right, the tasks of before go on.", problems)
+            return
+        log.warning("The tasks have changed; web server and workers take them up.")
+        self._leaving = [process for process in self._leaving if process.poll() is None]
+        self._leaving.append(self._running["workers"])
+        self._running["workers"].terminate()
+        self._running["workers"] = self._starts["workers"]()
+        self._running["web"].send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """Stop the web server and the workers together, and Redis after them, all within STOP_SECONDS."""
         deadline = time.monotonic() + STOP_SECONDS
-        _end([process for name, process in self._running.items() if name != "Redis"], deadline - REDIS_STOP_SECONDS)
+        others = [process for name, process in self._running.items() if name != "Redis"]
+        _end([*others, *self._leaving], deadline - REDIS_STOP_SECONDS)
         _end([process for name, process in self._running.items() if name == "Redis"], deadline)
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -180,23 +200,15 @@ def _wait_for_redis(settings: Settings, ping: Callable[[], Any], children: Child
 
 def _migrate(settings: Settings, database: Database) -> None:
     """Bring the schema up to date; in production that is the release step's work, and here only checked."""
-    alembic = Config(ROOT / "alembic.ini", attributes={"database": database})
     try:
-        if settings.production and _is_behind(alembic, database):
+        if settings.production and not schema.is_current(database):
             raise CannotStart("The database's schema is behind. Run the release step first: alembic upgrade head")
-        command.upgrade(alembic, "head")
+        schema.upgrade(database)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
         raise CannotStart(f"The database at DATABASE_URL cannot be used: {reason}") from None
     finally:
         database.engine.dispose()
-
-
-def _is_behind(alembic: Config, database: Database) -> bool:
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_heads() != tuple(
-            ScriptDirectory.from_config(alembic).get_heads()
-        )
 
 
 def _announce(settings: Settings, children: Children) -> None:

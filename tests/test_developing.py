@@ -1,0 +1,88 @@
+"""A developer's way in, in a copy of the project: a new task is one file, and what runs takes it up."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import databases
+from tests.person import Person
+from tests.stack import ROOT, Stack
+from tests.waiting import until
+
+PARTS = ("config.py", "jobs", "webapp", "templates", "static", "migrations", "tests", "alembic.ini", "gunicorn.conf.py")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy of the project."""
+    copy = tmp_path / "house"
+    copy.mkdir()
+    for name in (*PARTS, "pyproject.toml", ".flaskenv"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture
+def running(house: Path, tmp_path: Path) -> Iterator[Stack]:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    stack = Stack(data_dir)
+    stack.root = house
+    with stack:
+        yield stack
+
+
+def run(house: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    own = {"PATH": os.environ["PATH"], **environment}
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=house, env=own, capture_output=True, text=True, timeout=120
+    )
+
+
+def flask(house: Path, stack: Stack, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    own = {"DATA_DIR": str(stack.data_dir), "DATABASE_URL": databases.url_of(stack.data_dir)}
+    return run(house, "flask", *arguments, **own)
+
+
+def test_a_new_task_comes_with_a_test_that_passes_and_is_taken_up_by_what_runs(house: Path, running: Stack) -> None:
+    ada = Person(running.url, "ada@example.com")
+    written = flask(house, running, "task", "new", "shout")
+    assert written.returncode == 0, written.stderr
+    assert "jobs/tasks/shout.py" in written.stdout
+    assert run(house, "pytest", "-q", "tests/tasks/test_shout.py").returncode == 0
+    until(lambda: ada.get("/").select_one("a[href='/tasks/shout']"), "the new task")
+    done = flask(house, running, "task", "submit", "shout", "--as", "ada@example.com", "--text", "ha", "--follow")
+    assert (done.returncode, done.stdout) == (0, "ha ha ha\n"), done.stderr
+
+
+def test_a_broken_file_is_named_and_the_tasks_of_before_go_on_until_it_is_right(house: Path, running: Stack) -> None:
+    file = house / "jobs/tasks/reverse_text.py"
+    right = file.read_text()
+    file.write_text(f"{right}\n\nbroken(\n")
+    until(lambda: "reverse_text.py" in running.output and "SyntaxError" in running.output, "the word about it")
+    ada = Person(running.url, "ada@example.com")
+    assert "Write a text backwards" in ada.get("/tasks/reverse_text").text
+    file.write_text(right.replace("Write a text backwards", "Turn a text around"))
+    until(lambda: "Turn a text around" in ada.get("/tasks/reverse_text").text, "the task as it is now")
+
+
+def test_the_doctor_finds_nothing_wrong_with_what_runs_and_names_what_is(house: Path, running: Stack) -> None:
+    well = flask(house, running, "doctor")
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert "wrong" not in well.stdout
+    (house / "jobs/tasks/odd.py").write_text(
+        "from jobs import task\n\n@task\ndef odd(what: object) -> None:\n    pass\n"
+    )
+    running.stop()
+    ill = flask(house, running, "doctor")
+    assert ill.returncode == 1
+    for words in ("jobs/tasks/odd.py:3: task 'odd': parameter 'what'", "Redis: it does not answer", "workers: none is"):
+        assert words in ill.stdout, ill.stdout + ill.stderr
