@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from redis import Redis
@@ -103,6 +103,21 @@ def take_next(queue: Queue) -> WakeUp | None:
     """
     found = queue.connection.lmove(queue.key, queue.intermediate_queue_key)
     return WakeUp(as_text(found), queue.connection, queue.serializer) if found else None
+
+
+def taken(queue: Queue) -> dict[str, int]:
+    """The jobs that workers have taken and told nothing of yet, and the runs that they name. Raises RedisError."""
+    found = ((job, JOB_ID.fullmatch(job)) for job in _texts(queue, queue.intermediate_queue_key))
+    return {job: int(named[1]) for job, named in found if named and int(named[1]) <= LARGEST_ID}
+
+
+def forget(queue: Queue, jobs: Iterable[str]) -> None:
+    """Delete jobs that workers have taken and never told the end of. Raises RedisError."""
+    with queue.connection.pipeline() as pipeline:
+        for job in jobs:
+            pipeline.lrem(queue.intermediate_queue_key, 0, job)
+            pipeline.delete(queue.job_class.key_for(job))
+        pipeline.execute()
 
 
 def waiting(queue: Queue) -> set[str]:

@@ -1,5 +1,6 @@
 """Heals what was lost between the database, Redis and the workers: a turn every few seconds, harmless to repeat."""
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,8 +13,8 @@ from jobs.backend import Backend
 from jobs.db import utcnow
 from jobs.leader import Leadership
 from jobs.lease import CLOCKS_DIFFER_SECONDS, Change, due
-from jobs.queue import job_id, waiting
-from jobs.runs import Run, State
+from jobs.queue import forget, job_id, taken, waiting
+from jobs.runs import ENDED, Run, State
 from jobs.submit import push
 
 SWEEP_SECONDS = 5.0
@@ -48,6 +49,7 @@ class Sweeper:
         revive(self._backend, lease.expire(self._backend.database, unrenewed))
         checkpoints.forget(self._backend.database)
         self._push_what_redis_does_not_know()
+        self._forget_jobs_of_ended_runs()
 
     def leave(self) -> None:
         """Let another one sweep."""
@@ -59,6 +61,15 @@ class Sweeper:
         except RedisError:
             return  # Redis is away; the runs wait in the database
         self._push([run for run in self._waiting() if job_id(run.id, run.attempt) not in known])
+
+    def _forget_jobs_of_ended_runs(self) -> None:
+        """Delete the jobs of runs that ended while Redis was away; RQ would call them failed after a minute."""
+        with contextlib.suppress(RedisError):
+            jobs = taken(self._backend.queue)
+            named = Run.id.in_(list(jobs.values())[:MOST_PUSHES])
+            with self._backend.database.read() as session:
+                ended = set(session.scalars(select(Run.id).where(named, Run.state.in_(ENDED))))
+            forget(self._backend.queue, [job for job, run_id in jobs.items() if run_id in ended])
 
     def _push(self, runs: Sequence[Run]) -> None:
         """Push as many as there is time for in one turn; when there may be more, the next turn sweeps again."""

@@ -9,6 +9,7 @@ from sqlalchemy import update
 
 from jobs import Backend, Run, State, checkpoints, lease, open_backend, utcnow
 from jobs.outcome import Failure
+from jobs.queue import push, take_next, taken
 from jobs.sweeper import Sweeper, Watch
 from tests.people import make_owner, make_run, read
 
@@ -49,6 +50,20 @@ def test_a_flushed_queue_is_rebuilt_in_its_order(backend: Backend, owner_id: int
     first, second, third = [make_run(backend, owner_id, queued_at=utcnow() - age) for age in ages]
     Sweeper(backend).sweep()
     assert backend.queue.get_job_ids() == [f"run-{run.id}-1" for run in (second, third, first)]
+
+
+def test_a_job_whose_end_redis_was_not_told_of_is_forgotten_and_one_at_work_is_not(
+    backend: Backend, owner_id: int
+) -> None:
+    ended, at_work = (make_run(backend, owner_id) for _ in range(2))
+    push(backend.queue, (ended.id, 1), (at_work.id, 1))
+    for run in (ended, at_work):
+        assert take_next(backend.queue)
+        claimed(backend, run)
+    assert lease.succeed(backend.database, read(backend, ended), "done")
+    Sweeper(backend).sweep()
+    assert taken(backend.queue) == {f"run-{at_work.id}-1": at_work.id}
+    assert backend.redis.keys("rq:job:*") == [f"rq:job:run-{at_work.id}-1".encode()]
 
 
 def test_without_redis_the_runs_wait_and_say_so(backend: Backend, old: Run, tmp_path: Path) -> None:
