@@ -7,15 +7,16 @@ frames by their headers, answers pings, and keeps of what it hears the time and 
 import asyncio
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
+from tests.frames import PING, TEXT, frames
+
 AT_ONCE = 100
 PATIENCE_SECONDS = 300.0
-TEXT, PING = 0x1, 0x9
 PONG = bytes((0x8A, 0x80, 0, 0, 0, 0))  # empty, as are the server's pings; masked with zeros
 
 HANDSHAKE = (
@@ -207,19 +208,3 @@ class Line(asyncio.Protocol):
         if not self._place.greeted:
             self.ready.set_result(None)
         return True
-
-
-def frames(received: bytearray) -> Iterator[tuple[int, bytes]]:
-    """Take the whole frames, none of them masked or in parts, as opcode and payload."""
-    while len(received) >= 2:
-        length, start = received[1], 2
-        if length > 125:
-            start = 4 if length == 126 else 10
-            if len(received) < start:
-                return
-            length = int.from_bytes(received[2:start])
-        if len(received) < start + length:
-            return
-        opcode, payload = received[0] & 0x0F, bytes(received[start : start + length])
-        del received[: start + length]
-        yield opcode, payload

@@ -1,5 +1,6 @@
-"""What tests share: a real Redis, a migrated database for each test, the application, and the whole of it running."""
+"""What tests share: a real Redis, a migrated database for each test, the whole application running, and its users."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,16 +8,14 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
-from flask import Flask
 
 from config import Settings
 from jobs import Backend, Database, connect_redis, open_backend, start_redis
 from tests import databases
+from tests.person import Person
 from tests.postgres import NoPostgres, throw_away
 from tests.stack import Stack
-from tests.visitor import Visitor
 from tests.waiting import until
-from webapp import create_app
 
 ROOT = Path(__file__).parent.parent
 
@@ -102,29 +101,19 @@ def backend(tmp_path: Path, redis_url: str, empty_database: Path) -> Iterator[Ba
         yield one
 
 
-@pytest.fixture
-def app(backend: Backend) -> Flask:
-    return create_app(backend)
-
-
-@pytest.fixture
-def visitor(app: Flask) -> Visitor:
-    """Somebody who has not signed in."""
-    return Visitor(app)
-
-
-@pytest.fixture
-def ada(app: Flask) -> Visitor:
-    return Visitor(app).registered("ada@example.com")
-
-
-@pytest.fixture
-def ben(app: Flask) -> Visitor:
-    return Visitor(app).registered("ben@example.com")
-
-
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Everything running as `make run` runs it: Redis, workers, web server."""
     with Stack(tmp_path_factory.mktemp("stack")) as running:
         yield running
+
+
+@pytest.fixture
+def ada(stack: Stack) -> Person:
+    """Somebody who has just registered there."""
+    return Person(stack.url, f"ada{time.time_ns()}@example.com")
+
+
+@pytest.fixture
+def ben(stack: Stack) -> Person:
+    return Person(stack.url, f"ben{time.time_ns()}@example.com")

@@ -20,16 +20,6 @@ from tests.waiting import PATIENCE_SECONDS, until
 from webapp import users
 
 
-@pytest.fixture
-def ada(stack: Stack) -> Person:
-    return Person(stack.url, f"ada{time.time_ns()}@example.com")
-
-
-@pytest.fixture
-def ben(stack: Stack) -> Person:
-    return Person(stack.url, f"ben{time.time_ns()}@example.com")
-
-
 def close_code(socket: ClientConnection) -> int:
     with pytest.raises(ConnectionClosedError) as closed:
         hear(socket, lambda _frame: False)

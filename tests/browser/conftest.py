@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
+from jobs import Backend
 from tests.stack import Stack
 from tests.visitor import PASSWORD
 from tests.waiting import PATIENCE_SECONDS
@@ -23,6 +24,14 @@ ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-compo
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 NewContext = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def backend(stack: Stack) -> Iterator[Backend]:
+    """The running application's database and Redis."""
+    opened = stack.backend()
+    yield opened
+    opened.database.close()
 
 
 def chromium_path() -> str | None:

@@ -19,7 +19,6 @@ from jobs.lease import Change
 from jobs.tasks.reverse_text import reverse_text
 from tests.browser.conftest import open_live, was_not_reloaded
 from tests.people import make_run, owner_id
-from tests.stack import Stack
 from webapp.users import User
 
 TEXTS = (
@@ -69,13 +68,6 @@ def error(text: str) -> dict[str, str]:
 
 def held() -> dict[str, Any]:
     return {"lease_token": "0" * 32, "lease_expires_at": LATER}
-
-
-@pytest.fixture
-def backend(stack: Stack) -> Iterator[Backend]:
-    one = stack.backend()
-    yield one
-    one.database.close()
 
 
 @pytest.fixture(autouse=True)

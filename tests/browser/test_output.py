@@ -1,7 +1,6 @@
 """In the browser: a run's log and partial results as they come, after a lost connection, searched, and by keyboard."""
 
 import re
-from collections.abc import Iterator
 from typing import Literal
 
 import pytest
@@ -11,16 +10,8 @@ from jobs import Backend, Kind, Run, events, lease
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_pages import violations
 from tests.browser.test_stopping import latest
-from tests.stack import Stack
 from tests.test_live_output import make_held, put_out
 from tests.webapp.test_output import CORPUS
-
-
-@pytest.fixture
-def backend(stack: Stack) -> Iterator[Backend]:
-    opened = stack.backend()
-    yield opened
-    opened.database.close()
 
 
 def held_run(page: Page, backend: Backend) -> Run:

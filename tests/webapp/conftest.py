@@ -1,0 +1,29 @@
+"""What the tests of the application in this process share: it, and who visits it."""
+
+import pytest
+from flask import Flask
+
+from jobs import Backend
+from tests.visitor import Visitor
+from webapp import create_app
+
+
+@pytest.fixture
+def app(backend: Backend) -> Flask:
+    return create_app(backend)
+
+
+@pytest.fixture
+def visitor(app: Flask) -> Visitor:
+    """Somebody who has not signed in."""
+    return Visitor(app)
+
+
+@pytest.fixture
+def ada(app: Flask) -> Visitor:
+    return Visitor(app).registered("ada@example.com")
+
+
+@pytest.fixture
+def ben(app: Flask) -> Visitor:
+    return Visitor(app).registered("ben@example.com")
