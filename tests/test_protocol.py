@@ -11,7 +11,7 @@ import pytest
 
 from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, frames
 from tests.person import Person
-from tests.raw_page import connect
+from tests.raw_page import HANDSHAKE, connect
 from tests.stack import Stack
 from webapp.live.socket import LARGEST_MESSAGE_BYTES as LIMIT
 
@@ -191,3 +191,14 @@ def test_what_is_no_text_is_refused(ada: Person, text: bytes) -> None:
 )
 def test_how_the_bytes_are_chopped_makes_no_difference(ada: Person, sent: bytes, heard: Heard) -> None:
     assert exchange(ada, sent, chopped=True) == heard
+
+
+@pytest.mark.parametrize("header", ["Sec-WebSocket-Version", "Sec-WebSocket-Key", "Connection", "Upgrade"])
+def test_a_handshake_that_lacks_something_is_a_bad_request(ada: Person, header: str) -> None:
+    with connect(ada, handshake={name: value for name, value in HANDSHAKE.items() if name != header}) as page:
+        assert page.head.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_handshake_of_another_version_is_a_bad_request(ada: Person) -> None:
+    with connect(ada, handshake={**HANDSHAKE, "Sec-WebSocket-Version": "12"}) as page:
+        assert page.head.startswith(b"HTTP/1.1 400 ")

@@ -6,6 +6,8 @@ from typing import Any
 
 import gevent
 from simple_websocket import Server
+from werkzeug.exceptions import BadRequest
+from wsproto.utilities import RemoteProtocolError
 
 SEND_SECONDS = 20
 PING_SECONDS = 25
@@ -54,6 +56,12 @@ class LiveSocket(Server):
         # A client offers compression and the library would take it, at 80 KB of memory for each connection.
         wrapped.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
         super().__init__(wrapped, ping_interval=PING_SECONDS, max_message_size=LARGEST_MESSAGE_BYTES)
+
+    def handshake(self) -> None:
+        try:
+            super().handshake()
+        except RemoteProtocolError as error:
+            raise BadRequest from error  # nothing has been written yet: it is still a request, and answered as one
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         # The library closes with 1008 when a pong is missing, and htmx would not come back from that.
