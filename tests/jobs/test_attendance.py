@@ -1,8 +1,6 @@
 """A worker's attendance: what a task puts out while it runs is stored by the worker, whatever becomes of the task."""
 
-import itertools
 import json
-import multiprocessing
 import os
 import signal
 import threading
@@ -13,7 +11,6 @@ import pytest
 
 from jobs import (
     Backend,
-    Catalog,
     Emit,
     Kind,
     Log,
@@ -21,15 +18,12 @@ from jobs import (
     State,
     cancel,
     events,
-    open_backend,
-    presence,
     read_output,
-    submit,
     task,
 )
-from jobs.pool import Pool
 from tests import databases
-from tests.people import make_owner, read
+from tests.jobs.serving import catalog_of, ended, serving, start
+from tests.people import read
 from tests.waiting import until
 
 
@@ -81,40 +75,20 @@ def waste(lines: int) -> int:
     return lines
 
 
-NUMBERS = itertools.count()
 ALL = (say, die, try_twice, flood, waste)
-TASKS = Catalog({function.__name__: function.__dict__["__task__"] for function in ALL})
-
-
-def serve(backend: Backend) -> None:
-    Pool(backend, 1).run()
+TASKS = catalog_of(*ALL)
 
 
 @pytest.fixture
 def kitchen(backend: Backend) -> Iterator[Backend]:
     """A backend with the tasks above and one worker."""
-    opened = open_backend(backend.settings, TASKS)
-    pool = multiprocessing.get_context("fork").Process(target=serve, args=(opened,))
-    pool.start()
-    until(lambda: presence.alive(opened.database), "the worker")
-    yield opened
-    pool.terminate()
-    pool.join()
-
-
-def start(backend: Backend, name: str, **parameters: object) -> Run:
-    owner_id = make_owner(backend, f"{name}{next(NUMBERS)}@example.com")
-    return submit(backend, TASKS[name], owner_id, TASKS[name].parameters.model_validate(parameters))
+    with serving(backend.settings, TASKS) as one:
+        yield one
 
 
 def lines(backend: Backend, run: Run) -> list[tuple[int, str]]:
     stored = read_output(backend.database, run.id, Kind.LOG).batches
     return [(one.attempt, entry.content) for one in stored for entry in one.entries]
-
-
-def ended(backend: Backend, run: Run) -> Run:
-    until(lambda: read(backend, run).state.ended, "the end of the run")
-    return read(backend, run)
 
 
 def test_lines_and_partial_results_are_there_while_the_task_runs(kitchen: Backend, tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from jobs import Catalog, task
+from jobs import task
 from jobs.horse import Horse, HorseEnded
 from jobs.outcome import Failure, Outcome, Success
 from jobs.perform import Order
+from tests.jobs.serving import catalog_of
 from tests.waiting import PATIENCE_SECONDS, until
 
 MOST_BYTES = 10**9
@@ -65,7 +66,7 @@ TASKS = (remember, who, end, end_with_a_child_holding_on, hold_the_interpreter, 
 
 @pytest.fixture
 def horse() -> Iterator[Horse]:
-    one = Horse(Catalog({function.__name__: function.__dict__["__task__"] for function in TASKS}), MOST_BYTES)
+    one = Horse(catalog_of(*TASKS), MOST_BYTES)
     yield one
     one.kill()
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from jobs import Backend, Catalog, Progress, Run, State, lease, runner, task, utcnow
+from jobs import Backend, Progress, Run, State, lease, runner, task, utcnow
 from jobs.backend import open_backend
 from jobs.outcome import Success
 from jobs.storable import ResultError, storable
 from tests import databases
+from tests.jobs.serving import catalog_of
 from tests.people import execute, make_owner, make_run, read
 
 
@@ -52,8 +53,7 @@ def count(to: int, progress: Progress) -> int:
 @pytest.fixture
 def kitchen(backend: Backend) -> Backend:
     """The backend with the tasks above."""
-    tasks = {function.__name__: function.__dict__["__task__"] for function in (misbehave, count)}
-    return open_backend(backend.settings, Catalog(tasks))
+    return open_backend(backend.settings, catalog_of(misbehave, count))
 
 
 def executed(backend: Backend, task_name: str, parameters: dict[str, Any], **values: Any) -> Run:

@@ -1,11 +1,9 @@
 """The worker: real jobs from a real queue, in a process of its own."""
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from rq.worker import Worker, WorkerStatus
 
 from jobs import (
     Backend,
-    Catalog,
     Checkpoint,
     FinalFailure,
     Progress,
@@ -24,15 +21,12 @@ from jobs import (
     State,
     cancel,
     lease,
-    open_backend,
-    presence,
-    submit,
     task,
 )
-from jobs.pool import Pool
 from jobs.queue import push
 from jobs.worker import RunWorker
-from tests.people import make_owner, read
+from tests.jobs.serving import catalog_of, ended, serving, start
+from tests.people import read
 from tests.waiting import until
 
 
@@ -115,11 +109,7 @@ def resume(folder: str, checkpoint: Checkpoint) -> list[int]:
 
 
 ALL = (who, linger, crash, tidy, stubborn, fail_twice, give_up, gobble, resume)
-TASKS = Catalog({function.__name__: function.__dict__["__task__"] for function in ALL})
-
-
-def serve(backend: Backend) -> None:
-    Pool(backend, 1).run()
+TASKS = catalog_of(*ALL)
 
 
 @pytest.fixture
@@ -130,28 +120,13 @@ def lease_seconds() -> int:
 @pytest.fixture
 def kitchen(backend: Backend, lease_seconds: int) -> Iterator[Backend]:
     """A backend with the tasks above and one worker."""
-    opened = open_backend(backend.settings.model_copy(update={"lease_seconds": lease_seconds}), TASKS)
-    pool = multiprocessing.get_context("fork").Process(target=serve, args=(opened,))
-    pool.start()
-    until(lambda: presence.alive(opened.database), "the worker")
-    yield opened
-    pool.terminate()
-    pool.join()
-    assert presence.alive(opened.database) == 0, "a worker that stops says so"
-
-
-def start(backend: Backend, name: str, **parameters: Any) -> Run:
-    owner_id = make_owner(backend, f"{time.time_ns()}@example.com")
-    return submit(backend, TASKS[name], owner_id, TASKS[name].parameters.model_validate(parameters))
-
-
-def end(backend: Backend, run: Run) -> Run:
-    until(lambda: read(backend, run).state.ended, "the end of the run")
-    return read(backend, run)
+    settings = backend.settings.model_copy(update={"lease_seconds": lease_seconds})
+    with serving(settings, TASKS) as one:
+        yield one
 
 
 def finished(backend: Backend, name: str, **parameters: Any) -> Run:
-    return end(backend, start(backend, name, **parameters))
+    return ended(backend, start(backend, name, **parameters))
 
 
 def test_runs_share_a_warm_process(kitchen: Backend) -> None:
@@ -195,9 +170,9 @@ def test_runs_that_wait_behind_each_other_are_executed_in_their_order_and_rq_cou
     push(kitchen.queue, (runs[0].id, 1))
     runs += [start(kitchen, "who") for _ in range(5)]
     cancel(kitchen, busy.owner_id, busy.id)
-    ended = [end(kitchen, run) for run in runs]
-    assert {(run.state, run.attempt) for run in ended} == {(State.SUCCEEDED, 1)}
-    assert sorted(ended, key=lambda run: (run.started_at, run.id)) == ended
+    done = [ended(kitchen, run) for run in runs]
+    assert {(run.state, run.attempt) for run in done} == {(State.SUCCEEDED, 1)}
+    assert sorted(done, key=lambda run: (run.started_at, run.id)) == done
     until(lambda: not kitchen.queue.get_job_ids(), "the end of the queue")
     until(lambda: kitchen.queue.failed_job_registry.get_job_ids() == [foreign.id], "what was refused being kept")
     until(lambda: Worker.all(connection=kitchen.redis)[0].get_state() == WorkerStatus.IDLE, "the worker being idle")
@@ -230,7 +205,7 @@ def test_a_stop_reaches_a_task_that_looks_and_lets_it_tidy_up(kitchen: Backend, 
     until(lambda: read(kitchen, run).progress, "the start")
     for _click in range(5):
         cancel(kitchen, run.owner_id, run.id)
-    assert end(kitchen, run).state is State.CANCELLED
+    assert ended(kitchen, run).state is State.CANCELLED
     assert (tmp_path / "tidied").exists()
 
 
@@ -238,7 +213,7 @@ def test_a_stop_kills_a_task_that_takes_no_notice_and_the_next_one_runs(kitchen:
     run = start(kitchen, "stubborn")
     until(lambda: read(kitchen, run).progress, "the start")
     cancel(kitchen, run.owner_id, run.id)
-    assert end(kitchen, run).state is State.CANCELLED
+    assert ended(kitchen, run).state is State.CANCELLED
     assert finished(kitchen, "who").state is State.SUCCEEDED
 
 
@@ -247,7 +222,7 @@ def test_a_stop_whose_message_was_lost_is_seen_in_the_row(kitchen: Backend) -> N
     run = start(kitchen, "stubborn")
     until(lambda: read(kitchen, run).progress, "the start")
     lease.request_stop(kitchen.database, run.id, run.owner_id)
-    assert end(kitchen, run).state is State.CANCELLED
+    assert ended(kitchen, run).state is State.CANCELLED
 
 
 def test_a_run_that_fails_is_tried_again_as_often_as_its_task_says(kitchen: Backend, tmp_path: Path) -> None:
@@ -278,12 +253,8 @@ def test_stopping_gives_a_run_at_hand_back_without_spending_an_attempt(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.worker.GRACE_SECONDS", 0.5)
-    opened = open_backend(backend.settings, TASKS)
-    pool = multiprocessing.get_context("fork").Process(target=serve, args=(opened,))
-    pool.start()
-    run = start(opened, "stubborn")
-    until(lambda: read(opened, run).progress, "the start")
-    pool.terminate()
-    pool.join()
-    now = read(opened, run)
+    with serving(backend.settings, TASKS) as kitchen:
+        run = start(kitchen, "stubborn")
+        until(lambda: read(kitchen, run).progress, "the start")
+    now = read(kitchen, run)
     assert (now.state, now.attempt, now.losses, now.lease_token) == (State.QUEUED, 1, 0, None)

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from jobs import Backend, Catalog, Outlook, Run, State, lease, open_backend, presence, task, utcnow
+from jobs import Backend, Outlook, Run, State, lease, open_backend, presence, task, utcnow
 from jobs.outcome import Failure
+from tests.jobs.serving import catalog_of
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from webapp import create_app
@@ -29,7 +30,7 @@ def boil(dish: str = "egg") -> str:
     return dish
 
 
-KITCHEN = Catalog({function.__name__: function.__dict__["__task__"] for function in (bake, boil)})
+KITCHEN = catalog_of(bake, boil)
 
 
 @pytest.fixture

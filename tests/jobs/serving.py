@@ -1,0 +1,47 @@
+"""A backend with a test's own tasks, and one worker that serves them."""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from config import Settings
+from jobs import Backend, Catalog, Run, open_backend, presence, submit
+from jobs.pool import Pool
+from tests.people import make_owner, read
+from tests.waiting import until
+
+
+def catalog_of(*functions: Callable[..., Any]) -> Catalog:
+    return Catalog({function.__name__: function.__dict__["__task__"] for function in functions})
+
+
+@contextmanager
+def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
+    """A kitchen: while it is open, its worker executes what is submitted."""
+    opened = open_backend(settings, tasks)
+    pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened,))
+    pool.start()
+    try:
+        until(lambda: presence.alive(opened.database), "the worker")
+        yield opened
+    finally:
+        pool.terminate()
+        pool.join()
+    assert presence.alive(opened.database) == 0, "a worker that stops says so"
+
+
+def _serve(backend: Backend) -> None:
+    Pool(backend, 1).run()
+
+
+def start(kitchen: Backend, name: str, **parameters: Any) -> Run:
+    """Submit a run of an owner of its own."""
+    owner_id, task = make_owner(kitchen, f"{time.time_ns()}@example.com"), kitchen.catalog[name]
+    return submit(kitchen, task, owner_id, task.parameters.model_validate(parameters))
+
+
+def ended(kitchen: Backend, run: Run) -> Run:
+    until(lambda: read(kitchen, run).state.ended, "the end of the run")
+    return read(kitchen, run)
