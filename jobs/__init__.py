@@ -16,7 +16,7 @@ from jobs.process import die_with_parent
 from jobs.redis import connect_redis
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.submit import Conflict, cancel, retry, submit
-from jobs.task import LongText, Task, TaskError, task
+from jobs.task import LongText, Slider, Task, TaskError, task
 
 __all__ = [
     "Backend",
@@ -41,6 +41,7 @@ __all__ = [
     "Output",
     "Progress",
     "Run",
+    "Slider",
     "State",
     "StopRun",
     "Stopped",

@@ -23,6 +23,9 @@ CONTEXT_TYPES: frozenset[type] = frozenset({Checkpoint, Emit, Log, Progress})
 LongText = Annotated[str, Field(json_schema_extra={"format": "long-text"})]
 """A string that is edited in several lines."""
 
+Slider = Field(json_schema_extra={"format": "slider"})
+"""Beside the limits of a number, sets it by a slider too: `Annotated[float, Field(ge=0, le=1), Slider]`."""
+
 
 class TaskError(Exception):
     """A task is defined wrongly; the message begins with the file and line."""

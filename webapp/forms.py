@@ -24,6 +24,9 @@ CONSTRAINTS = {
     "pattern": "pattern",
 }
 
+# A slider of a number that is not a whole one goes through its range in so many steps, or up to ten times as many.
+SLIDER_STEPS = 100
+
 # What pydantic's errors are called, in words for somebody who fills in a form.
 MESSAGES = {
     "missing": "Fill this in.",
@@ -51,7 +54,7 @@ MESSAGES = {
 
 @dataclass(frozen=True)
 class Field:
-    """One parameter as a form shows it; `kind` names the template that renders it."""
+    """One parameter as a form shows it; `kind` names the template that renders it, `slider` has its range and step."""
 
     name: str
     label: str
@@ -61,6 +64,7 @@ class Field:
     default: Any = None
     choices: tuple[tuple[str, Any], ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    slider: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
     kind = "choice" if choices else _kind(spec)
     if kind is None:
         raise NoField(f"parameter {name!r} has a type that no form field shows")
+    attributes = _attributes(kind, spec)
     return Field(
         name=name,
         label=_label(name, spec),
@@ -133,7 +138,8 @@ def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
         required=required or kind in ("integer", "number", "date"),
         default=spec.get("default"),
         choices=choices,
-        attributes=_attributes(kind, spec),
+        attributes=attributes,
+        slider=_slider(name, kind, attributes) if spec.get("format") == "slider" else {},
     )
 
 
@@ -183,6 +189,15 @@ def _attributes(kind: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "number":
         attributes |= {"step": spec.get("multipleOf", "any")}
     return attributes
+
+
+def _slider(name: str, kind: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    least, most, step = (attributes.get(key, 0) for key in ("min", "max", "step"))
+    if kind not in ("integer", "number") or not {"min", "max"} <= attributes.keys() or least >= most:
+        raise NoField(f"parameter {name!r} is a Slider and needs a number's two ends, such as Field(ge=0, le=1)")
+    if step == "any":
+        step = 10 ** math.floor(math.log10((most - least) / SLIDER_STEPS))
+    return {"min": least, "max": most, "step": step}
 
 
 def _raw(field: Field, value: Any) -> Any:

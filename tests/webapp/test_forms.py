@@ -5,10 +5,13 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
+from bs4 import BeautifulSoup
+from flask import Flask, render_template
 from pydantic import Field
 
-from jobs import Catalog, LongText, Task, TaskError, task
+from jobs import Catalog, LongText, Slider, Task, TaskError, task
 from jobs.backend import Backend, open_backend
+from tests.visitor import the
 from webapp import create_app, forms
 
 
@@ -28,6 +31,7 @@ def order(
     size: Size = Size.LARGE,
     colour: Literal["red", "green", "blue", "black", "white"] = "red",
     huge: Annotated[int, Field(ge=0, le=10**30)] = 7,
+    discount: Annotated[float, Slider, Field(ge=0, le=1, title="Off")] = 0.25,
 ) -> str:
     """Order something."""
     return f"{count} {name}"
@@ -52,6 +56,7 @@ def field(name: str) -> forms.Field:
         ("gift", "switch", {}),
         ("size", "choice", {}),
         ("huge", "digits", {"inputmode": "numeric", "pattern": "-?[0-9]+", "maxlength": 31}),
+        ("discount", "number", {"min": 0, "max": 1, "step": "any"}),
     ],
 )
 def test_a_field_follows_from_its_annotation(name: str, kind: str, attributes: dict[str, Any]) -> None:
@@ -78,6 +83,7 @@ def test_what_was_posted_becomes_parameters() -> None:
         "size": Size.SMALL,
         "colour": "blue",
         "huge": 8,
+        "discount": 0.25,
     }
 
 
@@ -130,3 +136,60 @@ def test_a_parameter_that_no_field_shows_stops_the_start(backend: Backend) -> No
 
     with pytest.raises(TaskError, match=r"test_forms\.py:\d+: task 'odd'"):
         create_app(open_backend(backend.settings, Catalog({"odd": odd.__dict__["__task__"]})))
+
+
+def slider_of(annotation: Any) -> Any:
+    def one(number: Any) -> None: ...
+
+    one.__annotations__["number"] = annotation
+    return forms.fields_of(task(one).__dict__["__task__"])[0].slider
+
+
+@pytest.mark.parametrize(
+    ("annotation", "step"),
+    [
+        (Annotated[float, Field(ge=0, le=1), Slider], 0.01),
+        (Annotated[float, Field(ge=-2.5, le=1.5), Slider], 0.01),
+        (Annotated[float, Field(ge=0, le=1e6), Slider], 10_000),
+        (Annotated[float, Field(ge=0, le=1, multiple_of=0.25), Slider], 0.25),
+        (Annotated[int, Field(gt=0, lt=10_000), Slider], 1),
+        (Annotated[int, Field(ge=10, le=50, multiple_of=10), Slider], 10),
+        (Annotated[int, Field(ge=10, le=50)], None),
+    ],
+)
+def test_a_slider_goes_through_a_numbers_range_in_round_steps(annotation: Any, step: float | None) -> None:
+    assert slider_of(annotation).get("step") == step
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Annotated[float, Slider],
+        Annotated[float, Field(ge=0), Slider],
+        Annotated[float, Field(gt=0, lt=1), Slider],
+        Annotated[float, Field(ge=1, le=1), Slider],
+        Annotated[int, Field(ge=0, le=10**30), Slider],
+        Annotated[bool, Slider],
+    ],
+)
+def test_a_slider_without_two_ends_stops_the_start(annotation: Any) -> None:
+    with pytest.raises(TaskError, match="'number' is a Slider and needs a number's two ends"):
+        slider_of(annotation)
+
+
+def test_a_slider_is_beside_its_field_and_sends_nothing(app: Flask) -> None:
+    form = forms.blank(TASK, {})
+    with app.test_request_context():
+        page = BeautifulSoup(render_template("tasks/_form.html", task=TASK, form=form), "html.parser")
+    (slider,) = page.select("[type=range]")
+    number = the(page, "#discount-input")
+    assert (number["type"], number["name"], number["value"]) == ("number", "discount", "0.25")
+    assert slider.get("name") is None
+    assert [slider[name] for name in ("data-slides", "aria-label", "min", "max", "step", "value")] == [
+        "discount-input",
+        "Off, slider",
+        "0",
+        "1",
+        "0.01",
+        "0.25",
+    ]
