@@ -15,7 +15,8 @@ from flask import Flask
 from jobs import Backend, Run, State
 from tests.people import make_owner, read
 from tests.stack import ROOT
-from webapp import commands
+from tests.visitor import Visitor
+from webapp import commands, users
 from webapp.commands import scaffold
 
 
@@ -110,3 +111,16 @@ def test_ctrl_c_asks_a_task_to_stop(backend: Backend) -> None:
             seen += os.read(terminal, 1000)
         assert running.wait(60) == 1
     os.close(terminal)
+
+
+def test_an_administrator_is_made_on_the_command_line(shell: Flask, ada: Visitor, backend: Backend) -> None:
+    assert ada.get("/admin/rq/").status_code == 403
+    said = flask(shell, "admin", "grant", "Ada@example.com")
+    assert said.output == "ada@example.com is now an administrator.\n"
+    assert ada.get("/admin/rq/").status_code == 200
+    flask(shell, "admin", "revoke", "ada@example.com")
+    assert ada.get("/admin/rq/").status_code == 403
+    refused = flask(shell, "admin", "grant", "eve@example.com")
+    assert refused.exit_code == 1
+    assert "register it first" in refused.output
+    assert not users.set_admin(backend.database, "eve@example.com", True)

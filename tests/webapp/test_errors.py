@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from jobs import Backend, open_backend
 from tests.visitor import Visitor, soup, the
-from webapp import create_app, users
+from webapp import create_app
 
 
 @pytest.mark.parametrize("code", [400, 403, 404, 405, 413, 429, 500])
@@ -58,16 +58,3 @@ def test_ready_names_what_is_missing(visitor: Visitor, backend: Backend, tmp_pat
     away = backend.settings.model_copy(update={"redis_url": f"unix://{tmp_path}/nobody.sock"})
     alone = Visitor(create_app(open_backend(away, backend.catalog)))
     assert alone.get("/readyz").get_json()["redis"] == "missing"
-
-
-def test_an_administrator_is_made_on_the_command_line(app: Flask, ada: Visitor, backend: Backend) -> None:
-    assert ada.get("/admin/rq/").status_code == 403
-    said = app.test_cli_runner().invoke(args=["admin", "grant", "Ada@example.com"])
-    assert said.output == "ada@example.com is now an administrator.\n"
-    assert ada.get("/admin/rq/").status_code == 200
-    app.test_cli_runner().invoke(args=["admin", "revoke", "ada@example.com"])
-    assert ada.get("/admin/rq/").status_code == 403
-    refused = app.test_cli_runner().invoke(args=["admin", "grant", "eve@example.com"])
-    assert refused.exit_code == 1
-    assert "register it first" in refused.output
-    assert not users.set_admin(backend.database, "eve@example.com", True)
