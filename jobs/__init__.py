@@ -11,10 +11,13 @@ from jobs.local import Listener, run_here
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.outlook import Outlook, outlooks
 from jobs.output import Output, Stored, read_output
+from jobs.pictures import Picture, Tile
 from jobs.presence import alive
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
+from jobs.run_files import owned_file, pictures_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
+from jobs.store import RunFile
 from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Slider, Task, TaskError, task
 
@@ -39,8 +42,10 @@ __all__ = [
     "Outcome",
     "Outlook",
     "Output",
+    "Picture",
     "Progress",
     "Run",
+    "RunFile",
     "Slider",
     "State",
     "StopRun",
@@ -49,6 +54,7 @@ __all__ = [
     "Success",
     "Task",
     "TaskError",
+    "Tile",
     "UtcDateTime",
     "alive",
     "cancel",
@@ -62,6 +68,8 @@ __all__ = [
     "open_backend",
     "outlooks",
     "owned",
+    "owned_file",
+    "pictures_in",
     "read_output",
     "retry",
     "run_here",

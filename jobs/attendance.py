@@ -20,6 +20,7 @@ from jobs.horse import Horse, HorseEnded, Report, Save
 from jobs.outcome import Failure, Interrupted, Outcome, Stopped, Success
 from jobs.perform import Order
 from jobs.runs import Run
+from jobs.store import RunFile
 from jobs.task import GRACE_SECONDS, TIMEOUT_SECONDS
 from jobs.unstored import Unstored
 
@@ -88,6 +89,8 @@ class Attendance:
                 self._unsaved = heard
             if isinstance(heard, Batch):
                 self.unstored.add(heard)
+            if isinstance(heard, RunFile):
+                self.unstored.add_file(heard)
             self._lost |= not self.unstored.try_to_store()
             self._save(horse)
             # A bell that rings may mean a stop request: the row says.

@@ -1,4 +1,4 @@
-"""What every process needs to work with runs: settings, database, Redis, the queue and the tasks."""
+"""What every process needs to work with runs: settings, database, Redis, the queue, the tasks and the files."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from jobs.catalog import Catalog, load_catalog
 from jobs.db import Database
 from jobs.queue import open_queue
 from jobs.redis import connect_redis
+from jobs.store import FileStore
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,12 @@ class Backend:
     redis: Redis
     queue: Queue
     catalog: Catalog
+    files: FileStore
 
 
 def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
     """Put the parts together; nothing connects before it is used. Raises TaskError for a broken task file."""
     redis = connect_redis(settings)
     loaded = load_catalog() if catalog is None else catalog
-    return Backend(settings, Database(settings.database), redis, open_queue(redis), loaded)
+    files = FileStore(settings.data_dir / "files")
+    return Backend(settings, Database(settings.database), redis, open_queue(redis), loaded, files)

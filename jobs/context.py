@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from jobs.pictures import undeveloped
 from jobs.storable import storable
 from jobs.text import keepable
 
@@ -105,15 +106,21 @@ class Log:
 class Emit:
     """Shows a partial result on the run's page: `emit({"step": 4, "loss": 0.1})`.
 
-    A value must be JSON, at most 1 MB; of each run the newest 1 MB of values is kept. Raises ResultError for a value
-    that cannot be kept, and StopRun when the run's owner has asked for its end.
+    A value must be JSON, at most 1 MB, or an image of Pillow's or a Tile of one; of each run the newest 1 MB of values
+    is kept. Raises ResultError for a value that cannot be kept, and StopRun when the run's owner has asked for its end.
     """
 
-    def __init__(self, send: Callable[[Any], None] = _nowhere, stop_requested: Callable[[], bool] = _never) -> None:
+    def __init__(
+        self,
+        send: Callable[[Any], None] = _nowhere,
+        stop_requested: Callable[[], bool] = _never,
+        develop: Callable[[Any], Any] = undeveloped,
+    ) -> None:
         self._send = send
         self._stop_requested = stop_requested
+        self._develop = develop
 
     def __call__(self, value: Any) -> None:
         if self._stop_requested():
             raise StopRun
-        self._send(storable(value, "The partial result"))
+        self._send(storable(self._develop(value), "The partial result"))

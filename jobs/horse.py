@@ -1,7 +1,8 @@
 """The work-horse: the process in which tasks run, one after another, so that imports and loaded models stay warm.
 
 It is forked from a worker and knows neither database nor Redis: orders come in and outcomes go out over one pipe, and
-the worker records them. Whatever a task does to its process, the worker lives; a horse that ended is replaced.
+the worker records them; only files go to their store from here. Whatever a task does to its process, the worker lives;
+a horse that ended is replaced.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from jobs.link import FLAGS, STARTED, STOP, PipeLink
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.perform import Order, perform
 from jobs.process import die_with_parent
+from jobs.store import FileStore, RunFile
 
 # A process is replaced after so many runs, so that what tasks leak does not grow for ever.
 RUNS_PER_HORSE = 500
@@ -52,20 +54,20 @@ class Save:
     value: Any
 
 
-Heard = Report | Save | Batch | Outcome
+Heard = Report | Save | Batch | RunFile | Outcome
 
 
 class Horse:
     """A work-horse as its worker sees it."""
 
-    def __init__(self, catalog: Catalog, most_bytes: int) -> None:
+    def __init__(self, catalog: Catalog, most_bytes: int, files: FileStore) -> None:
         self._orders = 0
         self._most_bytes = most_bytes
         self._group_ended = False
         self._flags = mmap.mmap(-1, FLAGS)
         self._pipe, theirs = get_context("fork").Pipe()
         self._process = get_context("fork").Process(
-            target=_work, args=(catalog, theirs, self._pipe, self._flags, os.getpid())
+            target=_work, args=(catalog, files, (theirs, self._pipe), self._flags, os.getpid())
         )
         self._process.start()
         theirs.close()
@@ -150,6 +152,8 @@ class Horse:
                 return Report(fraction, note)
             case {"output": {"kind": kind, "entries": entries, "size": size, "dropped": dropped}}:
                 return Batch(Kind(kind), [Entry(*entry) for entry in entries], size, dropped)
+            case {"file": file}:
+                return RunFile(*file)
             case {"checkpoint": value}:
                 return Save(value)
             case {"result": result}:
@@ -161,7 +165,10 @@ class Horse:
         return None
 
 
-def _work(catalog: Catalog, pipe: Connection, parents: Connection, flags: mmap.mmap, worker_pid: int) -> None:
+def _work(
+    catalog: Catalog, files: FileStore, pipes: tuple[Connection, Connection], flags: mmap.mmap, worker_pid: int
+) -> None:
+    pipe, parents = pipes
     parents.close()
     os.setpgrp()
     # A process group of its own would let it outlive a killed worker, and run beside the next attempt.
@@ -178,7 +185,7 @@ def _work(catalog: Catalog, pipe: Connection, parents: Connection, flags: mmap.m
         except EOFError:
             return
         flags[STARTED] = 1
-        link = PipeLink(pipe, flags)
+        link = PipeLink(pipe, flags, files)
         _tell(link, perform(catalog, order, link))
 
 

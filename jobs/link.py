@@ -1,13 +1,17 @@
-"""A running task's line to its worker: progress, output and checkpoints go out, and the request to stop comes in."""
+"""A running task's line to its worker: progress, output and checkpoints go out, and the request to stop comes in.
+
+Files go to the store from here; the worker is told of each before anything that refers to it.
+"""
 
 import json
 import threading
 from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from jobs.batch import Batch
 from jobs.context import StopRun
 from jobs.storable import storable
+from jobs.store import FileStore, RunFile, StoredFile
 
 STOP, STARTED = 0, 1
 FLAGS = 2
@@ -19,6 +23,7 @@ class Link(Protocol):
     def report(self, fraction: float | None, note: str) -> None: ...
     def put_out(self, batch: Batch) -> None: ...
     def save(self, value: Any) -> None: ...
+    def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile: ...
     def stop_requested(self) -> bool: ...
 
 
@@ -32,9 +37,10 @@ class Flags(Protocol):
 class PipeLink:
     """A link over the work-horse's pipe; whole messages, one at a time, as JSON."""
 
-    def __init__(self, pipe: Connection, flags: Flags) -> None:
+    def __init__(self, pipe: Connection, flags: Flags, files: FileStore) -> None:
         self._pipe = pipe
         self._flags = flags
+        self._files = files
         self._sending = threading.Lock()
         self._saving = threading.Lock()
 
@@ -56,6 +62,12 @@ class PipeLink:
             saved = json.loads(self._pipe.recv_bytes())
         if not saved or self.stop_requested():
             raise StopRun
+
+    def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
+        """Put a file into the store, and tell that this run has done so."""
+        stored = self._files.put(stream)
+        self.send(file=RunFile(*stored, name, media_type))
+        return stored
 
     def stop_requested(self) -> bool:
         return bool(self._flags[STOP])

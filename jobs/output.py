@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from jobs import run_files
 from jobs.batch import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.db import Base, Database, PlainJson
 from jobs.lease import LEASE_SECONDS, Change, renew_in
 from jobs.runs import Run
+from jobs.store import RunFile
 
 
 class OutputRow(Base):
@@ -52,12 +54,19 @@ class Output:
     dropped: int
 
 
-def store(database: Database, run: Run, batches: Sequence[Batch], seconds: float = LEASE_SECONDS) -> Change | None:
-    """Keep what a run has put out; None when its lease is lost, and then nothing is kept."""
+def store(
+    database: Database,
+    run: Run,
+    batches: Sequence[Batch],
+    seconds: float = LEASE_SECONDS,
+    files: Sequence[RunFile] = (),
+) -> Change | None:
+    """Keep what a run has put out, and note which files it has stored; None when its lease is lost: then nothing is."""
     with database.write() as session:
         hold = renew_in(session, run, seconds)
         if hold is None:
             return None
+        run_files.add(session, run, files)
         for batch in batches:
             _append(session, run, batch)
         return Change(run.id, run.owner_id, hold.version)

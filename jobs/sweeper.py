@@ -1,6 +1,7 @@
 """Heals what was lost between the database, Redis and the workers: a turn every few seconds, harmless to repeat."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -8,13 +9,14 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
-from jobs import checkpoints, events, lease
+from jobs import checkpoints, events, lease, run_files
 from jobs.backend import Backend
 from jobs.db import utcnow
 from jobs.leader import Leadership
 from jobs.lease import CLOCKS_DIFFER_SECONDS, Change, due
 from jobs.queue import forget, job_id, taken, waiting
 from jobs.runs import ENDED, Run, State
+from jobs.store import SHELVES
 from jobs.submit import push
 
 SWEEP_SECONDS = 5.0
@@ -31,6 +33,7 @@ class Sweeper:
         self._backend = backend
         self._leadership = Leadership(backend.database, "sweeper")
         self._watch = Watch(backend.settings.lease_seconds)
+        self._shelves = itertools.cycle(SHELVES)
         self._next = 0.0
 
     def turn(self) -> None:
@@ -50,6 +53,8 @@ class Sweeper:
         checkpoints.forget(self._backend.database)
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()
+        # One shelf at a time: all of a large store would keep everything else waiting.
+        run_files.forget(self._backend.database, self._backend.files, next(self._shelves))
 
     def leave(self) -> None:
         """Let another one sweep."""

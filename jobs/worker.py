@@ -138,7 +138,8 @@ class RunWorker(SimpleWorker):
     # --- the work-horse
 
     def _new_horse(self) -> Horse:
-        return Horse(self._backend.catalog, self._backend.settings.worker_memory_mb * memory.MB)
+        most_bytes = self._backend.settings.worker_memory_mb * memory.MB
+        return Horse(self._backend.catalog, most_bytes, self._backend.files)
 
     def _fit_horse(self) -> Horse:
         if not self._horse.fit:

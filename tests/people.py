@@ -1,12 +1,11 @@
 """Owners and runs made directly in the database."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
-from jobs import Backend, Run, runner
-from jobs.batch import Batch
+from jobs import Backend, Run, RunFile, runner
 from jobs.perform import Order, perform
+from jobs.store import StoredFile
 from jobs.unstored import Unstored
 from webapp.users import User
 
@@ -41,9 +40,16 @@ def read(backend: Backend, run: Run) -> Run:
 class Here:
     """The link of a task that is called in this process."""
 
-    def __init__(self, report: Callable[[float | None, str], None], put_out: Callable[[Batch], None]) -> None:
-        self.report = report
-        self.put_out = put_out
+    def __init__(self, backend: Backend, run: Run, unstored: Unstored) -> None:
+        self.report = partial(runner.report, backend, run)
+        self.put_out = unstored.add
+        self._files = backend.files
+        self._unstored = unstored
+
+    def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
+        stored = self._files.put(stream)
+        self._unstored.add_file(RunFile(*stored, name, media_type))
+        return stored
 
     def save(self, value: Any) -> None:
         """Checkpoints are kept by workers."""
@@ -58,6 +64,5 @@ def execute(backend: Backend, run_id: int) -> None:
     if run is None:
         return
     unstored = Unstored(backend, run)
-    here = Here(partial(runner.report, backend, run), unstored.add)
-    outcome = perform(backend.catalog, Order(run.task, run.parameters), here)
+    outcome = perform(backend.catalog, Order(run.task, run.parameters), Here(backend, run, unstored))
     runner.end(backend, run, outcome, unstored=unstored)

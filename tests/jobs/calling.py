@@ -1,12 +1,14 @@
 """Functions called as tasks are, in this process, with everything heard that they put out."""
 
+import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 from jobs import Catalog, Kind, Task, task
 from jobs.batch import Batch
 from jobs.outcome import Outcome
 from jobs.perform import Order, perform
+from jobs.store import StoredFile
 
 
 class Heard:
@@ -14,6 +16,7 @@ class Heard:
 
     def __init__(self, stop: bool = False) -> None:
         self.batches: list[Batch] = []
+        self.files: list[bytes] = []
         self.stop = stop
 
     def put_out(self, batch: Batch) -> None:
@@ -21,6 +24,10 @@ class Heard:
 
     def report(self, fraction: float | None, note: str) -> None: ...
     def save(self, value: Any) -> None: ...
+
+    def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
+        self.files.append(stream.read())
+        return StoredFile(hashlib.sha256(self.files[-1]).hexdigest(), len(self.files[-1]))
 
     def stop_requested(self) -> bool:
         return self.stop

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from jobs import task
 from jobs.horse import Horse, HorseEnded
 from jobs.outcome import Failure, Outcome, Success
 from jobs.perform import Order
+from jobs.store import FileStore
 from tests.jobs.serving import catalog_of
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -65,8 +67,8 @@ TASKS = (remember, who, end, end_with_a_child_holding_on, hold_the_interpreter, 
 
 
 @pytest.fixture
-def horse() -> Iterator[Horse]:
-    one = Horse(catalog_of(*TASKS), MOST_BYTES)
+def horse(tmp_path: Path) -> Iterator[Horse]:
+    one = Horse(catalog_of(*TASKS), MOST_BYTES, FileStore(tmp_path))
     yield one
     one.kill()
 

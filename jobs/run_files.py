@@ -1,0 +1,80 @@
+"""Which files a run has stored, in the database: what the store holds is shown to a run's owner only if it is here."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from jobs.db import Base, Database
+from jobs.pictures import Picture, picture_in
+from jobs.runs import Run
+from jobs.store import FileStore, RunFile
+
+KEPT_SECONDS = 3600.0
+MOST_AT_ONCE = 500
+
+
+class RunFileRow(Base):
+    __tablename__ = "run_files"
+    __table_args__ = (Index("ix_run_files_sha256", "sha256"),)
+
+    run_id: Mapped[int] = mapped_column(
+        ForeignKey("runs.id", name="fk_run_files_run", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(200))
+    media_type: Mapped[str] = mapped_column(String(100))
+
+
+def add(session: Session, run: Run, files: Sequence[RunFile]) -> None:
+    """Note files that a run has stored, in a transaction of its lease's holder; one that is noted stays as it is."""
+    new = {file.sha256: file for file in reversed(files)}
+    for sha256 in _known(session, new, run.id):
+        del new[sha256]
+    session.add_all(RunFileRow(run_id=run.id, **file._asdict()) for file in new.values())
+
+
+def owned_file(session: Session, owner_id: int, run_id: int, sha256: str) -> RunFile | None:
+    """A file of a run, if the run is this owner's and has stored it."""
+    query = select(RunFileRow).join(Run, Run.id == RunFileRow.run_id)
+    row = session.scalar(query.where(Run.id == run_id, Run.owner_id == owner_id, RunFileRow.sha256 == sha256))
+    return RunFile(row.sha256, row.size, row.name, row.media_type) if row else None
+
+
+def pictures_in(database: Database, run_id: int, values: Iterable[object]) -> list[Picture | None]:
+    """Of each value the picture that it refers to.
+
+    None for a value that refers to nothing, or to a file that this run has not stored: a task may put out anything that
+    its user gave it, and what only looks like a reference is a value like any other.
+    """
+    found = [picture_in(value) for value in values]
+    wanted = {picture.sha256 for picture in found if picture}
+    if not wanted:
+        return found
+    with database.read() as session:
+        known = _known(session, wanted, run_id)
+    return [picture if picture and picture.sha256 in known else None for picture in found]
+
+
+def forget(database: Database, store: FileStore, shelf: str) -> None:
+    """Delete the files of one shelf that no run refers to, an hour after they were put last.
+
+    A file is put some time before the row that refers to it is committed; but whoever needs one that is there already
+    puts it again, and from then on it is young.
+    """
+    old = store.older_than(KEPT_SECONDS, shelf)
+    with database.read() as session:
+        known = _known(session, old)
+    for sha256 in set(old) - known:
+        store.delete(sha256, unless_younger_than=KEPT_SECONDS)
+    store.tidy(KEPT_SECONDS)
+
+
+def _known(session: Session, wanted: Collection[str], run_id: int | None = None) -> set[str]:
+    """Which of these files any run refers to, or this one."""
+    names, known = list(wanted), set[str]()
+    for first in range(0, len(names), MOST_AT_ONCE):
+        query = select(RunFileRow.sha256).where(RunFileRow.sha256.in_(names[first : first + MOST_AT_ONCE]))
+        known.update(session.scalars(query if run_id is None else query.where(RunFileRow.run_id == run_id)))
+    return known
