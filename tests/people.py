@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any, BinaryIO
 
-from jobs import Backend, Run, RunFile, runner
+from jobs import Backend, Run, RunFile, run_files, runner
 from jobs.perform import Order, perform
 from jobs.store import StoredFile
 from jobs.unstored import Unstored
@@ -35,6 +35,16 @@ def read(backend: Backend, run: Run) -> Run:
         found = session.get(Run, run.id)
     assert found is not None
     return found
+
+
+def note_file(
+    backend: Backend, run_id: int, content: bytes, media_type: str = "image/png", name: str = "a.png"
+) -> RunFile:
+    """A file that a run has stored."""
+    file = RunFile(*backend.files.put(content), name, media_type)
+    with backend.database.write() as session:
+        run_files.add(session, session.get_one(Run, run_id), [file])
+    return file
 
 
 class Here:

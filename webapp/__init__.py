@@ -8,7 +8,22 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from jobs import Backend, open_backend
-from webapp import admin, auth, errors, forms, fragments, health, live, output, pages, runs, security, tasks, words
+from webapp import (
+    admin,
+    auth,
+    errors,
+    files,
+    forms,
+    fragments,
+    health,
+    live,
+    output,
+    pages,
+    runs,
+    security,
+    tasks,
+    words,
+)
 from webapp.current import put_backend
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +57,6 @@ def create_app(backend: Backend | None = None) -> Flask:
     for part in (security, auth, words, fragments, output, errors, pages, admin):
         part.init_app(app)
     live.init_app(app, backend)
-    for blueprint in (tasks.bp, runs.bp, health.bp):
+    for blueprint in (tasks.bp, runs.bp, files.bp, health.bp):
         app.register_blueprint(blueprint)
     return app

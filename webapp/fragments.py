@@ -8,7 +8,8 @@ from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 from markupsafe import Markup
 
-from jobs import Ending, Outlook, Run
+from jobs import Ending, Outlook, Run, pictures_in
+from webapp.current import backend
 from webapp.listings import Page, to_query
 
 
@@ -80,7 +81,8 @@ def result_template(environment: Environment, run: Run) -> str:
     try:
         return str(environment.get_template(f"results/{run.task}.html").name)
     except TemplateNotFound:
-        return f"results/_{shape(run.result)}.html"
+        (picture,) = pictures_in(backend().database, run.id, [run.result])
+        return f"results/_{'picture' if picture else shape(run.result)}.html"
 
 
 def shape(value: Any) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flask import Flask
 from markupsafe import Markup
 
-from jobs import Database, Entry, Kind, Run, Stored, read_output
+from jobs import Database, Entry, Kind, Run, Stored, pictures_in, read_output
 from webapp import fragments
 
 LONGEST_WORDS = 200
@@ -66,7 +66,7 @@ def draw(database: Database, run: Run, kind: Kind, earlier: Drawn | None = None)
     known = earlier or Drawn(kind, run.id, run.version)
     read = read_output(database, run.id, kind, known.end - 1)
     kept = [chunk for chunk in known.chunks if chunk.end - 1 > read.dropped]
-    chunks = [*kept, *(_chunk(kind, batches) for batches in _grouped(read.batches))]
+    chunks = [*kept, *(_chunk(database, run, kind, batches) for batches in _grouped(read.batches))]
     dropped = min(read.dropped, chunks[0].number - 1) if chunks else 0
     now = replace(known, version=run.version, chunks=chunks, dropped=dropped)
     return replace(now, turn=now.end - 1) if dropped >= known.turn else now
@@ -85,9 +85,10 @@ def _grouped(batches: Iterable[Stored]) -> list[list[Stored]]:
     return groups
 
 
-def _chunk(kind: Kind, batches: Sequence[Stored]) -> Chunk:
+def _chunk(database: Database, run: Run, kind: Kind, batches: Sequence[Stored]) -> Chunk:
     entries = [entry for batch in batches for entry in batch.entries]
-    return Chunk(batches[0].number, batches[-1].end, batches[0].attempt, _entries(kind, entries))
+    html = _lines(entries) if kind is Kind.LOG else _values(database, run, entries)
+    return Chunk(batches[0].number, batches[-1].end, batches[0].attempt, html)
 
 
 def sections(database: Database, run: Run, words: str = "") -> Markup:
@@ -107,7 +108,7 @@ def found(database: Database, run: Run, words: str) -> str:
     for batches in _grouped(read.batches):
         lines = [entry for batch in batches for entry in batch.entries if wanted in entry.content.casefold()]
         if lines:
-            chunks.append(Chunk(batches[0].number, batches[-1].end, batches[0].attempt, _entries(Kind.LOG, lines)))
+            chunks.append(Chunk(batches[0].number, batches[-1].end, batches[0].attempt, _lines(lines)))
             count += len(lines)
     log = Drawn(Kind.LOG, run.id, run.version, chunks, read.dropped)
     return _section(log, appended(log, chunks, gaps=False), words=words, count=count)
@@ -130,8 +131,13 @@ def dropped(drawn: Drawn) -> str:
     return fragments.render("runs/_output_dropped.html", drawn=drawn)
 
 
-def _entries(kind: Kind, entries: Sequence[Entry]) -> str:
-    return fragments.render(f"runs/_{kind}_entries.html", entries=entries)
+def _lines(entries: Sequence[Entry]) -> str:
+    return fragments.render("runs/_log_entries.html", entries=entries)
+
+
+def _values(database: Database, run: Run, entries: Sequence[Entry]) -> str:
+    shown = pictures_in(database, run.id, [entry.content for entry in entries])
+    return fragments.render("runs/_emitted_entries.html", run=run, entries=list(zip(entries, shown, strict=True)))
 
 
 def _section(drawn: Drawn, entries: str, **values: object) -> str:

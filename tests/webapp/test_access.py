@@ -1,15 +1,16 @@
 """The access matrix: every address of the application, for everybody who may knock."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from werkzeug.routing import Rule
 
 from config import Settings
-from jobs import open_backend
+from jobs import Backend, open_backend
 from tests.conftest import opened
+from tests.people import note_file
 from tests.visitor import Visitor
 from webapp import create_app, users
 
@@ -57,6 +58,7 @@ def fill(rule: str, run_id: int) -> str:
         "<order>": "asc",
         "<int:page>": "1",
         "<page>": "1",
+        "<sha256>": hashlib.sha256(SECRET.encode()).hexdigest(),
     }
     for placeholder, value in values.items():
         rule = rule.replace(placeholder, value)
@@ -78,6 +80,7 @@ def people(tmp_path_factory: pytest.TempPathFactory, redis_url: str, empty_datab
 @pytest.mark.parametrize("who", VISITORS)
 def test_everybody_gets_what_is_theirs(people: People, who: str, method: str, rule: str) -> None:
     run_id = people["owner"].submit("reverse_text", text=SECRET)
+    note_file(backend_of(people["owner"]), run_id, SECRET.encode(), "text/plain")
     path = fill(rule, run_id)
     response = people[who].get(path) if method == "GET" else people[who].post(path)
     assert response.status_code in expected(who, method, rule)
@@ -101,7 +104,7 @@ def test_the_dashboard_answers_not_found_for_what_is_not_there(people: People) -
 def test_the_dashboard_reads_a_busy_worker(people: People) -> None:
     boss = people["administrator"]
     run_id = people["owner"].submit("reverse_text", text="hello")
-    redis, name = people_redis(boss), f"rq:worker:busy{run_id}"
+    redis, name = backend_of(boss).redis, f"rq:worker:busy{run_id}"
     redis.hset(
         name, mapping={"queues": "runs", "state": "busy", "current_job": f"run-{run_id}-1", "birth": "", "pid": 1}
     )
@@ -111,8 +114,8 @@ def test_the_dashboard_reads_a_busy_worker(people: People) -> None:
     assert response.get_json()["workers"][0]["state"] == "busy"
 
 
-def people_redis(visitor: Visitor) -> Redis:
-    found: Redis = visitor.client.application.extensions["dumbwaiter"].redis
+def backend_of(visitor: Visitor) -> Backend:
+    found: Backend = visitor.client.application.extensions["dumbwaiter"]
     return found
 
 

@@ -1,0 +1,59 @@
+"""Files of runs, to their owners."""
+
+import re
+import unicodedata
+from typing import BinaryIO
+
+from flask import Blueprint, abort, request, send_file
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from jobs import RunFile, owned_file
+from webapp.current import backend
+from webapp.listings import LARGEST_ID
+
+bp = Blueprint("files", __name__)
+
+SAFE_IMAGES = frozenset({"image/avif", "image/gif", "image/jpeg", "image/png", "image/webp"})
+POLICY = "sandbox; default-src 'none'"
+CACHED = "private, max-age=31536000, immutable"
+LONGEST_NAME = 100
+
+
+# What a file holds may come from anybody, and it is served from the site's own origin. So a browser is told not to
+# guess what it is, to show nothing but images that cannot run a script, and to give even those no rights.
+@bp.get("/runs/<int:run_id>/files/<sha256>")
+def show(run_id: int, sha256: str) -> Response:
+    file, stream = _mine(run_id, sha256)
+    safe = file.media_type in SAFE_IMAGES
+    response: Response = send_file(
+        stream,
+        mimetype=file.media_type if safe else "application/octet-stream",
+        as_attachment=not safe,
+        download_name=tame(file.name),
+        conditional=False,  # it would not know the size of a stream: see below
+        etag=file.sha256,
+    )
+    response.content_length = file.size
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Cache-Control"] = CACHED
+    return response.make_conditional(request, accept_ranges=True, complete_length=file.size)
+
+
+def tame(name: str) -> str:
+    """A file's name without what leads elsewhere or misleads: paths, control and invisible characters, leading dots."""
+    last = re.split(r"[/\\]", name)[-1]
+    shown = "".join(one for one in last if unicodedata.category(one)[0] != "C").strip().lstrip(".").strip()
+    return shown[-LONGEST_NAME:] or "file"
+
+
+def _mine(run_id: int, sha256: str) -> tuple[RunFile, BinaryIO]:
+    missing = "There is no such file."
+    if run_id > LARGEST_ID or not re.fullmatch("[0-9a-f]{64}", sha256):
+        abort(404, description=missing)
+    with backend().database.read() as session:
+        file = owned_file(session, current_user.id, run_id, sha256) or abort(404, description=missing)
+    try:
+        return file, backend().files.open(sha256)
+    except FileNotFoundError:
+        abort(404, description="This file is not kept any more. Run the task again.")
