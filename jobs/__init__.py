@@ -11,13 +11,13 @@ from jobs.local import Listener, run_here
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.outlook import Outlook, outlooks
 from jobs.output import Output, Stored, read_output
-from jobs.pictures import Picture, Tile
+from jobs.pictures import Picture, Tile, picture_in
 from jobs.presence import alive
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
 from jobs.run_files import owned_file, pictures_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
-from jobs.store import RunFile
+from jobs.store import FileStore, RunFile
 from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Slider, Task, TaskError, task
 
@@ -32,6 +32,7 @@ __all__ = [
     "Ending",
     "Entry",
     "Failure",
+    "FileStore",
     "FinalFailure",
     "Kind",
     "Listener",
@@ -69,6 +70,7 @@ __all__ = [
     "outlooks",
     "owned",
     "owned_file",
+    "picture_in",
     "pictures_in",
     "read_output",
     "retry",

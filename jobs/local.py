@@ -1,7 +1,7 @@
 """Runs a task in the process at hand, for its developer: no queue, no worker, and nothing is kept."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from jobs.batch import Batch, Entry, Kind
 from jobs.catalog import Catalog
@@ -9,6 +9,7 @@ from jobs.context import StopRun
 from jobs.outcome import Outcome
 from jobs.perform import Order, perform
 from jobs.storable import storable
+from jobs.store import FileStore, StoredFile
 from jobs.task import Task
 
 
@@ -20,15 +21,16 @@ class Listener(Protocol):
     def stop_requested(self) -> bool: ...
 
 
-def run_here(task: Task, parameters: Mapping[str, Any], listener: Listener) -> Outcome:
+def run_here(task: Task, parameters: Mapping[str, Any], files: FileStore, listener: Listener) -> Outcome:
     """Call a task as a worker does, with parameters as they would be kept; its timeout is not enforced."""
-    return perform(Catalog({task.name: task}), Order(task.name, parameters), _Here(listener))
+    return perform(Catalog({task.name: task}), Order(task.name, parameters), _Here(files, listener))
 
 
 class _Here:
     """A link to nobody but the listener; a checkpoint lasts as long as the call."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, files: FileStore, listener: Listener) -> None:
+        self._files = files
         self._listener = listener
         self.report = listener.progress
         self.stop_requested = listener.stop_requested
@@ -41,3 +43,6 @@ class _Here:
         storable(value, "The checkpoint")
         if self.stop_requested():
             raise StopRun
+
+    def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
+        return self._files.put(stream)

@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
+from PIL import Image
 
-from jobs import Backend, Run, State
+from jobs import Backend, Run, State, open_backend, task
+from tests.jobs.serving import catalog_of
 from tests.people import make_owner, read
 from tests.stack import ROOT
 from tests.visitor import Visitor
-from webapp import commands, users
+from webapp import commands, create_app, users
 from webapp.commands import scaffold
+from webapp.commands.task import task as task_commands
 
 
 @pytest.fixture
@@ -124,3 +127,20 @@ def test_an_administrator_is_made_on_the_command_line(shell: Flask, ada: Visitor
     assert refused.exit_code == 1
     assert "register it first" in refused.output
     assert not users.set_admin(backend.database, "eve@example.com", True)
+
+
+@task
+def paint(width: int) -> Image.Image:
+    """Paint something red."""
+    return Image.new("RGB", (width, 2), "red")
+
+
+def test_an_image_that_a_task_returns_can_be_kept(backend: Backend, tmp_path: Path) -> None:
+    app = create_app(open_backend(backend.settings, catalog_of(paint)))
+    app.cli.add_command(task_commands)
+    file = tmp_path / "image.png"
+    said = flask(app, "task", "run", "paint", "--width", "3")
+    assert "An image of 3 × 2 pixels; --save FILE keeps it." in said.stderr
+    assert flask(app, "task", "run", "paint", "--width", "3", "--save", str(file)).exit_code == 0
+    with Image.open(file) as image:
+        assert image.size == (3, 2)

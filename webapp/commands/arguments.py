@@ -10,7 +10,7 @@ from jobs import Task
 from webapp import forms
 from webapp.forms import Field
 
-TAKEN = ("help", "as", "follow")
+TAKEN = ("help", "as", "follow", "save")
 
 
 def options_of(task: Task) -> list[click.Parameter]:

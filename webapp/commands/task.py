@@ -1,14 +1,32 @@
 """`flask task ...`: make tasks, see them, run them here or have the workers run them."""
 
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
-from jobs import Catalog, Failure, Kind, Run, State, Success, Task, owned, read_output, run_here, submit
+from jobs import (
+    Catalog,
+    Failure,
+    FileStore,
+    Kind,
+    Outcome,
+    Run,
+    State,
+    Success,
+    Task,
+    owned,
+    picture_in,
+    read_output,
+    run_here,
+    submit,
+)
 from webapp import users
 from webapp.commands import arguments, scaffold
 from webapp.commands.terminal import Terminal, show_result
@@ -71,12 +89,25 @@ def new(name: str) -> None:
 
 
 def _run(found: Task, **given: Any) -> None:
+    save = given.pop("save_to")
     parameters = arguments.read(found, given).model_dump(mode="json")
     terminal = Terminal()
-    with terminal.stopping_at_ctrl_c():
-        outcome = run_here(found, parameters, terminal)
-    terminal.close()
+    with tempfile.TemporaryDirectory() as folder:
+        files = FileStore(Path(folder))
+        with terminal.stopping_at_ctrl_c():
+            outcome = run_here(found, parameters, files, terminal)
+        terminal.close()
+        _show_outcome(outcome, files, save)
+
+
+def _show_outcome(outcome: Outcome, files: FileStore, save: BinaryIO | None) -> None:
     match outcome:
+        case Success(result) if picture := picture_in(result):
+            if save:
+                with files.open(picture.sha256) as stream:
+                    shutil.copyfileobj(stream, save)
+            else:
+                click.echo(f"An image of {picture.width} × {picture.height} pixels; --save FILE keeps it.", err=True)
         case Success(result):
             show_result(result)
         case Failure(kind, message, traceback):
@@ -85,7 +116,9 @@ def _run(found: Task, **given: Any) -> None:
             raise click.ClickException("Stopped.")
 
 
-task.add_command(OnePerTask(_run, name="run", help="Run a task in this process: no queue, no worker, nothing is kept."))
+SAVE = click.Option(["--save", "save_to"], type=click.File("wb", lazy=True), help="Where to keep a result's image.")
+HELP = "Run a task in this process: no queue, no worker, nothing is kept."
+task.add_command(OnePerTask(_run, SAVE, name="run", help=HELP))
 
 
 def _submit(found: Task, **given: Any) -> None:
