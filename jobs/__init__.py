@@ -15,6 +15,7 @@ from jobs.pictures import Picture, Tile, picture_in
 from jobs.presence import alive
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
+from jobs.results import Markdown, markdown_in
 from jobs.run_files import owned_file, pictures_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.store import FileStore, RunFile
@@ -39,6 +40,7 @@ __all__ = [
     "Listing",
     "Log",
     "LongText",
+    "Markdown",
     "NoRedis",
     "Outcome",
     "Outlook",
@@ -66,6 +68,7 @@ __all__ = [
     "examine_catalog",
     "listed",
     "load_catalog",
+    "markdown_in",
     "open_backend",
     "outlooks",
     "owned",

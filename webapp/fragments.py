@@ -8,7 +8,7 @@ from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 from markupsafe import Markup
 
-from jobs import Ending, Outlook, Run, pictures_in
+from jobs import Ending, Outlook, Run, markdown_in, pictures_in
 from webapp.current import backend
 from webapp.listings import Page, to_query
 
@@ -87,6 +87,8 @@ def result_template(environment: Environment, run: Run) -> str:
 
 def shape(value: Any) -> str:
     """Which template in results/ shows a value."""
+    if markdown_in(value) is not None:
+        return "markdown"
     if isinstance(value, dict):
         return "mapping"
     if isinstance(value, list):
