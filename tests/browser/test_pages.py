@@ -21,6 +21,7 @@ USERS_PAGES = (
     "/tasks/reverse_text",
     "/tasks/estimate_pi",
     "/tasks/factorise",
+    "/tasks/mandelbrot",
     "/runs",
     "/runs?state=failed",
     "/runs?before=1",

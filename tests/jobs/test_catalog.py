@@ -14,7 +14,7 @@ def load(folder: Path, package: str) -> list[str]:
 
 
 def test_the_shipped_tasks_are_found() -> None:
-    assert set(load_catalog()) == {"random_number", "reverse_text", "estimate_pi", "factorise"}
+    assert set(load_catalog()) == {"random_number", "reverse_text", "estimate_pi", "factorise", "mandelbrot"}
 
 
 def test_adding_a_task_is_adding_a_file(tmp_path: Path) -> None:
