@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from jobs import task
+from jobs import Emit, RunFile, Tile, task
+from jobs.batch import Batch
 from jobs.horse import Horse, HorseEnded
 from jobs.outcome import Failure, Outcome, Success
 from jobs.perform import Order
@@ -63,7 +65,13 @@ def ignore_everything() -> None:
             continue
 
 
-TASKS = (remember, who, end, end_with_a_child_holding_on, hold_the_interpreter, ignore_everything)
+@task
+def draw(emit: Emit) -> Image.Image:
+    emit(Tile(Image.new("RGB", (2, 2)), 0, 0, 4, 4))
+    return Image.new("RGB", (4, 4))
+
+
+TASKS = (draw, remember, who, end, end_with_a_child_holding_on, hold_the_interpreter, ignore_everything)
 
 
 @pytest.fixture
@@ -87,6 +95,22 @@ def test_what_one_run_loads_the_next_one_finds(horse: Horse) -> None:
     assert outcome(horse, "remember", word="model") == Success(["model"])
     assert outcome(horse, "remember", word="again") == Success(["model", "again"])
     assert imported == [], "in a process of its own"
+
+
+def test_of_each_file_the_worker_hears_before_what_refers_to_it(horse: Horse, tmp_path: Path) -> None:
+    horse.order(Order("draw"))
+    heard: list[Any] = []
+    while not heard or not isinstance(heard[-1], Success):
+        heard.append(horse.listen(PATIENCE_SECONDS))
+        assert not isinstance(heard[-1], Failure)
+    first, *between, result = [message for message in heard if message]
+    (batch,) = [message for message in between if isinstance(message, Batch)]
+    (second,) = [message for message in between if isinstance(message, RunFile)]
+    assert (first.name, first.media_type) == ("draw.png", "image/png")
+    assert batch.entries[0].content["$picture"]["sha256"] == first.sha256
+    assert result.result["$picture"]["sha256"] == second.sha256
+    with FileStore(tmp_path).open(second.sha256) as file, Image.open(file) as kept:
+        assert kept.size == (4, 4)
 
 
 def test_a_failure_leaves_the_horse_fit(horse: Horse) -> None:
