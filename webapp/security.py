@@ -1,7 +1,7 @@
 """What guards every door: the same-origin check, the headers, and cookies that follow the connection."""
 
 from flask import Flask, Request, Response, abort, request
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -26,6 +26,14 @@ class ConnectionSessionInterface(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Leave the cookie as it is with what a browser is to keep for good.
+
+        Every answer renews it and says that it varies with it: nothing that was kept would ever be used.
+        """
+        if session.modified or not response.cache_control.immutable:
+            super().save_session(app, session, response)
 
 
 def init_app(app: Flask) -> None:

@@ -136,6 +136,16 @@ def test_the_picture_is_there_without_javascript(new_context: NewContext, backen
     assert colours(page, (10, 5)) == [RED]
 
 
+def test_a_page_that_is_opened_again_has_its_pictures_already(page: Page, backend: Backend, run: Run) -> None:
+    for x in (0, 20):
+        paint(backend, run, (x, 0, 0), x, 0)
+    for came in (True, False):
+        page.goto(f"/runs/{run.id}")
+        page.wait_for_load_state("networkidle")
+        entries = "performance.getEntriesByType('resource').filter(one => one.name.includes('/files/'))"
+        assert page.evaluate(f"{entries}.map(one => one.transferSize > 0)") == [came, came]
+
+
 def test_a_result_can_be_downloaded_under_its_name(page: Page, backend: Backend, run: Run) -> None:
     finish(backend, run)
     open_live(page, f"/runs/{run.id}")

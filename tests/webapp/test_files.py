@@ -48,6 +48,7 @@ def test_its_owner_gets_a_file_whole_and_for_good(ada: Visitor, run: Run, file: 
         "Accept-Ranges": "bytes",
     }
     assert {name: response.headers[name] for name in expected} == expected
+    assert not {"Set-Cookie", "Vary"} & set(response.headers.keys()), "a browser would ask again each time"
 
 
 def test_nobody_else_gets_it(ben: Visitor, visitor: Visitor, backend: Backend, run: Run, file: RunFile) -> None:
