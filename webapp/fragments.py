@@ -11,10 +11,11 @@ from markupsafe import Markup
 from jobs import Ending, Outlook, Run, markdown_in, pictures_in
 from webapp.current import backend
 from webapp.listings import Page, to_query
+from webapp.tables import table_in
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(listing_query=to_query, shape=shape)
+    app.jinja_env.filters.update(listing_query=to_query, shape=shape, table=table_in)
     app.jinja_env.globals.update(result_template=result_template, listing=listing)
 
 
@@ -82,7 +83,9 @@ def result_template(environment: Environment, run: Run) -> str:
         return str(environment.get_template(f"results/{run.task}.html").name)
     except TemplateNotFound:
         (picture,) = pictures_in(backend().database, run.id, [run.result])
-        return f"results/_{'picture' if picture else shape(run.result)}.html"
+        if picture:
+            return "results/_picture.html"
+        return f"results/_{'table' if table_in(run.result) else shape(run.result)}.html"
 
 
 def shape(value: Any) -> str:

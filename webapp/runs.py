@@ -5,11 +5,12 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 import jobs
-from jobs import Conflict, Listing, State
-from webapp import fragments
+from jobs import Conflict, Listing, Run, State
+from webapp import fragments, tables
 from webapp.current import backend
 from webapp.listings import LARGEST_ID, Page, from_query, look_up
 from webapp.output import LONGEST_WORDS, sections
+from webapp.tables import Table, table_in
 
 bp = Blueprint("runs", __name__)
 
@@ -28,6 +29,24 @@ def show(run_id: int) -> str:
     run = page.runs[0]
     shown = sections(backend().database, run, words)
     return render_template("runs/show.html", run=run, page=page, expected=page.outlooks.get(run_id), output=shown)
+
+
+@bp.get("/runs/<int:run_id>/table")
+def table(run_id: int) -> str:
+    """All rows of a result that is a table."""
+    run = _mine(run_id, output=False).runs[0]
+    return render_template("runs/table.html", run=run, view=tables.view(_table(run), request.args))
+
+
+@bp.get("/runs/<int:run_id>/table.csv")
+def table_csv(run_id: int) -> Response:
+    """The same for a spreadsheet."""
+    run = _mine(run_id, output=False).runs[0]
+    # Excel takes a file for UTF-8 only if it begins with this mark.
+    content = _table(run).csv().encode("utf-8-sig")
+    response = make_response(content, {"Content-Type": "text/csv; charset=utf-8"})
+    response.headers.set("Content-Disposition", "attachment", filename=f"{run.task}-{run.id}.csv")
+    return response
 
 
 @bp.post("/runs/<int:run_id>/cancel")
@@ -51,6 +70,10 @@ def retry(run_id: int) -> Response:
     except Conflict as conflict:
         abort(409, description=str(conflict))
     return redirect(url_for("runs.show", run_id=again.id), 303)
+
+
+def _table(run: Run) -> Table:
+    return table_in(run.result) or abort(404, description="The result of this run is no table.")
 
 
 def _mine(run_id: int, output: bool = True) -> Page:

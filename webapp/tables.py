@@ -1,0 +1,120 @@
+"""Results that are tables: a list of dicts. A glance at them, their pages in any order, and all of it as CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from jobs import markdown_in
+
+ROWS_AT_A_GLANCE = 8
+ROWS_PER_PAGE = 100
+# Beyond these a page would be slow to draw and impossible to read; the CSV has them all.
+MOST_COLUMNS = 40
+# What makes a spreadsheet calculate, or run, what a cell says.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows by column; a row need not have every column."""
+
+    rows: Sequence[Mapping[str, Any]]
+
+    @cached_property
+    def columns(self) -> Sequence[str]:
+        """All columns, in the order in which they first come up."""
+        return list(dict.fromkeys(name for row in self.rows for name in row))
+
+    @property
+    def glance(self) -> "View":
+        """The first rows."""
+        return View(self, size=ROWS_AT_A_GLANCE)
+
+    def csv(self) -> str:
+        """The whole table as RFC 4180 has it, with texts that a spreadsheet would take for formulas made harmless."""
+        file = io.StringIO(newline="")
+        writer = csv.writer(file)
+        writer.writerow(map(_cell, self.columns))
+        writer.writerows([_cell(row.get(name)) for name in self.columns] for row in self.rows)
+        return file.getvalue()
+
+
+@dataclass(frozen=True)
+class View:
+    """One page of a table in one order: by which column, if any, and whether from its largest value on."""
+
+    table: Table
+    by: int | None = None
+    descending: bool = False
+    page: int = 1
+    size: int = ROWS_PER_PAGE
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns that are shown."""
+        return self.table.columns[:MOST_COLUMNS]
+
+    @cached_property
+    def numbers(self) -> Collection[str]:
+        """The columns that hold nothing but numbers on this page."""
+        return {name for name in self.columns if all(_is_number(row.get(name)) for row in self.rows)}
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-len(self.table.rows) // self.size))
+
+    @cached_property
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """The rows of this page."""
+        first = (self.page - 1) * self.size
+        return self._ordered[first : first + self.size]
+
+    @property
+    def _ordered(self) -> Sequence[Mapping[str, Any]]:
+        if self.by is None:
+            return self.table.rows
+        name = self.table.columns[self.by]
+        known = [row for row in self.table.rows if row.get(name) is not None]
+        ordered = sorted(known, key=lambda row: _rank(row[name]), reverse=self.descending)
+        return [*ordered, *(row for row in self.table.rows if row.get(name) is None)]
+
+
+def table_in(value: object) -> Table | None:
+    """A kept value as a table, if it is one: a list of dicts."""
+    if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
+        return None
+    table = Table(value)
+    return table if table.columns and not any(markdown_in(row) is not None for row in value) else None
+
+
+def view(table: Table, query: Mapping[str, str]) -> View:
+    """The view that an address asks for; what means nothing there is left out."""
+    by = _number(query.get("by"))
+    shown = View(table, by if by is not None and by < len(table.columns) else None, query.get("order") == "desc")
+    page = _number(query.get("page")) or 1
+    return View(table, shown.by, shown.descending, min(max(page, 1), shown.pages))
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """Numbers come before texts, and those before everything else."""
+    if isinstance(value, int | float):
+        return (0, value)
+    return (1, value.casefold()) if isinstance(value, str) else (2, json.dumps(value, sort_keys=True))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(FORMULA) else value
+    return json.dumps(value) if isinstance(value, dict | list | bool) else value
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
