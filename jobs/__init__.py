@@ -18,6 +18,7 @@ from jobs.redis import connect_redis
 from jobs.results import Markdown, markdown_in
 from jobs.run_files import owned_file, pictures_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
+from jobs.show import Show
 from jobs.store import FileStore, RunFile
 from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Slider, Task, TaskError, task
@@ -49,6 +50,7 @@ __all__ = [
     "Progress",
     "Run",
     "RunFile",
+    "Show",
     "Slider",
     "State",
     "StopRun",

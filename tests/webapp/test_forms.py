@@ -49,7 +49,7 @@ def field(name: str) -> forms.Field:
     ("name", "kind", "attributes"),
     [
         ("count", "integer", {"min": 1, "max": 9, "step": 1}),
-        ("price", "number", {"step": "any"}),
+        ("price", "number", {"min": 0, "step": "any"}),
         ("name", "text", {"minlength": 2, "maxlength": 10, "pattern": "^[a-z]+$"}),
         ("day", "date", {}),
         ("story", "long_text", {}),

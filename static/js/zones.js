@@ -1,0 +1,21 @@
+// Moments are entered in the reader's own time: the page says which zone that is, and shows what came in UTC in it.
+(() => {
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+  const toLocal = (text) => {
+    const moment = new Date(`${text}Z`);
+    if (isNaN(moment)) return text;
+    return new Date(moment - moment.getTimezoneOffset() * 60000).toISOString().slice(0, text.length);
+  };
+
+  const show = () => {
+    for (const zone of document.querySelectorAll("input[name=_zone][value=UTC]")) {
+      for (const input of zone.form.querySelectorAll("[data-moment]")) input.value = toLocal(input.value);
+      for (const name of zone.form.querySelectorAll("[data-zone]")) name.textContent = here;
+      zone.setAttribute("value", here);
+    }
+  };
+
+  show();
+  document.addEventListener("htmx:after:swap", show);
+})();

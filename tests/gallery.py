@@ -1,0 +1,61 @@
+"""Tasks that between them have a field of every kind, served by a thread of the tests' own process."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import EmailStr, Field, HttpUrl, NaiveDatetime
+from werkzeug.serving import make_server
+
+from jobs import Backend, Catalog, LongText, Show, Slider, Task, open_backend, task
+from webapp import create_app
+
+
+@task
+def scalars(
+    count: Annotated[int, Field(ge=1, le=9, title="How many", description="One to nine."), Show(unit="boxes")],
+    price: Annotated[Decimal, Field(gt=0, max_digits=6, decimal_places=2), Show(unit="€")],
+    day: Annotated[date, Field(ge=date(2026, 1, 1))],
+    at: time,
+    starts: datetime,
+    length: Annotated[timedelta, Field(examples=["1 h 30 min", "0:45:00"])],
+    email: Annotated[EmailStr, Show(placeholder="somebody@example.com")],
+    site: HttpUrl,
+    code: Annotated[str, Field(pattern=r"^[A-Z]{2}-\d+$", examples=["AB-12"])],
+    key: UUID,
+    weight: Annotated[float, Field(ge=0, le=1), Slider] = 0.5,
+    shown: NaiveDatetime = datetime(2026, 3, 29, 2, 30),  # it is meant to have no zone
+    ended: datetime = datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
+    note: str | None = None,
+    most: int | None = None,
+    story: LongText = "",
+    gift: bool = True,
+) -> str:
+    """Everything that is written in one field."""
+    return f"{count} {starts.isoformat()}"
+
+
+TASKS = (scalars,)
+
+
+def catalog() -> Catalog:
+    """The tasks above, by name."""
+    definitions: list[Task] = [function.__dict__["__task__"] for function in TASKS]
+    return Catalog({one.name: one for one in definitions})
+
+
+@contextmanager
+def served(backend: Backend) -> Iterator[str]:
+    """An application with these tasks and this backend's data, and no workers; yields its address."""
+    app = create_app(open_backend(backend.settings, catalog()))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()

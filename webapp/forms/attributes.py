@@ -1,0 +1,168 @@
+"""What a browser is told of a field's limits, so that it and the model accept the same."""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from webapp.forms.patterns import browser_pattern
+from webapp.forms.texts import DURATION, LONGEST_TEXT
+
+# Beyond this a browser's number field rounds; such integers get a text field that accepts digits.
+LARGEST_EXACT_NUMBER = 2**53
+# A slider of a number that is not a whole one goes through its range in so many steps, or up to ten times as many.
+SLIDER_STEPS = 100
+
+Spec = Mapping[str, Any]
+
+
+def attributes_of(kind: str, spec: Spec) -> dict[str, Any]:
+    """The HTML attributes of a field's input."""
+    placeholder = {"placeholder": spec["placeholder"]} if "placeholder" in spec else {}
+    return {**placeholder, **KINDS.get(kind, _none)(spec)}
+
+
+def is_large(spec: Spec) -> bool:
+    """Whether an integer may be too large for a browser's number field."""
+    bounds = (spec.get("minimum", 0), spec.get("maximum", 0))
+    return any(abs(bound) > LARGEST_EXACT_NUMBER for bound in bounds)
+
+
+def slider_of(spec: Spec, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """A slider's range and step. Raises ValueError for what has not two ends that it may reach."""
+    least, most, step = (attributes.get(key, 0) for key in ("min", "max", "step"))
+    named = {"min", "max"} if spec.get("type") == "integer" else {"minimum", "maximum"}
+    if not named <= (spec.keys() | attributes.keys()) or least >= most:
+        raise ValueError("a number's two ends, such as Field(ge=0, le=1)")
+    if step == "any":
+        step = 10 ** math.floor(math.log10((most - least) / SLIDER_STEPS))
+    return {"min": least, "max": most, "step": step}
+
+
+def _none(spec: Spec) -> dict[str, Any]:
+    return {}
+
+
+def _text(spec: Spec) -> dict[str, Any]:
+    pattern = browser_pattern(spec["pattern"]) if "pattern" in spec else None
+    return {**_length(spec), **({"pattern": pattern} if pattern else {})}
+
+
+def _length(spec: Spec) -> dict[str, Any]:
+    named = {"minLength": "minlength", "maxLength": "maxlength"}
+    return {html: spec[key] for key, html in named.items() if key in spec}
+
+
+def _digits(spec: Spec) -> dict[str, Any]:
+    longest = max(len(str(spec.get(end, 0))) for end in ("minimum", "maximum"))
+    return {"inputmode": "numeric", "pattern": "-?[0-9]+", "maxlength": longest}
+
+
+def _integer(spec: Spec) -> dict[str, Any]:
+    step = spec.get("multipleOf", 1)
+    return {**_range(spec, Decimal(str(step)), beyond=1), "step": step}
+
+
+def _number(spec: Spec) -> dict[str, Any]:
+    step = spec.get("multipleOf")
+    return {**_range(spec, Decimal(str(step or 0))), "step": step or "any"}
+
+
+def _decimal(spec: Spec) -> dict[str, Any]:
+    places, digits = spec.get("decimalPlaces"), spec.get("maxDigits")
+    smallest = Decimal(1).scaleb(-int(places)) if places else Decimal(0)
+    step = Decimal(spec.get("multipleOf", smallest))
+    if places and digits:
+        most = Decimal(10) ** (int(digits) - int(places)) - smallest
+        spec = {
+            **spec,
+            "minimum": max(-most, _bound(spec, "minimum", -most)),
+            "maximum": min(most, _bound(spec, "maximum", most)),
+        }
+    return {**_range(spec, step, beyond=smallest), "step": f"{step:f}" if step else "any"}
+
+
+def _bound(spec: Spec, name: str, otherwise: Decimal) -> Decimal:
+    return Decimal(str(spec.get(name, otherwise)))
+
+
+def _range(spec: Spec, step: Decimal, beyond: Decimal | int = 0) -> dict[str, Any]:
+    """The smallest and the largest value. A browser counts its steps from the smallest, so that one is a whole step."""
+    found = {}
+    lowest = [Decimal(str(spec["minimum"]))] if "minimum" in spec else []
+    lowest += [Decimal(str(spec["exclusiveMinimum"])) + beyond] if "exclusiveMinimum" in spec else []
+    highest = [Decimal(str(spec["maximum"]))] if "maximum" in spec else []
+    highest += [Decimal(str(spec["exclusiveMaximum"])) - beyond] if "exclusiveMaximum" in spec else []
+    if lowest:
+        found["min"] = _written(_up_to_step(max(lowest), step))
+    if highest:
+        found["max"] = _written(min(highest))
+    return found
+
+
+def _up_to_step(number: Decimal, step: Decimal) -> Decimal:
+    return (number / step).to_integral_value(ROUND_CEILING) * step if step else number
+
+
+def _written(number: Decimal) -> int | float:
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _date(spec: Spec) -> dict[str, Any]:
+    return _moments(spec, lambda bound, days: str(date.fromisoformat(bound) + timedelta(days)))
+
+
+def _clock(spec: Spec) -> dict[str, Any]:
+    return {**_moments(spec, lambda bound, _days: bound), "step": "any"}
+
+
+def _moment(spec: Spec) -> dict[str, Any]:
+    return {"step": "any"}  # the limits are the same moment everywhere, and the field is in its reader's time
+
+
+def _moments(spec: Spec, moved: Callable[[str, int], str]) -> dict[str, Any]:
+    ends = (
+        ("minimum", "min", 0),
+        ("exclusiveMinimum", "min", 1),
+        ("maximum", "max", 0),
+        ("exclusiveMaximum", "max", -1),
+    )
+    return {html: moved(spec[key], days) for key, html, days in ends if key in spec}
+
+
+def _duration(spec: Spec) -> dict[str, Any]:
+    return {"pattern": DURATION, "maxlength": LONGEST_TEXT, "autocapitalize": "none"}
+
+
+def _uuid(spec: Spec) -> dict[str, Any]:
+    digit, version = "[0-9a-fA-F]", spec.get("version")
+    rest = f"{version}{digit}{{3}}-[89abAB]" if version else f"{digit}{{4}}-{digit}"
+    return {"pattern": f"{digit}{{8}}-{digit}{{4}}-{rest}{digit}{{3}}-{digit}{{12}}", "spellcheck": "false"}
+
+
+def _email(spec: Spec) -> dict[str, Any]:
+    return {**_length(spec), "pattern": r"[^@ ]+@[^@ .]+([.][^@ .]+)+", "spellcheck": "false"}
+
+
+def _url(spec: Spec) -> dict[str, Any]:
+    either = "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in scheme) for scheme in spec["schemes"])
+    return {**_length(spec), **({"pattern": f"(?:{either}):.+"} if either else {}), "spellcheck": "false"}
+
+
+KINDS: dict[str, Callable[[Spec], dict[str, Any]]] = {
+    "text": _text,
+    "long_text": _length,
+    "digits": _digits,
+    "integer": _integer,
+    "number": _number,
+    "decimal": _decimal,
+    "date": _date,
+    "time": _clock,
+    "moment": _moment,
+    "wall_clock": _clock,
+    "duration": _duration,
+    "uuid": _uuid,
+    "email": _email,
+    "url": _url,
+}

@@ -1,0 +1,59 @@
+"""What pydantic's errors are called, in words for somebody who fills in a form."""
+
+import math
+from datetime import date
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+EMPTY = "Fill this in."
+UNKEPT = "This contains a character that cannot be kept (NUL). Remove it."
+NO_ZONE = "Your browser's time zone is not known here. Enter the time in UTC."
+
+MESSAGES = {
+    "missing": EMPTY,
+    "finite_number": "Enter a finite number.",
+    "greater_than": "Must be greater than {gt}.",
+    "greater_than_equal": "Must be {ge} or more.",
+    "less_than": "Must be less than {lt}.",
+    "less_than_equal": "Must be {le} or less.",
+    "multiple_of": "Must be a multiple of {multiple_of}.",
+    "decimal_max_digits": "Enter at most {max_digits} digits.",
+    "decimal_max_places": "Enter at most {decimal_places} digits after the point.",
+    "decimal_whole_digits": "Enter at most {whole_digits} digits before the point.",
+    "string_too_short": "Enter at least {min_length} characters.",
+    "string_too_long": "Enter at most {max_length} characters.",
+    "string_pattern_mismatch": "This is not in the expected form.",
+    "literal_error": "Choose one of these.",
+    "enum": "Choose one of these.",
+    "date_past": "Enter a date in the past.",
+    "date_future": "Enter a date in the future.",
+    "datetime_past": "Enter a time in the past.",
+    "datetime_future": "Enter a time in the future.",
+    "url_parsing": "Enter a web address, such as https://example.com.",
+    "url_too_long": "Enter at most {max_length} characters.",
+    "url_scheme": "The address must begin with {expected_schemes}, followed by a colon.",
+    "uuid_parsing": "Enter a UUID, such as 123e4567-e89b-12d3-a456-426614174000.",
+    "uuid_version": "Enter a UUID of version {expected_version}.",
+}
+
+
+def message(detail: ErrorDetails) -> str:
+    """An error of the model, for whoever filled in the field."""
+    context = {key: _readable(value) for key, value in detail.get("ctx", {}).items()}
+    if detail["type"] == "value_error" and "reason" in context:
+        return f"Enter an e-mail address. {context['reason']}"
+    if detail["type"] == "value_error":
+        return str(context.get("error", detail["msg"]))
+    if detail["input"] == "" and detail.get("ctx", {}).get("min_length", 1) == 1:
+        return EMPTY
+    template = MESSAGES.get(detail["type"])
+    return template.format(**context) if template else f"{detail['msg']}."
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, date) or not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    if isinstance(value, float) and not (math.isfinite(value) and value.is_integer()):
+        return value
+    return f"{int(value):,}"

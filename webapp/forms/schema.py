@@ -1,0 +1,67 @@
+"""The JSON schema of a parameter model, with what a form must know and JSON schema leaves out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
+class NoField(Exception):
+    """No form field shows a parameter of this type; the message says what to do."""
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a parameter model as forms read it. Raises NoField for what none can show."""
+    return model.model_json_schema(schema_generator=FormSchema)
+
+
+class FormSchema(GenerateJsonSchema):
+    """Says which strings are decimals, tells the bounds of dates and times, and marks what may be None."""
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        digits = {"maxDigits": schema.get("max_digits"), "decimalPlaces": schema.get("decimal_places")}
+        step = {"multipleOf": schema.get("multiple_of")}
+        return {"type": "string", "format": "decimal", **_bounds(schema), **_texts({**digits, **step})}
+
+    def date_schema(self, schema: core_schema.DateSchema) -> JsonSchemaValue:
+        return {**super().date_schema(schema), **_bounds(schema)}
+
+    def time_schema(self, schema: core_schema.TimeSchema) -> JsonSchemaValue:
+        return {**super().time_schema(schema), **_bounds(schema)}
+
+    def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
+        kind = "naive-date-time" if schema.get("tz_constraint") == "naive" else "date-time"
+        return {**super().datetime_schema(schema), "format": kind, **_bounds(schema)}
+
+    def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:
+        return {"type": "string", "format": "duration"}
+
+    def uuid_schema(self, schema: core_schema.UuidSchema) -> JsonSchemaValue:
+        return {"type": "string", "format": "uuid", **_texts({"version": schema.get("version")})}
+
+    def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
+        return {**super().url_schema(schema), "schemes": schema.get("allowed_schemes") or []}
+
+    def complex_schema(self, schema: core_schema.ComplexSchema) -> JsonSchemaValue:
+        raise NoField("a complex number has no field; ask for its two parts")
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return {**self.generate_inner(schema["schema"]), "nullable": True}
+
+
+def _bounds(schema: Mapping[str, Any]) -> dict[str, str]:
+    return _texts({name: schema.get(key) for key, name in BOUNDS.items()})
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Those that are there, as text: exact, and the same from one start to the next."""
+    isoformat = "isoformat"
+    return {
+        name: str(getattr(value, isoformat)() if hasattr(value, isoformat) else value)
+        for name, value in values.items()
+        if value is not None
+    }

@@ -1,0 +1,145 @@
+"""Single values as the text that a field holds, and back."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+LONGEST_NUMBER = 1000
+LONGEST_TEXT = 100  # of what is written in one line and is not text: a moment, a duration
+
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?")
+MOMENT = re.compile(rf"{DATE.pattern}[T ]{CLOCK.pattern}")
+
+# What a duration may be measured in, by the first letters that tell it apart.
+SECONDS: dict[str, int | Decimal] = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": Decimal("0.001")}
+UNIT = "weeks?|days?|hours?|minutes?|seconds?|min|ms|[wdhms]"
+AMOUNT = r"[0-9]{1,7}(?:\.[0-9]{1,6})?"
+# Also the browser's pattern, and so written in what JavaScript and Python read alike.
+DURATION = rf"-?(?:[0-9]{{1,7}}:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,6}})?|(?:{AMOUNT} *(?:{UNIT})[ ,]*)+)"
+
+NO_NUMBER = "Enter a number."
+NO_WHOLE_NUMBER = "Enter a whole number."
+NO_DATE = "Enter a date, such as 2026-01-31."
+NO_TIME = "Enter a time, such as 14:30."
+NO_MOMENT = "Enter a date and a time, such as 2026-01-31 14:30."
+NO_DURATION = "Enter a length of time, such as 1 h 30 min or 1:30:00."
+SKIPPED = "Clocks are put forward over this time on that day. Enter an earlier or a later one."
+
+
+class Unread(ValueError):
+    """A text that is no value of its field's kind; the message is for whoever wrote it."""
+
+
+def value_of(kind: str, text: str, zone: tzinfo) -> Any:
+    """The value that a text stands for in a field of this kind. Raises Unread."""
+    if kind == "moment":
+        return _in_utc(_wall_clock(text), zone)
+    return READERS[kind](text) if kind in READERS else text
+
+
+def text_of(kind: str, value: Any) -> str:
+    """The text that shows a value, which is JSON, in a field of this kind; moments in UTC."""
+    if kind == "duration":
+        return _spoken(TypeAdapter(timedelta).validate_python(value))
+    if kind in ("moment", "wall_clock"):
+        moment = TypeAdapter(datetime).validate_python(value)
+        local = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        return local.isoformat().removesuffix(":00")
+    return str(value)
+
+
+def _integer(text: str) -> int:
+    number = _decimal(text, NO_WHOLE_NUMBER)
+    if number != number.to_integral_value():
+        raise Unread(NO_WHOLE_NUMBER)
+    return int(number)
+
+
+def _number(text: str) -> float:
+    # What is too large for a float becomes infinite, which a model may refuse in its own words; so may NaN.
+    if text.strip().lower() in ("nan", "inf", "-inf", "infinity", "-infinity"):
+        return float(text)
+    return float(_decimal(text))
+
+
+def _decimal(text: str, words: str = NO_NUMBER) -> Decimal:
+    if len(text) > LONGEST_NUMBER:
+        raise Unread("This number is too long.")
+    return _parsed(NUMBER, Decimal, text, words)
+
+
+def _wall_clock(text: str) -> datetime:
+    return _parsed(MOMENT, datetime.fromisoformat, text, NO_MOMENT)
+
+
+def _in_utc(local: datetime, zone: tzinfo) -> datetime:
+    try:
+        moment = local.replace(tzinfo=zone).astimezone(UTC)
+        back = moment.astimezone(zone).replace(tzinfo=None)
+    except OverflowError:
+        raise Unread(NO_MOMENT) from None
+    if back != local:
+        raise Unread(SKIPPED)
+    return moment
+
+
+def _duration(text: str) -> timedelta:
+    return _parsed(re.compile(DURATION), _measured, text, NO_DURATION)
+
+
+def _measured(text: str) -> timedelta:
+    if ":" in text:
+        hours, minutes, seconds = map(Decimal, text.lstrip("-").split(":"))
+        total = hours * 3600 + minutes * 60 + seconds
+    else:
+        parts = re.findall(rf"({AMOUNT}) *({UNIT})", text)
+        total = sum((Decimal(amount) * _seconds(unit) for amount, unit in parts), Decimal())
+    return timedelta(microseconds=int(total * 1_000_000)) * (-1 if text.startswith("-") else 1)
+
+
+def _seconds(unit: str) -> Decimal:
+    return Decimal(SECONDS["ms" if unit == "ms" else unit[0]])
+
+
+def _spoken(length: timedelta) -> str:
+    microseconds = length // timedelta(microseconds=1)
+    left, words = abs(microseconds), []
+    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000)):
+        count, left = divmod(left, size)
+        words += [f"{count} {unit}"] if count else []
+    words += [f"{(Decimal(left) / 1_000_000).normalize():f} s"] if left or not words else []
+    return ("-" if microseconds < 0 else "") + " ".join(words)
+
+
+def _parsed(pattern: re.Pattern[str], parse: Callable[[str], T], text: str, words: str) -> T:
+    """A text in the right form and with a meaning, such as a day that exists."""
+    stripped = text.strip()
+    try:
+        if len(stripped) <= LONGEST_NUMBER and pattern.fullmatch(stripped):
+            return parse(stripped)
+    except ValueError:
+        pass
+    raise Unread(words)
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "integer": _integer,
+    "digits": _integer,
+    "number": _number,
+    "decimal": _decimal,
+    "date": lambda text: _parsed(DATE, date.fromisoformat, text, NO_DATE),
+    "time": lambda text: _parsed(CLOCK, time.fromisoformat, text, NO_TIME),
+    "wall_clock": _wall_clock,
+    "duration": _duration,
+    "uuid": str.strip,
+    "email": str.strip,
+    "url": str.strip,
+}
