@@ -1,11 +1,13 @@
 """Tasks that between them have a field of every kind, served by a thread of the tests' own process."""
 
+import enum
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import EmailStr, Field, HttpUrl, NaiveDatetime
@@ -13,6 +15,12 @@ from werkzeug.serving import make_server
 
 from jobs import Backend, Catalog, LongText, Show, Slider, Task, open_backend, task
 from webapp import create_app
+
+COUNTRIES = (
+    *("Argentina", "Austria", "Belgium", "Brazil", "Canada", "Chile", "Denmark", "Estonia", "Finland", "France"),
+    *("Germany", "Greece", "Iceland", "India", "Ireland", "Italy", "Japan", "Kenya", "Mexico", "Norway", "Peru"),
+    *("Poland", "Portugal", "Spain", "Sweden"),
+)
 
 
 @task
@@ -39,7 +47,33 @@ def scalars(
     return f"{count} {starts.isoformat()}"
 
 
-TASKS = (scalars,)
+class Size(enum.Enum):
+    SMALL = 1
+    RATHER_LARGE = 2
+
+
+Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+Country = StrEnum("Country", [(name.upper(), name) for name in COUNTRIES])  # type: ignore[misc]  # made of a list
+
+
+@task
+def choices(
+    size: Size,
+    day: Weekday,
+    country: Country,
+    days: Annotated[set[Weekday], Field(min_length=1, description="When it may come.")],
+    tone: Literal["friendly", "formal"] = "formal",
+    another: Size | None = None,
+    other_day: Weekday | None = None,
+    elsewhere: Country | None = None,
+    fragile: bool | None = None,
+    extras: list[Literal["wrap", "card"]] | None = None,
+) -> str:
+    """Everything that is chosen."""
+    return f"{size} {day} {country} {sorted(days)}"
+
+
+TASKS = (scalars, choices)
 
 
 def catalog() -> Catalog:

@@ -34,7 +34,7 @@ def _option(field: Field) -> click.Option:
     says = field.help or field.label
     if field.kind == "switch":
         return click.Option([f"{name}/--no-{name.removeprefix('--')}", field.name], default=None, help=says)
-    kind = click.Choice([label for label, _value in field.choices]) if field.choices else None
+    kind = click.Choice([choice.text for choice in field.choices]) if field.choices else None
     needed = "  [required]" if field.required and field.default is None else ""
     return click.Option([name, field.name], type=kind, metavar=None if kind else field.kind.upper(), help=says + needed)
 

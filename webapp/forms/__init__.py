@@ -9,8 +9,9 @@ from werkzeug.datastructures import MultiDict
 
 from jobs import Task
 from webapp.forms.entries import Entry, Missing, Reading, posted_of
-from webapp.forms.fields import Field, fields_of
+from webapp.forms.fields import Field
 from webapp.forms.messages import message
+from webapp.forms.signature import fields_of
 
 __all__ = ["Entry", "Field", "Form", "blank", "fields_of", "read"]
 

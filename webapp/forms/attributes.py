@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from webapp.forms.patterns import browser_pattern
+from webapp.forms.schema import NoField
 from webapp.forms.texts import DURATION, LONGEST_TEXT
 
 # Beyond this a browser's number field rounds; such integers get a text field that accepts digits.
@@ -30,11 +31,11 @@ def is_large(spec: Spec) -> bool:
 
 
 def slider_of(spec: Spec, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """A slider's range and step. Raises ValueError for what has not two ends that it may reach."""
+    """A slider's range and step. Raises NoField for what has not two ends that it may reach."""
     least, most, step = (attributes.get(key, 0) for key in ("min", "max", "step"))
     named = {"min", "max"} if spec.get("type") == "integer" else {"minimum", "maximum"}
     if not named <= (spec.keys() | attributes.keys()) or least >= most:
-        raise ValueError("a number's two ends, such as Field(ge=0, le=1)")
+        raise NoField("is a Slider and needs a number's two ends, such as Field(ge=0, le=1)")
     if step == "any":
         step = 10 ** math.floor(math.log10((most - least) / SLIDER_STEPS))
     return {"min": least, "max": most, "step": step}

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
 
-from webapp.forms.fields import TEXTS, Field
-from webapp.forms.messages import EMPTY, NO_ZONE, UNKEPT
+from webapp.forms.fields import CHOICES, TEXTS, Field
+from webapp.forms.messages import EMPTY, NO_CHOICE, NO_ZONE, UNKEPT
 from webapp.forms.texts import Unread, text_of, value_of
 
 # The name under which a page sends the time zone of its reader; no parameter can begin with an underscore.
@@ -51,7 +51,17 @@ class Reading:
         """A field's entry."""
         if field.kind == "switch":
             return Entry(field, field.name in self.posted, field.name in self.posted)
+        if field.kind == "checks":
+            return self._checks(field)
         return self._single(field)
+
+    def _checks(self, field: Field) -> Entry:
+        posted = set(self.posted.getlist(field.name))
+        chosen = [choice for choice in field.choices if choice.text in posted]
+        if len(chosen) < len(posted):
+            self.errors[field.name] = NO_CHOICE
+        values = [choice.value for choice in chosen]
+        return Entry(field, tuple(choice.text for choice in chosen), values or (None if field.optional else values))
 
     def _single(self, field: Field) -> Entry:
         if field.name not in self.posted:
@@ -71,13 +81,19 @@ class Reading:
             return None
         if field.kind in TEXTS:
             return text
-        if field.kind == "choice":
-            return dict(field.choices).get(text, text)
         if not text.strip():
             raise Unread(EMPTY)
+        if field.kind in CHOICES:
+            return self._choice(field, text)
         if self._place is None and field.kind == "moment":
             raise Unread(NO_ZONE)
         return value_of(field.kind, text, self._place or UTC)
+
+    def _choice(self, field: Field, text: str) -> Any:
+        choice = field.chosen(text)
+        if choice is None:
+            raise Unread(NO_CHOICE)
+        return choice.value
 
 
 def posted_of(fields: tuple[Field, ...], values: Mapping[str, Any]) -> MultiDict[str, str]:
@@ -91,10 +107,13 @@ def posted_of(fields: tuple[Field, ...], values: Mapping[str, Any]) -> MultiDict
 def _put(posted: MultiDict[str, str], field: Field, value: Any) -> None:
     if value is None or (field.kind == "switch" and not value):
         return
-    posted.add(field.name, _text(field, value))
+    for one in value if field.kind == "checks" and isinstance(value, list) else [value]:
+        posted.add(field.name, _text(field, one))
 
 
 def _text(field: Field, value: Any) -> str:
+    if choice := field.holding(value):
+        return choice.label if field.kind == "search" else choice.text
     try:
         return text_of(field.kind, value)
     except ValueError:  # kept by a task that has changed since

@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 EMPTY = "Fill this in."
 UNKEPT = "This contains a character that cannot be kept (NUL). Remove it."
+NO_CHOICE = "Choose one of these."
 NO_ZONE = "Your browser's time zone is not known here. Enter the time in UTC."
 
 MESSAGES = {
@@ -24,8 +25,10 @@ MESSAGES = {
     "string_too_short": "Enter at least {min_length} characters.",
     "string_too_long": "Enter at most {max_length} characters.",
     "string_pattern_mismatch": "This is not in the expected form.",
-    "literal_error": "Choose one of these.",
-    "enum": "Choose one of these.",
+    "literal_error": NO_CHOICE,
+    "enum": NO_CHOICE,
+    "too_short": "Give at least {min_length}.",
+    "too_long": "Give at most {max_length}.",
     "date_past": "Enter a date in the past.",
     "date_future": "Enter a date in the future.",
     "datetime_past": "Enter a time in the past.",

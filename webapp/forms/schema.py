@@ -1,6 +1,7 @@
 """The JSON schema of a parameter model, with what a form must know and JSON schema leaves out."""
 
 from collections.abc import Mapping
+from datetime import date, time
 from typing import Any
 
 from pydantic import BaseModel
@@ -46,11 +47,27 @@ class FormSchema(GenerateJsonSchema):
     def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
         return {**super().url_schema(schema), "schemes": schema.get("allowed_schemes") or []}
 
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        members = schema["members"]
+        if not all(isinstance(member.value, str | int | float) for member in members):
+            raise NoField("is an Enum whose values are neither texts nor numbers, and no others can be kept")
+        labels = [member.value if isinstance(member.value, str) else _spoken(member.name) for member in members]
+        return {**super().enum_schema(schema), "enum": [member.value for member in members], "labels": labels}
+
+    def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
+        values = [value for value in schema["expected"] if value is not None]
+        found = super().literal_schema(core_schema.literal_schema(values))
+        return {**found, "nullable": True} if None in schema["expected"] else found
+
     def complex_schema(self, schema: core_schema.ComplexSchema) -> JsonSchemaValue:
-        raise NoField("a complex number has no field; ask for its two parts")
+        raise NoField("is a complex number and has no field; ask for its two parts")
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return {**self.generate_inner(schema["schema"]), "nullable": True}
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ").strip().capitalize()
 
 
 def _bounds(schema: Mapping[str, Any]) -> dict[str, str]:
@@ -59,9 +76,5 @@ def _bounds(schema: Mapping[str, Any]) -> dict[str, str]:
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     """Those that are there, as text: exact, and the same from one start to the next."""
-    isoformat = "isoformat"
-    return {
-        name: str(getattr(value, isoformat)() if hasattr(value, isoformat) else value)
-        for name, value in values.items()
-        if value is not None
-    }
+    given = {name: value for name, value in values.items() if value is not None}
+    return {name: value.isoformat() if isinstance(value, date | time) else str(value) for name, value in given.items()}

@@ -1,0 +1,28 @@
+"""The values that a schema leaves to choose from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webapp.forms.fields import MOST_OPTIONS, MOST_RADIOS, Choice
+from webapp.forms.schema import NoField
+
+YES_OR_NO = (Choice("true", "Yes", True), Choice("false", "No", False))
+
+
+def choices_of(spec: Mapping[str, Any]) -> tuple[Choice, ...]:
+    """What there is to choose, where a schema names all its values. Raises NoField for what cannot be told apart."""
+    if spec.get("type") == "boolean" and spec.get("nullable"):
+        return YES_OR_NO
+    values = spec.get("enum", [spec["const"]] if "const" in spec else [])
+    labels = spec.get("labels", [str(value) for value in values])
+    choices = tuple(Choice(str(value), label, value) for value, label in zip(values, labels, strict=True))
+    if len({choice.text for choice in choices} | {""}) <= len(choices) or len(set(labels)) < len(choices):
+        raise NoField("has choices that read alike, or an empty one; give each a text of its own")
+    return choices
+
+
+def kind_of(choices: tuple[Choice, ...]) -> str:
+    """How so many are best chosen from."""
+    if len(choices) <= MOST_RADIOS:
+        return "radios"
+    return "select" if len(choices) <= MOST_OPTIONS else "search"
