@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import EmailStr, Field, HttpUrl, NaiveDatetime
+from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, model_validator
 from werkzeug.serving import make_server
 
 from jobs import Backend, Catalog, LongText, Show, Slider, Task, open_backend, task
@@ -73,7 +73,61 @@ def choices(
     return f"{size} {day} {country} {sorted(days)}"
 
 
-TASKS = (scalars, choices)
+class Address(BaseModel):
+    street: Annotated[str, Field(min_length=1)]
+    zip_code: Annotated[str, Field(pattern="^[0-9]{5}$")]
+    notes: LongText = ""
+
+
+class Circle(BaseModel):
+    kind: Literal["circle"]
+    radius: Annotated[float, Field(gt=0), Show(unit="cm")]
+
+
+class Rectangle(BaseModel):
+    kind: Literal["rectangle"]
+    width: Annotated[float, Field(gt=0)] = 1.0
+    height: Annotated[float, Field(gt=0)]
+
+
+Shape = Annotated[Circle | Rectangle, Field(discriminator="kind")]
+
+
+class Person(BaseModel):
+    name: Annotated[str, Field(min_length=1)]
+    phones: list[Annotated[str, Field(pattern=r"^\+?[0-9 ]+$")]] = []
+
+
+class Period(BaseModel):
+    first: date
+    last: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Period":
+        if self.last < self.first:
+            raise ValueError("The last day must not be before the first.")
+        return self
+
+
+@task
+def compounds(
+    sender: Address,
+    numbers: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=4)],
+    people: list[Person],
+    size: tuple[int, Annotated[int, Field(title="Height")]],
+    shape: Shape,
+    during: Period,
+    labels: dict[str, Annotated[int, Field(ge=1)]],
+    receiver: Address | None = None,
+    other_shape: Shape | None = None,
+    points: tuple[float, ...] = (0.5,),
+    tags: set[str] | None = None,
+) -> str:
+    """Everything that has parts."""
+    return f"{sender} {numbers} {people} {size} {shape} {labels}"
+
+
+TASKS = (scalars, choices, compounds)
 
 
 def catalog() -> Catalog:
@@ -87,9 +141,13 @@ def served(backend: Backend) -> Iterator[str]:
     """An application with these tasks and this backend's data, and no workers; yields its address."""
     app = create_app(open_backend(backend.settings, catalog()))
     server = make_server("127.0.0.1", 0, app, threaded=True)
+    running = threading.Event()
+    running.set()
+    app.extensions["hub"].stop_when(running.is_set)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
+    running.clear()
     server.shutdown()
     thread.join()
     server.server_close()

@@ -33,10 +33,13 @@ def show(name: str) -> str:
 @bp.post("/tasks/<name>")
 def run(name: str) -> Response:
     task = _task(name)
-    parameters, form = forms.read(task, request.form)
     wants_fragment = bool(request.headers.get("HX-Request"))
+    show = _form if wants_fragment else _page
+    if forms.CHANGE in request.form:
+        return make_response(show(task, forms.change(task, request.form)))
+    parameters, form = forms.read(task, request.form)
     if parameters is None:
-        return make_response(_form(task, form) if wants_fragment else _page(task, form), 422)
+        return make_response(show(task, form), 422)
     new = submit(backend(), task, current_user.id, parameters)
     if not wants_fragment:
         return redirect(url_for("runs.show", run_id=new.id), 303)

@@ -8,12 +8,16 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
 from jobs import Task
-from webapp.forms.entries import Entry, Missing, Reading, posted_of
+from webapp.forms.entries import MOST_ROWS, Entry, Reading
 from webapp.forms.fields import Field
-from webapp.forms.messages import message
+from webapp.forms.messages import TOO_MANY_ROWS, message
+from webapp.forms.posting import Missing, posted_of, with_row, without_row
 from webapp.forms.signature import fields_of
 
-__all__ = ["Entry", "Field", "Form", "blank", "fields_of", "read"]
+__all__ = ["CHANGE", "Entry", "Field", "Form", "blank", "change", "fields_of", "read"]
+
+# The name of the buttons that ask for another form, not for a run: "add items", "remove items.2", "show".
+CHANGE = "_change"
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Form:
     entries: tuple[Entry, ...]
     errors: Mapping[str, str] = field(default_factory=dict)
     zone: str = "UTC"
+    focus: str = ""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -30,15 +35,56 @@ class Form:
         return {entry.field.name: entry.value for entry in self.entries}
 
     @property
-    def has_moment(self) -> bool:
-        """Whether it matters where its reader is."""
-        return any(entry.field.kind == "moment" for entry in self.entries)
+    def kinds(self) -> set[str]:
+        """The kinds of all fields that are shown."""
+        return {entry.field.kind for entry in self._all()}
+
+    @property
+    def rows(self) -> int:
+        """How many rows all its lists have together."""
+        return sum(len(entry.children) for entry in self._all() if entry.field.item)
+
+    def refused(self, errors: Mapping[str, str]) -> "Form":
+        """The same form with what is wrong, beginning with the first."""
+        first = next((entry.field.name for entry in self._all() if entry.field.name in errors), "")
+        return replace(self, errors=errors, focus=first)
+
+    def first_input(self, name: str) -> str:
+        """The name of the first field with an input of its own in what has this name."""
+        entry = self.find(name)
+        return next((one.field.name for one in entry.all() if not one.field.is_compound), name) if entry else ""
+
+    def find(self, name: str) -> Entry | None:
+        """The entry that is posted under a name."""
+        return next((entry for entry in self._all() if entry.field.name == name), None)
+
+    def _all(self) -> list[Entry]:
+        return [inside for entry in self.entries for inside in entry.all()]
 
 
 def blank(task: Task, values: Mapping[str, Any]) -> Form:
     """The form before anything is posted: defaults, or the parameters of an earlier run."""
     fields = fields_of(task)
     return _form(fields, Reading(posted_of(fields, values)))
+
+
+def change(task: Task, posted: Mapping[str, str]) -> Form:
+    """The form after a button of its own: with a row more or less, or the fields of what was chosen."""
+    fields, asked = fields_of(task), MultiDict(posted)
+    form = _form(fields, Reading(asked))
+    verb, _, name = asked.get(CHANGE, "").partition(" ")
+    around = name.rpartition(".")[0] if verb == "remove" else name
+    entry = form.find(around)
+    if entry is None or entry.field.item is None:
+        return form
+    if verb == "remove":
+        without_row(asked, entry.field, name)
+        return replace(_form(fields, Reading(asked)), focus=around)
+    if form.rows >= MOST_ROWS:
+        return replace(form, errors={name: TOO_MANY_ROWS.format(most=MOST_ROWS)}, focus=name)
+    row = with_row(asked, entry.field)
+    changed = _form(fields, Reading(asked))
+    return replace(changed, focus=changed.first_input(row))
 
 
 def read(task: Task, posted: Mapping[str, str]) -> tuple[BaseModel | None, Form]:
@@ -49,17 +95,20 @@ def read(task: Task, posted: Mapping[str, str]) -> tuple[BaseModel | None, Form]
     try:
         parameters = task.parameters.model_validate(raw)
     except ValidationError as error:
-        return None, replace(form, errors={**_errors(error), **reading.errors})
-    return None if reading.errors else parameters, replace(form, errors=reading.errors)
+        return None, form.refused({**_errors(form, error), **reading.errors, **reading.limits})
+    errors = {**reading.errors, **reading.limits}
+    return None if errors else parameters, form.refused(errors)
 
 
 def _form(fields: tuple[Field, ...], reading: Reading) -> Form:
-    return Form(tuple(reading.entry(field) for field in fields), zone=reading.zone)
+    return Form(tuple(reading.entry(field) for field in fields), reading.limits, reading.zone)
 
 
-def _errors(error: ValidationError) -> dict[str, str]:
+def _errors(form: Form, error: ValidationError) -> dict[str, str]:
+    entries = {entry.field.name: entry for entry in form.entries}
     errors: dict[str, str] = {}
     for detail in error.errors(include_url=False):
-        name = str(detail["loc"][0]) if detail["loc"] else ""
-        errors.setdefault(name, message(detail))
+        first, *rest = detail["loc"] or ("",)
+        entry = entries.get(str(first))
+        errors.setdefault(entry.at(tuple(rest)).field.name if entry else "", message(detail))
     return errors

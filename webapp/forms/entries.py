@@ -1,7 +1,13 @@
-"""What was posted, read field by field: the texts to show again, and the values for the model."""
+"""What was posted, read field by field: the texts to show again, and the values for the model.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+A field's parts are posted under its own name, a dot and theirs: `sender.street`. A list posts under its own name which
+rows it has, `items=0&items=3`, and each row as `items.0`; so rows are told apart from their values, and removing one
+renames none. A union posts under its own name which of its models is meant. No parameter's name contains a dot.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,26 +15,48 @@ from zoneinfo import ZoneInfo
 from werkzeug.datastructures import MultiDict
 
 from webapp.forms.fields import CHOICES, TEXTS, Field
-from webapp.forms.messages import EMPTY, NO_CHOICE, NO_ZONE, UNKEPT
-from webapp.forms.texts import Unread, text_of, value_of
+from webapp.forms.messages import EMPTY, NO_CHOICE, NO_ZONE, TOO_MANY_ROWS, TWICE, UNKEPT
+from webapp.forms.posting import ROW, Missing, with_defaults
+from webapp.forms.texts import Unread, value_of
 
 # The name under which a page sends the time zone of its reader; no parameter can begin with an underscore.
 ZONE = "_zone"
 # UTC by another name: the page's script leaves it, and does not send the zone again that is not known here.
 NO_PLACE = "Etc/UTC"
 
-
-class Missing:
-    """Stands for what was not posted at all: the model's default applies, or its error."""
+# Of all lists of a form together: what is posted is small, and each row of it may be many fields to show.
+MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One field with what is in it: `value` as the page shows it, `raw` as the model is given it."""
+    """One field with what is in it: `value` as the page shows it, `raw` as the model is given it.
+
+    Its parts are in `children`, by what the model calls them in its errors.
+    """
 
     field: Field
     value: Any = ""
     raw: Any = Missing
+    children: Mapping[str | int, "Entry"] = dataclasses.field(default_factory=dict)
+
+    def all(self) -> Iterator["Entry"]:
+        """The entry and everything in it."""
+        yield self
+        for child in self.children.values():
+            yield from child.all()
+
+    def at(self, path: tuple[str | int, ...]) -> "Entry":
+        """What the model means by a path, as near as it is shown."""
+        if not path:
+            return self
+        if self.field.kind == "pairs":
+            row = next((row for row in self.children.values() if str(row.children["key"].raw) == str(path[0])), None)
+            part = "key" if path[1:2] == ("[key]",) else "value"
+            return row.children[part].at(path[1:]) if row else self
+        if self.field.kind == "variant" and path[0] == self.value and self.field.is_tagged:
+            path = path[1:]
+        return self.children[path[0]].at(path[1:]) if path and path[0] in self.children else self
 
 
 @dataclass
@@ -36,9 +64,11 @@ class Reading:
     """Reads entries from what was posted, and notes at each field what no model can be asked."""
 
     posted: MultiDict[str, str]
-    errors: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = dataclasses.field(default_factory=dict)
+    limits: dict[str, str] = dataclasses.field(default_factory=dict)  # also of a form not sent yet
     zone: str = "UTC"
     _place: tzinfo | None = UTC
+    _rows_left: int = MOST_ROWS
 
     def __post_init__(self) -> None:
         sent = self.posted.get(ZONE, "UTC")
@@ -49,11 +79,20 @@ class Reading:
 
     def entry(self, field: Field) -> Entry:
         """A field's entry."""
-        if field.kind == "switch":
-            return Entry(field, field.name in self.posted, field.name in self.posted)
-        if field.kind == "checks":
-            return self._checks(field)
-        return self._single(field)
+        read = {
+            "switch": self._switch,
+            "checks": self._checks,
+            "rows": self._list,
+            "pairs": self._dict,
+            "group": self._group,
+            "pair": self._group,
+            "tuple": self._tuple,
+            "variant": self._variant,
+        }
+        return read.get(field.kind, self._single)(field)
+
+    def _switch(self, field: Field) -> Entry:
+        return Entry(field, field.name in self.posted, field.name in self.posted)
 
     def _checks(self, field: Field) -> Entry:
         posted = set(self.posted.getlist(field.name))
@@ -62,6 +101,65 @@ class Reading:
             self.errors[field.name] = NO_CHOICE
         values = [choice.value for choice in chosen]
         return Entry(field, tuple(choice.text for choice in chosen), values or (None if field.optional else values))
+
+    def _list(self, field: Field) -> Entry:
+        rows = self._rows(field)
+        raw = [self._present(row) for row in rows]
+        return Entry(field, "", raw or (None if field.optional else raw), dict(enumerate(rows)))
+
+    def _dict(self, field: Field) -> Entry:
+        rows = self._rows(field)
+        raw: dict[Any, Any] = {}
+        for row in rows:
+            key = self._present(row.children["key"])
+            if key == "":
+                self.errors.setdefault(row.children["key"].field.name, EMPTY)
+            elif key in raw:
+                self.errors.setdefault(row.children["key"].field.name, TWICE)
+            raw[key] = self._present(row.children["value"])
+        return Entry(field, "", raw or (None if field.optional else raw), dict(enumerate(rows)))
+
+    def _rows(self, field: Field) -> list[Entry]:
+        assert field.item is not None
+        numbers = [number for number in dict.fromkeys(self.posted.getlist(field.name)) if ROW.fullmatch(number)]
+        taken = numbers[: self._rows_left]
+        self._rows_left -= len(taken)
+        if len(taken) < len(numbers):
+            self.limits[field.name] = TOO_MANY_ROWS.format(most=MOST_ROWS)
+        names = [(f"{field.name}.{number}", f"{field.label} {n}") for n, number in enumerate(taken, 1)]
+        return [self.entry(field.item.placed(name, label)) for name, label in names]
+
+    def _present(self, entry: Entry) -> Any:
+        """A value that has no default to stand in for it."""
+        if entry.raw is not Missing:
+            return entry.raw
+        self.errors.setdefault(entry.field.name, EMPTY)
+        return None
+
+    def _group(self, field: Field) -> Entry:
+        children = self._children(field)
+        raw = {name: child.raw for name, child in children.items() if child.raw is not Missing}
+        return Entry(field, "", raw, children)
+
+    def _tuple(self, field: Field) -> Entry:
+        children = self._children(field)
+        raw = [self._present(child) for child in children.values()]
+        return Entry(field, "", raw, dict(enumerate(children.values())))
+
+    def _children(self, field: Field) -> dict[str | int, Entry]:
+        return {child.name: self.entry(child.placed(f"{field.name}.{child.name}")) for child in field.children}
+
+    def _variant(self, field: Field) -> Entry:
+        tag = self.posted.get(field.name, "")
+        variant = next((one for one in field.variants if one.tag == tag), None)
+        if variant is None:
+            if tag:
+                self.errors[field.name] = NO_CHOICE
+            return Entry(field, "", None if field.optional else Missing)
+        with_defaults(self.posted, field, variant)
+        group = self.entry(variant.group.placed(field.name))
+        raw = {**variant.tags, **group.raw} if isinstance(group.raw, dict) else group.raw
+        return Entry(field, tag, raw, group.children)
 
     def _single(self, field: Field) -> Entry:
         if field.name not in self.posted:
@@ -94,27 +192,3 @@ class Reading:
         if choice is None:
             raise Unread(NO_CHOICE)
         return choice.value
-
-
-def posted_of(fields: tuple[Field, ...], values: Mapping[str, Any]) -> MultiDict[str, str]:
-    """What a browser would post of a form with these values, which are JSON."""
-    posted: MultiDict[str, str] = MultiDict()
-    for one in fields:
-        _put(posted, one, values.get(one.name, one.default))
-    return posted
-
-
-def _put(posted: MultiDict[str, str], field: Field, value: Any) -> None:
-    if value is None or (field.kind == "switch" and not value):
-        return
-    for one in value if field.kind == "checks" and isinstance(value, list) else [value]:
-        posted.add(field.name, _text(field, one))
-
-
-def _text(field: Field, value: Any) -> str:
-    if choice := field.holding(value):
-        return choice.label if field.kind == "search" else choice.text
-    try:
-        return text_of(field.kind, value)
-    except ValueError:  # kept by a task that has changed since
-        return str(value)

@@ -9,6 +9,8 @@ from pydantic_core import ErrorDetails
 EMPTY = "Fill this in."
 UNKEPT = "This contains a character that cannot be kept (NUL). Remove it."
 NO_CHOICE = "Choose one of these."
+TWICE = "This is here twice. Give each its own."
+TOO_MANY_ROWS = "At most {most} rows fit into a form. Remove some."
 NO_ZONE = "Your browser's time zone is not known here. Enter the time in UTC."
 
 MESSAGES = {

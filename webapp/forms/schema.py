@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+NO_FIELD = "has a type that no form field shows; docs/tasks.md lists those that have one"
+
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
@@ -16,7 +18,7 @@ class NoField(Exception):
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a parameter model as forms read it. Raises NoField for what none can show."""
+    """The schema of a parameter model as forms read it; parts that none can show say why in `refused`."""
     return model.model_json_schema(schema_generator=FormSchema)
 
 
@@ -50,7 +52,7 @@ class FormSchema(GenerateJsonSchema):
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
         members = schema["members"]
         if not all(isinstance(member.value, str | int | float) for member in members):
-            raise NoField("is an Enum whose values are neither texts nor numbers, and no others can be kept")
+            return {"refused": "is an Enum whose values are neither texts nor numbers, and no others can be kept"}
         labels = [member.value if isinstance(member.value, str) else _spoken(member.name) for member in members]
         return {**super().enum_schema(schema), "enum": [member.value for member in members], "labels": labels}
 
@@ -60,7 +62,24 @@ class FormSchema(GenerateJsonSchema):
         return {**found, "nullable": True} if None in schema["expected"] else found
 
     def complex_schema(self, schema: core_schema.ComplexSchema) -> JsonSchemaValue:
-        raise NoField("is a complex number and has no field; ask for its two parts")
+        return {"refused": "is a complex number; ask for its two parts"}
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        keys = schema.get("keys_schema", core_schema.any_schema())
+        return {**super().dict_schema(schema), "keys": self.generate_inner(keys)}
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        if not isinstance(schema["discriminator"], str):
+            return {"refused": "is a union whose discriminator is a function; use the name of a field"}
+        return super().tagged_union_schema(schema)
+
+    def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
+        if schema.get("validation_alias"):
+            return {"refused": "has an alias, under which it would not be kept; use a title for its label"}
+        return super().model_field_schema(schema)
+
+    def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> JsonSchemaValue:
+        return {"refused": NO_FIELD}
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return {**self.generate_inner(schema["schema"]), "nullable": True}

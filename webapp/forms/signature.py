@@ -1,6 +1,7 @@
 """A task's signature as fields: what each parameter is called, which template shows it, what it accepts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -9,8 +10,10 @@ from pydantic import BaseModel
 from jobs import Task, TaskError
 from webapp.forms.attributes import attributes_of, is_large, slider_of
 from webapp.forms.choices import choices_of, kind_of
-from webapp.forms.fields import CHOICES, TEXTS, Choice, Field
-from webapp.forms.schema import NoField, schema_of
+from webapp.forms.fields import CHOICES, TEXTS, Choice, Field, Variant
+from webapp.forms.schema import NO_FIELD, NoField, schema_of
+
+Spec = Mapping[str, Any]
 
 # By the schema's type, and for texts by its format.
 KINDS = {"integer": "integer", "number": "number", "boolean": "switch"}
@@ -27,6 +30,9 @@ FORMATS: dict[str | None, str] = {
     "duration": "duration",
     "decimal": "decimal",
 }
+# JSON has texts for keys: these are read from theirs again.
+KEYS = frozenset({"text", "integer", "digits", "date", "uuid", "email"})
+ORDINALS = ("First", "Second", "Third")
 
 
 def fields_of(task: Task) -> tuple[Field, ...]:
@@ -40,62 +46,129 @@ def fields_of(task: Task) -> tuple[Field, ...]:
 @cache
 def _fields(model: type[BaseModel]) -> tuple[Field, ...]:
     schema = schema_of(model)
-    definitions = schema.get("$defs", {})
-    required = set(schema.get("required", ()))
-    specs = {name: _resolved(spec, definitions) for name, spec in schema.get("properties", {}).items()}
-    return tuple(_field(name, spec, name in required) for name, spec in specs.items())
+    return tuple(_named(Signature(schema.get("$defs", {})), schema))
 
 
-def _field(name: str, spec: Mapping[str, Any], required: bool) -> Field:
-    try:
-        return _build(name, spec, required)
-    except NoField as error:
-        raise NoField(f"parameter {name!r} {error}") from None
+def _named(signature: "Signature", schema: Spec) -> Iterator[Field]:
+    for name, spec in schema.get("properties", {}).items():
+        try:
+            yield signature.field(name, spec, name in schema.get("required", ()))
+        except NoField as error:
+            raise NoField(f"parameter {name!r} {error}") from None
 
 
-def _build(name: str, spec: Mapping[str, Any], required: bool) -> Field:
-    choices = choices_of(spec.get("items", {}) if spec.get("type") == "array" else spec)
-    kind = _kind(spec, choices)
-    attributes, optional = attributes_of(kind, spec), spec.get("nullable", False)
-    return Field(
-        name=name,
-        label=_label(name, spec),
-        kind=kind,
-        help=spec.get("description", ""),
-        required=not optional and (required or kind not in TEXTS | CHOICES) and kind not in ("switch", "checks"),
-        optional=optional,
-        default=spec.get("default"),
-        examples=tuple(str(example) for example in spec.get("examples", ())),
-        unit=spec.get("unit", ""),
-        choices=choices,
-        attributes=attributes,
-        slider=slider_of(spec, attributes) if spec.get("format") == "slider" else {},
-    )
+@dataclass(frozen=True)
+class Signature:
+    """Makes fields of a schema's parts; `within` are the models around, none of which may come again."""
+
+    definitions: Mapping[str, Spec]
+    within: frozenset[str] = frozenset()
+
+    def field(self, name: str, spec: Spec, required: bool = True) -> Field:
+        """The field of one part. Raises NoField for what none can show."""
+        spec, inside = self._resolved(spec)
+        kind, choices = inside._kind(spec)
+        attributes, optional = attributes_of(kind, spec), spec.get("nullable", False)
+        field = Field(
+            name=name,
+            label=_label(name, spec),
+            kind=kind,
+            help=spec.get("description", ""),
+            required=not optional and (required or kind not in TEXTS | CHOICES) and kind not in ("switch", "checks"),
+            optional=optional,
+            default=spec.get("default"),
+            examples=tuple(str(example) for example in spec.get("examples", ())),
+            unit=spec.get("unit", ""),
+            choices=choices,
+            attributes=attributes,
+            slider=slider_of(spec, attributes) if spec.get("format") == "slider" else {},
+        )
+        return inside._with_parts(field, spec)
+
+    def _resolved(self, spec: Spec) -> tuple[Spec, "Signature"]:
+        if "$ref" not in spec:
+            return spec, self
+        name = spec["$ref"].rpartition("/")[2]
+        if name in self.within:
+            raise NoField(f"contains {name} within {name}, and a form has to end somewhere")
+        plain = {key: value for key, value in self.definitions[name].items() if key not in ("title", "description")}
+        beside = {key: value for key, value in spec.items() if key != "$ref"}
+        return replace(self, within=self.within | {name})._resolved({**plain, **beside})
+
+    def _kind(self, spec: Spec) -> tuple[str, tuple[Choice, ...]]:
+        if "items" in spec:
+            choices = choices_of(self._resolved(spec["items"])[0])
+            return ("checks", choices) if choices else ("rows", ())
+        if choices := choices_of(spec):
+            return kind_of(choices), choices
+        return _kind(spec), ()
+
+    def _with_parts(self, field: Field, spec: Spec) -> Field:
+        if field.kind == "group":
+            parts = spec.get("properties", {}).items()
+            children = tuple(self.field(name, part, name in spec.get("required", ())) for name, part in parts)
+            return _or_none(replace(field, children=children))
+        if field.kind == "tuple":
+            children = tuple(self.field(str(n), _numbered(n, part)) for n, part in enumerate(spec["prefixItems"]))
+            return _or_none(replace(field, children=children))
+        if field.kind == "rows":
+            return replace(field, item=self.field("", spec["items"]), least=spec.get("minItems", 0))
+        if field.kind == "pairs":
+            return replace(field, item=self._pair(spec), least=spec.get("minProperties", 0))
+        if field.kind == "variant":
+            tags = spec["discriminator"]["mapping"].items()
+            tag_name = spec["discriminator"]["propertyName"]
+            return replace(field, variants=tuple(self._variant(tag, tag_name, {"$ref": ref}) for tag, ref in tags))
+        return field
+
+    def _pair(self, spec: Spec) -> Field:
+        key = self.field("key", {"title": "Name", **spec["keys"]})
+        if key.kind not in KEYS | CHOICES or not all(isinstance(choice.value, str) for choice in key.choices):
+            raise NoField("has keys that JSON cannot keep; use texts, whole numbers, dates or choices of texts")
+        value = self.field("value", {"title": "Value", **spec["additionalProperties"]})
+        return Field(name="", label="", kind="pair", children=(replace(key, required=True), value))
+
+    def _variant(self, tag: str, tag_name: str, ref: Spec) -> Variant:
+        spec, _inside = self._resolved(ref)
+        tags = choices_of(self._resolved(spec["properties"][tag_name])[0])
+        value = next(choice.value for choice in tags if choice.text == tag)
+        whole = self.field("", ref)
+        rest = tuple(child for child in whole.children if child.name != tag_name)
+        return Variant(
+            tag, tag.replace("_", " ").strip().capitalize(), replace(whole, children=rest), {tag_name: value}
+        )
 
 
-def _label(name: str, spec: Mapping[str, Any]) -> str:
+def _or_none(field: Field) -> Field:
+    """What has no text that could be empty is asked for before it is shown."""
+    if not field.optional:
+        return field
+    given = replace(field, optional=False, default=None)
+    return replace(field, kind="variant", children=(), variants=(Variant("given", field.label, given),))
+
+
+def _numbered(number: int, spec: Spec) -> Spec:
+    word = ORDINALS[number] if number < len(ORDINALS) else f"{number + 1}th"
+    return {"title": word, **spec}
+
+
+def _label(name: str, spec: Spec) -> str:
     derived = name.replace("_", " ").title()  # pydantic's own title, which is not how a label is written
     title = str(spec.get("title", derived))
     return title if title != derived else name.replace("_", " ").strip().capitalize()
 
 
-def _resolved(spec: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "items" in spec:
-        spec = {**spec, "items": _resolved(spec["items"], definitions)}
-    if "$ref" not in spec:
-        return spec
-    target = definitions[spec["$ref"].rpartition("/")[2]]
-    beside = {key: value for key, value in spec.items() if key != "$ref"}
-    plain = {key: value for key, value in target.items() if key not in ("title", "description")}
-    return {**plain, **beside}
-
-
-def _kind(spec: Mapping[str, Any], choices: tuple[Choice, ...]) -> str:
-    if choices:
-        return "checks" if spec.get("type") == "array" else kind_of(choices)
-    kind = KINDS.get(spec.get("type", ""))
-    if spec.get("type") == "string" and "contentMediaType" not in spec:
-        kind = FORMATS.get(spec.get("format"))
-    if kind is None:
-        raise NoField("has a type that no form field shows; docs/tasks.md lists those that have one")
+def _kind(spec: Spec) -> str:
+    if "refused" in spec:
+        raise NoField(spec["refused"])
+    kind = FORMATS.get(spec.get("format")) if spec.get("type") == "string" else KINDS.get(spec.get("type", ""))
+    if "discriminator" in spec:
+        kind = "variant"
+    elif "prefixItems" in spec and spec.get("maxItems") == len(spec["prefixItems"]):
+        kind = "tuple"
+    elif spec.get("type") == "object":
+        kind = "group" if "properties" in spec else "pairs" if spec.get("additionalProperties") is not True else None
+    if kind is None or "contentMediaType" in spec:
+        why = "is a union; give its models a discriminator" if "anyOf" in spec or "oneOf" in spec else NO_FIELD
+        raise NoField(why)
     return "digits" if kind == "integer" and is_large(spec) else kind

@@ -1,0 +1,134 @@
+"""What a browser would post of values, and of the buttons that change how many rows a form has."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from webapp.forms.fields import Field, Variant
+from webapp.forms.texts import text_of
+
+Posted = MultiDict[str, str]
+
+ROW = re.compile("[0-9]{1,6}")
+# Beside a union: which of its models the page shows. What another one has is not left out but not asked for yet.
+SHOWN = "_shown"
+
+# A new list that must not be empty begins with its rows there, but not with a page of them.
+MOST_FIRST_ROWS = 5
+
+
+class Missing:
+    """Stands for what was not posted at all: the model's default applies, or its error."""
+
+
+def posted_of(fields: tuple[Field, ...], values: Mapping[str, Any]) -> Posted:
+    """What a browser would post of a form with these values, which are JSON; others have their defaults."""
+    posted: Posted = MultiDict()
+    for one in fields:
+        put(posted, one, values.get(one.name, Missing))
+    return posted
+
+
+def put(posted: Posted, field: Field, value: Any = Missing) -> None:
+    """Post a value, or a field's default, under the field's name."""
+    value = field.default if value is Missing else value
+    if field.kind in PUT:
+        PUT[field.kind](posted, field, value)
+    elif value is not None:
+        posted.add(field.name, text(field, value))
+
+
+def text(field: Field, value: Any) -> str:
+    """The text that a field of one value shows."""
+    if choice := field.holding(value):
+        return choice.label if field.kind == "search" else choice.text
+    try:
+        return text_of(field.kind, value)
+    except ValueError:  # kept by a task that has changed since
+        return str(value)
+
+
+def with_row(posted: Posted, field: Field) -> str:
+    """Post one more row of a list; returns its name."""
+    assert field.item is not None
+    numbers = [int(number) for number in posted.getlist(field.name) if ROW.fullmatch(number)]
+    number = max(numbers, default=-1) + 1
+    posted.add(field.name, str(number))
+    name = f"{field.name}.{number}"
+    put(posted, field.item.placed(name))
+    return name
+
+
+def without_row(posted: Posted, field: Field, name: str) -> None:
+    """Post all rows of a list but this one."""
+    number = name.removeprefix(f"{field.name}.")
+    posted.setlist(field.name, [one for one in posted.getlist(field.name) if one != number])
+
+
+def with_defaults(posted: Posted, field: Field, variant: Variant) -> None:
+    """Post what a model has by default that was chosen only now."""
+    shown = f"{field.name}.{SHOWN}"
+    if posted.get(shown) == variant.tag:
+        return
+    posted[shown] = variant.tag
+    for child in variant.group.children:
+        name = f"{field.name}.{child.name}"
+        if name not in posted:
+            put(posted, child.placed(name))
+
+
+def _put_switch(posted: Posted, field: Field, value: Any) -> None:
+    if value:
+        posted.add(field.name, "true")
+
+
+def _put_checks(posted: Posted, field: Field, value: Any) -> None:
+    for one in value if isinstance(value, list) else ():
+        posted.add(field.name, text(field, one))
+
+
+def _put_list(posted: Posted, field: Field, value: Any) -> None:
+    assert field.item is not None
+    rows = value if isinstance(value, list) else [Missing] * min(field.least, MOST_FIRST_ROWS)
+    for number, row in enumerate(rows):
+        posted.add(field.name, str(number))
+        put(posted, field.item.placed(f"{field.name}.{number}"), row)
+
+
+def _put_dict(posted: Posted, field: Field, value: Any) -> None:
+    rows = [{"key": key, "value": one} for key, one in value.items()] if isinstance(value, dict) else None
+    _put_list(posted, field, rows)
+
+
+def _put_group(posted: Posted, field: Field, value: Any) -> None:
+    given = value if isinstance(value, dict) else {}
+    for child in field.children:
+        put(posted, child.placed(f"{field.name}.{child.name}"), given.get(child.name, Missing))
+
+
+def _put_tuple(posted: Posted, field: Field, value: Any) -> None:
+    given = enumerate(value) if isinstance(value, list) else ()
+    _put_group(posted, field, {str(number): one for number, one in given})
+
+
+def _put_variant(posted: Posted, field: Field, value: Any) -> None:
+    for variant in field.variants if value is not None else ():
+        if all(isinstance(value, dict) and value.get(name) == tag for name, tag in variant.tags.items()):
+            posted.add(field.name, variant.tag)
+            posted.add(f"{field.name}.{SHOWN}", variant.tag)
+            put(posted, variant.group.placed(field.name), value)
+            return
+
+
+PUT: dict[str, Callable[[Posted, Field, Any], None]] = {
+    "switch": _put_switch,
+    "checks": _put_checks,
+    "rows": _put_list,
+    "pairs": _put_dict,
+    "group": _put_group,
+    "pair": _put_group,
+    "tuple": _put_tuple,
+    "variant": _put_variant,
+}
