@@ -127,7 +127,26 @@ def compounds(
     return f"{sender} {numbers} {people} {size} {shape} {labels}"
 
 
-TASKS = (scalars, choices, compounds)
+class Tuning(BaseModel):
+    rounds: Annotated[int, Field(ge=1)] = 10
+    seed: Annotated[int | None, Show(advanced=True)] = None
+
+
+@task
+def grouped(
+    title: Annotated[str, Field(min_length=1)],
+    threads: Annotated[int, Field(ge=1, le=8), Show(advanced=True)] = 2,
+    width: Annotated[int, Field(ge=1), Show(group="Size", unit="px")] = 640,
+    colour: str = "red",
+    height: Annotated[int, Field(ge=1), Show(group="Size", unit="px")] = 480,
+    cache: Annotated[bool, Show(advanced=True)] = True,
+    tuning: Tuning = Tuning(),  # noqa: B008  # a model that nothing changes
+) -> str:
+    """Fields that stand together, and fields that are folded away."""
+    return f"{title} {width} {height} {colour} {threads} {cache} {tuning}"
+
+
+TASKS = (scalars, choices, compounds, grouped)
 
 
 def catalog() -> Catalog:

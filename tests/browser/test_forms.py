@@ -10,8 +10,9 @@ from playwright.sync_api import Page, expect
 
 from jobs import Backend, Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
+from tests.browser.test_pages import violations
 from tests.conftest import opened
-from tests.gallery import served
+from tests.gallery import TASKS, served
 
 EITHER_WAY = pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
 
@@ -217,3 +218,44 @@ def test_enter_in_a_field_runs_the_task_and_adds_no_row(gallery: Gallery) -> Non
     field(page, "numbers.0").press("Enter")
     assert "sender.street" in errors(page)
     expect(page.get_by_role("button", name="Remove Numbers")).to_have_count(1)
+
+
+def test_what_is_folded_away_opens_for_an_error_and_stays_as_its_reader_left_it(gallery: Gallery) -> None:
+    page = gallery.open("grouped")
+    expect(field(page, "threads")).to_be_hidden()
+    page.locator("summary", has_text="Advanced").last.click()
+    field(page, "title").fill("x")
+    field(page, "threads").fill("99")
+    page.locator("summary", has_text="Advanced").last.click()
+    run(page)
+    assert errors(page) == ["threads"]
+    expect(field(page, "threads")).to_be_focused()
+    field(page, "title").fill("")
+    field(page, "threads").fill("3")
+    run(page)
+    expect(page.locator("#title-error")).to_be_visible()
+    assert errors(page) == ["title"]
+    expect(field(page, "threads")).to_be_visible()
+
+
+def test_a_link_at_the_top_leads_to_each_error(gallery: Gallery) -> None:
+    page = gallery.open("grouped", scripts=False)
+    field(page, "width").fill("0")
+    run(page)
+    page.get_by_role("alert").get_by_role("link", name="Width").click()
+    expect(field(page, "width")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("task", [function.__name__ for function in TASKS])
+def test_every_field_is_accessible_and_fits_a_phone(gallery: Gallery, task: str, scheme: str) -> None:
+    page = gallery.open(task, color_scheme=scheme, viewport={"width": 360, "height": 800})
+    found = violations(page)
+    for label in ("People", "Phones", "Labels", "Tags") if task == "compounds" else ():
+        add(page, label)
+    for choice in ("Rectangle", "Include") if task == "compounds" else ():
+        page.get_by_label(choice).first.check()
+    run(page)
+    errors(page)
+    assert found + violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -1,7 +1,8 @@
 """A task's parameter model as a form: fields to render, and what was posted as parameters or errors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,16 @@ __all__ = ["CHANGE", "Entry", "Field", "Form", "blank", "change", "fields_of", "
 
 # The name of the buttons that ask for another form, not for a run: "add items", "remove items.2", "show".
 CHANGE = "_change"
+
+
+@dataclass(frozen=True)
+class Section:
+    """Fields that stand together, under a title or none; folded away or not."""
+
+    title: str
+    folded: bool
+    open: bool
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
@@ -44,10 +55,25 @@ class Form:
         """How many rows all its lists have together."""
         return sum(len(entry.children) for entry in self._all() if entry.field.item)
 
+    @property
+    def problems(self) -> list[tuple[Entry, str]]:
+        """What is wrong, in the order of the fields it is wrong with."""
+        return [(one, self.errors[one.field.name]) for one in self._all() if one.field.name in self.errors]
+
+    def sections(self, entries: Iterable[Entry]) -> list[Section]:
+        """Entries as they stand together; what is folded away opens for an error and for the focus."""
+        sections = []
+        for (folded, title), together in groupby(entries, key=lambda entry: entry.field.section):
+            members = tuple(together)
+            names = {inside.field.name for entry in members for inside in entry.all()}
+            is_open = not names.isdisjoint({*self.errors, self.focus})
+            sections.append(Section(title or ("Advanced" if folded else ""), folded, is_open, members))
+        return sections
+
     def refused(self, errors: Mapping[str, str]) -> "Form":
         """The same form with what is wrong, beginning with the first."""
-        first = next((entry.field.name for entry in self._all() if entry.field.name in errors), "")
-        return replace(self, errors=errors, focus=first)
+        refused = replace(self, errors=errors)
+        return replace(refused, focus=refused.problems[0][0].field.name if refused.problems else "")
 
     def first_input(self, name: str) -> str:
         """The name of the first field with an input of its own in what has this name."""

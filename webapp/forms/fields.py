@@ -48,6 +48,8 @@ class Field:
     default: Any = None
     examples: tuple[str, ...] = ()
     unit: str = ""
+    group: str = ""
+    advanced: bool = False
     choices: tuple[Choice, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     slider: Mapping[str, Any] = field(default_factory=dict)
@@ -60,6 +62,11 @@ class Field:
     def input_type(self) -> str:
         """What kind of input a browser shows for it."""
         return INPUT_TYPES.get(self.kind, "text")
+
+    @property
+    def section(self) -> tuple[bool, str]:
+        """What it stands together with: whether that is folded away, and its title."""
+        return self.advanced, self.group
 
     @property
     def own_name(self) -> str:

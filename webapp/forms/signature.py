@@ -46,7 +46,7 @@ def fields_of(task: Task) -> tuple[Field, ...]:
 @cache
 def _fields(model: type[BaseModel]) -> tuple[Field, ...]:
     schema = schema_of(model)
-    return tuple(_named(Signature(schema.get("$defs", {})), schema))
+    return _arranged(tuple(_named(Signature(schema.get("$defs", {})), schema)))
 
 
 def _named(signature: "Signature", schema: Spec) -> Iterator[Field]:
@@ -79,6 +79,8 @@ class Signature:
             default=spec.get("default"),
             examples=tuple(str(example) for example in spec.get("examples", ())),
             unit=spec.get("unit", ""),
+            group=spec.get("group", ""),
+            advanced=spec.get("advanced", False),
             choices=choices,
             attributes=attributes,
             slider=slider_of(spec, attributes) if spec.get("format") == "slider" else {},
@@ -107,7 +109,7 @@ class Signature:
         if field.kind == "group":
             parts = spec.get("properties", {}).items()
             children = tuple(self.field(name, part, name in spec.get("required", ())) for name, part in parts)
-            return _or_none(replace(field, children=children))
+            return _or_none(replace(field, children=_arranged(children)))
         if field.kind == "tuple":
             children = tuple(self.field(str(n), _numbered(n, part)) for n, part in enumerate(spec["prefixItems"]))
             return _or_none(replace(field, children=children))
@@ -137,6 +139,14 @@ class Signature:
         return Variant(
             tag, tag.replace("_", " ").strip().capitalize(), replace(whole, children=rest), {tag_name: value}
         )
+
+
+def _arranged(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """Those that stand together one after the other, where the first of them is, and what is folded away at the end."""
+    sections = list(dict.fromkeys(field.section for field in fields if field.group or field.advanced))
+    first = {section: next(n for n, field in enumerate(fields) if field.section == section) for section in sections}
+    places = {field.name: first.get(field.section, n) for n, field in enumerate(fields)}
+    return tuple(sorted(fields, key=lambda field: (field.advanced, places[field.name])))
 
 
 def _or_none(field: Field) -> Field:

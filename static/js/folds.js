@@ -1,0 +1,10 @@
+// What a reader has unfolded stays so when the form around it comes again.
+(() => {
+  document.addEventListener("htmx:before:swap", ({ detail }) => {
+    for (const { fragment } of detail.tasks) {
+      for (const fold of fragment.querySelectorAll("details[id]")) {
+        if (document.getElementById(fold.id)?.open) fold.open = true;
+      }
+    }
+  });
+})();
