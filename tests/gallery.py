@@ -13,7 +13,8 @@ from uuid import UUID
 from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, model_validator
 from werkzeug.serving import make_server
 
-from jobs import Backend, Catalog, LongText, Show, Slider, Task, open_backend, task
+from jobs import Backend, LongText, Show, Slider, open_backend, task
+from tests.jobs.serving import catalog_of
 from webapp import create_app
 
 COUNTRIES = (
@@ -149,16 +150,13 @@ def grouped(
 TASKS = (scalars, choices, compounds, grouped)
 
 
-def catalog() -> Catalog:
-    """The tasks above, by name."""
-    definitions: list[Task] = [function.__dict__["__task__"] for function in TASKS]
-    return Catalog({one.name: one for one in definitions})
+CATALOG = catalog_of(*TASKS)
 
 
 @contextmanager
 def served(backend: Backend) -> Iterator[str]:
     """An application with these tasks and this backend's data, and no workers; yields its address."""
-    app = create_app(open_backend(backend.settings, catalog()))
+    app = create_app(open_backend(backend.settings, CATALOG))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     running = threading.Event()
     running.set()

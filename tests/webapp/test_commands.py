@@ -8,18 +8,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import Result
 from flask import Flask
 from PIL import Image
 
 from jobs import Backend, Run, State, open_backend, task
+from tests.gallery import CATALOG
 from tests.jobs.serving import catalog_of
 from tests.people import make_owner, read
 from tests.stack import ROOT
 from tests.visitor import Visitor
+from tests.webapp.test_compounds import VALUES
 from webapp import commands, create_app, users
-from webapp.commands import scaffold
+from webapp.commands import arguments, scaffold
 from webapp.commands.task import task as task_commands
 
 
@@ -144,3 +147,17 @@ def test_an_image_that_a_task_returns_can_be_kept(backend: Backend, tmp_path: Pa
     assert flask(app, "task", "run", "paint", "--width", "3", "--save", str(file)).exit_code == 0
     with Image.open(file) as image:
         assert image.size == (3, 2)
+
+
+def test_options_of_several_values_are_repeated_and_those_with_parts_are_json() -> None:
+    choices, compounds = (CATALOG[name] for name in ("choices", "compounds"))
+    repeated = [option.name for option in arguments.options_of(choices) if getattr(option, "multiple", False)]
+    assert repeated == ["days", "extras"]
+    chosen = {"size": "2", "day": "Friday", "country": "KENYA", "days": ("Monday", "Sunday")}
+    kept = arguments.read(choices, chosen).model_dump(mode="json")
+    assert (kept["country"], set(kept["days"]), kept["tone"]) == ("Kenya", {"Monday", "Sunday"}, "formal")
+    parts = {name: json.dumps(value) for name, value in VALUES.items() if value is not None}
+    assert arguments.read(compounds, parts).model_dump(mode="json") == VALUES
+    for broken, words in (("{", "--sender: This is not JSON"), ('{"street": "x"}', "--sender.zip-code: Fill this in.")):
+        with pytest.raises(click.UsageError, match=words):
+            arguments.read(compounds, parts | {"sender": broken})

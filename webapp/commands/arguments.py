@@ -1,10 +1,12 @@
 """A task's form on the command line: each of its fields is an option, read and refused as on the page."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import click
 from pydantic import BaseModel
+from werkzeug.datastructures import MultiDict
 
 from jobs import Task
 from webapp import forms
@@ -20,8 +22,9 @@ def options_of(task: Task) -> list[click.Parameter]:
 
 def read(task: Task, given: Mapping[str, Any]) -> BaseModel:
     """The parameters that the options say. Raises UsageError with a line for each that is refused."""
-    defaults = forms.blank(task, {}).values
-    posted = {field.name: text for field in forms.fields_of(task) if (text := _posted(field, given, defaults))}
+    posted: MultiDict[str, str] = MultiDict()
+    for field in forms.fields_of(task):
+        _post(posted, field, given.get(field.name))
     parameters, form = forms.read(task, posted)
     if parameters is None:
         lines = (f"{_spelled(name)}: {message}" if name else message for name, message in form.errors.items())
@@ -36,16 +39,29 @@ def _option(field: Field) -> click.Option:
         return click.Option([f"{name}/--no-{name.removeprefix('--')}", field.name], default=None, help=says)
     kind = click.Choice([choice.text for choice in field.choices]) if field.choices else None
     needed = "  [required]" if field.required and field.default is None else ""
-    return click.Option([name, field.name], type=kind, metavar=None if kind else field.kind.upper(), help=says + needed)
+    many = field.kind == "checks"
+    word = None if kind else "JSON" if field.is_compound else field.kind.upper()
+    return click.Option([name, field.name], type=kind, metavar=word, multiple=many, help=says + needed)
 
 
 def _spelled(name: str) -> str:
     return f"--{'parameter-' if name in TAKEN else ''}{name.replace('_', '-')}"
 
 
-def _posted(field: Field, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> str | None:
-    """What a browser would send: nothing for a switch that is off."""
-    value = given.get(field.name)
-    if field.kind != "switch":
-        return None if value is None else str(value)
-    return "on" if (defaults.get(field.name) if value is None else value) else None
+def _post(posted: MultiDict[str, str], field: Field, value: Any) -> None:
+    """What a browser would send; what has several parts is given as JSON."""
+    if value is None or value == ():
+        forms.put(posted, field)
+    elif field.kind in ("switch", "checks"):
+        forms.put(posted, field, list(value) if field.kind == "checks" else value)
+    elif field.is_compound:
+        forms.put(posted, field, _parsed(field, value))
+    else:
+        posted.add(field.name, str(value))
+
+
+def _parsed(field: Field, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(f"{_spelled(field.name)}: This is not JSON: {error}") from None

@@ -12,10 +12,10 @@ from jobs import Task
 from webapp.forms.entries import MOST_ROWS, Entry, Reading
 from webapp.forms.fields import Field
 from webapp.forms.messages import TOO_MANY_ROWS, message
-from webapp.forms.posting import Missing, posted_of, with_row, without_row
+from webapp.forms.posting import Missing, posted_of, put, with_row, without_row
 from webapp.forms.signature import fields_of
 
-__all__ = ["CHANGE", "Entry", "Field", "Form", "blank", "change", "fields_of", "read"]
+__all__ = ["CHANGE", "Entry", "Field", "Form", "blank", "change", "fields_of", "put", "read"]
 
 # The name of the buttons that ask for another form, not for a run: "add items", "remove items.2", "show".
 CHANGE = "_change"
