@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-postgres faults soak check bench requirements clean
+.PHONY: run test test-postgres faults forms soak check bench requirements clean
 
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
@@ -17,6 +17,10 @@ test-postgres: .venv/ready-dev
 # What `make test` breaks a few times only, at full length: about forty minutes.
 faults: .venv/ready-dev
 	FAULTS=full $(BIN)/python -m pytest tests/faults
+
+# Generated forms, 10,000 of each kind instead of 100: about a quarter of an hour.
+forms: .venv/ready-dev
+	FORMS=full $(BIN)/python -m pytest tests/webapp/test_generated_forms.py
 
 # Random faults over many runs; for longer: make soak SOAK="--minutes 60 --runs 10000".
 soak: .venv/ready-dev

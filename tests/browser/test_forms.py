@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from pydantic import Field, TypeAdapter, ValidationError
 
 from jobs import Backend, Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_pages import violations
 from tests.conftest import opened
 from tests.gallery import TASKS, served
+from tests.webapp.generated import PATTERNS
+from webapp.forms.patterns import browser_pattern
 
 EITHER_WAY = pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
 
@@ -259,3 +262,21 @@ def test_every_field_is_accessible_and_fits_a_phone(gallery: Gallery, task: str,
     errors(page)
     assert found + violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_browser_reads_a_rewritten_pattern_as_the_model_reads_its_own(page: Page) -> None:
+    texts = ["", "a", "b", "ab", "AB", "ü", "٣", "12-ü", "a@", ".-_@", "x", "xxx", " x", "\u00a0x", "a\nb", "/", "€"]
+    patterns = (*PATTERNS, r"^[^\W\d]+$", r"^.$", r"^\S+/?$", r"^[+.(-]+$", r"\p{Lu}", r"^[\x41-\x5a]+$")
+    compare = "([pattern, texts]) => texts.map((text) => new RegExp(`^(?:${pattern})$`, 'v').test(text))"
+    for pattern in patterns:
+        model = TypeAdapter(Annotated[str, Field(pattern=pattern)])
+        reads = [is_accepted(model, text) for text in texts]
+        assert page.evaluate(compare, [browser_pattern(pattern), texts]) == reads, pattern
+
+
+def is_accepted(model: TypeAdapter[str], text: str) -> bool:
+    try:
+        model.validate_python(text)
+    except ValidationError:
+        return False
+    return True

@@ -51,7 +51,7 @@ def field(name: str) -> forms.Field:
         ("count", "integer", {"min": 1, "max": 9, "step": 1}),
         ("price", "number", {"min": 0, "step": "any"}),
         ("name", "text", {"minlength": 2, "maxlength": 10, "pattern": "^[a-z]+$"}),
-        ("day", "date", {}),
+        ("day", "date", {"max": "9999-12-31"}),
         ("story", "long_text", {}),
         ("gift", "switch", {}),
         ("size", "radios", {}),

@@ -12,6 +12,9 @@ from webapp.forms.texts import DURATION, LONGEST_TEXT
 
 # Beyond this a browser's number field rounds; such integers get a text field that accepts digits.
 LARGEST_EXACT_NUMBER = 2**53
+# Without them some browsers let a year have six digits. A moment must be one in every time zone.
+LAST_DAY = "9999-12-31"
+LAST_MOMENT = "9999-12-30T23:59"
 # A slider of a number that is not a whole one goes through its range in so many steps, or up to ten times as many.
 SLIDER_STEPS = 100
 
@@ -111,24 +114,25 @@ def _written(number: Decimal) -> int | float:
 
 
 def _date(spec: Spec) -> dict[str, Any]:
-    return _moments(spec, lambda bound, days: str(date.fromisoformat(bound) + timedelta(days)))
+    return {"max": LAST_DAY, **_moments(spec, lambda bound, days: str(date.fromisoformat(bound) + timedelta(days)))}
 
 
 def _clock(spec: Spec) -> dict[str, Any]:
     return {**_moments(spec, lambda bound, _days: bound), "step": "any"}
 
 
+def _wall_clock(spec: Spec) -> dict[str, Any]:
+    return {"max": LAST_MOMENT, **_clock(spec)}
+
+
 def _moment(spec: Spec) -> dict[str, Any]:
-    return {"step": "any"}  # the limits are the same moment everywhere, and the field is in its reader's time
+    # Its own limits are the same moment everywhere, and the field is in its reader's time: the server compares.
+    return {"max": LAST_MOMENT, "step": "any"}
 
 
 def _moments(spec: Spec, moved: Callable[[str, int], str]) -> dict[str, Any]:
-    ends = (
-        ("minimum", "min", 0),
-        ("exclusiveMinimum", "min", 1),
-        ("maximum", "max", 0),
-        ("exclusiveMaximum", "max", -1),
-    )
+    lowest, highest = {"minimum": 0, "exclusiveMinimum": 1}, {"maximum": 0, "exclusiveMaximum": -1}
+    ends = [(key, html, days) for html, keys in (("min", lowest), ("max", highest)) for key, days in keys.items()]
     return {html: moved(spec[key], days) for key, html, days in ends if key in spec}
 
 
@@ -161,7 +165,7 @@ KINDS: dict[str, Callable[[Spec], dict[str, Any]]] = {
     "date": _date,
     "time": _clock,
     "moment": _moment,
-    "wall_clock": _clock,
+    "wall_clock": _wall_clock,
     "duration": _duration,
     "uuid": _uuid,
     "email": _email,

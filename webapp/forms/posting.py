@@ -91,7 +91,8 @@ def _put_checks(posted: Posted, field: Field, value: Any) -> None:
 
 def _put_list(posted: Posted, field: Field, value: Any) -> None:
     assert field.item is not None
-    rows = value if isinstance(value, list) else [Missing] * min(field.least, MOST_FIRST_ROWS)
+    first = 0 if field.optional else min(field.least, MOST_FIRST_ROWS)
+    rows = value if isinstance(value, list) else [Missing] * first
     for number, row in enumerate(rows):
         posted.add(field.name, str(number))
         put(posted, field.item.placed(f"{field.name}.{number}"), row)

@@ -1,0 +1,89 @@
+"""A form as a browser has it: what it sends, and what its constraint attributes let through."""
+
+import math
+from datetime import date, datetime, time
+from decimal import Decimal
+
+import regex
+from bs4 import Tag
+from pydantic import AnyUrl, TypeAdapter, ValidationError
+from werkzeug.datastructures import MultiDict
+
+from webapp.forms import Field
+
+# From the HTML standard: a valid floating-point number, a valid e-mail address.
+NUMBER = regex.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+EMAIL = regex.compile(rf"[a-zA-Z0-9.!#$%&'*+\/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})*")
+DATES = {"date": date, "time": time, "datetime-local": datetime}
+URL = TypeAdapter(AnyUrl)
+
+
+def sent_by(form: Tag) -> MultiDict[str, str]:
+    """What a browser sends of a form as it stands."""
+    sent: MultiDict[str, str] = MultiDict()
+    for control in form.select("input[name], textarea[name], select[name]"):
+        name, kind = str(control["name"]), control.get("type")
+        if control.name == "select":
+            chosen = control.select_one("option[selected]") or control.select_one("option")
+            sent.add(name, str(chosen["value"]) if chosen else "")
+        elif control.name == "textarea":
+            sent.add(name, control.text.removeprefix("\n"))
+        elif kind not in ("checkbox", "radio") or control.has_attr("checked"):
+            sent.add(name, str(control.get("value", "on")))
+    return sent
+
+
+def lets_through(field: Field, text: str) -> bool:
+    """Whether a browser would send a text in a field's input, going by its attributes alone."""
+    if text == "":
+        return not field.required
+    if field.choices:
+        return field.kind == "search" or text in {choice.text for choice in field.choices}
+    attributes = field.attributes
+    units = len(text.encode("utf-16-le")) // 2
+    if not attributes.get("minlength", 0) <= units <= attributes.get("maxlength", units):
+        return False
+    pattern = attributes.get("pattern")
+    if pattern and not regex.fullmatch(pattern, text, regex.V1):
+        return False
+    return _is_of_its_type(field, text)
+
+
+def _is_of_its_type(field: Field, text: str) -> bool:
+    kind = field.input_type
+    if kind == "number":
+        return bool(NUMBER.fullmatch(text)) and math.isfinite(float(text)) and _is_in_range(field, text)
+    if kind in DATES:
+        return _is_moment(field, text)
+    if kind == "email":
+        return bool(EMAIL.fullmatch(text))
+    return kind != "url" or _is_url(text)
+
+
+def _is_in_range(field: Field, text: str) -> bool:
+    number, attributes = Decimal(text), field.attributes
+    least, most = attributes.get("min"), attributes.get("max")
+    if (least is not None and number < Decimal(str(least))) or (most is not None and number > Decimal(str(most))):
+        return False
+    step = attributes["step"]
+    base = Decimal(str(least if least is not None else field.default if field.default is not None else 0))
+    return step == "any" or (number - base) % Decimal(str(step)) == 0
+
+
+def _is_moment(field: Field, text: str) -> bool:
+    try:
+        DATES[field.input_type].fromisoformat(text)  # type: ignore[attr-defined]  # all three have it
+    except ValueError:
+        return False
+    in_form = {"date": r"\d{4}-\d\d-\d\d", "time": r"\d\d:\d\d(:\d\d(\.\d{1,3})?)?"}
+    in_form["datetime-local"] = f"{in_form['date']}[T ]{in_form['time']}"
+    least, most = field.attributes.get("min", ""), field.attributes.get("max", "~")
+    return bool(regex.fullmatch(in_form[field.input_type], text, regex.ASCII)) and least <= text <= most
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return bool(URL.validate_python(text))
+    except ValidationError:
+        return False
