@@ -7,6 +7,7 @@ from flask import Flask
 
 from jobs import Outlook, Run, State
 from webapp.current import backend
+from webapp.forms import Field, fields_of, spoken
 
 LONGEST_SUMMARY = 120
 
@@ -16,7 +17,9 @@ def init_app(app: Flask) -> None:
         clock=clock,
         time_of_day=time_of_day,
         duration=duration,
+        parameters=parameters,
         summary=summary,
+        in_one_line=in_one_line,
         plain=plain,
         task_title=task_title,
         attempt=attempt,
@@ -69,10 +72,28 @@ def place(outlook: Outlook) -> str:
     return after if outlook.seconds is None else f"{after}, about {roughly(outlook.seconds)}"
 
 
-def summary(parameters: dict[str, Any]) -> str:
-    """Parameters in one short line."""
-    text = ", ".join(f"{name} = {plain(value)}" for name, value in parameters.items())
+def parameters(run: Run) -> dict[str, Any]:
+    """A run's parameters by their labels, in words."""
+    fields = _fields(run)
+    labels = {name: fields[name].label if name in fields else name for name in run.parameters}
+    return {labels[name]: spoken(fields.get(name), value) for name, value in run.parameters.items()}
+
+
+def summary(run: Run) -> str:
+    """A run's parameters in one short line."""
+    fields, given = _fields(run), run.parameters
+    text = ", ".join(f"{name} = {in_one_line(spoken(fields.get(name), given[name]))}" for name in given)
     return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 1]}…"
+
+
+def in_one_line(value: Any) -> str:
+    """A value with its parts in one line, for people."""
+    if isinstance(value, dict):
+        return ", ".join(f"{label}: {in_one_line(one)}" for label, one in value.items()) or "none"
+    if isinstance(value, list):
+        parts = (f"({in_one_line(one)})" if isinstance(one, dict | list) else in_one_line(one) for one in value)
+        return ", ".join(parts) or "none"
+    return clock(value) if isinstance(value, datetime) else plain(value)
 
 
 def plain(value: Any) -> str:
@@ -114,3 +135,8 @@ def roughly(seconds: float) -> str:
     if round(seconds / 60) < 60:
         return f"{round(seconds / 60)} min"
     return f"{round(seconds / 3600)} h"
+
+
+def _fields(run: Run) -> dict[str, Field]:
+    task = backend().catalog.get(run.task)
+    return {field.name: field for field in fields_of(task)} if task else {}

@@ -14,8 +14,9 @@ from webapp.forms.fields import Field
 from webapp.forms.messages import TOO_MANY_ROWS, message
 from webapp.forms.posting import Missing, posted_of, put, with_row, without_row
 from webapp.forms.signature import fields_of
+from webapp.forms.spoken import spoken
 
-__all__ = ["CHANGE", "Entry", "Field", "Form", "blank", "change", "fields_of", "put", "read"]
+__all__ = ["CHANGE", "Entry", "Field", "Form", "blank", "change", "fields_of", "put", "read", "spoken"]
 
 # The name of the buttons that ask for another form, not for a run: "add items", "remove items.2", "show".
 CHANGE = "_change"

@@ -1,0 +1,80 @@
+"""A run's parameters as its page says them: labels for names, and words for what is kept as JSON."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from webapp.forms.fields import CHOICES, Field
+from webapp.forms.texts import text_of
+
+MOMENT = TypeAdapter(datetime)
+
+
+def spoken(field: Field | None, value: Any) -> Any:
+    """A value for people: text, yes or no, a moment, or a list or a mapping by label of these.
+
+    What a task kept before it changed is said as it is.
+    """
+    if field is None or value is None:
+        return value
+    try:
+        return SPOKEN.get(field.kind, _single)(field, value)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return value
+
+
+def _single(field: Field, value: Any) -> Any:
+    if field.kind in CHOICES:
+        choice = field.holding(value)
+        return choice.label if choice else value
+    if field.kind == "moment":
+        moment = MOMENT.validate_python(value)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    text = text_of(field.kind, value).replace("T", " ") if field.kind == "wall_clock" else text_of(field.kind, value)
+    return f"{text} {field.unit}" if field.unit else text
+
+
+def _switch(field: Field, value: Any) -> Any:
+    return value
+
+
+def _checks(field: Field, value: Any) -> Any:
+    return [choice.label for choice in field.choices if choice.value in value]
+
+
+def _list(field: Field, value: Any) -> Any:
+    return [spoken(field.item, one) for one in value]
+
+
+def _dict(field: Field, value: Mapping[str, Any]) -> Any:
+    assert field.item is not None
+    return {key: spoken(field.item.children[1], one) for key, one in value.items()}
+
+
+def _group(field: Field, value: Mapping[str, Any]) -> Any:
+    return {child.label: spoken(child, value[child.name]) for child in field.children if child.name in value}
+
+
+def _tuple(field: Field, value: Any) -> Any:
+    return [spoken(child, one) for child, one in zip(field.children, value, strict=True)]
+
+
+def _variant(field: Field, value: Any) -> Any:
+    for variant in field.variants:
+        if all(value[name] == tag for name, tag in variant.tags.items()):
+            said = spoken(variant.group, value)
+            return {"Kind": variant.label, **said} if variant.tags else said
+    return value
+
+
+SPOKEN = {
+    "switch": _switch,
+    "checks": _checks,
+    "rows": _list,
+    "pairs": _dict,
+    "group": _group,
+    "tuple": _tuple,
+    "variant": _variant,
+}
