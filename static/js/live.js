@@ -5,6 +5,7 @@
   const PATIENCE = 2; // how often a connection may fail before the page asks instead
   const ASK_MS = 5000;
   const SLEPT_MS = 10000;
+  const SLEPT_HIDDEN_MS = 150000; // browsers let a hidden page look at the clock once a minute only
 
   let connection = null;
   let failures = 0;
@@ -94,7 +95,7 @@
   // A machine that slept has a connection that only seems to be open, and so may one that changed its network.
   let tick = Date.now();
   setInterval(() => {
-    if (Date.now() - tick > SLEPT_MS) reconnect();
+    if (Date.now() - tick > (document.hidden ? SLEPT_HIDDEN_MS : SLEPT_MS)) reconnect();
     tick = Date.now();
   }, 1000);
   window.addEventListener("online", reconnect);
