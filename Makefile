@@ -36,6 +36,7 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.submit_to_fragment
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.sockets
+	$(BIN)/python -m benchmarks.recovery
 
 # Rewrites the pinned files from the ranges in pyproject.toml.
 requirements: .venv/ready-dev
