@@ -1,8 +1,9 @@
-"""How gunicorn serves the application: gevent workers, so that a thousand open sockets are a thousand greenlets."""
+"""How gunicorn serves the application: gevent workers, whose loop watches ten thousand open sockets."""
 
 import contextlib
 import gc
 import logging
+import os
 import resource
 from typing import Any
 
@@ -39,3 +40,9 @@ def post_worker_init(worker: Any) -> None:
     worker.wsgi.extensions["hub"].stop_when(lambda: worker.alive)
     gc.collect()
     gc.freeze()  # a full collection stops every page: it need not look at what stays for good
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Send open pages away, also when the process had nothing else to finish and ends before its hub has noticed."""
+    if worker.pid == os.getpid() and hasattr(worker, "wsgi"):
+        worker.wsgi.extensions["hub"].send_away()

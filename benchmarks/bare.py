@@ -19,6 +19,9 @@ class NoHub:
     def stop_when(self, is_alive: Callable[[], bool]) -> None:
         """Nobody is sent away here."""
 
+    def send_away(self) -> None:
+        """Nor here."""
+
 
 def create_app() -> Flask:
     app = Flask(__name__)

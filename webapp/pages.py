@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, url_for
+from flask import Flask, current_app, has_request_context, url_for
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,7 +14,7 @@ from jobs import utcnow
 
 def init_app(app: Flask) -> None:
     app.context_processor(layout_values)
-    app.jinja_env.globals.update(asset=asset, now=utcnow)
+    app.jinja_env.globals.update(asset=asset, now=utcnow, url_for=address)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 
@@ -32,7 +32,14 @@ def asset(filename: str) -> str:
     """A static file's address, which changes with its content, so that browsers may keep it for good."""
     folder = current_app.static_folder
     assert folder is not None
-    return url_for("static", filename=filename, v=_digest(Path(folder) / filename))
+    return address("static", filename=filename, v=_digest(Path(folder) / filename))
+
+
+def address(endpoint: str, **values: Any) -> str:
+    """Where something is on this site: Flask's `url_for`, and the same for what is pushed, when there is no request."""
+    if has_request_context():
+        return url_for(endpoint, **values)
+    return current_app.url_map.bind("", script_name=current_app.config["APPLICATION_ROOT"]).build(endpoint, values)
 
 
 @cache

@@ -1,17 +1,26 @@
 """The socket itself: it asks whether its page still answers, and closes so that the page comes back."""
 
 import math
-import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 
+import gevent
 import pytest
-from wsproto.events import CloseConnection, Ping
+from flask import Flask
+from gevent.event import Event
+from gevent.socket import socket, socketpair
+from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.events import Event as Heard
 
 from jobs import Backend, Listing
 from tests.raw_page import RawPage
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, until
+from webapp.live.audience import Seat, Told
 from webapp.live.hub import Hub, TooManyPages
-from webapp.live.socket import RESTART, LiveSocket
+from webapp.live.socket import RESTART, LiveSocket, framed
+
+LARGE = 8_000_000
 
 HANDSHAKE = {
     "HTTP_HOST": "localhost",
@@ -25,51 +34,106 @@ HANDSHAKE = {
 
 
 @pytest.fixture
-def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[LiveSocket, socket.socket]]:
-    """A server's socket that asks several times a second, and the page's end of its connection."""
-    monkeypatch.setattr("webapp.live.socket.PING_SECONDS", 0.3)
-    ours, theirs = socket.socketpair()
+def ends() -> Iterator[tuple[LiveSocket, socket]]:
+    """A server's socket, and the page's end of its connection; the server does its part while the page waits."""
+    ours, theirs = socketpair()
     theirs.settimeout(PATIENCE_SECONDS)
     yield LiveSocket({**HANDSHAKE, "werkzeug.socket": ours}), theirs
     theirs.close()
-    ours.close()
 
 
-def test_a_page_that_does_not_answer_is_sent_away_to_come_back(ends: tuple[LiveSocket, socket.socket]) -> None:
+def soon(condition: Callable[[], bool], what: str) -> None:
+    """Wait for what happens in this thread's greenlets."""
+
+    def holds() -> bool:
+        gevent.sleep()
+        return condition()
+
+    until(holds, what)
+
+
+def test_a_page_that_does_not_answer_is_sent_away_to_come_back(ends: tuple[LiveSocket, socket]) -> None:
     live, end = ends
-    page = RawPage(end)
-    events = [*page.read(), *page.read()]
-    assert [type(event) for event in events] == [Ping, CloseConnection]
-    assert isinstance(events[1], CloseConnection)
-    assert events[1].code == RESTART
-    assert not live.wait(), "its handler hears of it"
+    page, over = RawPage(end), Event()
+    live.attend(lambda: None, over.set)
+    live.ask()
+    assert [type(event) for event in page.read()] == [Ping]
+    live.ask()
+    (close,) = page.read()
+    assert isinstance(close, CloseConnection)
+    assert close.code == RESTART
+    assert over.wait(PATIENCE_SECONDS), "its seat is free"
 
 
-def test_a_page_that_answers_stays(ends: tuple[LiveSocket, socket.socket]) -> None:
+def test_a_page_that_answers_stays(ends: tuple[LiveSocket, socket]) -> None:
     live, end = ends
     page = RawPage(end)
     for _ in range(4):
+        live.ask()
         (ping,) = page.read()
         assert isinstance(ping, Ping)
         page.tell(ping.response())
+        soon(lambda: live.pong_received, "its answer")
     assert live.connected
 
 
-def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket.socket]) -> None:
+def test_what_is_sent_to_a_page_that_is_behind_waits_in_its_turn(ends: tuple[LiveSocket, socket]) -> None:
+    live, end = ends
+    page, ready = RawPage(end), Event()
+    live.attend(ready.set, lambda: None)
+    live.tell(framed("x" * LARGE))
+    assert not live.ready, "nobody has read it yet"
+    live.tell(framed("and then this"))
+    live.close(RESTART)
+    said, closes = "", list[Heard]()
+    while not closes:
+        for event in page.read():
+            said += event.data if isinstance(event, TextMessage) else ""
+            closes += [event] if isinstance(event, CloseConnection) else []
+    assert said == "x" * LARGE + "and then this"
+
+
+def test_a_page_that_has_caught_up_is_told_of(ends: tuple[LiveSocket, socket]) -> None:
+    live, end = ends
+    page, ready = RawPage(end), Event()
+    live.attend(ready.set, lambda: None)
+    live.tell(framed("x" * LARGE))
+    while not ready.is_set():
+        page.read()
+    assert live.ready
+
+
+def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket]) -> None:
     _live, end = ends
     assert b" 101 " in (head := RawPage(end).head)
     assert b"deflate" not in head
 
 
-def test_requests_still_get_in_when_all_pages_that_may_be_open_are(
-    backend: Backend, ends: tuple[LiveSocket, socket.socket], monkeypatch: pytest.MonkeyPatch
+def test_no_more_pages_are_let_in_than_a_process_is_to_hold(
+    app: Flask, backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webapp.live.hub.MOST_PAGES_OF_ALL", 2)
-    live, _end = ends
-    hub = Hub(backend)
-    seats = [hub.join(live, Listing(owner_id), f"{owner_id}.1", math.inf) for owner_id in (1, 2)]
+    hub = Hub(app, backend)
+
+    def join(owner_id: int) -> RawPage:
+        ours, theirs = socketpair()
+        theirs.settimeout(PATIENCE_SECONDS)
+        told = Told(None, datetime.now(UTC))
+        hub.join(
+            Seat(LiveSocket({**HANDSHAKE, "werkzeug.socket": ours}), f"{owner_id}.1", math.inf, told), Listing(owner_id)
+        )
+        return RawPage(theirs)
+
+    page = join(1)
+    join(2)
     with pytest.raises(TooManyPages):
-        hub.join(live, Listing(3), "3.1", math.inf)
-    hub.leave(seats[0])
-    hub.leave(hub.join(live, Listing(3), "3.1", math.inf))
-    hub.leave(seats[1])
+        join(3)
+    page.end.close()
+
+    def is_let_in() -> bool:
+        with suppress(TooManyPages):
+            join(3)
+            return True
+        return False
+
+    soon(is_let_in, "a place that is free again")

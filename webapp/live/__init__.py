@@ -8,5 +8,5 @@ from webapp.live.hub import Hub
 
 
 def init_app(app: Flask, backend: Backend) -> None:
-    app.extensions["hub"] = Hub(backend)
+    app.extensions["hub"] = Hub(app, backend)
     app.register_blueprint(bp)

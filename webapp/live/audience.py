@@ -1,66 +1,151 @@
 """Who is here: owners, and their open pages by what they show."""
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from jobs import Backend, Listing, versions
-from webapp.live.news import News
+import gevent
+from flask import Flask
+
+from jobs import Database, Ending, Listing, versions
+from webapp import fragments
+from webapp.current import backend
+from webapp.live.news import News, since
+from webapp.live.pace import Pace
 from webapp.live.picture import Picture, Shown, difference, draw
-from webapp.live.socket import LiveSocket
+from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket, framed
+
+log = logging.getLogger(__name__)
 
 # SQLAlchemy takes a time for a statement that grows with the square of its parts: 500 listings 200 at a time held
 # everything up for 140 ms, 20 at a time for 60.
 LISTINGS_AT_ONCE = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a page has been told: what it shows, what ended until when, and whether it hears of changes at once."""
+
+    shown: Shown | None
+    until: datetime
+    prompt: bool | None = None
+
+
+class Seat:
+    """One open page, of a session that ends by itself when time.time() says so."""
+
+    __slots__ = ("_ends_at", "session_id", "socket", "told")
+
+    def __init__(self, socket: LiveSocket, session_id: str, ends_at: float, told: Told) -> None:
+        self.socket = socket
+        self.session_id = session_id
+        self.told = told
+        self._ends_at = ends_at
+
+    def sign_out_unless(self, current: bool) -> None:
+        if not current or time.time() >= self._ends_at:
+            self.socket.close(SIGNED_OUT, "signed out")
+
+
 @dataclass(frozen=True)
 class Step:
-    """What was sent to a page that showed one thing, so that it shows another."""
+    """What brings pages that show the same to a picture, with some news and perhaps a new word for being live."""
 
     shown: Shown | None
     picture: Picture
-    frame: str
+    news: Sequence[Ending]
+    prompt: bool | None
+    frame: bytes
+
+    def leads(self, shown: Shown | None, picture: Picture, news: Sequence[Ending], prompt: bool | None) -> bool:
+        return self.picture is picture and (self.shown, self.news, self.prompt) == (shown, news, prompt)
 
 
 class Audience:
-    """The open pages that show the same listing: whoever asks first after a change reads and renders for all."""
+    """The open pages that show the same listing: after a change one greenlet reads and renders, and tells all of them.
 
-    def __init__(self, backend: Backend, listing: Listing) -> None:
+    They may be told a few times at once and then ten times a second: what changes meanwhile comes in one frame. A page
+    that has not taken its last frame yet is left out, and told when it has.
+    """
+
+    def __init__(self, app: Flask, listing: Listing, news: News, prompt: bool) -> None:
         self.listing = listing
+        self.prompt = prompt
         self.seats: set[Seat] = set()
-        self._database = backend.database
+        self._app = app
+        self._news = news
+        self._pace = Pace()
         self._picture: Picture | None = None
         self._step: Step | None = None
         self._stale = True
         self._lock = threading.Lock()
+        self._wanted = self._telling = False
 
     def mark_stale(self) -> None:
         """Have the picture drawn anew for whoever asks next."""
         self._stale = True
 
     def wake(self) -> None:
-        for seat in list(self.seats):
-            seat.wake()
+        """Have every page told what it lacks."""
+        self._wanted = True
+        if not self._telling:
+            self._telling = True
+            gevent.spawn(self._tell_all)
+
+    def tell(self, seats: Sequence[Seat]) -> bool:
+        """Send each of these pages what it lacks, and those away for which that cannot be found out; whether it did."""
+        try:
+            with self._app.app_context():
+                return self._tell(seats)
+        except Exception:
+            log.exception("%d live pages of user %d are sent away to come back", len(seats), self.listing.owner_id)
+            for seat in seats:
+                seat.socket.close(RESTART)
+            return False
+
+    def _tell_all(self) -> None:
+        while self._wanted:
+            self._wanted = False
+            if self.tell(list(self.seats)):
+                self._pace.keep()
+        self._telling = False
+
+    def _tell(self, seats: Sequence[Seat]) -> bool:
+        # Both may wait for the database. After them nothing does, so that nobody is told of a newer picture meanwhile.
+        endings, picture = self._news.endings(), self.picture()
+        sent = False
+        for seat in seats:
+            if seat.socket.ready:
+                news = since(seat.told.until, endings)
+                if frame := self._frame(picture, seat.told, news):
+                    seat.socket.tell(frame)
+                    sent = True
+                seat.told = Told(picture.shown, news[-1].ended_at if news else seat.told.until, self.prompt)
+        return sent
 
     def picture(self) -> Picture:
         with self._lock:
             if self._stale or self._picture is None:
                 self._stale = False  # before reading: what changes meanwhile marks it again
                 try:
-                    self._picture = draw(self._database, self.listing, self._picture)
+                    self._picture = draw(backend().database, self.listing, self._picture)
                 except BaseException:
                     self._stale = True
                     raise
             return self._picture
 
-    def step(self, shown: Shown | None) -> tuple[str, Shown]:
-        """What a page lacks that shows this, and what it shows then; put together once for all that show the same."""
-        picture, last = self.picture(), self._step
-        if last is None or last.picture is not picture or last.shown != shown:
-            self._step = last = Step(shown, picture, difference(shown, picture))
-        return last.frame, picture.shown
+    def _frame(self, picture: Picture, told: Told, news: Sequence[Ending]) -> bytes:
+        """What a page lacks, or nothing; put together once for all that lack the same."""
+        # It is told also the first time: so a page to which nothing is new knows that it is right.
+        prompt = self.prompt if told.prompt != self.prompt else None
+        if self._step is None or not self._step.leads(told.shown, picture, news, prompt):
+            html = difference(told.shown, picture) + (fragments.liveness(prompt) if prompt is not None else "")
+            html += "".join(fragments.toast(ending) for ending in news)
+            self._step = Step(told.shown, picture, news, prompt, framed(html) if html else b"")
+        return self._step.frame
 
     def is_right(self, now: Sequence[tuple[int, int]]) -> bool:
         """Whether its picture has these runs at these versions; that of a run that waits is never sure to be."""
@@ -72,43 +157,23 @@ class Audience:
         return has == list(now[: self.listing.limit]) and page.more == (len(now) > self.listing.limit)
 
 
-def wrong(backend: Backend, audiences: Sequence[Audience]) -> list[Audience]:
+def wrong(database: Database, audiences: Sequence[Audience]) -> list[Audience]:
     """Those whose picture is not what the database says, found with one statement for all of them."""
     found = []
     for first in range(0, len(audiences), LISTINGS_AT_ONCE):
         some = audiences[first : first + LISTINGS_AT_ONCE]
-        with backend.database.read() as session:
+        with database.read() as session:
             now = versions(session, [replace(one.listing, limit=one.listing.limit + 1) for one in some])
         found += [one for one, runs in zip(some, now, strict=True) if not one.is_right(runs)]
     return found
 
 
-class Seat:
-    """One open page, of a session that ends by itself when time.time() says so."""
-
-    def __init__(self, socket: LiveSocket, audience: Audience, news: News, session_id: str, ends_at: float) -> None:
-        self.socket = socket
-        self.audience = audience
-        self.news = news
-        self.session_id = session_id
-        self.signed_out = False
-        self._ends_at = ends_at
-
-    def wake(self) -> None:
-        self.socket.event.set()
-
-    def sign_out_unless(self, current: bool) -> None:
-        if not current or time.time() >= self._ends_at:
-            self.signed_out = True
-            self.wake()
-
-
 class Owner:
     """A signed-in user with open pages."""
 
-    def __init__(self, backend: Backend, owner_id: int) -> None:
+    def __init__(self, database: Database, owner_id: int) -> None:
         self.audiences: dict[Listing, Audience] = {}
-        self.news = News(backend.database, owner_id)
+        self.news = News(database, owner_id)
         self.confirmed = threading.Event()
 
     @property

@@ -2,8 +2,9 @@
 
 The subscription is used by one thread only, the listener. Everybody else says what they want in `_owners` and sends the
 listener a message through Redis; so there is nothing to lock around the connection. An event never carries what a page
-shows: it marks the owner's pages as stale, and each page's own handler reads and sends. A slow page delays itself only,
-and a thousand events between two reads cost one. A second thread checks, because the database may take its time.
+shows: it marks the owner's pages as stale, and those that show the same are told by one greenlet that reads for them. A
+slow page delays itself only, and a thousand events between two reads cost one. A second thread checks, because the
+database may take its time, and a third asks the pages whether they are there.
 """
 
 import logging
@@ -12,15 +13,17 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from flask import Flask
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import Backend, Listing, connect_redis, events
 from webapp import users
 from webapp.live.audience import Audience, Owner, Seat, wrong
-from webapp.live.socket import LiveSocket
+from webapp.live.socket import RESTART
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,9 @@ SILENT_SECONDS = 6.0
 CONFIRM_SECONDS = 2
 RECONNECT_SECONDS = 0.5
 MOST_PAGES = 20
-MOST_PAGES_OF_ALL = 9_000  # below gunicorn's worker_connections, which counts sockets: requests must still get in
+MOST_PAGES_OF_ALL = 10_000
+ASK_SECONDS = 0.5
+ASKED_AT_ONCE = 100
 
 
 class TooManyPages(Exception):
@@ -43,10 +48,11 @@ class TooManyPages(Exception):
 class Hub:
     """One for each web process."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, app: Flask, backend: Backend) -> None:
+        self._app = app
         self._backend = backend
         self._owners: dict[int, Owner] = {}
-        self._pages = 0
+        self._seats: set[Seat] = set()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
@@ -65,46 +71,58 @@ class Hub:
         """Have every page sent away once this process is to end."""
         self._is_alive = is_alive
 
-    def join(self, socket: LiveSocket, listing: Listing, session_id: str, ends_at: float) -> Seat:
-        """Take a seat; returns when Redis has confirmed the owner's channel, or after a while without Redis.
+    def join(self, seat: Seat, listing: Listing) -> None:
+        """Take a seat and tell the page what it lacks: when Redis has confirmed the owner's channel, so that nothing
+        falls between, or after a while without Redis.
 
         Raises TooManyPages.
         """
         with self._lock:
             self._start()
-            if self._pages >= MOST_PAGES_OF_ALL:
+            if len(self._seats) >= MOST_PAGES_OF_ALL:
                 raise TooManyPages
-            owner = self._owners.setdefault(listing.owner_id, Owner(self._backend, listing.owner_id))
+            owner = self._owners.setdefault(listing.owner_id, Owner(self._backend.database, listing.owner_id))
             if len(owner.seats) >= MOST_PAGES:
                 raise TooManyPages
-            self._pages += 1
-            audience = owner.audiences.setdefault(listing, Audience(self._backend, listing))
-            seat = Seat(socket, audience, owner.news, session_id, ends_at)
+            audience = owner.audiences.get(listing) or Audience(self._app, listing, owner.news, self.prompt)
+            owner.audiences[listing] = audience
             audience.seats.add(seat)
-        audience.mark_stale()
+            self._seats.add(seat)
+        log.info("live page of user %d opened", listing.owner_id)
+        seat.socket.attend(partial(audience.tell, [seat]), partial(self._leave, seat, audience, time.monotonic()))
         if not owner.confirmed.is_set():
             self._nudge()
             owner.confirmed.wait(CONFIRM_SECONDS)
-            audience.mark_stale()
-        return seat
+        audience.mark_stale()
+        audience.tell([seat])
+        if self.leaving:
+            seat.socket.close(RESTART)
 
-    def leave(self, seat: Seat) -> None:
-        listing = seat.audience.listing
+    def send_away(self) -> None:
+        """Have every page go and come back to another process."""
+        self.leaving = True
+        for seat in list(self._seats):
+            seat.socket.close(RESTART)
+
+    def _leave(self, seat: Seat, audience: Audience, since: float) -> None:
+        listing = audience.listing
         with self._lock:
-            self._pages -= 1
-            seat.audience.seats.discard(seat)
+            self._seats.discard(seat)
+            audience.seats.discard(seat)
             owner = self._owners[listing.owner_id]
-            if not seat.audience.seats and owner.audiences.get(listing) is seat.audience:
+            if not audience.seats and owner.audiences.get(listing) is audience:
                 del owner.audiences[listing]
             gone = not owner.audiences
             if gone:
                 del self._owners[listing.owner_id]
         if gone:
             self._nudge()
+        lasted, code = time.monotonic() - since, int(seat.socket.close_reason)
+        log.info("live page of user %d closed after %.0f s with %d", listing.owner_id, lasted, code)
 
     def _start(self) -> None:
         if not self._threads:
-            duties = (self._listen, self._look_after)
+            duties = (self._listen, self._look_after, self._ask)
             self._threads = [threading.Thread(target=duty, name="live", daemon=True) for duty in duties]
             for thread in self._threads:
                 thread.start()
@@ -174,13 +192,15 @@ class Hub:
 
     def _tell_truth(self) -> None:
         """Let every page know when it is to go, and when it cannot be told of changes at once."""
-        leaving = self.leaving or not self._is_alive()
+        if not self.leaving and not self._is_alive():
+            self.send_away()
         prompt = time.monotonic() - self._heard_at < SILENT_SECONDS
-        if (leaving, prompt) != (self.leaving, self.prompt):
-            self.leaving, self.prompt = leaving, prompt
+        if prompt != self.prompt:
+            self.prompt = prompt
             for owner in self._here():
-                for seat in owner.seats:
-                    seat.wake()
+                for audience in list(owner.audiences.values()):
+                    audience.prompt = prompt
+                    audience.wake()
 
     # --- what is looked after in the database, which may take its time: the listener goes on meanwhile
 
@@ -199,12 +219,12 @@ class Hub:
         owners = self._here()
         if now - self._sessions_checked_at >= CHECK_SESSIONS_SECONDS:
             self._sessions_checked_at = now
-            self._check_sessions([seat for owner in owners for seat in owner.seats])
+            self._check_sessions(list(self._seats))
         if now - self._checked_at >= (CHECK_SECONDS if self.prompt else CHECK_WITHOUT_REDIS_SECONDS):
             self._checked_at = now
             for owner in owners:
                 owner.news.mark_stale()
-            _refresh(wrong(self._backend, [one for owner in owners for one in list(owner.audiences.values())]))
+            _refresh(wrong(self._backend.database, [one for owner in owners for one in list(owner.audiences.values())]))
 
     def _here(self) -> list[Owner]:
         with self._lock:
@@ -215,6 +235,18 @@ class Hub:
             current = users.current_sessions(self._backend.database, {seat.session_id for seat in seats})
             for seat in seats:
                 seat.sign_out_unless(seat.session_id in current)
+
+    # --- whether the pages are there
+
+    def _ask(self) -> None:
+        while True:
+            time.sleep(ASK_SECONDS)
+            now = time.monotonic()
+            due = [seat.socket for seat in list(self._seats) if seat.socket.ask_at <= now]
+            for first in range(0, len(due), ASKED_AT_ONCE):
+                for socket in due[first : first + ASKED_AT_ONCE]:
+                    socket.ask()
+                time.sleep(0)  # they may all have come at once, after a deployment
 
 
 def _refresh(audiences: list[Audience]) -> None:

@@ -22,14 +22,19 @@ class News:
     def mark_stale(self) -> None:
         self._stale = True
 
-    def since(self, moment: datetime) -> list[Ending]:
-        """What has ended after a moment, at most KEPT ago."""
+    def endings(self) -> Sequence[Ending]:
+        """What has ended in the time KEPT."""
         with self._lock:
             if self._stale:
                 self._stale = False  # before reading: what changes meanwhile marks it again
                 with self._database.read() as session:
                     self._endings = endings(session, self._owner_id, utcnow() - KEPT)
-        return [ending for ending in self._endings if ending.ended_at > moment]
+            return self._endings
+
+
+def since(moment: datetime, endings: Sequence[Ending]) -> list[Ending]:
+    """Those after a moment."""
+    return [ending for ending in endings if ending.ended_at > moment]
 
 
 def told_until(query_value: str | None) -> datetime:
