@@ -30,7 +30,11 @@ class User(Base):
 
     def get_id(self) -> str:
         """What Flask-Login keeps in the session: a cookie copied before a sign-out carries an older version."""
-        return f"{self.id}.{self.session_version}"
+        return session_id_of(self.id, self.session_version)
+
+
+def session_id_of(user_id: int, session_version: int) -> str:
+    return f"{user_id}.{session_version}"
 
 
 # Runs know their owner only as a number, because jobs/ knows no people. The table's constraint is added here, where
@@ -90,8 +94,8 @@ def current_sessions(database: Database, session_ids: Collection[str]) -> set[st
     """Those of these sessions that have not ended."""
     user_ids = {int(one.partition(".")[0]) for one in session_ids}
     with database.read() as session:
-        users = session.scalars(select(User).where(User.id.in_(user_ids)))
-        return {user.get_id() for user in users} & set(session_ids)
+        users = session.execute(select(User.id, User.session_version).where(User.id.in_(user_ids)))
+        return {session_id_of(*user) for user in users} & set(session_ids)
 
 
 def end_sessions(database: Database, user_id: int) -> None:

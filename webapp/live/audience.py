@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +15,7 @@ from webapp.current import backend
 from webapp.live.news import News, since
 from webapp.live.pace import Pace
 from webapp.live.picture import Picture, Shown, difference, draw
-from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket, framed
+from webapp.live.socket import RESTART, LiveSocket, framed
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +33,14 @@ class Told:
     prompt: bool | None = None
 
 
+@dataclass(slots=True, eq=False)
 class Seat:
-    """One open page, of a session that ends by itself when time.time() says so."""
+    """One open page, of a session that ends by itself when time.time() says so, and what it has been told."""
 
-    __slots__ = ("_ends_at", "session_id", "socket", "told")
-
-    def __init__(self, socket: LiveSocket, session_id: str, ends_at: float, told: Told) -> None:
-        self.socket = socket
-        self.session_id = session_id
-        self.told = told
-        self._ends_at = ends_at
-
-    def sign_out_unless(self, current: bool) -> None:
-        if not current or time.time() >= self._ends_at:
-            self.socket.close(SIGNED_OUT, "signed out")
+    socket: LiveSocket
+    session_id: str
+    ends_at: float
+    told: Told
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import math
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -23,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs import Backend, Listing, connect_redis, events
 from webapp import users
 from webapp.live.audience import Audience, Owner, Seat, wrong
-from webapp.live.socket import RESTART
+from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Hub:
         self._backend = backend
         self._owners: dict[int, Owner] = {}
         self._seats: set[Seat] = set()
+        self._in_turn: deque[LiveSocket] = deque()  # the one to be asked next is the first
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
@@ -88,6 +90,7 @@ class Hub:
             owner.audiences[listing] = audience
             audience.seats.add(seat)
             self._seats.add(seat)
+            self._in_turn.append(seat.socket)
         log.info("live page of user %d opened", listing.owner_id)
         seat.socket.attend(partial(audience.tell, [seat]), partial(self._leave, seat, audience, time.monotonic()))
         if not owner.confirmed.is_set():
@@ -219,7 +222,7 @@ class Hub:
         owners = self._here()
         if now - self._sessions_checked_at >= CHECK_SESSIONS_SECONDS:
             self._sessions_checked_at = now
-            self._check_sessions(list(self._seats))
+            self._check_sessions()
         if now - self._checked_at >= (CHECK_SECONDS if self.prompt else CHECK_WITHOUT_REDIS_SECONDS):
             self._checked_at = now
             for owner in owners:
@@ -230,23 +233,33 @@ class Hub:
         with self._lock:
             return list(self._owners.values())
 
-    def _check_sessions(self, seats: list[Seat]) -> None:
-        if seats:
-            current = users.current_sessions(self._backend.database, {seat.session_id for seat in seats})
-            for seat in seats:
-                seat.sign_out_unless(seat.session_id in current)
+    def _check_sessions(self) -> None:
+        seats, now = list(self._seats), time.time()
+        here = {seat.session_id for seat in seats}
+        ended = here - users.current_sessions(self._backend.database, here) if here else here
+        for seat in seats:
+            if seat.ends_at <= now or seat.session_id in ended:
+                seat.socket.close(SIGNED_OUT, "signed out")
 
     # --- whether the pages are there
 
     def _ask(self) -> None:
         while True:
             time.sleep(ASK_SECONDS)
-            now = time.monotonic()
-            due = [seat.socket for seat in list(self._seats) if seat.socket.ask_at <= now]
-            for first in range(0, len(due), ASKED_AT_ONCE):
-                for socket in due[first : first + ASKED_AT_ONCE]:
-                    socket.ask()
+            while self._ask_some():
                 time.sleep(0)  # they may all have come at once, after a deployment
+
+    def _ask_some(self) -> bool:
+        """Ask those whose turn it is, if they are there still; whether there may be more of them."""
+        now = time.monotonic()
+        for _ in range(ASKED_AT_ONCE):
+            if not self._in_turn or self._in_turn[0].ask_at > now:
+                return False
+            socket = self._in_turn.popleft()
+            if socket.connected:
+                socket.ask()
+                self._in_turn.append(socket)
+        return True
 
 
 def _refresh(audiences: list[Audience]) -> None:
