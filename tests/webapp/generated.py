@@ -178,14 +178,17 @@ def _post(draw: Draw, field: forms.Field, posted: MultiDict[str, str]) -> None:
         posted.add(name, variant.tag)
         posted.add(f"{name}._shown", variant.tag)
         group = variant.group
-    elif field.kind == "switch":
-        posted.setlist(name, ["true"] * draw(st.integers(0, 1)))
-    elif field.kind == "checks":
-        chosen = draw(st.lists(st.sampled_from(field.choices), max_size=4, unique=True))
-        posted.setlist(name, [choice.text for choice in chosen])
-    elif field.choices:
-        posted.add(name, draw(st.sampled_from([choice.text for choice in field.choices]) | texts(field)))
     elif not field.is_compound:
-        posted.add(name, draw(texts(field)))
+        for text in _entered(draw, field):
+            posted.add(name, text)
     for child in group.children:
         _post(draw, child.placed(f"{name}.{child.name}"), posted)
+
+
+def _entered(draw: Draw, field: forms.Field) -> list[str]:
+    offered = [choice.text for choice in field.choices]
+    if field.kind == "switch":
+        return ["true"] * draw(st.integers(0, 1))
+    if field.kind == "checks":
+        return list(draw(st.lists(st.sampled_from(offered), max_size=4, unique=True)))
+    return [draw(st.sampled_from(offered) | texts(field) if offered else texts(field))]

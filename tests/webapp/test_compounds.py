@@ -1,14 +1,14 @@
 """Fields with parts: what each is posted under, the rows that come and go, and where an error stands."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pytest
-from pydantic import AfterValidator, BaseModel, Field, JsonValue
+from pydantic import AfterValidator, BaseModel
 from werkzeug.datastructures import MultiDict
 
-from jobs import Task, TaskError
-from tests.gallery import Circle, Rectangle, compounds
+from jobs import Task
+from tests.gallery import compounds
 from tests.webapp.test_scalars import of
 from webapp import forms
 
@@ -252,32 +252,9 @@ def test_keys_may_be_other_than_texts() -> None:
     assert task.parameters.model_validate(parameters.model_dump(mode="json")) == parameters
 
 
-class Tree(BaseModel):
-    branches: list["Tree"] = []
-
-
-class Renamed(BaseModel):
-    name: Annotated[str, Field(alias="other")]
-
-
-@pytest.mark.parametrize(
-    ("annotation", "words"),
-    [
-        (Tree, "contains Tree within Tree"),
-        (Circle | Rectangle, "is a union; give its models a discriminator"),
-        (int | str, "is a union"),
-        (list, "has a type that no form field shows"),
-        (dict[str, Any], "has a type that no form field shows"),
-        (dict[Literal[1, 2], str], "has keys that JSON cannot keep"),
-        (dict[float, str], "has keys that JSON cannot keep"),
-        (Renamed, "has an alias"),
-        (JsonValue, "no form field shows|is a union|contains"),
-        (list[complex], "is a complex number"),
-    ],
-)
-def test_what_has_no_field_stops_the_start_by_name(annotation: Any, words: str) -> None:
-    with pytest.raises(TaskError, match=rf"test_scalars\.py:\d+: task 'one': parameter 'it' .*({words})"):
-        forms.fields_of(of(annotation))
+def test_of_two_rows_with_one_key_the_wrong_one_is_named() -> None:
+    _parameters, form = read(GOOD | {"labels.1.key": "a", "labels.1.value": "0"})
+    assert set(form.errors) == {"labels.1.key", "labels.1.value"}
 
 
 def test_what_is_chosen_only_now_comes_with_its_defaults() -> None:

@@ -62,16 +62,19 @@ def entries(form: forms.Form) -> list[forms.Entry]:
 
 def is_beyond_html(entry: forms.Entry, words: str) -> bool:
     """Whether the server refuses what no attribute can tell a browser."""
-    if entry.field.kind == "search" or words == TWICE:  # suggestions bind nobody, and rows know nothing of each other
+    kind, value = entry.field.kind, entry.value
+    beyond = {
+        "search": True,  # suggestions bind nobody
+        "long_text": words == "This is not in the expected form.",  # patterns are for single lines
+        "digits": words.startswith("Must be"),  # only as many as the largest has
+        "decimal": "digits" in words,  # how many altogether
+    }
+    if beyond.get(kind) or words == TWICE:  # rows know nothing of each other
         return True
-    if entry.field.kind == "digits":  # only as many as the largest has
-        return words.startswith("Must be")
-    if entry.field.kind == "decimal" and "digits" in words:  # how many altogether
-        return True
-    if entry.field.kind in ("number", "decimal") and words.startswith(("Must be greater than", "Must be less than")):
+    if kind in ("number", "decimal") and words.startswith(("Must be greater than", "Must be less than")):
         ends = (entry.field.attributes.get("min"), entry.field.attributes.get("max"))
-        return Decimal(entry.value) in [Decimal(str(end)) for end in ends if end is not None]  # not the end itself
-    return any(ord(character) > 0xFFFF for character in entry.value)  # a browser counts these twice
+        return Decimal(value) in [Decimal(str(end)) for end in ends if end is not None]  # not the end itself
+    return any(ord(character) > 0xFFFF for character in value)  # a browser counts these twice
 
 
 @thoroughly

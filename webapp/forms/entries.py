@@ -51,7 +51,9 @@ class Entry:
         if not path:
             return self
         if self.field.kind == "pairs":
-            row = next((row for row in self.children.values() if str(row.children["key"].raw) == str(path[0])), None)
+            # Of two rows with one key the model has seen the last.
+            rows = reversed(tuple(self.children.values()))
+            row = next((row for row in rows if str(row.children["key"].raw) == str(path[0])), None)
             part = "key" if path[1:2] == ("[key]",) else "value"
             return row.children[part].at(path[1:]) if row else self
         if self.field.kind == "variant" and path[0] == self.value and self.field.is_tagged:
