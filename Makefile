@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-postgres faults forms soak check bench requirements clean
+.PHONY: run test test-postgres faults forms soak check bench docs requirements clean
 
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
@@ -37,6 +37,10 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.sockets
 	$(BIN)/python -m benchmarks.recovery
+
+# Rewrites the table of fields in docs/tasks.md from what forms make of each annotation.
+docs: .venv/ready-dev
+	$(BIN)/python -m tests.field_table
 
 # Rewrites the pinned files from the ranges in pyproject.toml.
 requirements: .venv/ready-dev
