@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection
 from wsproto.events import Ping, Pong, TextMessage
 
 from jobs import Backend, Run, State, events
+from jobs.lease import Change
 from tests.faults.scale import scale
 from tests.frames import CONTINUATION, PING, TEXT, frame
 from tests.people import make_run, owner_id
@@ -96,6 +97,28 @@ def test_a_peer_that_stops_reading_is_cut_off_and_nobody_else_waits(ada: Person,
     until(lambda: channel not in backend.redis.pubsub_channels(), "the end of the page")
     assert page.close_code() == ABNORMAL_CLOSURE, "half a frame can be followed by no code"
     is_served(ada)
+
+
+def test_a_page_that_was_behind_is_told_what_changed_meanwhile(ada: Person, backend: Backend) -> None:
+    run = large_run(backend, ada)
+    page = connect(ada, f"?run={run.id}", receive_buffer=4096)
+    message = ""
+
+    def read() -> None:
+        nonlocal message
+        for event in page.read():
+            assert isinstance(event, TextMessage | Ping), event
+            message += event.data if isinstance(event, TextMessage) else ""
+
+    while not message:
+        read()
+    with backend.database.write() as session:
+        session.execute(update(Run).where(Run.id == run.id).values(result="meanwhile", version=Run.version + 1))
+    events.publish(backend.redis, Change(run.id, run.owner_id, run.version + 1))
+    while "meanwhile" not in message:
+        read()
+    assert "x" * LARGE in message
+    page.end.close()
 
 
 def test_a_flood_from_a_page_is_drained_and_not_kept(ada: Person, ben: Person, stack: Stack) -> None:
