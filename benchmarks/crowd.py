@@ -191,9 +191,11 @@ class Line(asyncio.Protocol):
         for opcode, payload in frames(self._received):
             if opcode == PING:
                 self.transport.write(PONG)
-            elif opcode == TEXT and self.ready.done():
+            elif opcode != TEXT or not payload:
+                continue
+            elif self.ready.done():
                 self._room.note(self, payload)
-            elif opcode == TEXT:
+            else:
                 self.ready.set_result(None)
 
     def _upgrade(self) -> bool:

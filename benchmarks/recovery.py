@@ -72,8 +72,8 @@ class Page:
         async with connect(self._address, additional_headers=self._headers, max_size=None, proxy=None) as socket:
             with suppress(ConnectionClosed):
                 while True:
-                    frame = str(await socket.recv())
-                    self.frames.append((time.monotonic(), frame))
+                    if frame := str(await socket.recv()):
+                        self.frames.append((time.monotonic(), frame))
             self.closed.append((time.monotonic(), socket.close_code or 0))
 
 

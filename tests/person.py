@@ -5,6 +5,7 @@ import re
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 
 from bs4 import BeautifulSoup
 from websockets.sync.client import ClientConnection, connect
@@ -60,6 +61,15 @@ def hear(socket: ClientConnection, wanted: Callable[[str], bool]) -> list[str]:
         frames.append(frame)
         if wanted(frame):
             return frames
+
+
+def hears_nothing(socket: ClientConnection) -> bool:
+    """Whether half a second brings no more than heartbeats."""
+    with suppress(TimeoutError):
+        while not socket.recv(timeout=0.5):
+            pass
+        return False
+    return True
 
 
 def shows(run_id: int, state: str) -> Callable[[str], bool]:

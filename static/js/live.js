@@ -4,12 +4,16 @@
   const TOO_MANY = 4429;
   const PATIENCE = 2; // how often a connection may fail before the page asks instead
   const ASK_MS = 5000;
+  const ANSWER_MS = 10000;
+  const SILENT_MS = 60000; // the server says something every 25 seconds
   const SLEPT_MS = 10000;
   const SLEPT_HIDDEN_MS = 150000; // browsers let a hidden page look at the clock once a minute only
 
   let connection = null;
   let failures = 0;
   let asking = null;
+  let unanswered = null;
+  let heardAt = 0;
 
   const say = (state) => {
     const live = document.getElementById("live");
@@ -52,35 +56,49 @@
   document.addEventListener("htmx:ws:before:connection", ({ detail }) => {
     connection = detail.connection;
     describeToSocket();
-    if (failures < PATIENCE) say("connecting");
+    if (failures < PATIENCE && !asking) say("connecting");
+    heardAt = Date.now();
+    clearTimeout(unanswered);
+    unanswered = setTimeout(askInstead, ANSWER_MS);
   });
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && connection && connection.socket?.readyState !== WebSocket.OPEN) reconnect();
+    if (document.hidden) return;
+    if (connection && connection.socket?.readyState !== WebSocket.OPEN) reconnect();
+    if (asking) ask();
   });
   document.addEventListener("htmx:ws:after:message:incoming", () => {
     failures = 0;
+    heardAt = Date.now();
+    clearTimeout(unanswered);
     clearInterval(asking);
     asking = null;
     say("live");
   });
   document.addEventListener("htmx:ws:close", ({ detail }) => {
-    if (detail.code === SIGNED_OUT) return say("signed-out");
-    failures = detail.code === TOO_MANY ? PATIENCE : failures + 1;
-    if (failures < PATIENCE) return say("connecting");
-    if (!asking) {
-      asking = setInterval(ask, ASK_MS);
-      ask();
+    if (detail.code === SIGNED_OUT) {
+      clearTimeout(unanswered);
+      return say("signed-out");
     }
+    failures = detail.code === TOO_MANY ? PATIENCE : failures + 1;
+    if (failures >= PATIENCE) return askInstead();
+    if (!asking) say("connecting");
   });
 
-  // Where no socket gets through, the page asks for the same again and again.
+  // Where no socket gets through, or one that brings nothing, the page asks for the same again and again.
+  const askInstead = () => {
+    if (asking) return;
+    asking = setInterval(ask, ASK_MS);
+    ask();
+  };
   const ask = () => {
     if (!document.hidden) htmx.trigger("#asking", "ask");
   };
   const isAsking = (ctx) => ctx?.sourceElement.id === "asking";
 
   document.addEventListener("htmx:config:request", ({ detail }) => {
-    if (isAsking(detail.ctx)) describe(detail.ctx.request.body);
+    if (!isAsking(detail.ctx)) return;
+    describe(detail.ctx.request.body);
+    detail.ctx.request.timeout = ANSWER_MS;
   });
   document.addEventListener("htmx:after:request", ({ detail }) => {
     if (!isAsking(detail.ctx) || !asking) return;
@@ -92,11 +110,14 @@
     say(status < 400 ? "asking" : "offline");
   });
 
-  // A machine that slept has a connection that only seems to be open, and so may one that changed its network.
+  // A machine that slept has a connection that only seems to be open, and so may one that changed its network, or whose
+  // connection was forgotten on the way.
   let tick = Date.now();
   setInterval(() => {
-    if (Date.now() - tick > (document.hidden ? SLEPT_HIDDEN_MS : SLEPT_MS)) reconnect();
+    const slept = Date.now() - tick > (document.hidden ? SLEPT_HIDDEN_MS : SLEPT_MS);
+    const silent = connection?.socket?.readyState === WebSocket.OPEN && Date.now() - heardAt > SILENT_MS;
     tick = Date.now();
+    if (slept || silent) reconnect();
   }, 1000);
   window.addEventListener("online", reconnect);
 

@@ -6,12 +6,15 @@ import threading
 
 
 class Relay:
-    """Listens on `port`, forwards to `target`; `cut()` drops all connections, and `closed` refuses new ones."""
+    """Listens on `port`, forwards to `target`; `cut()` drops all connections, `closed` refuses new ones.
+
+    What is `silent` keeps every connection and forwards nothing, as a router does that has forgotten them.
+    """
 
     def __init__(self, target: int) -> None:
         self._target = target
         self._sockets: set[socket.socket] = set()
-        self.closed = False
+        self.closed = self.silent = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
@@ -41,7 +44,10 @@ class Relay:
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                sink.sendall(data)
+                if not self.silent:
+                    sink.sendall(data)
+        if self.silent:
+            return
         for one in (source, sink):
             self._sockets.discard(one)
             with contextlib.suppress(OSError):

@@ -114,6 +114,33 @@ def test_where_no_socket_gets_through_the_page_asks_and_says_so(page: Page) -> N
     expect(page.locator("#live")).to_have_attribute("data-state", "signed-out")
 
 
+def test_where_a_socket_opens_and_brings_nothing_the_page_asks(page: Page) -> None:
+    page.clock.install()
+    page.route_web_socket("**/live?**", lambda socket: None)
+    page.goto("/tasks/reverse_text")
+    expect(page.locator("#live")).to_have_attribute("data-state", "connecting")
+    page.clock.run_for(11_000)
+    expect(page.locator("#live")).to_have_attribute("data-state", "asking")
+
+
+def test_a_connection_that_falls_silent_is_not_taken_for_a_live_one(
+    relayed: BrowserContext, relay: Relay, stack: Stack
+) -> None:
+    page = register(relayed.new_page())
+    page.clock.install()
+    open_live(page, "/runs")
+    relay.silent = True
+    submit_elsewhere(relayed, stack, page, "unheard")
+    page.clock.run_for(70_000)
+    expect(page.locator("#live")).not_to_have_attribute("data-state", "live")
+    page.clock.run_for(25_000)
+    expect(page.locator("#live")).to_have_attribute("data-state", "offline")
+    relay.silent = False
+    relay.cut()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    expect(page.locator(".run[data-state=succeeded]")).to_contain_text("draehnu")
+
+
 def test_a_page_that_comes_back_is_sent_only_what_it_has_not(
     relayed: BrowserContext, relay: Relay, stack: Stack
 ) -> None:

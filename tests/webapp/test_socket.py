@@ -57,7 +57,7 @@ def test_a_page_that_does_not_answer_is_sent_away_to_come_back(ends: tuple[LiveS
     page, over = RawPage(end), Event()
     live.attend(lambda: None, over.set)
     live.ask()
-    assert [type(event) for event in page.read()] == [Ping]
+    assert [type(event) for event in page.read()] == [Ping, TextMessage]
     live.ask()
     (close,) = page.read()
     assert isinstance(close, CloseConnection)
@@ -70,8 +70,9 @@ def test_a_page_that_answers_stays(ends: tuple[LiveSocket, socket]) -> None:
     page = RawPage(end)
     for _ in range(4):
         live.ask()
-        (ping,) = page.read()
+        ping, heartbeat = page.read()
         assert isinstance(ping, Ping)
+        assert heartbeat == TextMessage("")
         page.tell(ping.response())
         soon(lambda: live.pong_received, "its answer")
     assert live.connected

@@ -38,6 +38,9 @@ def framed(text: str) -> bytes:
     return _encoder.send(TextMessage(text))
 
 
+HEARTBEAT = framed("")  # which a page can hear: of pings its browser tells it nothing
+
+
 def _nothing() -> None:
     pass
 
@@ -185,7 +188,7 @@ class LiveSocket(Server):
             self.close(RESTART, "no answer")  # not 1008, as the library would: htmx would not come back from that
             return
         self.pong_received = False
-        self.sock.send(self.ws.send(Ping()))
+        self.sock.send(self.ws.send(Ping()) + HEARTBEAT)
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         """Send the page away. Without a reason nothing happens: flask-sock says so when a handler has returned."""
