@@ -152,6 +152,18 @@ def test_without_a_session_the_socket_says_so_with_its_own_code(stack: Stack, ad
         assert close_code(socket) == 4401
 
 
+def test_a_page_of_somebody_who_signed_in_before_gets_nothing(stack: Stack, ada: Person, ben: Person) -> None:
+    backend = stack.backend()
+    mine, theirs = owner_id(backend, ada.email), owner_id(backend, ben.email)
+    backend.database.close()
+    with ada.socket(f"?owner={mine}") as page, ada.socket(f"?owner={theirs}") as page_of_another:
+        page.recv(timeout=PATIENCE_SECONDS)
+        assert close_code(page_of_another) == 4401
+    ada.get(f"/live/changes?owner={mine}")
+    with pytest.raises(HTTPError, match="401"):
+        ada.get(f"/live/changes?owner={theirs}")
+
+
 def test_another_sites_page_gets_no_socket(ada: Person) -> None:
     with pytest.raises(InvalidStatus) as refusal:
         ada.socket(origin="http://evil.example")

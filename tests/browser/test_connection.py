@@ -219,3 +219,19 @@ def test_logging_out_in_one_tab_ends_the_other(page: Page, context: BrowserConte
     page.wait_for_url("**/login")
     expect(other.locator("#live")).to_have_attribute("data-state", "signed-out")
     expect(other.locator("#live").get_by_role("link", name="log in")).to_be_visible()
+
+
+def test_a_page_shows_nothing_of_who_signs_in_after_its_user(
+    relayed: BrowserContext, relay: Relay, new_context: NewContext, stack: Stack
+) -> None:
+    page = register(relayed.new_page())
+    open_live(page, "/runs")
+    stranger = register((strangers := new_context()).new_page())
+    submit_elsewhere(strangers, stack, stranger, "private")
+    relay.closed = True
+    relay.cut()
+    expect(page.locator("#live")).to_have_attribute("data-state", "offline")
+    relayed.add_cookies([{"name": one["name"], "value": one["value"], "url": page.url} for one in strangers.cookies()])
+    relay.closed = False
+    expect(page.locator("#live")).to_have_attribute("data-state", "signed-out")
+    expect(page.locator(".run")).to_have_count(0)

@@ -28,7 +28,7 @@ sock = flask_sock.Sock()
 @bp.get("/live/changes")
 def changes() -> Response:
     """What has changed since the page was right, for a page that asks now and then; 401 tells it to stop."""
-    if not current_user.is_authenticated:
+    if not _is_owner():
         return make_response("", 401)
     picture = draw(backend().database, from_query(current_user.id, request.args), None)
     news = since(told_until(request.args.get("told")), News(backend().database, current_user.id).endings())
@@ -39,7 +39,7 @@ def changes() -> Response:
 @sock.route("/live", bp=bp)  # type: ignore[untyped-decorator]  # flask-sock has no types
 def stream(socket: LiveSocket) -> None:
     """Seat one page, which stays when this returns."""
-    if not current_user.is_authenticated:
+    if not _is_owner():
         socket.close(SIGNED_OUT, "signed out")
         return
     owner_id, hub = int(current_user.id), cast(Hub, current_app.extensions["hub"])
@@ -52,6 +52,11 @@ def stream(socket: LiveSocket) -> None:
     except Exception:  # anything raised here would be written into the socket
         log.exception("live page of user %d is sent away to come back", owner_id)
         socket.close(RESTART)
+
+
+def _is_owner() -> bool:
+    """Whether the page's owner is signed in: since it was loaded, somebody else may be, in the same browser."""
+    return current_user.is_authenticated and request.args.get("owner") in (None, str(current_user.id))
 
 
 def _session_ends_at() -> float:
