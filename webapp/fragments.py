@@ -4,19 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, current_app
-from jinja2 import TemplateNotFound, pass_environment
-from jinja2.environment import Environment
 from markupsafe import Markup
 
-from jobs import Ending, Outlook, Run, markdown_in, pictures_in
-from webapp.current import backend
+from jobs import Ending, Outlook, Run
 from webapp.listings import Page, to_query
-from webapp.tables import table_in
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(listing_query=to_query, shape=shape, table=table_in)
-    app.jinja_env.globals.update(result_template=result_template, listing=listing)
+    app.jinja_env.filters.update(listing_query=to_query)
+    app.jinja_env.globals.update(listing=listing)
 
 
 def row(run: Run, expected: Outlook | None = None) -> str:
@@ -74,26 +70,3 @@ def partial(target: str, swap: str, html: str) -> str:
 def render(template: str, **values: Any) -> str:
     """Render a fragment."""
     return current_app.jinja_env.get_template(template).render(**values)
-
-
-@pass_environment
-def result_template(environment: Environment, run: Run) -> str:
-    """The template of a run's result: the task's own in results/, otherwise one chosen by the value's type."""
-    try:
-        return str(environment.get_template(f"results/{run.task}.html").name)
-    except TemplateNotFound:
-        (picture,) = pictures_in(backend().database, run.id, [run.result])
-        if picture:
-            return "results/_picture.html"
-        return f"results/_{'table' if table_in(run.result) else shape(run.result)}.html"
-
-
-def shape(value: Any) -> str:
-    """Which template in results/ shows a value."""
-    if markdown_in(value) is not None:
-        return "markdown"
-    if isinstance(value, dict):
-        return "mapping"
-    if isinstance(value, list):
-        return "sequence"
-    return "text" if isinstance(value, str) else "scalar"

@@ -1,7 +1,7 @@
 """What a page should show at one moment, and what has to be sent to a page that shows an earlier one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from jobs import Database, Kind, Listing, Outlook, Run, State
@@ -59,7 +59,14 @@ def draw(database: Database, listing: Listing, earlier: Picture | None) -> Pictu
     page = look_up(database, listing)
     known = earlier.fragments if earlier else {}
     drawn = {run.id: _drawn(page, run, known.get(run.id)) for run in page.runs}
-    return Picture(page, drawn, log.draw(database, page, earlier.output if earlier else {}))
+    output = log.draw(database, page, earlier.output if earlier else {})
+    return Picture(replace(page, runs=[_light(run) for run in page.runs]), drawn, output)
+
+
+def _light(run: Run) -> Run:
+    """What a picture needs of a run when it has been rendered; its parameters and its result may be large."""
+    kept = {"id": run.id, "owner_id": run.owner_id, "task": run.task, "state": run.state, "version": run.version}
+    return Run(**kept, stop_requested_at=run.stop_requested_at)
 
 
 def _drawn(page: Page, run: Run, known: Fragment | None) -> Fragment:
