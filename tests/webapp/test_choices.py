@@ -4,11 +4,14 @@ import enum
 from typing import Any, Literal
 
 import pytest
+from bs4 import BeautifulSoup
+from flask import Flask, render_template
 from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
 from jobs import Task, TaskError
 from tests.gallery import Country, Size, choices
+from tests.webapp.html_form import sent_by
 from tests.webapp.test_scalars import of, read
 from webapp import forms
 
@@ -118,3 +121,10 @@ class Pair(enum.Enum):
 def test_choices_that_nobody_could_tell_apart_stop_the_start(annotation: Any, words: str) -> None:
     with pytest.raises(TaskError, match=words):
         forms.fields_of(of(annotation))
+
+
+def test_a_list_shows_no_other_choice_for_one_that_is_gone(app: Flask) -> None:
+    form = forms.blank(TASK, {"day": "Someday"})
+    with app.test_request_context():
+        page = BeautifulSoup(render_template("tasks/_form.html", task=TASK, form=form), "html.parser")
+    assert sent_by(page)["day"] == ""
