@@ -2,6 +2,7 @@
 
 import http.cookiejar
 import re
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -54,10 +55,12 @@ class Person:
 
 
 def hear(socket: ClientConnection, wanted: Callable[[str], bool]) -> list[str]:
-    """The frames up to the first one that is wanted."""
+    """The frames up to the first one that is wanted, without heartbeats. Raises TimeoutError when it does not come."""
     frames: list[str] = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
-        frame = str(socket.recv(timeout=PATIENCE_SECONDS))
+        if not (frame := str(socket.recv(timeout=max(0.0, deadline - time.monotonic())))):
+            continue
         frames.append(frame)
         if wanted(frame):
             return frames
