@@ -38,6 +38,8 @@ def lets_through(field: Field, text: str) -> bool:
     """Whether a browser would send a text in a field's input, going by its attributes alone."""
     if text == "":
         return not field.required
+    if "\x00" in text:
+        return False  # no keyboard has it
     if field.choices:
         return field.kind == "search" or text in {choice.text for choice in field.choices}
     attributes = field.attributes
