@@ -2,7 +2,7 @@
 
 import math
 from datetime import date, datetime, time
-from decimal import Decimal
+from fractions import Fraction
 
 import regex
 from bs4 import Tag
@@ -64,13 +64,12 @@ def _is_of_its_type(field: Field, text: str) -> bool:
 
 
 def _is_in_range(field: Field, text: str) -> bool:
-    number, attributes = Decimal(text), field.attributes
-    least, most = attributes.get("min"), attributes.get("max")
-    if (least is not None and number < Decimal(str(least))) or (most is not None and number > Decimal(str(most))):
+    number, attributes = Fraction(text), field.attributes
+    least, most, step = (attributes.get(name) for name in ("min", "max", "step"))
+    if (least is not None and number < Fraction(str(least))) or (most is not None and number > Fraction(str(most))):
         return False
-    step = attributes["step"]
-    base = Decimal(str(least if least is not None else field.default if field.default is not None else 0))
-    return step == "any" or (number - base) % Decimal(str(step)) == 0
+    base = least if least is not None else field.default if field.default is not None else 0
+    return step == "any" or (number - Fraction(str(base))) % Fraction(str(step)) == 0
 
 
 def _is_moment(field: Field, text: str) -> bool:

@@ -67,7 +67,8 @@ def is_beyond_html(entry: forms.Entry, words: str) -> bool:
         "search": True,  # suggestions bind nobody
         "long_text": words == "This is not in the expected form.",  # patterns are for single lines
         "digits": words.startswith("Must be"),  # only as many as the largest has
-        "decimal": "digits" in words,  # how many altogether
+        # How many digits altogether; and the remainder of a number with more than Python's decimals have.
+        "decimal": "digits" in words or ("multiple" in words and Decimal(value).adjusted() > 20),
     }
     if beyond.get(kind) or words == TWICE:  # rows know nothing of each other
         return True
