@@ -14,7 +14,7 @@ from click.testing import Result
 from flask import Flask
 from PIL import Image
 
-from jobs import Backend, Run, State, open_backend, task
+from jobs import Backend, Emit, Run, State, Tile, open_backend, task
 from tests.gallery import CATALOG
 from tests.jobs.serving import catalog_of
 from tests.people import make_owner, read
@@ -133,8 +133,9 @@ def test_an_administrator_is_made_on_the_command_line(shell: Flask, ada: Visitor
 
 
 @task
-def paint(width: int) -> Image.Image:
+def paint(width: int, emit: Emit) -> Image.Image:
     """Paint something red."""
+    emit(Tile(Image.new("RGB", (1, 1), "red"), 0, 0, width, 2))
     return Image.new("RGB", (width, 2), "red")
 
 
@@ -143,7 +144,10 @@ def test_an_image_that_a_task_returns_can_be_kept(backend: Backend, tmp_path: Pa
     app.cli.add_command(task_commands)
     file = tmp_path / "image.png"
     said = flask(app, "task", "run", "paint", "--width", "3")
-    assert "An image of 3 × 2 pixels; --save FILE keeps it." in said.stderr
+    assert said.stderr.splitlines() == [
+        "An image of 1 × 1 pixels, a tile",
+        "An image of 3 × 2 pixels; --save FILE keeps it.",
+    ]
     assert flask(app, "task", "run", "paint", "--width", "3", "--save", str(file)).exit_code == 0
     with Image.open(file) as image:
         assert image.size == (3, 2)

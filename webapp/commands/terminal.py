@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import click
 
-from jobs import Entry, Kind
+from jobs import Entry, Kind, picture_in
 
 
 class Terminal:
@@ -29,7 +29,7 @@ class Terminal:
         self._move(f"{share}{note}".rstrip())
 
     def entry(self, kind: Kind, entry: Entry) -> None:
-        shown = entry.content if kind is Kind.LOG else json.dumps(entry.content, ensure_ascii=False)
+        shown = entry.content if kind is Kind.LOG else _in_a_line(entry.content)
         with self._writing:
             self._wipe()
             self._stream.write(f"{shown}\n")
@@ -68,6 +68,13 @@ class Terminal:
     def _wipe(self) -> None:
         if self._moving:
             self._stream.write("\r\x1b[K")
+
+
+def _in_a_line(value: Any) -> str:
+    picture = picture_in(value)
+    if picture is None:
+        return json.dumps(value, ensure_ascii=False)
+    return f"An image of {picture.width} × {picture.height} pixels" + (", a tile" if picture.tile else "")
 
 
 def show_result(result: Any) -> None:
