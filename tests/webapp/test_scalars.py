@@ -40,7 +40,7 @@ def of(annotation: Any) -> Task:
     def one(it: Any) -> None: ...
 
     one.__annotations__["it"] = annotation
-    return task(one).__dict__["__task__"]  # type: ignore[no-any-return]
+    return task(one).__dict__["__task__"]  # type: ignore[no-any-return]  # it is what task() puts there
 
 
 def read(annotation: Any, text: str, **more: str) -> tuple[Any, str]:
