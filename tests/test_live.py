@@ -7,7 +7,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection
 
@@ -206,6 +206,16 @@ def test_a_session_that_ended_without_a_word_closes_its_pages(stack: Stack, ada:
     with ada.socket() as socket:
         socket.recv(timeout=PATIENCE_SECONDS)
         users.end_sessions(backend.database, owner_id(backend, ada.email))
+        assert close_code(socket) == 4401
+    backend.database.close()
+
+
+def test_an_account_that_is_gone_closes_its_pages(stack: Stack, ada: Person) -> None:
+    backend = stack.backend()
+    with ada.socket() as socket:
+        socket.recv(timeout=PATIENCE_SECONDS)
+        with backend.database.write() as session:
+            session.execute(delete(users.User).where(users.User.email == ada.email))
         assert close_code(socket) == 4401
     backend.database.close()
 
