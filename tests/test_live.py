@@ -1,6 +1,9 @@
 """Live: what comes up over the socket, to whom, and what closes it."""
 
+import os
 import re
+import subprocess
+import sys
 import time
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -13,9 +16,11 @@ from websockets.sync.client import ClientConnection
 
 from jobs import Run, State, events, lease, utcnow
 from jobs.lease import Change
+from tests import databases
 from tests.people import make_run, owner_id, read
 from tests.person import Person, hear, hears_nothing, shows
 from tests.stack import Stack
+from tests.visitor import PASSWORD
 from tests.waiting import PATIENCE_SECONDS, until
 from webapp import users
 
@@ -225,6 +230,25 @@ def test_logging_out_closes_every_socket(ada: Person) -> None:
         for socket in (first, second):
             socket.recv(timeout=PATIENCE_SECONDS)
         ada.post("/logout")
+        assert [close_code(first), close_code(second)] == [4401, 4401]
+
+
+def test_a_new_password_closes_every_socket(ada: Person) -> None:
+    with ada.socket() as first, ada.socket("?task=factorise") as second:
+        for socket in (first, second):
+            socket.recv(timeout=PATIENCE_SECONDS)
+        ada.post("/account/password", current=PASSWORD, password="a quite different password")
+        assert [close_code(first), close_code(second)] == [4401, 4401]
+    with ada.socket() as with_the_new_session:
+        with_the_new_session.recv(timeout=PATIENCE_SECONDS)
+
+
+def test_disabling_an_account_closes_every_socket(stack: Stack, ada: Person) -> None:
+    environment = {**os.environ, "DATA_DIR": str(stack.data_dir), "DATABASE_URL": databases.url_of(stack.data_dir)}
+    with ada.socket() as first, ada.socket("?task=factorise") as second:
+        for socket in (first, second):
+            socket.recv(timeout=PATIENCE_SECONDS)
+        subprocess.run([sys.executable, "-m", "flask", "admin", "disable", ada.email], env=environment, check=True)
         assert [close_code(first), close_code(second)] == [4401, 4401]
 
 

@@ -1,5 +1,6 @@
-"""Sign-in: register, log in, log out."""
+"""Sign-in: register, log in, log out, change the password."""
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from flask import (
@@ -12,6 +13,7 @@ from flask import (
     render_template,
     request,
     session,
+    url_for,
 )
 from flask_login import LoginManager, current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
@@ -25,6 +27,8 @@ from webapp.users import EmailTaken, User
 bp = Blueprint("auth", __name__)
 
 WRONG = "The e-mail address or the password is wrong."
+DISABLED = "This account is disabled. Ask whoever runs this site."
+NOT_YOURS = "This is not your password."
 TOO_MANY = "Too many failed attempts. Wait a quarter of an hour and try again."
 PUBLIC_ENDPOINTS = frozenset(
     {
@@ -93,14 +97,12 @@ def sign_in() -> BaseResponse:
     address = users.normalised(email) or email.replace("\x00", "").strip().lower()[:254]
     attempt = throttle.begin_attempt(backend().database, address, request.remote_addr or "")
     if attempt is None:
-        response = _refuse("login", 429, email, {"password": TOO_MANY})
-        response.headers["Retry-After"] = str(throttle.WINDOW_SECONDS)
-        return response
+        return _retry_later(_refuse("login", 429, email, {"password": TOO_MANY}))
     user = users.with_password(backend().database, address, password[: passwords.LONGEST + 1])
     if user is None:
         return _refuse("login", 422, email, {"password": WRONG})
     throttle.forgive(backend().database, attempt)
-    return _enter(user)
+    return _enter(user) if user.is_active else _refuse("login", 403, email, {"password": DISABLED})
 
 
 @bp.post("/logout")
@@ -110,6 +112,29 @@ def logout() -> BaseResponse:
     logout_user()
     session.clear()
     return redirect("/login", 303)
+
+
+@bp.get("/account")
+def account() -> str:
+    return _account()
+
+
+@bp.post("/account/password")
+def change_password() -> Response | BaseResponse:
+    """Ends every other session of the user, on this device and elsewhere; this one goes on."""
+    current, new = request.form.get("current", ""), request.form.get("password", "")
+    problem = passwords.problem_with(new)
+    if problem:
+        return make_response(_account(errors={"password": problem}), 422)
+    attempt = throttle.begin_attempt(backend().database, current_user.email, request.remote_addr or "")
+    if attempt is None:
+        return _retry_later(make_response(_account(errors={"current": TOO_MANY}), 429))
+    if not users.with_password(backend().database, current_user.email, current[: passwords.LONGEST + 1]):
+        return make_response(_account(errors={"current": NOT_YOURS}), 422)
+    throttle.forgive(backend().database, attempt)
+    user = users.set_password(backend().database, current_user.id, new) or abort(404)
+    events.publish_sign_out(backend().redis, user.id)
+    return _enter(user, url_for("auth.account", changed=1))
 
 
 def require_admin() -> None:
@@ -133,8 +158,17 @@ def _refuse(form: str, status: int, email: str, errors: dict[str, str | None]) -
     return make_response(render_template(f"account/{form}.html", email=email, errors=errors, next=target), status)
 
 
-def _enter(user: User) -> BaseResponse:
+def _retry_later(response: Response) -> Response:
+    response.headers["Retry-After"] = str(throttle.WINDOW_SECONDS)
+    return response
+
+
+def _account(errors: Mapping[str, str] | None = None) -> str:
+    return render_template("account/show.html", errors=errors or {}, changed="changed" in request.args)
+
+
+def _enter(user: User, target: str | None = None) -> BaseResponse:
     session.clear()  # nothing of a visitor's session outlives the sign-in
     session.permanent = True
     login_user(user)
-    return redirect(local_path(request.values.get("next")), 303)
+    return redirect(target or local_path(request.values.get("next")), 303)

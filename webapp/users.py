@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import ForeignKeyConstraint, String, select, update
+from sqlalchemy import ColumnElement, ForeignKeyConstraint, String, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,7 +14,10 @@ from webapp import passwords
 
 
 class User(Base):
-    """A person with an account. `session_version` grows when all sessions of theirs must end."""
+    """A person with an account, who may sign in while it `is_active`.
+
+    `session_version` grows when all sessions of theirs must end.
+    """
 
     __tablename__ = "users"
 
@@ -22,10 +26,10 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(default=1)
     is_admin: Mapped[bool] = mapped_column(default=False)
+    is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
     is_authenticated = True
-    is_active = True
     is_anonymous = False
 
     def get_id(self) -> str:
@@ -42,6 +46,10 @@ def session_id_of(user_id: int, session_version: int) -> str:
 Base.metadata.tables[Run.__tablename__].append_constraint(
     ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_runs_owner", ondelete="CASCADE")
 )
+
+
+# The values of a user whose sessions all end.
+ENDED = {"session_version": User.session_version + 1}
 
 
 class EmailTaken(Exception):
@@ -86,26 +94,39 @@ def of_session(database: Database, session_id: str) -> User | None:
     user_id, _, version = session_id.partition(".")
     if not (user_id.isdecimal() and version.isdecimal()):
         return None
+    query = select(User).where(User.id == int(user_id), User.session_version == int(version), User.is_active)
     with database.read() as session:
-        return session.scalar(select(User).where(User.id == int(user_id), User.session_version == int(version)))
+        return session.scalar(query)
 
 
 def current_sessions(database: Database, session_ids: Collection[str]) -> set[str]:
     """Those of these sessions that have not ended."""
     user_ids = {int(one.partition(".")[0]) for one in session_ids}
     with database.read() as session:
-        users = session.execute(select(User.id, User.session_version).where(User.id.in_(user_ids)))
+        users = session.execute(select(User.id, User.session_version).where(User.id.in_(user_ids), User.is_active))
         return {session_id_of(*user) for user in users} & set(session_ids)
 
 
 def end_sessions(database: Database, user_id: int) -> None:
     """End every session of a user, copied cookies included."""
-    with database.write() as session:
-        session.execute(update(User).where(User.id == user_id).values(session_version=User.session_version + 1))
+    _change(database, User.id == user_id, **ENDED)
 
 
-def set_admin(database: Database, email: str, is_admin: bool) -> bool:
-    """Make a user an administrator, or no longer one; False when there is no such user."""
+def set_password(database: Database, user_id: int, password: str) -> User | None:
+    """Change a password and end every session that was opened with the old one; the user, unless they are gone."""
+    return _change(database, User.id == user_id, password_hash=passwords.hash_password(password), **ENDED)
+
+
+def set_admin(database: Database, email: str, is_admin: bool) -> User | None:
+    """Make a user an administrator, or no longer one; None when there is no such user."""
+    return _change(database, User.email == email, is_admin=is_admin)
+
+
+def set_active(database: Database, email: str, is_active: bool) -> User | None:
+    """Let a user sign in, or no longer; the sessions that are open end for good. None when there is no such user."""
+    return _change(database, User.email == email, is_active=is_active, **ENDED)
+
+
+def _change(database: Database, which: ColumnElement[bool], **values: Any) -> User | None:
     with database.write() as session:
-        changed = session.execute(update(User).where(User.email == email).values(is_admin=is_admin).returning(User.id))
-        return changed.first() is not None
+        return session.scalar(update(User).where(which).values(values).returning(User))

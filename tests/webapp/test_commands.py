@@ -19,7 +19,7 @@ from tests.gallery import CATALOG
 from tests.jobs.serving import catalog_of
 from tests.people import make_owner, read
 from tests.stack import ROOT
-from tests.visitor import Visitor
+from tests.visitor import PASSWORD, Visitor
 from tests.webapp.test_compounds import VALUES
 from webapp import commands, create_app, users
 from webapp.commands import arguments, scaffold
@@ -130,6 +130,13 @@ def test_an_administrator_is_made_on_the_command_line(shell: Flask, ada: Visitor
     assert refused.exit_code == 1
     assert "register it first" in refused.output
     assert not users.set_admin(backend.database, "eve@example.com", True)
+
+
+def test_an_account_is_disabled_and_enabled_on_the_command_line(shell: Flask, ada: Visitor) -> None:
+    assert flask(shell, "admin", "disable", "Ada@example.com").output == "ada@example.com cannot sign in any more.\n"
+    assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 403
+    assert flask(shell, "admin", "enable", "ada@example.com").output == "ada@example.com can sign in.\n"
+    assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 303
 
 
 @task

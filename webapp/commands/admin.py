@@ -1,12 +1,16 @@
-"""`flask admin ...`: who is an administrator."""
+"""`flask admin ...`: who is an administrator, and who may sign in."""
+
+from collections.abc import Callable
 
 import click
 from flask.cli import AppGroup
 
+from jobs import events
 from webapp import users
 from webapp.current import backend
+from webapp.users import User
 
-admin = AppGroup("admin", help="Decide who may see the queue's dashboard.")
+admin = AppGroup("admin", help="Decide who may see the queue's dashboard, and who may sign in.")
 
 
 @admin.command("grant")
@@ -23,8 +27,31 @@ def revoke(email: str) -> None:
     _set(email, False)
 
 
+@admin.command("disable")
+@click.argument("email")
+def disable(email: str) -> None:
+    """Keep a user out: their pages close, and their runs go on."""
+    user = _found(email, lambda address: users.set_active(backend().database, address, False))
+    events.publish_sign_out(backend().redis, user.id)
+    click.echo(f"{user.email} cannot sign in any more.")
+
+
+@admin.command("enable")
+@click.argument("email")
+def enable(email: str) -> None:
+    """Let a user sign in again."""
+    user = _found(email, lambda address: users.set_active(backend().database, address, True))
+    click.echo(f"{user.email} can sign in.")
+
+
 def _set(email: str, is_admin: bool) -> None:
+    user = _found(email, lambda address: users.set_admin(backend().database, address, is_admin))
+    click.echo(f"{user.email} is {'now' if is_admin else 'no longer'} an administrator.")
+
+
+def _found(email: str, change: Callable[[str], User | None]) -> User:
     address = users.normalised(email)
-    if address is None or not users.set_admin(backend().database, address, is_admin):
+    user = change(address) if address else None
+    if user is None:
         raise click.ClickException(f"There is no account with the address {email}; register it first.")
-    click.echo(f"{address} is {'now' if is_admin else 'no longer'} an administrator.")
+    return user
