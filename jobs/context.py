@@ -1,7 +1,8 @@
 """What a task may ask for beside its parameters, by annotating a parameter with one of these types."""
 
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any, TypeVar
 
 from jobs.pictures import undeveloped
 from jobs.storable import storable
@@ -9,6 +10,8 @@ from jobs.text import keepable
 
 # The most progress reports a run writes in one second; the last one always gets through.
 REPORTS_PER_SECOND = 10
+
+T = TypeVar("T")
 
 
 class StopRun(BaseException):
@@ -60,6 +63,28 @@ class Progress:
         if fraction is not None:
             fraction = min(1.0, max(0.0, float(fraction)))
         self._report(fraction, keepable(str(note))[:200])
+
+    def track(self, items: Iterable[T], thing: str = "", total: int | None = None) -> Iterator[T]:
+        """The items, while it is told which of them is at hand: `for row in progress.track(rows, "row")`.
+
+        `thing` is what one of them is called, as in "row 40 of 100"; `total` is how many there are, for items that have
+        no length. Tells at most ten times a second, and raises StopRun there when the run's owner has asked for its
+        end.
+        """
+        if total is None and isinstance(items, Sized):
+            total = len(items)
+        number, tell_at, pause, clock = 0, 0.0, 1.0 / REPORTS_PER_SECOND, time.monotonic
+        for number, item in enumerate(items, 1):
+            if (now := clock()) >= tell_at:
+                tell_at = now + pause
+                self._tell_of(number - 1, number, thing, total)
+            yield item
+        if number:
+            self._tell_of(number, number, thing, total)
+
+    def _tell_of(self, done: int, number: int, thing: str, total: int | None) -> None:
+        of_total = f" of {total:,}" if total else ""
+        self(done / total if total else None, f"{thing} {number:,}{of_total}".lstrip())
 
 
 class Checkpoint:
