@@ -4,7 +4,7 @@ from jobs import events
 from jobs.backend import Backend, open_backend
 from jobs.batch import Entry, Kind
 from jobs.catalog import Catalog, examine_catalog, load_catalog
-from jobs.context import Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
+from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.embedded_redis import NoRedis, start_redis
 from jobs.local import Listener, run_here
@@ -26,6 +26,7 @@ from jobs.task import LongText, Slider, Task, TaskError, task
 __all__ = [
     "Backend",
     "Base",
+    "Cancelled",
     "Catalog",
     "Checkpoint",
     "Conflict",

@@ -87,6 +87,19 @@ class Progress:
         self(done / total if total else None, f"{thing} {number:,}{of_total}".lstrip())
 
 
+class Cancelled:
+    """Tells whether the run's owner has asked for its end: `if cancelled(): return what_there_is`.
+
+    For a task that ends in its own way: it is within its grace period then, and what it returns is the run's result.
+    """
+
+    def __init__(self, stop_requested: Callable[[], bool] = _never) -> None:
+        self._stop_requested = stop_requested
+
+    def __call__(self) -> bool:
+        return self._stop_requested()
+
+
 class Checkpoint:
     """Keeps how far a long run has come, so that its next attempt goes on from there.
 

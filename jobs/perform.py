@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from jobs import memory
 from jobs.capture import captured
 from jobs.catalog import Catalog
-from jobs.context import REPORTS_PER_SECOND, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
+from jobs.context import REPORTS_PER_SECOND, Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.link import Link
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.pictures import Darkroom
@@ -45,6 +45,7 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
     darkroom = Darkroom(link.keep, f"{task.name}.png")
     context = {
         Progress: Progress(reporter.report, link.stop_requested),
+        Cancelled: Cancelled(link.stop_requested),
         Checkpoint: Checkpoint(order.checkpoint, link.save),
         Log: Log(spool.write),
         Emit: Emit(spool.emit, link.stop_requested, darkroom.partial),

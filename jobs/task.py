@@ -9,7 +9,7 @@ from typing import Annotated, Any, ParamSpec, TypedDict, TypeVar, Unpack, overlo
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
 
-from jobs.context import Checkpoint, Emit, Log, Progress
+from jobs.context import Cancelled, Checkpoint, Emit, Log, Progress
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 3600
 GRACE_SECONDS = 5.0
 LONGEST_NAME = 100
 BACKOFF_SECONDS = 10.0
-CONTEXT_TYPES: frozenset[type] = frozenset({Checkpoint, Emit, Log, Progress})
+CONTEXT_TYPES: frozenset[type] = frozenset({Cancelled, Checkpoint, Emit, Log, Progress})
 
 LongText = Annotated[str, Field(json_schema_extra={"format": "long-text"})]
 """A string that is edited in several lines."""

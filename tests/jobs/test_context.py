@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs import Progress, StopRun
+from jobs import Cancelled, Progress, StopRun, Success
 from jobs.context import REPORTS_PER_SECOND
+from tests.jobs.calling import Heard, called
 
 Said = list[tuple[float | None, str]]
 
@@ -74,3 +75,16 @@ def test_tracking_many_items_tells_seldom() -> None:
     for _item in progress.track(range(1_000_000)):
         pass
     assert len(said) <= 2 + (time.monotonic() - began) * REPORTS_PER_SECOND
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_task_that_asks_learns_of_its_end_and_keeps_its_result(asked: bool) -> None:
+    def count(cancelled: Cancelled) -> str:
+        return "as far as it went" if cancelled() else "all of it"
+
+    outcome, _heard = called(count, Heard(stop=asked))
+    assert outcome == Success("as far as it went" if asked else "all of it")
+
+
+def test_nobody_has_asked_for_the_end_of_a_plain_call() -> None:
+    assert Cancelled()() is False
