@@ -4,6 +4,7 @@ from jobs import events
 from jobs.backend import Backend, open_backend
 from jobs.batch import Entry, Kind
 from jobs.catalog import Catalog, examine_catalog, load_catalog
+from jobs.charts import Chart, chart_in
 from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.embedded_redis import NoRedis, start_redis
@@ -28,6 +29,7 @@ __all__ = [
     "Base",
     "Cancelled",
     "Catalog",
+    "Chart",
     "Checkpoint",
     "Conflict",
     "Database",
@@ -64,6 +66,7 @@ __all__ = [
     "UtcDateTime",
     "alive",
     "cancel",
+    "chart_in",
     "connect_redis",
     "die_with_parent",
     "endings",

@@ -11,6 +11,7 @@ from jobs import Backend, open_backend
 from webapp import (
     admin,
     auth,
+    charts,
     errors,
     files,
     forms,
@@ -56,7 +57,7 @@ def create_app(backend: Backend | None = None) -> Flask:
     put_backend(app, backend)
     for task in backend.catalog.values():
         forms.fields_of(task)
-    for part in (security, auth, words, fragments, results, markdown, output, errors, pages, admin):
+    for part in (security, auth, words, fragments, results, charts, markdown, output, errors, pages, admin):
         part.init_app(app)
     live.init_app(app, backend)
     for blueprint in (tasks.bp, runs.bp, files.bp, health.bp):

@@ -7,7 +7,7 @@ from flask import Flask
 from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 
-from jobs import Run, markdown_in, pictures_in
+from jobs import Run, chart_in, markdown_in, pictures_in
 from webapp.current import backend
 from webapp.tables import table_in
 
@@ -45,6 +45,8 @@ def shape(value: Any) -> str:
     """Which template in results/ shows a value."""
     if markdown_in(value) is not None:
         return "markdown"
+    if chart_in(value):
+        return "chart"
     if isinstance(value, dict):
         return "mapping"
     if isinstance(value, list):
@@ -67,6 +69,8 @@ def _own_template(environment: Environment, task: str) -> str:
 
 
 def _beginning(value: Any) -> Any:
+    if chart := chart_in(value):
+        return chart.title or "A chart"
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         return f"{value[:LONGEST_TEXT]}…"
     if isinstance(value, list):

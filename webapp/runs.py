@@ -5,8 +5,8 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 import jobs
-from jobs import Conflict, Listing, Run, State
-from webapp import fragments, tables
+from jobs import Conflict, Listing, Run, State, chart_in
+from webapp import charts, fragments, tables
 from webapp.current import backend
 from webapp.listings import LARGEST_ID, Page, from_query, look_up
 from webapp.output import LONGEST_WORDS, sections
@@ -73,7 +73,9 @@ def retry(run_id: int) -> Response:
 
 
 def _table(run: Run) -> Table:
-    return table_in(run.result) or abort(404, description="The result of this run is no table.")
+    chart = chart_in(run.result)
+    table = Table(charts.rows(chart)) if chart else table_in(run.result)
+    return table or abort(404, description="The result of this run is no table.")
 
 
 def _mine(run_id: int, output: bool = True) -> Page:

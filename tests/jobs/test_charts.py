@@ -1,0 +1,79 @@
+"""Charts: what can be drawn is kept as its numbers, and for anything else there are words."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jobs import Chart, chart_in
+from jobs.outcome import Failure, Success
+from jobs.storable import storable
+from tests.jobs.calling import called
+
+LOSS = Chart("line", {"train": [0.9, 0.4], "test": [1, None]}, [1, 2], title="Loss")
+
+
+@pytest.mark.parametrize(
+    "chart",
+    [
+        LOSS,
+        Chart("bar", np.arange(3), x=[date(2026, 1, 1), "b", 3]),
+        Chart("scatter", {"a": [(1, 2), (3.5, 4)]}),
+        Chart("scatter", np.arange(3), np.arange(3)),
+        Chart.histogram(np.arange(100), 7, title="Ages"),
+        Chart("bar", []),
+    ],
+)
+def test_a_chart_is_kept_as_it_is(chart: Chart) -> None:
+    def draw() -> Chart:
+        return chart
+
+    outcome, _heard = called(draw)
+    assert isinstance(outcome, Success)
+    kept = chart_in(outcome.result)
+    assert kept is not None
+    assert storable(kept) == storable(chart)
+
+
+def test_a_histogram_counts_every_value_once() -> None:
+    chart = Chart.histogram({"a": [0, 1, 1, 2], "b": [2, None, float("nan")]}, 2)
+    assert (chart.x, chart.series) == ([0, 1, 2], {"a": [1, 3], "b": [0, 1]})
+    assert Chart.histogram([5, 5], 3).x[0] == 4.5
+    assert sum(Chart.histogram(np.random.default_rng(1).normal(size=1000)).series[""]) == 1000  # type: ignore[arg-type]  # they are counts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("pie", [1]), "kind: Input should be 'bar'"),
+        (("bar", [1, float("nan")]), "series 1: Input should be a finite number"),
+        (("line", {"a": [1, "x"]}), "series a 1: Input should be a valid number"),
+        (("line", [1e200]), "series 0: Input should be less than or equal to 1000"),
+        (("line", {"a": [1], "b": [1, 2]}), "every series needs as many values"),
+        (("line", [1, 2], [1]), "every series needs as many values"),
+        (("line", {}), "1 to 8 series, not 0"),
+        (("line", {str(number): [1] for number in range(9)}), "1 to 8 series, not 9"),
+        (("line", range(6000)), "at most 5,000 points, not 6,000: draw every tenth"),
+        (("bar", [(1, 2)]), "only the series of a scatter chart"),
+        (("scatter", [1], ["a"]), "the x of a scatter chart must be numbers"),
+        (("histogram", [1, 2], [1, 3, 2]), "in rising order"),
+        (("bar", {"a" * 201: [1]}), "at most 200 characters"),
+    ],
+)
+def test_what_cannot_be_drawn_says_why(arguments: Any, words: str) -> None:
+    def draw() -> Chart:
+        return Chart(*arguments)
+
+    outcome, _heard = called(draw)
+    assert isinstance(outcome, Failure)
+    assert outcome.message.startswith("This chart cannot be drawn: ")
+    assert words in outcome.message
+
+
+@pytest.mark.parametrize("change", [{"kind": "pie"}, {"series": {}}, {"href": "javascript:alert(1)"}, {"x": "abc"}])
+def test_what_has_not_the_form_of_a_chart_is_none(change: Any) -> None:
+    kept = storable(LOSS)
+    assert chart_in({"$chart": {**kept["$chart"], **change}}) is None
+    assert chart_in({**kept, "more": 1}) is None
+    assert chart_in({"$chart": {}}) is None

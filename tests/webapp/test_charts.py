@@ -1,0 +1,123 @@
+"""Charts on pages: drawings without style or script, with words and numbers for who does not see them."""
+
+import re
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs import Backend, Chart, Kind, Run, State
+from jobs.storable import storable
+from tests.browser.test_hostile_text import TEXTS
+from tests.people import make_run, owner_id
+from tests.visitor import Visitor, soup, the
+from tests.webapp.test_output import held, put_out
+from webapp.charts import _svg, rows
+
+LOSS = Chart("line", {"train": [0.9, 0.4, 0.2], "test": [1, None, 0.5]}, [1, 2, 3], title="Loss", x_label="Epoch")
+CHARTS = {
+    "bar": Chart("bar", {"2025": [3, -1], "2026": [4, 2]}, ["north", "south"]),
+    "line": LOSS,
+    "line of texts": Chart("line", [1, 2, 3], ["Mon", "Tue", "Wed"]),
+    "scatter": Chart("scatter", {"a": [(1, 2), (3, 4)], "b": [(2, 2)]}),
+    "histogram": Chart.histogram([1, 2, 2, 3, 3, 3, None, float("nan")], 3),
+    "nothing": Chart("bar", []),
+}
+# A step of the event loop; CI's cores are slow and shared, so the drawing itself is held to less in the module.
+LONGEST_SECONDS = 0.25
+
+
+def shown(backend: Backend, visitor: Visitor, chart: Chart) -> Run:
+    owner = owner_id(backend, visitor.email)
+    return make_run(backend, owner, state=State.SUCCEEDED, result=storable(chart))
+
+
+@pytest.mark.parametrize("kind", CHARTS)
+def test_a_chart_is_drawn_with_its_words_and_numbers(ada: Visitor, backend: Backend, kind: str) -> None:
+    chart = CHARTS[kind]
+    figure = the(soup(ada.get(f"/runs/{shown(backend, ada, chart).id}")), "figure.chart")
+    drawing = the(figure, "svg[role=img]")
+    assert [one.name for one in drawing.find_all(recursive=False)][:2] == ["title", "desc"]
+    assert the(drawing, "title").text == (chart.title or "A chart")
+    assert figure.select("[style], style, script, defs") == []
+    assert [one.text.strip() for one in figure.select(".chart__legend li")] == [name for name in chart.series if name]
+    cells = [cell.text for cell in figure.select("details tbody tr:first-child td")]
+    assert len(figure.select("details tbody tr")) == len(rows(chart))
+    if kind == "line":
+        assert cells == ["1.0", "0.9", "1.0"]
+        assert len(drawing.select(".dot")) == 5
+        assert len({dot["d"] for dot in drawing.select(".dot")}) == 2
+        assert [one.text for one in figure.select(".chart__label")] == ["Epoch"]
+
+
+def test_its_numbers_can_be_had_as_a_table_and_as_csv(ada: Visitor, backend: Backend) -> None:
+    run = shown(backend, ada, LOSS)
+    assert [cell.text for cell in soup(ada.get(f"/runs/{run.id}/table")).select("td")][:3] == ["1.0", "0.9", "1.0"]
+    lines = ada.get(f"/runs/{run.id}/table.csv").data.decode("utf-8-sig").splitlines()
+    assert lines == ["Epoch,train,test", "1.0,0.9,1.0", "2.0,0.4,", "3.0,0.2,0.5"]
+
+
+def test_the_bins_of_a_histogram_are_told_by_their_edges() -> None:
+    assert rows(CHARTS["histogram"]) == [
+        {"x": "1 to 1.66667", "Count": 1.0},
+        {"x": "1.66667 to 2.33333", "Count": 2.0},
+        {"x": "2.33333 to 3", "Count": 3.0},
+    ]
+
+
+def test_a_row_of_the_history_tells_its_title(ada: Visitor, backend: Backend) -> None:
+    shown(backend, ada, LOSS)
+    page = soup(ada.get("/runs"))
+    assert the(page, ".run__result").text.strip() == "Loss"
+    assert page.select(".run svg[role=img]") == []
+
+
+def test_a_chart_may_be_a_partial_result(ada: Visitor, backend: Backend) -> None:
+    run = held(backend, make_run(backend, owner_id(backend, ada.email)))
+    put_out(backend, run, storable(LOSS), kind=Kind.EMITTED)
+    assert len(soup(ada.get(f"/runs/{run.id}")).select(".emitted svg[role=img]")) == 1
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_hostile_words_are_only_text(ada: Visitor, backend: Backend, text: str) -> None:
+    words = storable(text)[:200]
+    for chart in (
+        Chart("bar", {words: [1]}, [words], title=words, x_label=words, y_label=words),
+        Chart("line", {words: [1, 2]}, [words, words], title=words),
+    ):
+        figure = the(soup(ada.get(f"/runs/{shown(backend, ada, chart).id}")), "figure.chart")
+        assert figure.select(".owned, script, style, [style], [onload], [hx-get]") == []
+        assert the(figure, ".chart__title").text == words
+
+
+LARGEST = {
+    "bar": Chart("bar", {str(n): [*range(62)] for n in range(8)}),
+    "line": Chart("line", {str(n): [(7 * n * k) % 13 for k in range(625)] for n in range(8)}),
+    "scatter": Chart("scatter", [(k % 17, k % 23) for k in range(1000)]),
+    "histogram": Chart.histogram(range(5000), 500),
+}
+
+
+@pytest.mark.parametrize("kind", LARGEST)
+def test_the_largest_chart_is_drawn_within_a_moment_and_is_not_huge(kind: str) -> None:
+    _svg(LOSS)
+    times = []
+    for _ in range(3):
+        before = time.thread_time()
+        svg = _svg(LARGEST[kind])
+        times.append(time.thread_time() - before)
+    assert min(times) < LONGEST_SECONDS
+    assert len(svg) < 250_000
+
+
+numbers = st.none() | st.floats(-1e100, 1e100)
+
+
+@settings(max_examples=60, deadline=None)
+@given(kind=st.sampled_from(["bar", "line"]), values=st.lists(numbers, max_size=6), constant=st.booleans())
+def test_whatever_numbers_it_has_it_can_be_drawn(kind: Any, values: list[float | None], constant: bool) -> None:
+    drawn = values[:1] * 4 if constant else values
+    for chart in (Chart(kind, drawn), Chart("scatter", drawn), Chart.histogram(drawn, 3)):
+        assert not re.search("nan|inf", _svg(chart).partition("</desc>")[2])

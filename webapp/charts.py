@@ -1,0 +1,176 @@
+"""Charts as drawings in the page: SVG without a script, a style or a colour, which the style sheet gives it."""
+
+import json
+from collections.abc import Sequence
+from functools import cache, lru_cache, partial
+from itertools import pairwise
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import gevent
+from flask import Flask
+from gevent.threadpool import ThreadPool
+from markupsafe import Markup
+
+from jobs import Chart, chart_in
+from webapp import fragments
+from webapp.tables import Table, View
+
+WIDTH, HEIGHT = 480, 280
+# In units of the drawing, and as large as the style sheet ever makes them: so much room they get.
+LETTERS = 17
+LONGEST_LABEL = 12
+MOST_LABELS = 5
+# Beyond so many points of a line their marks would only hide it.
+MOST_MARKED = 60
+DRAWN_AT_ONCE = 64
+UNWANTED = ("defs", "desc", "title", "style", "script")
+# Series are told apart by the shape of their marks too: around 0, 0.
+SHAPES = (
+    "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
+    "M-3.2-3.2h6.4v6.4h-6.4z",
+    "M0-4.2L4 3H-4z",
+    "M0-4.6L4.6 0L0 4.6L-4.6 0z",
+    "M0 4.2L4-3H-4z",
+    "M-1.3-4h2.6v2.7h2.7v2.6h-2.7v2.7h-2.6v-2.7h-2.7v-2.6h2.7z",
+    "M-4-2.2h8v4.4h-8z",
+    "M-2.2-4h4.4v8h-4.4z",
+)
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(chart=chart_in, drawing=drawing, numbers=numbers)
+    app.jinja_env.globals.update(chart_shapes=SHAPES)
+
+
+def drawing(chart: Chart) -> Markup:
+    """A chart's SVG, without its words: those are the page's. What was drawn lately is not drawn again."""
+    return fragments.escaped(_drawn(chart.model_dump_json()))
+
+
+def numbers(chart: Chart) -> View:
+    """The first of a chart's numbers as a table."""
+    return View(Table(rows(chart)))
+
+
+def rows(chart: Chart) -> Sequence[dict[str, Any]]:
+    """The numbers of a chart as rows of a table."""
+    x = chart.x_label if chart.x_label and chart.x_label not in chart.series else "x"
+    y = chart.y_label if chart.y_label and chart.y_label != x else "y"
+    if chart.pairs:
+        named = len(chart.series) > 1
+        return [
+            {**({"series": name} if named else {}), x: at, y: value}
+            for name in chart.series
+            for at, value in chart.points(name)
+        ]
+    columns = {name or y: values for name, values in chart.series.items()}
+    places = _bins(chart.x) if chart.kind == "histogram" else chart.positions
+    return [{x: at, **{name: values[n] for name, values in columns.items()}} for n, at in enumerate(places)]
+
+
+def _bins(edges: Sequence[Any]) -> list[str]:
+    return [f"{_number(least)} to {_number(most)}" for least, most in pairwise(edges)]
+
+
+@lru_cache(maxsize=DRAWN_AT_ONCE)
+def _drawn(kept: str) -> str:
+    chart = chart_in(json.loads(kept))
+    assert chart is not None
+    return str(_pool().apply(_svg, (chart,)))
+
+
+# The largest take a tenth of a second in which the event loop must go on, and a page may have many.
+@cache
+def _pool() -> ThreadPool:
+    return ThreadPool(1, hub=gevent.get_hub())
+
+
+def _svg(chart: Chart) -> str:
+    import pygal  # with all its kinds it takes a twentieth of a second, and not every process ever draws
+
+    kinds = {"bar": pygal.Bar, "histogram": pygal.Histogram, "scatter": pygal.XY}
+    numbers = chart.pairs or all(isinstance(at, int | float) for at in chart.positions)
+    drawn = kinds.get(chart.kind, pygal.XY if numbers else pygal.Line)(
+        width=WIDTH,
+        height=HEIGHT,
+        margin=8,
+        style=pygal.style.Style(label_font_size=LETTERS, major_label_font_size=LETTERS),
+        js=[],
+        css=[],
+        show_legend=False,
+        stroke=chart.kind != "scatter",
+        show_dots=chart.kind == "scatter" or sum(map(len, chart.series.values())) <= MOST_MARKED,
+        truncate_label=LONGEST_LABEL,
+        max_scale=6,
+        formatter=_number,
+        x_value_formatter=_number,
+        disable_xml_declaration=True,
+        no_data_text="",
+    )
+    if drawn.__class__ in (pygal.Bar, pygal.Line):
+        _label(drawn, chart)
+    for name in chart.series:
+        drawn.add("", _values(chart, name))
+    drawn.add_xml_filter(partial(_bare, chart))
+    return str(drawn.render(is_unicode=True))
+
+
+def _label(drawn: Any, chart: Chart) -> None:
+    drawn.x_labels = [at if isinstance(at, str) else _number(at) for at in chart.positions]
+    if len(drawn.x_labels) > MOST_LABELS:
+        drawn.x_labels_major_count = MOST_LABELS
+        drawn.show_minor_x_labels = False
+
+
+def _values(chart: Chart, name: str) -> Sequence[Any]:
+    if chart.kind == "histogram":
+        edges = list(pairwise(chart.x))
+        return [(count or 0, *bin_) for count, bin_ in zip(chart.series[name], edges, strict=True)]
+    if chart.kind == "bar" or any(isinstance(at, str) for at in chart.positions):
+        return list(chart.series[name])
+    return list(chart.points(name))
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, list | tuple):  # pygal asks for a bin whole, for words that are left out
+        return ""
+    return f"{value:,.6g}"
+
+
+def _bare(chart: Chart, svg: Element) -> Element:
+    """Leave what is drawn, and say what it is; pygal's own styles, scripts and hidden words are not ours."""
+    for parent in list(svg.iter()):
+        for child in list(parent):
+            if not isinstance(child.tag, str) or child.tag in UNWANTED or "tooltip-overlay" in child.get("class", ""):
+                parent.remove(child)
+    for number in range(len(chart.series)):
+        for series in svg.iterfind(f".//g[@class='series serie-{number} color-{number}']"):
+            for mark in list(series.iter("circle")):
+                _reshape(mark, SHAPES[number])
+    svg.attrib = {
+        "viewBox": f"0 0 {WIDTH} {HEIGHT}",
+        "class": f"chart__drawing chart__drawing--{chart.kind}",
+        "role": "img",
+    }
+    for tag, words in (("desc", _described(chart)), ("title", chart.title or "A chart")):
+        element = Element(tag)
+        element.text = words
+        svg.insert(0, element)
+    return svg
+
+
+def _reshape(mark: Element, shape: str) -> None:
+    x, y = (round(float(mark.attrib[name]), 1) for name in ("cx", "cy"))
+    mark.tag = "path"
+    mark.attrib = {"class": "dot", "d": shape, "transform": f"translate({x} {y})"}
+
+
+def _described(chart: Chart) -> str:
+    """What a chart shows, for who does not see it."""
+    kind = {"bar": "Bar chart", "line": "Line chart", "scatter": "Scatter chart", "histogram": "Histogram"}[chart.kind]
+    names = ", ".join(name for name in chart.series if name)
+    points = max(map(len, chart.series.values()))
+    axes = " against ".join(label for label in (chart.y_label, chart.x_label) if label)
+    said = (axes, f"series: {names}" if names else "", f"{points:,} points", "the numbers follow as a table")
+    return f"{kind}; {'; '.join(part for part in said if part)}."
