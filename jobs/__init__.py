@@ -16,8 +16,8 @@ from jobs.pictures import Picture, Tile, picture_in
 from jobs.presence import alive
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
-from jobs.results import Markdown, markdown_in
-from jobs.run_files import owned_file, pictures_in
+from jobs.results import MARKS, Markdown, markdown_in
+from jobs.run_files import owned_file, stored_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.show import Show
 from jobs.store import FileStore, RunFile
@@ -25,6 +25,7 @@ from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Slider, Task, TaskError, task
 
 __all__ = [
+    "MARKS",
     "Backend",
     "Base",
     "Cancelled",
@@ -80,11 +81,11 @@ __all__ = [
     "owned",
     "owned_file",
     "picture_in",
-    "pictures_in",
     "read_output",
     "retry",
     "run_here",
     "start_redis",
+    "stored_in",
     "submit",
     "task",
     "utcnow",

@@ -161,7 +161,7 @@ def _first(error: ValidationError) -> str:
 
 
 def _finite(values: Any) -> list[float]:
-    return [float(value) for value in values if value is not None and math.isfinite(value)]
+    return [_visible(float(value)) for value in values if value is not None and math.isfinite(value)]
 
 
 def _edges(least: float, most: float, bins: int) -> list[float]:
@@ -171,7 +171,8 @@ def _edges(least: float, most: float, bins: int) -> list[float]:
         half = max(0.5, abs(most) * 1e-9)
         least, most = max(-LARGEST, least - half), min(LARGEST, most + half)
     # Of two numbers that are next to each other there may be no more than one bin.
-    return sorted({least, *(min(most, least + (most - least) * (number / bins)) for number in range(bins)), most})
+    between = (min(most, least + (most - least) * (number / bins)) for number in range(bins))
+    return sorted({least, *map(_visible, between), most})
 
 
 def _counted(values: list[float], edges: list[float]) -> list[int]:

@@ -18,6 +18,7 @@ from jobs.link import Link
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.pictures import Darkroom
 from jobs.reporter import Reporter
+from jobs.serving import Kitchen
 from jobs.spool import Spool
 from jobs.storable import ResultError, storable
 from jobs.task import Task
@@ -42,19 +43,19 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
         return Failure("NoSuchTask", f"There is no task {order.task!r} any more.", final=True)
     reporter = Reporter(link.report, REPORTS_PER_SECOND)
     spool = Spool(link.put_out)
-    darkroom = Darkroom(link.keep, f"{task.name}.png")
+    kitchen = Kitchen(Darkroom(link.keep, f"{task.name}.png"))
     context = {
         Progress: Progress(reporter.report, link.stop_requested),
         Cancelled: Cancelled(link.stop_requested),
         Checkpoint: Checkpoint(order.checkpoint, link.save),
         Log: Log(spool.write),
-        Emit: Emit(spool.emit, link.stop_requested, darkroom.partial),
+        Emit: Emit(spool.emit, link.stop_requested, kitchen.partial),
     }
     try:
         validated = task.parameters.model_validate(order.parameters)
         with captured(spool.write), memory.limited_to(task.memory):
             result = _called(task, validated, context)
-        return Success(storable(darkroom.result(result)))
+        return Success(storable(kitchen.result(result)))
     except BaseException as error:  # a task may raise anything, SystemExit too, and its owner has to hear of it
         if isinstance(error, StopRun) and link.stop_requested():
             return Stopped()

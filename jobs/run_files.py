@@ -1,12 +1,12 @@
 """Which files a run has stored, in the database: what the store holds is shown to a run's owner only if it is here."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.db import Base, Database
-from jobs.pictures import Picture, picture_in
+from jobs.references import references_in
 from jobs.runs import Run
 from jobs.store import FileStore, RunFile
 
@@ -42,19 +42,16 @@ def owned_file(session: Session, owner_id: int, run_id: int, sha256: str) -> Run
     return RunFile(row.sha256, row.size, row.name, row.media_type) if row else None
 
 
-def pictures_in(database: Database, run_id: int, values: Iterable[object]) -> list[Picture | None]:
-    """Of each value the picture that it refers to.
+def stored_in(database: Database, run_id: int, value: object) -> frozenset[str]:
+    """The files, by SHA-256, that a kept value refers to anywhere within it and that this run has stored.
 
-    None for a value that refers to nothing, or to a file that this run has not stored: a task may put out anything that
-    its user gave it, and what only looks like a reference is a value like any other.
+    A task may put out anything that its user gave it: what only looks like a reference is a value like any other.
     """
-    found = [picture_in(value) for value in values]
-    wanted = {picture.sha256 for picture in found if picture}
+    wanted = {reference.sha256 for reference in references_in(value)}
     if not wanted:
-        return found
+        return frozenset()
     with database.read() as session:
-        known = _known(session, wanted, run_id)
-    return [picture if picture and picture.sha256 in known else None for picture in found]
+        return frozenset(_known(session, wanted, run_id))
 
 
 def forget(database: Database, store: FileStore, shelf: str) -> None:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from flask import Flask
 from markupsafe import Markup
 
-from jobs import Database, Entry, Kind, Run, Stored, pictures_in, read_output
+from jobs import Database, Entry, Kind, Picture, Run, Stored, picture_in, read_output, stored_in
 from webapp import fragments
+from webapp.results import Shown
 
 LONGEST_WORDS = 200
 # A run that prints a line now and then has thousands of small batches, which are rendered together.
@@ -136,8 +137,14 @@ def _lines(entries: Sequence[Entry]) -> str:
 
 
 def _values(database: Database, run: Run, entries: Sequence[Entry]) -> str:
-    shown = pictures_in(database, run.id, [entry.content for entry in entries])
-    return fragments.render("runs/_emitted_entries.html", run=run, entries=list(zip(entries, shown, strict=True)))
+    known = stored_in(database, run.id, [entry.content for entry in entries])
+    shown = [(entry, Shown(run.id, run.task, entry.content, known), _tile(entry.content, known)) for entry in entries]
+    return fragments.render("runs/_emitted_entries.html", entries=shown)
+
+
+def _tile(value: object, known: frozenset[str]) -> Picture | None:
+    picture = picture_in(value)
+    return picture if picture and picture.tile and picture.sha256 in known else None
 
 
 def _section(drawn: Drawn, entries: str, **values: object) -> str:

@@ -1,64 +1,128 @@
-"""Results: which template shows one, and what of it a row shows."""
+"""Results: which template shows a value, what its parts are, and what of it a row shows."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from flask import Flask
 from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 
-from jobs import Run, chart_in, markdown_in, pictures_in
+from jobs import Run, chart_in, markdown_in, picture_in, stored_in
 from webapp.current import backend
-from webapp.tables import table_in
+from webapp.tables import Table, table_in
 
 # A row shows three lines of a result; more of it would only be sent, and kept for every page.
 LONGEST_TEXT = 1000
 MOST_ITEMS = 50
+# Parts within parts are set in from each other, up to here; what lies deeper is told in one line.
+DEEPEST = 6
+# A list of more is not shown part by part.
+MOST_PARTS = 100
+SHOWN_ALONE = frozenset({"chart", "markdown", "picture", "several", "table"})
 
 
 @dataclass(frozen=True)
-class Glimpse:
-    """What a row shows of a run's result."""
+class Shown:
+    """A value that a run has put out, or a part of one, as a page shows it.
+
+    `known` are the files that the run has stored. `part` says where in the run's result the value is, by the numbers of
+    its items from the outside in; None for one that is no part of a result and has no address.
+    """
 
     id: int
     task: str
     result: Any
+    known: frozenset[str] = frozenset()
+    part: tuple[int, ...] | None = None
+    depth: int = 0
+
+    @cached_property
+    def shape(self) -> str:
+        """Which template in results/ shows it."""
+        if not isinstance(self.result, dict | list):
+            return "text" if isinstance(self.result, str) else "scalar"
+        return next(shape for shape, is_it in SHAPES.items() if is_it(self))
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it needs a place of its own, and is not just words among others."""
+        return self.shape in SHOWN_ALONE
+
+    @cached_property
+    def table(self) -> Table | None:
+        return table_in(self.result)
+
+    @property
+    def parts(self) -> Iterator["Shown"]:
+        """The items of a list or the values of a dict."""
+        values = self.result.values() if isinstance(self.result, dict) else self.result
+        return (self._part(number, value) for number, value in enumerate(values))
+
+    @property
+    def named(self) -> Mapping[str, "Shown"]:
+        """The parts of a dict by name."""
+        return dict(zip(self.result, self.parts, strict=True))
+
+    @property
+    def address(self) -> str | None:
+        """How an address names this part; None for the whole."""
+        return ".".join(map(str, self.part)) if self.part else None
+
+    def _part(self, number: int, value: Any) -> "Shown":
+        place = None if self.part is None else (*self.part, number)
+        return replace(self, result=value, part=place, depth=self.depth + 1)
+
+
+def _is_picture(shown: Shown) -> bool:
+    picture = picture_in(shown.result)
+    return picture is not None and picture.sha256 in shown.known
+
+
+def _is_several(shown: Shown) -> bool:
+    few = isinstance(shown.result, list) and len(shown.result) <= MOST_PARTS
+    return few and any(part.stands_alone for part in shown.parts)
+
+
+# The first that fits: what is below takes anything that what is above has left.
+SHAPES: Mapping[str, Callable[[Shown], bool]] = {
+    "picture": _is_picture,
+    "markdown": lambda shown: markdown_in(shown.result) is not None,
+    "chart": lambda shown: chart_in(shown.result) is not None,
+    "deep": lambda shown: shown.depth > DEEPEST,
+    "table": lambda shown: shown.table is not None,
+    "several": _is_several,
+    "mapping": lambda shown: isinstance(shown.result, dict),
+    "sequence": lambda shown: True,
+}
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(glimpse=glimpse, shape=shape, table=table_in)
+    app.jinja_env.filters.update(glimpse=glimpse, shown=shown)
     app.jinja_env.globals.update(result_template=result_template)
 
 
-@pass_environment
-def result_template(environment: Environment, run: Run | Glimpse) -> str:
-    """The template of a run's result: the task's own in results/, otherwise one chosen by the value's type."""
-    if own := _own_template(environment, run.task):
-        return own
-    (picture,) = pictures_in(backend().database, run.id, [run.result])
-    if picture:
-        return "results/_picture.html"
-    return f"results/_{'table' if table_in(run.result) else shape(run.result)}.html"
-
-
-def shape(value: Any) -> str:
-    """Which template in results/ shows a value."""
-    if markdown_in(value) is not None:
-        return "markdown"
-    if chart_in(value):
-        return "chart"
-    if isinstance(value, dict):
-        return "mapping"
-    if isinstance(value, list):
-        return "sequence"
-    return "text" if isinstance(value, str) else "scalar"
+def shown(run: Run) -> Shown:
+    """A run's result, all of it."""
+    return Shown(run.id, run.task, run.result, stored_in(backend().database, run.id, run.result), ())
 
 
 @pass_environment
-def glimpse(environment: Environment, run: Run) -> Glimpse:
-    """What a row needs of a run's result: the beginning, or all of it where a template has to see all."""
-    whole = _own_template(environment, run.task) or table_in(run.result)
-    return Glimpse(run.id, run.task, run.result if whole else _beginning(run.result))
+def result_template(environment: Environment, shown: Shown) -> str:
+    """The template of a value: the task's own for a whole result, otherwise one chosen by what it is."""
+    own = _own_template(environment, shown.task) if shown.part == () else ""
+    return own or f"results/_{shown.shape}.html"
+
+
+@pass_environment
+def glimpse(environment: Environment, run: Run) -> Shown:
+    """What a row shows of a run's result: the beginning, or all of it where a template has to see all."""
+    whole = shown(run)
+    if _own_template(environment, run.task):
+        return whole
+    return _beginning(whole)
 
 
 def _own_template(environment: Environment, task: str) -> str:
@@ -68,13 +132,24 @@ def _own_template(environment: Environment, task: str) -> str:
         return ""
 
 
-def _beginning(value: Any) -> Any:
-    if chart := chart_in(value):
-        return chart.title or "A chart"
+def _beginning(shown: Shown) -> Shown:
+    """The part of a value that a row has room for: of several the first."""
+    if shown.shape == "several":
+        return _beginning(next(shown.parts))
+    return shown if shown.shape == "table" else replace(shown, result=_cut(shown))
+
+
+def _cut(shown: Shown) -> Any:
+    value = shown.result
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         return f"{value[:LONGEST_TEXT]}…"
-    if isinstance(value, list):
-        return [_beginning(item) for item in value[:MOST_ITEMS]]
-    if isinstance(value, dict):
-        return {name: _beginning(item) for name, item in list(value.items())[:MOST_ITEMS]}
-    return value
+    if not isinstance(value, dict | list):
+        return value
+    if shown.depth > DEEPEST:
+        return "…"
+    if chart := chart_in(value):
+        return chart.title or "A chart"
+    if shown.shape == "picture":
+        return "A picture" if shown.depth else value
+    few = [_cut(part) for part in islice(shown.parts, MOST_ITEMS)]
+    return few if isinstance(value, list) else dict(zip(value, few, strict=False))

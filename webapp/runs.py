@@ -1,5 +1,7 @@
 """Runs: history, one run, cancel or stop, run again."""
 
+from typing import Any
+
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -13,6 +15,8 @@ from webapp.output import LONGEST_WORDS, sections
 from webapp.tables import Table, table_in
 
 bp = Blueprint("runs", __name__)
+
+MOST_STEPS = 10
 
 
 @bp.get("/runs")
@@ -35,7 +39,8 @@ def show(run_id: int) -> str:
 def table(run_id: int) -> str:
     """All rows of a result that is a table."""
     run = _mine(run_id, output=False).runs[0]
-    return render_template("runs/table.html", run=run, view=tables.view(_table(run), request.args))
+    view = tables.view(_table(run), request.args)
+    return render_template("runs/table.html", run=run, view=view, part=request.args.get("part"))
 
 
 @bp.get("/runs/<int:run_id>/table.csv")
@@ -73,9 +78,20 @@ def retry(run_id: int) -> Response:
 
 
 def _table(run: Run) -> Table:
-    chart = chart_in(run.result)
-    table = Table(charts.rows(chart)) if chart else table_in(run.result)
-    return table or abort(404, description="The result of this run is no table.")
+    value = _part(run.result, request.args.get("part", ""))
+    chart = chart_in(value)
+    table = Table(charts.rows(chart)) if chart else table_in(value)
+    return table or abort(404, description="There is no such table in the result of this run.")
+
+
+def _part(value: Any, address: str) -> Any:
+    """The part of a result that an address names: the numbers of its items from the outside in, `2.0`."""
+    for number in filter(None, address.split(".", MOST_STEPS)):
+        values = list(value.values()) if isinstance(value, dict) else value
+        if not isinstance(values, list) or not number.isdecimal() or not 0 <= int(number[:9]) < len(values):
+            return None
+        value = values[int(number)]
+    return value
 
 
 def _mine(run_id: int, output: bool = True) -> Page:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from jobs import markdown_in
+from jobs import MARKS
 
 ROWS_AT_A_GLANCE = 8
 ROWS_PER_PAGE = 100
@@ -33,6 +33,11 @@ class Table:
     def glance(self) -> "View":
         """The first rows."""
         return View(self, size=ROWS_AT_A_GLANCE)
+
+    @property
+    def first(self) -> "View":
+        """The first page."""
+        return View(self)
 
     def csv(self) -> str:
         """The whole table as RFC 4180 has it, with texts that a spreadsheet would take for formulas made harmless."""
@@ -88,7 +93,7 @@ def table_in(value: object) -> Table | None:
     if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
         return None
     table = Table(value)
-    return table if table.columns and not any(markdown_in(row) is not None for row in value) else None
+    return table if table.columns and not any(len(row) == 1 and MARKS & row.keys() for row in value) else None
 
 
 def view(table: Table, query: Mapping[str, str]) -> View:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from jobs import Backend, Kind, Run, RunFile, lease, output, owned_file, pictures_in, read_output, run_files
+from jobs import Backend, Kind, Run, RunFile, lease, output, owned_file, read_output, run_files, stored_in
 from jobs.batch import Batch, Entry
 from jobs.store import SHELVES
 from jobs.sweeper import Sweeper
@@ -110,8 +110,8 @@ def test_only_what_a_run_has_stored_itself_is_a_picture_of_it(backend: Backend, 
     assert output.store(backend.database, run, [], files=[own])
     assert output.store(backend.database, other, [], files=[foreign])
     values = [reference(own), reference(foreign), reference(unnoted), "text", None]
-    shown = pictures_in(backend.database, run.id, values)
-    assert [picture.sha256 if picture else None for picture in shown] == [own.sha256, None, None, None, None]
+    assert stored_in(backend.database, run.id, values) == {own.sha256}
+    assert stored_in(backend.database, run.id, {"deep": [values]}) == {own.sha256}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_has_not_the_form_of_a_reference_is_none(backend: Backend, run: Run
     assert output.store(backend.database, run, [], files=[own])
     forged = {"$picture": {**reference(own)["$picture"], **change}}
     beside = {**reference(own), "more": 1}
-    assert pictures_in(backend.database, run.id, [forged, beside, [reference(own)]]) == [None, None, None]
+    assert stored_in(backend.database, run.id, [forged, beside]) == set()
 
 
 def test_what_no_run_refers_to_is_deleted_after_an_hour(backend: Backend, run: Run) -> None:
@@ -175,4 +175,4 @@ def test_many_files_are_noted_and_swept(backend: Backend, run: Run) -> None:
     names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(count)]
     files = [RunFile(name, 1, "tile.png", "image/png") for name in names]
     assert output.store(backend.database, run, [], files=files)
-    assert all(pictures_in(backend.database, run.id, [reference(file) for file in files]))
+    assert len(stored_in(backend.database, run.id, [reference(file) for file in files])) == len(files)

@@ -134,4 +134,4 @@ def test_a_forged_reference_reaches_no_attribute(
         emit(backend, run, {"$picture": {**reference(file)["$picture"], name: words}})
     page = soup(ada.get(f"/runs/{run.id}"))
     assert page.select("#main img, #main image, #main script") == []
-    assert len(page.select(".emitted dd")) == 3
+    assert len(page.select(".emitted .definitions .definitions")) == 3

@@ -1,0 +1,18 @@
+"""What a kept value refers to in the file store, wherever it stands in it."""
+
+from collections.abc import Iterator
+
+from jobs.pictures import Picture, picture_in
+
+
+def references_in(value: object) -> Iterator[Picture]:
+    """Everything in a kept value that has the form of a reference."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if found := picture_in(one):
+            yield found
+        elif isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
