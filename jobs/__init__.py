@@ -8,6 +8,7 @@ from jobs.charts import Chart, chart_in
 from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.embedded_redis import NoRedis, start_redis
+from jobs.files import File, FileField
 from jobs.local import Listener, run_here
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.outlook import Outlook, outlooks
@@ -38,6 +39,8 @@ __all__ = [
     "Ending",
     "Entry",
     "Failure",
+    "File",
+    "FileField",
     "FileStore",
     "FinalFailure",
     "Kind",

@@ -1,6 +1,6 @@
 """A running task's line to its worker: progress, output and checkpoints go out, and the request to stop comes in.
 
-Files go to the store from here; the worker is told of each before anything that refers to it.
+Files go to the store, and are read from it, here; the worker is told of each before anything that refers to it.
 """
 
 import json
@@ -24,6 +24,7 @@ class Link(Protocol):
     def put_out(self, batch: Batch) -> None: ...
     def save(self, value: Any) -> None: ...
     def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile: ...
+    def open(self, sha256: str) -> BinaryIO: ...
     def stop_requested(self) -> bool: ...
 
 
@@ -68,6 +69,10 @@ class PipeLink:
         stored = self._files.put(stream)
         self.send(file=RunFile(*stored, name, media_type))
         return stored
+
+    def open(self, sha256: str) -> BinaryIO:
+        """A file of the run's parameters, to read. Raises FileNotFoundError."""
+        return self._files.open(sha256)
 
     def stop_requested(self) -> bool:
         return bool(self._flags[STOP])

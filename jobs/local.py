@@ -46,3 +46,6 @@ class _Here:
 
     def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
         return self._files.put(stream)
+
+    def open(self, sha256: str) -> BinaryIO:
+        return self._files.open(sha256)

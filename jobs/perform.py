@@ -14,6 +14,7 @@ from jobs import memory
 from jobs.capture import captured
 from jobs.catalog import Catalog
 from jobs.context import REPORTS_PER_SECOND, Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
+from jobs.files import OPEN
 from jobs.link import Link
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.pictures import Darkroom
@@ -52,7 +53,7 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
         Emit: Emit(spool.emit, link.stop_requested, kitchen.partial),
     }
     try:
-        validated = task.parameters.model_validate(order.parameters)
+        validated = task.parameters.model_validate(order.parameters, context={OPEN: link.open})
         with captured(spool.write), memory.limited_to(task.memory):
             result = _called(task, validated, context)
         return Success(storable(kitchen.result(result)))

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -44,20 +44,21 @@ class FileStore:
         self._folder = folder
 
     def put(self, source: bytes | BinaryIO) -> StoredFile:
-        """Keep what a stream holds from where it stands; it is on the disk, whole, when this returns.
-
-        It is written beside its place and moved there, so a crash leaves no half a file under a hash.
-        """
+        """Keep what a stream holds from where it stands; it is on the disk, whole, when this returns."""
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
+        writer = self.begin()
+        try:
+            while chunk := stream.read(CHUNK_BYTES):
+                writer.write(chunk)
+            return writer.finish()
+        finally:
+            writer.discard()
+
+    def begin(self) -> "FileWriter":
+        """A new file, to be written piece by piece and finished, or discarded."""
         new = self._folder / NEW
         new.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=new, delete=False) as file:
-            try:
-                stored = _copy(stream, file)
-                self._move_in(Path(file.name), self._path(stored.sha256))
-            finally:
-                Path(file.name).unlink(missing_ok=True)
-        return stored
+        return FileWriter(new, lambda path, sha256: self._move_in(path, self._path(sha256)))
 
     def open(self, sha256: str) -> BinaryIO:
         """A file to read, from any place on. Raises FileNotFoundError."""
@@ -114,14 +115,35 @@ class FileStore:
             yield
 
 
-def _copy(stream: BinaryIO, file: "tempfile._TemporaryFileWrapper[bytes]") -> StoredFile:
-    digest, size = hashlib.sha256(), 0
-    while chunk := stream.read(CHUNK_BYTES):
-        digest.update(chunk)
-        size += file.write(chunk)
-    file.flush()
-    os.fsync(file.fileno())
-    return StoredFile(digest.hexdigest(), size)
+class FileWriter:
+    """Takes a file piece by piece.
+
+    It is written beside its place and moved there, so a crash leaves no half a file under a hash.
+    """
+
+    def __init__(self, folder: Path, move_in: Callable[[Path, str], None]) -> None:
+        self._file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115  # closed by discard()
+        self._move_in = move_in
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, chunk: bytes | bytearray) -> None:
+        self._digest.update(chunk)
+        self.size += self._file.write(chunk)
+
+    def finish(self) -> StoredFile:
+        """Keep what was written; it is on the disk, whole, when this returns."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        stored = StoredFile(self._digest.hexdigest(), self.size)
+        self._move_in(Path(self._file.name), stored.sha256)
+        self.discard()
+        return stored
+
+    def discard(self) -> None:
+        """Leave nothing behind of a file that is not finished; of one that is, this does nothing."""
+        self._file.close()
+        Path(self._file.name).unlink(missing_ok=True)
 
 
 def _age(path: Path) -> float:

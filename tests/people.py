@@ -53,6 +53,7 @@ class Here:
     def __init__(self, backend: Backend, run: Run, unstored: Unstored) -> None:
         self.report = partial(runner.report, backend, run)
         self.put_out = unstored.add
+        self.open = backend.files.open
         self._files = backend.files
         self._unstored = unstored
 

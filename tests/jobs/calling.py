@@ -8,16 +8,17 @@ from jobs import Catalog, Kind, Task, task
 from jobs.batch import Batch
 from jobs.outcome import Outcome
 from jobs.perform import Order, perform
-from jobs.store import StoredFile
+from jobs.store import FileStore, StoredFile
 
 
 class Heard:
     """A link that keeps what it is sent."""
 
-    def __init__(self, stop: bool = False) -> None:
+    def __init__(self, stop: bool = False, store: FileStore | None = None) -> None:
         self.batches: list[Batch] = []
         self.files: list[bytes] = []
         self.stop = stop
+        self._store = store
 
     def put_out(self, batch: Batch) -> None:
         self.batches.append(batch)
@@ -28,6 +29,10 @@ class Heard:
     def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
         self.files.append(stream.read())
         return StoredFile(hashlib.sha256(self.files[-1]).hexdigest(), len(self.files[-1]))
+
+    def open(self, sha256: str) -> BinaryIO:
+        assert self._store is not None, "this test has no files"
+        return self._store.open(sha256)
 
     def stop_requested(self) -> bool:
         return self.stop
