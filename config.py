@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     lease_seconds: int = Field(default=60, ge=2, le=3600)
     web_concurrency: int = Field(default=1, ge=1, le=64)
     trusted_proxies: int = Field(default=0, ge=0, le=5)
+    max_upload_mb: int = Field(default=1000, ge=1)
+    user_quota_mb: int = Field(default=5000, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("data_dir")

@@ -3,12 +3,13 @@
 from jobs import events
 from jobs.backend import Backend, open_backend
 from jobs.batch import Entry, Kind
+from jobs.belongings import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
 from jobs.catalog import Catalog, examine_catalog, load_catalog
 from jobs.charts import Chart, chart_in
 from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.embedded_redis import NoRedis, start_redis
-from jobs.files import File, FileField
+from jobs.files import MB, File, FileField, media_type_of
 from jobs.local import Listener, run_here
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.outlook import Outlook, outlooks
@@ -21,12 +22,13 @@ from jobs.results import MARKS, Markdown, markdown_in
 from jobs.run_files import owned_file, stored_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.show import Show
-from jobs.store import FileStore, RunFile
+from jobs.store import FileStore, FileWriter, RunFile
 from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Slider, Task, TaskError, task
 
 __all__ = [
     "MARKS",
+    "MB",
     "Backend",
     "Base",
     "Cancelled",
@@ -42,6 +44,7 @@ __all__ = [
     "File",
     "FileField",
     "FileStore",
+    "FileWriter",
     "FinalFailure",
     "Kind",
     "Listener",
@@ -50,11 +53,13 @@ __all__ = [
     "LongText",
     "Markdown",
     "NoRedis",
+    "NotKept",
     "Outcome",
     "Outlook",
     "Output",
     "Picture",
     "Progress",
+    "QuotaExceeded",
     "Run",
     "RunFile",
     "Show",
@@ -79,6 +84,8 @@ __all__ = [
     "listed",
     "load_catalog",
     "markdown_in",
+    "media_type_of",
+    "note_uploads",
     "open_backend",
     "outlooks",
     "owned",
@@ -87,10 +94,12 @@ __all__ = [
     "read_output",
     "retry",
     "run_here",
+    "sizes_of",
     "start_redis",
     "stored_in",
     "submit",
     "task",
+    "used_bytes",
     "utcnow",
     "versions",
 ]

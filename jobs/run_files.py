@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, select
+from sqlalchemy import BigInteger, ForeignKey, Index, Select, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.db import Base, Database
 from jobs.references import references_in
 from jobs.runs import Run
 from jobs.store import FileStore, RunFile
+from jobs.uploads import Upload
 
 KEPT_SECONDS = 3600.0
 MOST_AT_ONCE = 500
@@ -55,14 +56,14 @@ def stored_in(database: Database, run_id: int, value: object) -> frozenset[str]:
 
 
 def forget(database: Database, store: FileStore, shelf: str) -> None:
-    """Delete the files of one shelf that no run refers to, an hour after they were put last.
+    """Delete the files of one shelf that no run and no user has, an hour after they were put last.
 
     A file is put some time before the row that refers to it is committed; but whoever needs one that is there already
     puts it again, and from then on it is young.
     """
     old = store.older_than(KEPT_SECONDS, shelf)
     with database.read() as session:
-        known = _known(session, old)
+        known = _known(session, old) | _sent(session, old)
     for sha256 in set(old) - known:
         store.delete(sha256, unless_younger_than=KEPT_SECONDS)
     store.tidy(KEPT_SECONDS)
@@ -70,8 +71,17 @@ def forget(database: Database, store: FileStore, shelf: str) -> None:
 
 def _known(session: Session, wanted: Collection[str], run_id: int | None = None) -> set[str]:
     """Which of these files any run refers to, or this one."""
-    names, known = list(wanted), set[str]()
+    query = select(RunFileRow.sha256)
+    return _among(session, query if run_id is None else query.where(RunFileRow.run_id == run_id), wanted)
+
+
+def _sent(session: Session, wanted: Collection[str]) -> set[str]:
+    """Which of these files any user has sent lately."""
+    return _among(session, select(Upload.sha256), wanted)
+
+
+def _among(session: Session, query: Select[str], wanted: Collection[str]) -> set[str]:
+    (column,), names, found = query.selected_columns, list(wanted), set[str]()
     for first in range(0, len(names), MOST_AT_ONCE):
-        query = select(RunFileRow.sha256).where(RunFileRow.sha256.in_(names[first : first + MOST_AT_ONCE]))
-        known.update(session.scalars(query if run_id is None else query.where(RunFileRow.run_id == run_id)))
-    return known
+        found.update(session.scalars(query.where(column.in_(names[first : first + MOST_AT_ONCE]))))
+    return found

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import events, lease, queue
+from jobs import belongings, events, lease, queue
 from jobs.backend import Backend
 from jobs.db import utcnow
 from jobs.lease import Change
@@ -24,7 +24,8 @@ class Conflict(Exception):
 def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -> Run:
     """Accept a run: when this returns it is in the database, and it will start even if Redis is away now.
 
-    Raises TaskError for a task whose validators change what they accept: the worker validates what was kept.
+    Its files are its own from then on. Raises NotKept if one of them is not the owner's, or not any more, and TaskError
+    for a task whose validators change what they accept: the worker validates what was kept.
     """
     kept = parameters.model_dump(mode="json")
     if not _survives(task, parameters, kept):
@@ -122,6 +123,7 @@ def _accept(backend: Backend, task: str, owner_id: int, parameters: dict[str, An
     run = Run(task=task, owner_id=owner_id, parameters=parameters)
     with backend.database.write() as session:
         session.add(run)
+        belongings.attach(session, run)
     _wake(backend, run, Change(run.id, owner_id, run.version))
     return run
 

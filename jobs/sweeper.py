@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
-from jobs import checkpoints, events, lease, run_files
+from jobs import checkpoints, events, lease, run_files, uploads
 from jobs.backend import Backend
 from jobs.db import utcnow
 from jobs.leader import Leadership
@@ -53,6 +53,7 @@ class Sweeper:
         checkpoints.forget(self._backend.database)
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()
+        uploads.forget(self._backend.database)
         # One shelf at a time: all of a large store would keep everything else waiting.
         run_files.forget(self._backend.database, self._backend.files, next(self._shelves))
 
