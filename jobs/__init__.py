@@ -9,7 +9,7 @@ from jobs.charts import Chart, chart_in
 from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.embedded_redis import NoRedis, start_redis
-from jobs.files import MB, File, FileField, media_type_of
+from jobs.files import MB, File, FileField, file_in, media_type_of
 from jobs.local import Listener, run_here
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.outlook import Outlook, outlooks
@@ -81,6 +81,7 @@ __all__ = [
     "endings",
     "events",
     "examine_catalog",
+    "file_in",
     "listed",
     "load_catalog",
     "markdown_in",

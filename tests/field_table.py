@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jobs import Task, task
+from jobs import MB, Task, task
 from webapp.forms import Field, fields_of
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tasks.md"
@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime
-from jobs import LongText, Show, Slider
+from jobs import File, FileField, LongText, Show, Slider
 class Size(enum.Enum):
     SMALL = 1
     LARGE = 2
@@ -62,6 +62,10 @@ ANNOTATIONS = (
     "list[Address]",
     'Annotated[Circle | Square, Field(discriminator="kind")]',
     "dict[str, float]",
+    "File",
+    'Annotated[File, FileField(accept=(".csv", "text/plain"), max_mb=300)]',
+    "File | None",
+    "list[File]",
     'Annotated[int, Show(unit="px", placeholder="640")]',
     'Annotated[int, Show(group="Size")]',
     "Annotated[int, Show(advanced=True)]",
@@ -89,6 +93,8 @@ KINDS = {
     "select": "a list to choose from, up to twenty",
     "search": "a line that suggests, beyond twenty",
     "checks": "checkboxes",
+    "file": "a file",
+    "files": "several files",
     "rows": "rows to add and remove, each {item}",
     "pairs": "rows of a name and {value}",
     "tuple": "fields together: {children}",
@@ -124,6 +130,7 @@ def said(field: Field) -> str:
     item = KINDS[field.item.kind].format(children=children) if field.kind == "rows" and field.item else ""
     words = KINDS[field.kind].format(children=children, value=value, item=item)
     more = [f"a slider beside it, in steps of {field.slider['step']}"] if field.slider else []
+    more += [f"of at most {field.max_bytes // MB} MB"] if field.max_bytes else []
     more += [f"`{field.unit}` behind it"] if field.unit else []
     more += [f"under the title {field.group}"] if field.group else []
     more += ["folded away under Advanced"] if field.advanced else []
@@ -134,7 +141,9 @@ def said(field: Field) -> str:
 def told(field: Field) -> str:
     """The attributes of a field's input."""
     limits = {name: value for name, value in field.attributes.items() if name not in HABITS}
-    short = [f"`{name}={value}`" for name, value in limits.items() if len(str(value)) < LONG]
+    short = [
+        f"`{name}={value}`" if value != "" else f"`{name}`" for name, value in limits.items() if len(str(value)) < LONG
+    ]
     return ", ".join(short + [f"a `{name}`" for name, value in limits.items() if len(str(value)) >= LONG])
 
 

@@ -1,7 +1,7 @@
 """What the documents say of the code is what the code does."""
 
 from tests.field_table import ANNOTATIONS, DOCUMENT, KINDS, field_of, written
-from webapp.forms.fields import CHOICES, COMPOUNDS
+from webapp.forms.fields import CHOICES, COMPOUNDS, FILES
 from webapp.forms.signature import FORMATS
 from webapp.forms.signature import KINDS as PLAIN
 
@@ -12,5 +12,5 @@ def test_the_table_of_fields_is_up_to_date() -> None:
 
 
 def test_the_table_has_every_kind_of_field() -> None:
-    every = {*FORMATS.values(), *PLAIN.values(), *CHOICES, *COMPOUNDS, "digits", "checks"} - {"pair"}
+    every = {*FORMATS.values(), *PLAIN.values(), *CHOICES, *COMPOUNDS, *FILES, "digits", "checks"} - {"pair"}
     assert {field_of(annotation).kind for annotation in ANNOTATIONS} == every == set(KINDS)

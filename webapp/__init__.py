@@ -25,6 +25,7 @@ from webapp import (
     runs,
     security,
     tasks,
+    uploads,
     words,
 )
 from webapp.current import put_backend
@@ -57,7 +58,7 @@ def create_app(backend: Backend | None = None) -> Flask:
     put_backend(app, backend)
     for task in backend.catalog.values():
         forms.fields_of(task)
-    for part in (security, auth, words, fragments, results, charts, markdown, output, errors, pages, admin):
+    for part in (security, auth, words, fragments, results, charts, markdown, output, errors, pages, admin, uploads):
         part.init_app(app)
     live.init_app(app, backend)
     for blueprint in (tasks.bp, runs.bp, files.bp, health.bp):

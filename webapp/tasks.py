@@ -7,11 +7,12 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs import Listing, Task, outlooks, submit
-from webapp import forms, fragments
+from jobs import Listing, NotKept, Run, Task, outlooks, submit
+from webapp import forms, fragments, uploads
 from webapp.current import backend
-from webapp.forms import Form
+from webapp.forms import Form, Tray
 from webapp.listings import PAGE_SIZE, from_query, look_up
+from webapp.uploads import Received
 
 bp = Blueprint("tasks", __name__)
 
@@ -27,7 +28,7 @@ def index() -> str:
 @bp.get("/tasks/<name>")
 def show(name: str) -> str:
     task = _task(name)
-    return _page(task, forms.blank(task, _earlier(task)))
+    return _page(task, forms.blank(task, _earlier(task), Tray(uploads.own_sizes)))
 
 
 @bp.post("/tasks/<name>")
@@ -35,12 +36,12 @@ def run(name: str) -> Response:
     task = _task(name)
     wants_fragment = bool(request.headers.get("HX-Request"))
     show = _form if wants_fragment else _page
-    if forms.CHANGE in request.form:
-        return make_response(show(task, forms.change(task, request.form)))
-    parameters, form = forms.read(task, request.form)
-    if parameters is None:
+    sent = uploads.receive(task)
+    if forms.CHANGE in sent.posted:
+        return make_response(show(task, forms.change(task, sent.posted, sent.tray)))
+    new, form = _submitted(task, sent)
+    if new is None:
         return make_response(show(task, form), 422)
-    new = submit(backend(), task, current_user.id, parameters)
     if not wants_fragment:
         return redirect(url_for("runs.show", run_id=new.id), 303)
     form_again = fragments.partial("#task-form", "outerMorph", _form(task, replace(form, errors={})))
@@ -49,6 +50,17 @@ def run(name: str) -> Response:
     response.headers["HX-Retarget"] = "#runs-list"
     response.headers["HX-Reswap"] = "afterbegin"
     return response
+
+
+def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
+    """The run that a form led to, or the form with what is wrong."""
+    parameters, form = forms.read(task, sent.posted, sent.tray)
+    if parameters is None:
+        return None, form
+    try:
+        return submit(backend(), task, current_user.id, parameters), form
+    except NotKept:  # a file was forgotten between the two: the form says which
+        return None, forms.read(task, sent.posted, sent.tray)[1]
 
 
 def _earlier(task: Task) -> dict[str, Any]:

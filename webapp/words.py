@@ -5,11 +5,13 @@ from typing import Any
 
 from flask import Flask
 
-from jobs import Outlook, Run, State
+from jobs import File, Outlook, Run, State
 from webapp.current import backend
+from webapp.files import tame
 from webapp.forms import Field, fields_of, spoken
 
 LONGEST_SUMMARY = 120
+UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB"))
 
 
 def init_app(app: Flask) -> None:
@@ -26,6 +28,7 @@ def init_app(app: Flask) -> None:
         losses=losses,
         cancelled=cancelled,
         place=place,
+        size=size,
     )
 
 
@@ -90,6 +93,8 @@ def in_one_line(value: Any) -> str:
     """A value with its parts in one line, for people."""
     if isinstance(value, dict):
         return ", ".join(f"{label}: {in_one_line(one)}" for label, one in value.items()) or "none"
+    if isinstance(value, File):
+        return tame(value.name)
     if isinstance(value, list):
         parts = (f"({in_one_line(one)})" if isinstance(one, dict | list) else in_one_line(one) for one in value)
         return ", ".join(parts) or "none"
@@ -103,6 +108,14 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return (" ".join(value.split()) or "empty") if isinstance(value, str) else str(value)
+
+
+def size(count: int) -> str:
+    """A number of bytes in its largest unit."""
+    if count < 1000:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    unit, name = next((unit, name) for unit, name in UNITS if count >= unit)
+    return f"{count / unit:.1f} {name}" if count < 10 * unit else f"{count / unit:,.0f} {name}"
 
 
 def clock(moment: datetime) -> str:

@@ -20,7 +20,7 @@ URL = TypeAdapter(AnyUrl)
 
 
 def sent_by(form: Tag) -> MultiDict[str, str]:
-    """What a browser sends of a form as it stands."""
+    """What a browser sends of a form as it stands, where nobody has chosen a file."""
     sent: MultiDict[str, str] = MultiDict()
     for control in form.select("input[name], textarea[name], select[name]"):
         name, kind = str(control["name"]), control.get("type")
@@ -29,7 +29,7 @@ def sent_by(form: Tag) -> MultiDict[str, str]:
             sent.add(name, str(chosen["value"]) if chosen else "")
         elif control.name == "textarea":
             sent.add(name, control.text.removeprefix("\n"))
-        elif kind not in ("checkbox", "radio") or control.has_attr("checked"):
+        elif kind != "file" and (kind not in ("checkbox", "radio") or control.has_attr("checked")):
             sent.add(name, str(control.get("value", "on")))
     return sent
 

@@ -172,3 +172,19 @@ def test_options_of_several_values_are_repeated_and_those_with_parts_are_json() 
     for broken, words in (("{", "--sender: This is not JSON"), ('{"street": "x"}', "--sender.zip-code: Fill this in.")):
         with pytest.raises(click.UsageError, match=words):
             arguments.read(compounds, parts | {"sender": broken})
+
+
+def test_files_are_given_as_paths(shell: Flask, backend: Backend, tmp_path: Path) -> None:
+    path = tmp_path / "soup.txt"
+    path.write_text("soup and soup")
+    options = ("count_words", "--texts", str(path), "--texts", str(path), "--most", "1")
+    result = flask(shell, "task", "run", *options)
+    assert result.exit_code == 0, result.stderr
+    assert "soup" in result.stdout
+    make_owner(backend, "ada@example.com")
+    accepted = flask(shell, "task", "submit", *options, "--as", "ada@example.com")
+    assert accepted.exit_code == 0, accepted.stderr
+    run = read(backend, Run(id=int(accepted.stderr.split()[1])))
+    assert [text["$file"]["name"] for text in run.parameters["texts"]] == ["soup.txt"]
+    other = flask(shell, "task", "run", "count_words", "--texts", str(tmp_path / "none.txt"))
+    assert (other.exit_code, "does not exist" in other.stderr) == (2, True)

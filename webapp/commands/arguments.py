@@ -1,16 +1,20 @@
 """A task's form on the command line: each of its fields is an option, read and refused as on the page."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
-from jobs import Task
+from jobs import File, Task
 from webapp import forms
-from webapp.forms import Field
+from webapp.forms import Field, Tray
+from webapp.forms.fields import FILES
+
+Keep = Callable[[Path], File]
 
 TAKEN = ("help", "as", "follow", "save")
 
@@ -20,12 +24,19 @@ def options_of(task: Task) -> list[click.Parameter]:
     return [_option(field) for field in forms.fields_of(task)]
 
 
-def read(task: Task, given: Mapping[str, Any]) -> BaseModel:
-    """The parameters that the options say. Raises UsageError with a line for each that is refused."""
+def read(task: Task, given: Mapping[str, Any], keep: Keep = File.at) -> BaseModel:
+    """The parameters that the options say; files at paths are kept by `keep`.
+
+    Raises UsageError with a line for each that is refused.
+    """
     posted: MultiDict[str, str] = MultiDict()
+    sizes: dict[str, int] = {}
     for field in forms.fields_of(task):
-        _post(posted, field, given.get(field.name))
-    parameters, form = forms.read(task, posted)
+        if field.kind in FILES:
+            sizes |= _post_files(posted, field, given.get(field.name), keep)
+        else:
+            _post(posted, field, given.get(field.name))
+    parameters, form = forms.read(task, posted, Tray(lambda _wanted: sizes))
     if parameters is None:
         lines = (f"{_spelled(name)}: {message}" if name else message for name, message in form.errors.items())
         raise click.UsageError("\n".join(lines))
@@ -37,6 +48,10 @@ def _option(field: Field) -> click.Option:
     says = field.help or field.label
     if field.kind == "switch":
         return click.Option([f"{name}/--no-{name.removeprefix('--')}", field.name], default=None, help=says)
+    if field.kind in FILES:
+        path = click.Path(exists=True, dir_okay=False, path_type=Path)
+        needed = "  [required]" if field.required else ""
+        return click.Option([name, field.name], type=path, multiple=field.kind == "files", help=says + needed)
     kind = click.Choice([choice.text for choice in field.choices]) if field.choices else None
     needed = "  [required]" if field.required and field.default is None else ""
     many = field.kind == "checks"
@@ -58,6 +73,14 @@ def _post(posted: MultiDict[str, str], field: Field, value: Any) -> None:
         forms.put(posted, field, _parsed(field, value))
     else:
         posted.add(field.name, str(value))
+
+
+def _post_files(posted: MultiDict[str, str], field: Field, value: Any, keep: Keep) -> dict[str, int]:
+    """What a browser would send of files that the server has; returns their sizes."""
+    files = [keep(path) for path in (value if field.kind == "files" else [value]) if path]
+    for file in files:
+        posted.add(field.name, forms.reference_to(file))
+    return {file.sha256: file.size for file in files}
 
 
 def _parsed(field: Field, text: str) -> Any:

@@ -12,15 +12,21 @@ import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from jobs import (
+    MB,
     Catalog,
     Failure,
+    File,
     FileStore,
     Kind,
     Outcome,
+    QuotaExceeded,
     Run,
+    RunFile,
     State,
     Success,
     Task,
+    media_type_of,
+    note_uploads,
     owned,
     picture_in,
     read_output,
@@ -31,6 +37,7 @@ from webapp import users
 from webapp.commands import arguments, scaffold
 from webapp.commands.terminal import Terminal, show_result
 from webapp.current import backend, backend_of
+from webapp.files import tame
 
 LOOK_SECONDS = 0.2
 
@@ -90,14 +97,30 @@ def new(name: str) -> None:
 
 def _run(found: Task, **given: Any) -> None:
     save = given.pop("save_to")
-    parameters = arguments.read(found, given).model_dump(mode="json")
     terminal = Terminal()
     with tempfile.TemporaryDirectory() as folder:
         files = FileStore(Path(folder))
+        parameters = arguments.read(found, given, partial(_keep, files)).model_dump(mode="json")
         with terminal.stopping_at_ctrl_c():
             outcome = run_here(found, parameters, files, terminal)
         terminal.close()
         _show_outcome(outcome, files, save)
+
+
+def _keep(store: FileStore, path: Path) -> File:
+    with path.open("rb") as stream:
+        stored, name = store.put(stream), tame(path.name)
+    return File(name, stored.size, stored.sha256, media_type_of(name))
+
+
+def _keep_for(owner_id: int, path: Path) -> File:
+    file, most = _keep(backend().files, path), backend().settings.user_quota_mb
+    noted = RunFile(file.sha256, file.size, file.name, file.media_type)
+    try:
+        note_uploads(backend().database, owner_id, [noted], most * MB)
+    except QuotaExceeded:
+        raise click.ClickException(f"There is no room for {path}: a user may have files of {most:,} MB.") from None
+    return file
 
 
 def _show_outcome(outcome: Outcome, files: FileStore, save: BinaryIO | None) -> None:
@@ -123,10 +146,10 @@ task.add_command(OnePerTask(_run, SAVE, name="run", help=HELP))
 
 def _submit(found: Task, **given: Any) -> None:
     email, follow = given.pop("as_owner"), given.pop("follow")
-    parameters = arguments.read(found, given)
     owner = users.with_email(backend().database, email)
     if owner is None:
         raise click.ClickException(f"There is no account with the address {email}; register it first.")
+    parameters = arguments.read(found, given, partial(_keep_for, owner.id))
     run = submit(backend(), found, owner.id, parameters)
     click.echo(f"Run {run.id} is accepted; its page is /runs/{run.id}.", err=True)
     if follow:

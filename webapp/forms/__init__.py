@@ -10,13 +10,29 @@ from werkzeug.datastructures import MultiDict
 
 from jobs import Task
 from webapp.forms.entries import MOST_ROWS, Entry, Reading
-from webapp.forms.fields import Field
+from webapp.forms.fields import FILES, Field
+from webapp.forms.files import EMPTY_TRAY, Tray, file_field_at, has_files, reference_to
 from webapp.forms.messages import TOO_MANY_ROWS, message
 from webapp.forms.posting import Missing, posted_of, put, with_row, without_row
 from webapp.forms.signature import fields_of
 from webapp.forms.spoken import spoken
 
-__all__ = ["CHANGE", "Entry", "Field", "Form", "blank", "change", "fields_of", "put", "read", "spoken"]
+__all__ = [
+    "CHANGE",
+    "Entry",
+    "Field",
+    "Form",
+    "Tray",
+    "blank",
+    "change",
+    "fields_of",
+    "file_field_at",
+    "has_files",
+    "put",
+    "read",
+    "reference_to",
+    "spoken",
+]
 
 # The name of the buttons that ask for another form, not for a run: "add items", "remove items.2", "show".
 CHANGE = "_change"
@@ -50,6 +66,11 @@ class Form:
     def kinds(self) -> set[str]:
         """The kinds of all fields that are shown."""
         return {entry.field.kind for entry in self._all()}
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether a file can be sent with it."""
+        return not self.kinds.isdisjoint(FILES)
 
     @property
     def rows(self) -> int:
@@ -89,16 +110,16 @@ class Form:
         return [inside for entry in self.entries for inside in entry.all()]
 
 
-def blank(task: Task, values: Mapping[str, Any]) -> Form:
+def blank(task: Task, values: Mapping[str, Any], tray: Tray = EMPTY_TRAY) -> Form:
     """The form before anything is posted: defaults, or the parameters of an earlier run."""
     fields = fields_of(task)
-    return _form(fields, Reading(posted_of(fields, values)))
+    return _form(fields, Reading(posted_of(fields, values), tray))
 
 
-def change(task: Task, posted: Mapping[str, str]) -> Form:
+def change(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> Form:
     """The form after a button of its own: with a row more or less, or the fields of what was chosen."""
     fields, asked = fields_of(task), MultiDict(posted)
-    form = _form(fields, Reading(asked))
+    form = _form(fields, Reading(asked, tray))
     verb, _, name = asked.get(CHANGE, "").partition(" ")
     around = name.rpartition(".")[0] if verb == "remove" else name
     entry = form.find(around)
@@ -106,17 +127,17 @@ def change(task: Task, posted: Mapping[str, str]) -> Form:
         return form
     if verb == "remove":
         without_row(asked, entry.field, name)
-        return replace(_form(fields, Reading(asked)), focus=around)
+        return replace(_form(fields, Reading(asked, tray)), focus=around)
     if form.rows >= MOST_ROWS:
         return replace(form, errors={name: TOO_MANY_ROWS.format(most=MOST_ROWS)}, focus=name)
     row = with_row(asked, entry.field)
-    changed = _form(fields, Reading(asked))
+    changed = _form(fields, Reading(asked, tray))
     return replace(changed, focus=changed.first_input(row))
 
 
-def read(task: Task, posted: Mapping[str, str]) -> tuple[BaseModel | None, Form]:
+def read(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> tuple[BaseModel | None, Form]:
     """What was posted, as validated parameters, or None; and the form that shows the same values with the errors."""
-    reading = Reading(MultiDict(posted))
+    reading = Reading(MultiDict(posted), tray)
     form = _form(fields_of(task), reading)
     raw = {entry.field.name: entry.raw for entry in form.entries if entry.raw is not Missing}
     try:

@@ -155,6 +155,14 @@ def _url(spec: Spec) -> dict[str, Any]:
     return {**_length(spec), **({"pattern": f"(?:{either}):.+"} if either else {}), "spellcheck": "false"}
 
 
+def _file(spec: Spec) -> dict[str, Any]:
+    return {"accept": ",".join(spec["accept"])} if "accept" in spec else {}
+
+
+def _files(spec: Spec) -> dict[str, Any]:
+    return {"multiple": "", **_file(spec)}
+
+
 KINDS: dict[str, Callable[[Spec], dict[str, Any]]] = {
     "text": _text,
     "long_text": _length,
@@ -170,4 +178,6 @@ KINDS: dict[str, Callable[[Spec], dict[str, Any]]] = {
     "uuid": _uuid,
     "email": _email,
     "url": _url,
+    "file": _file,
+    "files": _files,
 }

@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
 
+from jobs import File
 from webapp.forms.fields import CHOICES, TEXTS, Field
-from webapp.forms.messages import EMPTY, NO_CHOICE, NO_ZONE, TOO_MANY_ROWS, TWICE, UNKEPT
+from webapp.forms.files import EMPTY_TRAY, Tray, referred, sha256_in
+from webapp.forms.messages import EMPTY, LOST_FILE, NO_CHOICE, NO_FILE, NO_ZONE, TOO_MANY_ROWS, TWICE, UNKEPT
 from webapp.forms.posting import ROW, Missing, with_defaults
 from webapp.forms.texts import Unread, value_of
 
@@ -66,11 +68,13 @@ class Reading:
     """Reads entries from what was posted, and notes at each field what no model can be asked."""
 
     posted: MultiDict[str, str]
+    tray: Tray = EMPTY_TRAY
     errors: dict[str, str] = dataclasses.field(default_factory=dict)
     limits: dict[str, str] = dataclasses.field(default_factory=dict)  # also of a form not sent yet
     zone: str = "UTC"
     _place: tzinfo | None = UTC
     _rows_left: int = MOST_ROWS
+    _sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         sent = self.posted.get(ZONE, "UTC")
@@ -78,12 +82,17 @@ class Reading:
             self._place, self.zone = ZoneInfo(sent), sent
         except (ValueError, LookupError, OSError):  # what a name that is none leads to depends on the name
             self._place, self.zone = None, NO_PLACE
+        texts = (text for _name, text in self.posted.items(multi=True))
+        wanted = {sha256 for text in texts if (sha256 := sha256_in(text))}
+        self._sizes = self.tray.sizes(wanted) if wanted else {}
 
     def entry(self, field: Field) -> Entry:
         """A field's entry."""
         read = {
             "switch": self._switch,
             "checks": self._checks,
+            "file": self._file,
+            "files": self._files,
             "rows": self._list,
             "pairs": self._dict,
             "group": self._group,
@@ -103,6 +112,32 @@ class Reading:
             self.errors[field.name] = NO_CHOICE
         values = [choice.value for choice in chosen]
         return Entry(field, tuple(choice.text for choice in chosen), values or (None if field.optional else values))
+
+    def _file(self, field: Field) -> Entry:
+        # Of one that was kept and one that was chosen in its place, the latter comes last.
+        files = self._referred(field)[-1:]
+        if not files and not field.optional:
+            self.errors.setdefault(field.name, NO_FILE)
+        return Entry(field, files, files[0].kept() if files else None if field.optional else Missing)
+
+    def _files(self, field: Field) -> Entry:
+        files = self._referred(field)
+        raw = [file.kept() for file in files]
+        return Entry(field, files, raw or (None if field.optional else raw))
+
+    def _referred(self, field: Field) -> tuple[File, ...]:
+        texts = [text for text in self.posted.getlist(field.name) if text]
+        found = [referred(text, self._sizes) for text in dict.fromkeys(texts)]
+        if None in found:
+            self.errors[field.name] = LOST_FILE
+        if field.name in self.tray.refused:
+            self.limits[field.name] = self.tray.refused[field.name]
+        files = tuple(file for file in found if file)
+        taken = files[: self._rows_left]
+        self._rows_left -= len(taken)
+        if len(taken) < len(files):
+            self.limits[field.name] = TOO_MANY_ROWS.format(most=MOST_ROWS)
+        return taken
 
     def _list(self, field: Field) -> Entry:
         rows = self._rows(field)

@@ -15,6 +15,8 @@ INPUT_TYPES = {
     "wall_clock": "datetime-local",
     "email": "email",
     "url": "url",
+    "file": "file",
+    "files": "file",
 }
 # Of these an empty text is a value; of all others it is nothing.
 TEXTS = frozenset({"text", "long_text"})
@@ -24,6 +26,8 @@ MOST_OPTIONS = 20
 # What has parts, each a field of its own.
 COMPOUNDS = frozenset({"group", "tuple", "rows", "pairs", "pair", "variant"})
 CHOICES = frozenset({"radios", "select", "search"})
+# What is sent as files, one or several under the same name.
+FILES = frozenset({"file", "files"})
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Field:
     item: "Field | None" = None  # what each row holds
     least: int = 0  # how many rows it must have
     variants: tuple["Variant", ...] = ()
+    max_bytes: int | None = None  # of each file
 
     @property
     def input_type(self) -> str:

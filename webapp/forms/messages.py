@@ -8,6 +8,8 @@ from pydantic_core import ErrorDetails
 
 EMPTY = "Fill this in."
 UNKEPT = "This contains a character that cannot be kept (NUL). Remove it."
+NO_FILE = "Choose a file."
+LOST_FILE = "A file that was here is not yours, or not kept any more. Choose it again."
 NO_CHOICE = "Choose one of these."
 TWICE = "This is here twice. Give each its own."
 TOO_MANY_ROWS = "At most {most} rows fit into a form. Remove some."

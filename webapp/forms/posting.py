@@ -6,7 +6,9 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from jobs import file_in
 from webapp.forms.fields import Field, Variant
+from webapp.forms.files import reference_to
 from webapp.forms.texts import text_of
 
 Posted = MultiDict[str, str]
@@ -79,6 +81,16 @@ def with_defaults(posted: Posted, field: Field, variant: Variant) -> None:
             put(posted, child.placed(name))
 
 
+def _put_file(posted: Posted, field: Field, value: Any) -> None:
+    if file := file_in(value):
+        posted.add(field.name, reference_to(file))
+
+
+def _put_files(posted: Posted, field: Field, value: Any) -> None:
+    for one in value if isinstance(value, list) else ():
+        _put_file(posted, field, one)
+
+
 def _put_switch(posted: Posted, field: Field, value: Any) -> None:
     if value:
         posted.add(field.name, "true")
@@ -126,6 +138,8 @@ def _put_variant(posted: Posted, field: Field, value: Any) -> None:
 PUT: dict[str, Callable[[Posted, Field, Any], None]] = {
     "switch": _put_switch,
     "checks": _put_checks,
+    "file": _put_file,
+    "files": _put_files,
     "rows": _put_list,
     "pairs": _put_dict,
     "group": _put_group,

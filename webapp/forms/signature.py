@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from jobs import Task, TaskError
 from webapp.forms.attributes import attributes_of, is_large, slider_of
 from webapp.forms.choices import choices_of, kind_of
-from webapp.forms.fields import CHOICES, TEXTS, Choice, Field, Variant
+from webapp.forms.fields import CHOICES, FILES, TEXTS, Choice, Field, Variant
 from webapp.forms.schema import NO_FIELD, NoField, schema_of
 
 Spec = Mapping[str, Any]
@@ -66,7 +66,7 @@ class Signature:
 
     def field(self, name: str, spec: Spec, required: bool = True) -> Field:
         """The field of one part. Raises NoField for what none can show."""
-        spec, inside = self._resolved(spec)
+        spec, inside = self._resolved(_with_item_limits(spec))
         kind, choices = inside._kind(spec)
         attributes, optional = attributes_of(kind, spec), spec.get("nullable", False)
         field = Field(
@@ -84,7 +84,10 @@ class Signature:
             choices=choices,
             attributes=attributes,
             slider=slider_of(spec, attributes) if spec.get("format") == "slider" else {},
+            max_bytes=spec.get("maxBytes"),
         )
+        if kind in FILES and field.default:
+            raise NoField("has a file as its default; use File | None = None")
         return inside._with_parts(field, spec)
 
     def _resolved(self, spec: Spec) -> tuple[Spec, "Signature"]:
@@ -98,6 +101,8 @@ class Signature:
         return replace(self, within=self.within | {name})._resolved({**plain, **beside})
 
     def _kind(self, spec: Spec) -> tuple[str, tuple[Choice, ...]]:
+        if "items" in spec and spec["items"].get("format") == "file":
+            return "files", ()
         if "items" in spec:
             choices = choices_of(self._resolved(spec["items"])[0])
             return ("checks", choices) if choices else ("rows", ())
@@ -115,6 +120,9 @@ class Signature:
             return _or_none(replace(field, children=children))
         if field.kind == "rows":
             return replace(field, item=self.field("", spec["items"]), least=spec.get("minItems", 0))
+        if field.kind == "files":
+            least = spec.get("minItems", 0)
+            return replace(field, required=least > 0 and not field.optional, least=least)
         if field.kind == "pairs":
             return replace(field, item=self._pair(spec), least=spec.get("minProperties", 0))
         if field.kind == "variant":
@@ -149,6 +157,12 @@ def _arranged(fields: tuple[Field, ...]) -> tuple[Field, ...]:
     return tuple(sorted(fields, key=lambda field: (field.advanced, places[field.name])))
 
 
+def _with_item_limits(spec: Spec) -> Spec:
+    """What is said of each file of a list is said of its field, which is one for all."""
+    item = spec.get("items", {})
+    return {**{key: item[key] for key in ("accept", "maxBytes") if key in item}, **spec}
+
+
 def _or_none(field: Field) -> Field:
     """What has no text that could be empty is asked for before it is shown."""
     if not field.optional:
@@ -171,6 +185,8 @@ def _label(name: str, spec: Spec) -> str:
 def _kind(spec: Spec) -> str:
     if "refused" in spec:
         raise NoField(spec["refused"])
+    if spec.get("format") == "file":
+        return "file"
     kind = FORMATS.get(spec.get("format")) if spec.get("type") == "string" else KINDS.get(spec.get("type", ""))
     if "discriminator" in spec:
         kind = "variant"

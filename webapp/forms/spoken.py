@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from jobs import file_in
 from webapp.forms.fields import CHOICES, Field
 from webapp.forms.texts import text_of
 
@@ -13,7 +14,7 @@ MOMENT = TypeAdapter(datetime)
 
 
 def spoken(field: Field | None, value: Any) -> Any:
-    """A value for people: text, yes or no, a moment, or a list or a mapping by label of these.
+    """A value for people: text, yes or no, a moment, a file, or a list or a mapping by label of these.
 
     What a task kept before it changed is said as it is.
     """
@@ -34,6 +35,14 @@ def _single(field: Field, value: Any) -> Any:
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     text = text_of(field.kind, value).replace("T", " ") if field.kind == "wall_clock" else text_of(field.kind, value)
     return f"{text} {field.unit}" if field.unit else text
+
+
+def _file(field: Field, value: Any) -> Any:
+    return file_in(value) or value
+
+
+def _files(field: Field, value: Any) -> Any:
+    return [_file(field, one) for one in value]
 
 
 def _switch(field: Field, value: Any) -> Any:
@@ -72,6 +81,8 @@ def _variant(field: Field, value: Any) -> Any:
 SPOKEN = {
     "switch": _switch,
     "checks": _checks,
+    "file": _file,
+    "files": _files,
     "rows": _list,
     "pairs": _dict,
     "group": _group,

@@ -1,0 +1,32 @@
+"""The words that texts use most."""
+
+import re
+from collections import Counter
+from typing import Annotated
+
+from pydantic import Field
+
+from jobs import File, FileField, Progress, task
+
+WORD = re.compile(r"[^\W\d_]+")
+
+
+@task
+def count_words(
+    texts: Annotated[
+        list[File],
+        Field(min_length=1, description="Plain texts in UTF-8."),
+        FileField(accept=(".txt", ".md", "text/plain"), max_mb=500),
+    ],
+    most: Annotated[int, Field(ge=1, le=1000, title="How many words")] = 20,
+    *,
+    progress: Progress,
+) -> list[dict[str, str | int]]:
+    """Count the words of texts and show the most frequent ones."""
+    counted = Counter[str]()
+    for number, text in enumerate(texts):
+        with text.open() as stream:
+            for line in stream:
+                counted.update(WORD.findall(line.decode(errors="replace").lower()))
+        progress((number + 1) / len(texts), text.name)
+    return [{"word": word, "times": times} for word, times in counted.most_common(most)]

@@ -1,0 +1,90 @@
+"""Files of users: their own alone, kept while something needs them, and only so many."""
+
+import os
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from jobs import Backend, QuotaExceeded, RunFile, note_uploads, run_files, uploads, used_bytes
+from jobs.store import SHELVES
+from jobs.uploads import Upload
+from tests.people import execute, note_file, owner_id, read
+from tests.visitor import Visitor, soup, the
+from tests.webapp.html_form import sent_by
+from tests.webapp.uploading import cramped, error, file, good, run_of, send, stored
+
+
+@pytest.fixture(autouse=True)
+def small(app: Flask, backend: Backend) -> Backend:
+    return cramped(app, backend)
+
+
+def test_a_file_of_somebody_else_is_refused_at_its_field(ada: Visitor, ben: Visitor, small: Backend) -> None:
+    theirs = sent_by(the(soup(send(ben, good(title=""))), "#task-form"))["cover"]
+    for reference in (theirs, f"{'0' * 64} a.txt", "../../etc/passwd", "x"):
+        assert "not yours" in error(send(ada, {"title": "x", "cover": reference}), "cover")
+    assert run_of(small, send(ben, {"title": "x", "cover": theirs}))
+
+
+def test_running_again_and_changing_parameters_keep_files(ada: Visitor, small: Backend) -> None:
+    run = run_of(small, send(ada, good(pages=[file(b"12", "1.txt")])))
+    execute(small, run.id)
+    again = run_of(small, ada.post(f"/runs/{run.id}/retry"))
+    forget_uploads(small)
+    execute(small, again.id)
+    assert (again.id != run.id, read(small, again).result) == (True, [4, 2])
+    form = the(soup(ada.get(f"/tasks/bind?run={run.id}")), "#task-form")
+    third = run_of(small, send(ada, sent_by(form).to_dict(flat=False)))
+    assert third.parameters == run.parameters
+
+
+def forget_uploads(backend: Backend) -> None:
+    with backend.database.write() as session:
+        for upload in session.scalars(select(Upload)):
+            upload.created_at = upload.created_at.replace(year=2020)
+    uploads.forget(backend.database)
+
+
+def grow_old(backend: Backend) -> None:
+    for path in stored(backend):
+        os.utime(path, (0, 0))
+
+
+def test_what_no_run_took_is_swept_after_a_day_and_refused_then(ada: Visitor, small: Backend) -> None:
+    run = run_of(small, send(ada, good()))
+    waiting = sent_by(the(soup(send(ada, good(title="", cover=file(b"waits")))), "#task-form"))
+    grow_old(small)
+    sweep(small)
+    assert len([path for path in stored(small) if path.name != "lock"]) == 2, "a form may still be put right"
+    forget_uploads(small)
+    sweep(small)
+    assert [path.name for path in stored(small)] == [run.parameters["cover"]["$file"]["sha256"]]
+    waiting["title"] = "y"
+    assert "not kept any more" in error(send(ada, waiting.to_dict(flat=False)), "cover")
+
+
+def sweep(backend: Backend) -> None:
+    for shelf in SHELVES:
+        run_files.forget(backend.database, backend.files, shelf)
+
+
+def test_a_quota_holds_for_all_files_of_a_user_and_says_what_to_do(ada: Visitor, ben: Visitor, small: Backend) -> None:
+    for number in range(4):
+        assert send(ada, good(pages=[file(bytes([number]) * 90_000)])).status_code == 303
+    run = run_of(small, send(ada, good()))
+    note_file(small, run.id, b"made by a task" * 6_000)
+    words = error(send(ada, good(pages=[file(b"last" * 20_000)])), "pages")
+    assert words.startswith("There is no room for it: you may have files of 0.5 MB altogether.")
+    assert run_of(small, send(ben, good(pages=[file(b"last" * 20_000)]))), "everybody has room of his own"
+    assert run_of(small, send(ada, good(pages=[file(b"small")])))
+
+
+def test_two_uploads_at_once_cannot_pass_the_quota_together(ada: Visitor, small: Backend) -> None:
+    owner = owner_id(small, ada.email)
+    one, other = (RunFile(*small.files.put(content), "a", "text/plain") for content in (b"1" * 60, b"2" * 60))
+    note_uploads(small.database, owner, [one, one], 100)
+    with pytest.raises(QuotaExceeded):
+        note_uploads(small.database, owner, [other], 100)
+    with small.database.read() as session:
+        assert used_bytes(session, owner) == 60, "the same counts once, and what is refused not at all"

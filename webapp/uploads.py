@@ -1,0 +1,266 @@
+"""Files that come with a form: from the socket into the store's own file, hashed on the way, never whole in memory."""
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import gevent
+from flask import Flask, abort, request
+from flask_login import current_user
+from gevent.threadpool import ThreadPool
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestTimeout
+from werkzeug.sansio import multipart
+
+from jobs import MB, File, FileWriter, QuotaExceeded, RunFile, Task, media_type_of, note_uploads, sizes_of, used_bytes
+from webapp import forms
+from webapp.current import backend
+from webapp.files import tame
+from webapp.forms import Tray
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 64 * 1024
+WRITE_BYTES = 1024 * 1024
+WRITES_AT_ONCE = 4
+SILENT_SECONDS = 60
+MOST_PARTS = 2000
+MOST_FILES = 200
+LARGEST_TEXTS = 1024 * 1024
+# What is too large is read to its end, so that a browser hears why, up to so many times what is allowed.
+HEARD_OUT = 2
+
+BROKEN_OFF = "What you sent ended in the middle. Try again."
+SLOW = "Nothing came for a minute. Try again."
+TOO_LARGE = "{name} is larger than {most:,.10g} MB. Choose a smaller file."
+TOO_MUCH = "The files of a form may have {most:,.10g} MB altogether. Send fewer, or smaller ones."
+TOO_MANY = f"A form may have {MOST_FILES} files at most. Send fewer."
+NO_ROOM = (
+    "There is no room for it: you may have files of {most:,.10g} MB altogether. Those that you have only sent go by "
+    "themselves after a day; ask whoever runs this site for more."
+)
+CANNOT_KEEP = "It cannot be kept right now. Try again in a while, and tell whoever runs this site."
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(most_bytes=most_bytes)
+
+
+@dataclass
+class Received:
+    """What was posted with a form: texts, among them what refers to its files, and the files that were refused."""
+
+    posted: MultiDict[str, str]
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tray(self) -> Tray:
+        return Tray(own_sizes, self.refused)
+
+
+def own_sizes(wanted: Collection[str]) -> Mapping[str, int]:
+    """Of these files those that are the user's own, with their sizes."""
+    with backend().database.read() as session:
+        return sizes_of(session, current_user.id, wanted)
+
+
+def most_bytes(one: forms.Field) -> int:
+    """The most that one file of a field may have."""
+    most = backend().settings.max_upload_mb * MB
+    return min(most, one.max_bytes or most)
+
+
+def receive(task: Task) -> Received:
+    """What was posted with a task's form; its files are in the store then, and noted as the user's."""
+    fields = forms.fields_of(task)
+    if request.mimetype != "multipart/form-data" or not forms.has_files(fields):
+        return Received(MultiDict(request.form))
+    receiver = Receiver(fields)
+    try:
+        for event in _events():
+            receiver.take(event)
+        return receiver.finish()
+    finally:
+        receiver.discard()
+
+
+@dataclass
+class Incoming:
+    """One file on its way; `writer` is None for one that is not wanted, of which nothing is kept."""
+
+    place: str
+    name: str
+    most: int
+    writer: FileWriter | None = None
+    waiting: bytearray = field(default_factory=bytearray)
+    size: int = 0
+
+
+class Receiver:
+    """Takes the parts of a form as they come: keeps its texts, and writes its files."""
+
+    def __init__(self, fields: Collection[forms.Field]) -> None:
+        self._fields = fields
+        settings, user = backend().settings, current_user.id
+        with backend().database.read() as session:
+            self._room = settings.user_quota_mb * MB - used_bytes(session, user)
+        self._most = settings.max_upload_mb * MB
+        self._texts = 0
+        self._bytes = 0
+        self._text: list[bytes] = []
+        self._name = ""
+        self._file: Incoming | None = None
+        self._posted: list[tuple[str, str | Incoming]] = []
+        self._refused: dict[str, str] = {}
+
+    def take(self, event: multipart.Event) -> None:
+        """Take the next event of the form."""
+        if isinstance(event, multipart.Field):
+            self._file, self._name, self._text = None, event.name or "", []
+        elif isinstance(event, multipart.File):
+            self._file = self._begin(event.name or "", event.filename)
+        elif isinstance(event, multipart.Data) and self._file:
+            self._write(self._file, event.data)
+        elif isinstance(event, multipart.Data):
+            self._add_text(event)
+
+    def finish(self) -> Received:
+        """Put what has come into the store, and note it as the user's, all or nothing."""
+        files = {id(one): stored for one in self._files() if (stored := self._keep(one))}
+        try:
+            if files:
+                quota = backend().settings.user_quota_mb
+                note_uploads(backend().database, current_user.id, list(files.values()), quota * MB)
+        except QuotaExceeded:
+            self._refused.update({one.place: NO_ROOM.format(most=quota) for one in self._files()})
+            files = {}
+        posted: MultiDict[str, str] = MultiDict()
+        for name, value in self._posted:
+            if isinstance(value, str):
+                posted.add(name, value)
+            elif stored := files.get(id(value)):
+                posted.add(name, forms.reference_to(File(stored.name, stored.size, stored.sha256, stored.media_type)))
+        return Received(posted, self._refused)
+
+    def discard(self) -> None:
+        """Leave nothing behind of what was not finished."""
+        for one in self._files():
+            _drop(one)
+
+    def _files(self) -> Iterator[Incoming]:
+        return (value for _name, value in self._posted if isinstance(value, Incoming))
+
+    def _add_text(self, event: multipart.Data) -> None:
+        self._texts += len(event.data)
+        if self._texts > LARGEST_TEXTS:
+            abort(413)
+        self._text.append(event.data)
+        if not event.more_data:
+            self._posted.append((self._name, b"".join(self._text).decode(errors="replace")))
+
+    def _begin(self, place: str, name: str) -> Incoming:
+        """Make ready for a file; a browser sends one without a name where none was chosen."""
+        one, tamed = forms.file_field_at(self._fields, place), tame(name)
+        incoming = Incoming(place, tamed, most_bytes(one) if one else 0)
+        if one is None or not name:
+            return incoming
+        if sum(1 for _ in self._files()) >= MOST_FILES:
+            self._refused[place] = TOO_MANY
+            return incoming
+        try:
+            incoming.writer = backend().files.begin()
+        except OSError:
+            self._fail(incoming)
+        self._posted.append((place, incoming))
+        return incoming
+
+    def _write(self, one: Incoming, data: bytes) -> None:
+        if one.writer is None:
+            return
+        one.size += len(data)
+        self._bytes += len(data)
+        if words := self._problem(one):
+            self._refused[one.place] = words
+            self._bytes -= one.size
+            return _drop(one)
+        one.waiting += data
+        if len(one.waiting) >= WRITE_BYTES:
+            self._flush(one)
+
+    def _problem(self, one: Incoming) -> str | None:
+        if one.size > one.most:
+            return TOO_LARGE.format(name=one.name, most=one.most / MB)
+        if self._bytes > self._most:
+            return TOO_MUCH.format(most=self._most / MB)
+        return NO_ROOM.format(most=backend().settings.user_quota_mb) if self._bytes > self._room else None
+
+    def _flush(self, one: Incoming) -> None:
+        assert one.writer is not None
+        try:
+            _in_thread(one.writer.write, one.waiting)
+        except OSError:
+            self._fail(one)
+        one.waiting = bytearray()
+
+    def _keep(self, one: Incoming) -> RunFile | None:
+        if one.writer:
+            self._flush(one)
+        if not one.writer:
+            return None
+        try:
+            stored = _in_thread(one.writer.finish)
+        except OSError:
+            self._fail(one)
+            return None
+        return RunFile(stored.sha256, stored.size, one.name, media_type_of(one.name))
+
+    def _fail(self, one: Incoming) -> None:
+        log.exception("a file that was sent could not be kept")
+        self._refused[one.place] = CANNOT_KEEP
+        _drop(one)
+
+
+def _events() -> Iterator[multipart.Event]:
+    """The parts of the request's body, as they come from the socket."""
+    settings = backend().settings
+    request.max_content_length = HEARD_OUT * settings.max_upload_mb * MB + LARGEST_TEXTS
+    boundary = request.mimetype_params.get("boundary", "").encode("ascii", "replace")
+    decoder = multipart.MultipartDecoder(boundary, LARGEST_TEXTS, max_parts=MOST_PARTS)
+    since_turn = 0
+    try:
+        while True:
+            chunk = _next_chunk()
+            decoder.receive_data(chunk or None)
+            while not isinstance(event := decoder.next_event(), multipart.NeedData):
+                if isinstance(event, multipart.Epilogue):
+                    return
+                yield event
+            since_turn += len(chunk)
+            if since_turn >= WRITE_BYTES:  # a fast sender leaves no wait in which others would have their turn
+                since_turn = 0
+                gevent.sleep(0)
+    except ValueError:
+        abort(400, description=BROKEN_OFF)
+
+
+def _next_chunk() -> bytes:
+    with gevent.Timeout(SILENT_SECONDS, RequestTimeout(SLOW)):
+        return request.stream.read(CHUNK_BYTES)
+
+
+def _drop(one: Incoming) -> None:
+    if one.writer:
+        one.writer.discard()
+    one.writer, one.waiting = None, bytearray()
+
+
+# A disk may let its writers wait for seconds, in which the event loop must go on.
+def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    return _pool().apply(function, arguments)
+
+
+@cache
+def _pool() -> ThreadPool:
+    return ThreadPool(WRITES_AT_ONCE, hub=gevent.get_hub())
