@@ -14,6 +14,7 @@ from jobs.local import Listener, run_here
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.outlook import Outlook, outlooks
 from jobs.output import Output, Stored, read_output
+from jobs.people import User
 from jobs.pictures import Picture, Tile, picture_in
 from jobs.presence import alive
 from jobs.process import die_with_parent
@@ -25,6 +26,7 @@ from jobs.show import Show
 from jobs.store import FileStore, FileWriter, RunFile
 from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Slider, Task, TaskError, task
+from jobs.workspace import Workspace
 
 __all__ = [
     "MARKS",
@@ -72,7 +74,9 @@ __all__ = [
     "Task",
     "TaskError",
     "Tile",
+    "User",
     "UtcDateTime",
+    "Workspace",
     "alive",
     "cancel",
     "chart_in",

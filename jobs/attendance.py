@@ -8,16 +8,18 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import checkpoints, lease
+from jobs import checkpoints, lease, people, workspace
 from jobs.backend import Backend
 from jobs.batch import Batch
 from jobs.bell import Bell
 from jobs.context import Checkpoint
 from jobs.horse import Horse, HorseEnded, Report, Save
 from jobs.outcome import Failure, Interrupted, Outcome, Stopped, Success
+from jobs.people import User
 from jobs.perform import Order
 from jobs.runs import Run
 from jobs.store import RunFile
@@ -41,6 +43,7 @@ class Attendance:
     ) -> None:
         task = backend.catalog.get(run.task)
         self._backend = backend
+        self._task = task
         self._run = run
         self._bell = bell
         self._leave_at = leave_at
@@ -48,7 +51,6 @@ class Attendance:
         self._memory = task.memory if task else None
         self._timeout = task.timeout if task else TIMEOUT_SECONDS
         self._grace = task.grace if task else GRACE_SECONDS
-        self._keeps_checkpoints = task is not None and Checkpoint in task.context.values()
         self._renewal_seconds = backend.settings.lease_seconds / lease.RENEWALS_PER_LEASE
         self._renew_at = time.monotonic() + self._renewal_seconds
         self._end_at = time.monotonic() + self._timeout
@@ -69,11 +71,19 @@ class Attendance:
             except HorseEnded as ended:
                 if ended.started:
                     return self._abrupt_end(ended)
+            finally:
+                if not horse.alive:
+                    workspace.tidy(self._backend.workspaces)
         return Failure("ProcessKilled", "The process that was to execute this run ended before it could start.")
 
     def _order(self) -> Order:
-        value = checkpoints.load(self._backend.database, self._run.id) if self._keeps_checkpoints else None
-        return Order(self._run.task, self._run.parameters, value)
+        run, database = self._run, self._backend.database
+        value = checkpoints.load(database, run.id) if self._asks_for(Checkpoint) else None
+        owner = (run.owner_id, people.address_of(database, run.owner_id) if self._asks_for(User) else "")
+        return Order(run.task, run.parameters, value, owner, str(self._backend.workspaces))
+
+    def _asks_for(self, kind: Any) -> bool:
+        return self._task is not None and self._task.asks_for(kind)
 
     def _watch(self, horse: Horse, tell_start: Callable[[], None], tell: Tell) -> Outcome:
         while True:

@@ -1,6 +1,7 @@
 """What every process needs to work with runs: settings, database, Redis, the queue, the tasks and the files."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from redis import Redis
 from rq import Queue
@@ -21,6 +22,11 @@ class Backend:
     queue: Queue
     catalog: Catalog
     files: FileStore
+
+    @property
+    def workspaces(self) -> Path:
+        """The folder in which runs that are being executed on this machine have theirs."""
+        return self.settings.data_dir / "workspaces"
 
 
 def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:

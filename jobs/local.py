@@ -7,6 +7,7 @@ from jobs.batch import Batch, Entry, Kind
 from jobs.catalog import Catalog
 from jobs.context import StopRun
 from jobs.outcome import Outcome
+from jobs.people import User
 from jobs.perform import Order, perform
 from jobs.storable import storable
 from jobs.store import FileStore, StoredFile
@@ -21,9 +22,13 @@ class Listener(Protocol):
     def stop_requested(self) -> bool: ...
 
 
-def run_here(task: Task, parameters: Mapping[str, Any], files: FileStore, listener: Listener) -> Outcome:
+def run_here(
+    task: Task, parameters: Mapping[str, Any], files: FileStore, listener: Listener, owner: User | None = None
+) -> Outcome:
     """Call a task as a worker does, with parameters as they would be kept; its timeout is not enforced."""
-    return perform(Catalog({task.name: task}), Order(task.name, parameters), _Here(files, listener))
+    by = owner or User()
+    order = Order(task.name, parameters, owner=(by.id, by.email))
+    return perform(Catalog({task.name: task}), order, _Here(files, listener))
 
 
 class _Here:

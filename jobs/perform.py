@@ -17,6 +17,7 @@ from jobs.context import REPORTS_PER_SECOND, Cancelled, Checkpoint, Emit, FinalF
 from jobs.files import OPEN
 from jobs.link import Link
 from jobs.outcome import Failure, Outcome, Stopped, Success
+from jobs.people import User
 from jobs.pictures import Darkroom
 from jobs.reporter import Reporter
 from jobs.serving import Kitchen
@@ -24,17 +25,23 @@ from jobs.spool import Spool
 from jobs.storable import ResultError, storable
 from jobs.task import Task
 from jobs.text import keepable
+from jobs.workspace import Workspace, workspace
 
 LONGEST_TRACEBACK = 20_000
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be done: a task by its name, a run's parameters, and what an earlier attempt has saved."""
+    """What is to be done: a task by its name, a run's parameters, and what an earlier attempt has saved.
+
+    `owner` is the id and the address of whose run it is, and `workspaces` the folder for what it puts on the disk.
+    """
 
     task: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: Any = None
+    owner: tuple[int, str] = (0, "")
+    workspaces: str = ""
 
 
 def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
@@ -45,18 +52,23 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
     reporter = Reporter(link.report, REPORTS_PER_SECOND)
     spool = Spool(link.put_out)
     kitchen = Kitchen(Darkroom(link.keep, f"{task.name}.png"))
-    context = {
+    context: dict[Any, Any] = {
         Progress: Progress(reporter.report, link.stop_requested),
         Cancelled: Cancelled(link.stop_requested),
         Checkpoint: Checkpoint(order.checkpoint, link.save),
         Log: Log(spool.write),
         Emit: Emit(spool.emit, link.stop_requested, kitchen.partial),
+        User: User(*order.owner),
     }
     try:
         validated = task.parameters.model_validate(order.parameters, context={OPEN: link.open})
-        with captured(spool.write), memory.limited_to(task.memory):
-            result = _called(task, validated, context)
-        return Success(storable(kitchen.result(result)))
+        with contextlib.ExitStack() as stack:
+            if task.asks_for(Workspace):
+                context[Workspace] = stack.enter_context(workspace(order.workspaces))
+            with captured(spool.write), memory.limited_to(task.memory):
+                result = _called(task, validated, context)
+            # An image or a file that is read only now may stand in the workspace: that goes last.
+            return Success(storable(kitchen.result(result)))
     except BaseException as error:  # a task may raise anything, SystemExit too, and its owner has to hear of it
         if isinstance(error, StopRun) and link.stop_requested():
             return Stopped()

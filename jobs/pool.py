@@ -11,7 +11,7 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import lease, presence
+from jobs import lease, presence, workspace
 from jobs.backend import Backend
 from jobs.process import die_with_parent
 from jobs.sweeper import TURN_SECONDS, Sweeper, revive
@@ -107,6 +107,7 @@ class Pool:
 
     def _sweep(self) -> None:
         try:
+            workspace.tidy(self._backend.workspaces)
             self._sweeper.turn()
         except Exception:
             log.exception("the sweep failed; another turn follows")
@@ -117,6 +118,7 @@ class Pool:
         killed = set(self._workers.values())
         self._signal(signal.SIGKILL)
         self._reap_until(float("inf"))
+        workspace.tidy(self._backend.workspaces)
         try:
             for name in killed:
                 lease.release(self._backend.database, name)

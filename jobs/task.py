@@ -10,6 +10,8 @@ from typing import Annotated, Any, ParamSpec, TypedDict, TypeVar, Unpack, overlo
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
 
 from jobs.context import Cancelled, Checkpoint, Emit, Log, Progress
+from jobs.people import User
+from jobs.workspace import Workspace
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -18,7 +20,7 @@ TIMEOUT_SECONDS = 3600
 GRACE_SECONDS = 5.0
 LONGEST_NAME = 100
 BACKOFF_SECONDS = 10.0
-CONTEXT_TYPES: frozenset[type] = frozenset({Cancelled, Checkpoint, Emit, Log, Progress})
+CONTEXT_TYPES: tuple[Any, ...] = (Progress, Cancelled, Log, Emit, Checkpoint, Workspace, User)
 
 LongText = Annotated[str, Field(json_schema_extra={"format": "long-text"})]
 """A string that is edited in several lines."""
@@ -52,7 +54,7 @@ class Task:
     function: Callable[..., Any]
     parameters: type[BaseModel]
     source: str = ""
-    context: Mapping[str, type] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = TIMEOUT_SECONDS
     retries: int = 0
     backoff: float = BACKOFF_SECONDS
@@ -64,7 +66,11 @@ class Task:
         """How often a run that keeps failing is tried."""
         return self.retries + 1
 
-    def call(self, parameters: BaseModel, context: Mapping[type, Any]) -> Any:
+    def asks_for(self, kind: Any) -> bool:
+        """Whether one of its parameters is annotated with this one of CONTEXT_TYPES."""
+        return kind in self.context.values()
+
+    def call(self, parameters: BaseModel, context: Mapping[Any, Any]) -> Any:
         """Call the function with validated parameters and what it asks for from `context`, by type."""
         arguments = {name: getattr(parameters, name) for name in self.parameters.model_fields}
         return self.function(**arguments, **{name: context[kind] for name, kind in self.context.items()})

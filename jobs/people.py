@@ -1,0 +1,26 @@
+"""Who runs a task, as a task may know them.
+
+jobs/ knows no people: accounts are the web application's. All that is used of them here is where an address stands.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import column, select, table
+
+from jobs.db import Database
+
+USERS = table("users", column("id"), column("email"))
+
+
+@dataclass(frozen=True)
+class User:
+    """Whose run it is: `id` stays the same for an account, `email` is the address they sign in with."""
+
+    id: int = 0
+    email: str = "somebody@example.com"
+
+
+def address_of(database: Database, owner_id: int) -> str:
+    """The e-mail address of an owner, or an empty text when the account is gone."""
+    with database.read() as session:
+        return session.scalar(select(USERS.c.email).where(USERS.c.id == owner_id)) or ""

@@ -1,0 +1,83 @@
+"""Workspaces: a private folder for one attempt of a run, gone after it, however that ends.
+
+A folder is locked by the process that works in it, and the system drops a lock with its process. So a folder that
+nobody has locked is nobody's, and whoever finds it may remove it: it needs no list, and no clock.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+PREFIX = "run-"
+
+
+@dataclass(frozen=True)
+class Private:
+    """Marks the path of a workspace among all that are annotated as paths."""
+
+
+Workspace = Annotated[Path, Private()]
+"""A folder for this attempt alone, empty at first, readable by nobody else, and removed when the attempt ends."""
+
+
+@contextlib.contextmanager
+def workspace(folder: str) -> Iterator[Path]:
+    """A workspace in this folder, or where the system keeps what is temporary if that is an empty text."""
+    if folder:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    path, lock = _locked(folder or None)
+    try:
+        yield path
+    finally:
+        _remove(path)
+        os.close(lock)
+
+
+def tidy(folder: Path) -> None:
+    """Remove the workspaces in this folder that a process has left behind when it was killed."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in list(folder.glob(f"{PREFIX}*")):
+            _remove_if_abandoned(path)
+
+
+def _locked(folder: str | None) -> tuple[Path, int]:
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+        with contextlib.suppress(FileNotFoundError):  # somebody has tidied up before the lock was there
+            lock = os.open(path, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists():
+                return path, lock
+            os.close(lock)
+
+
+def _remove_if_abandoned(path: Path) -> None:
+    with contextlib.suppress(OSError):  # it is gone, or no folder of ours
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(path)
+        finally:
+            os.close(lock)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder with all that is in it, also what a task has taken its own rights to."""
+    _allow(path)
+    for folder, names, _files in os.walk(path):
+        for name in names:
+            _allow(Path(folder, name))
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _allow(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not path.is_symlink():
+            path.chmod(stat.S_IRWXU)
