@@ -19,6 +19,8 @@ from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
 
+pytest_plugins = ["tests.run_task"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=("sqlite", "postgres"), default="sqlite", help="what all tests run on")

@@ -55,7 +55,8 @@ def kitchen(backend: Backend) -> Any:
 
 def seen(tmp_path: Path) -> Path:
     path = tmp_path / "seen"
-    return Path(until(lambda: path.exists() and path.read_text().splitlines(), "the task's start")[0])
+    text = until(lambda: path.read_text() if path.exists() else "", "the task's start")
+    return Path(text.splitlines()[0])
 
 
 def scattered(kitchen: Backend, tmp_path: Path, how: str) -> Run:

@@ -33,12 +33,18 @@ def {name}(
 '''
 
 TEST = """\
-from jobs import Progress
+from jobs import Progress, State
 from jobs.tasks.{name} import {name}
+from tests.run_task import RunTask
 
 
 def test_it_says_the_text_as_often_as_asked() -> None:
     assert {name}("ha", 3, progress=Progress()) == "ha ha ha"
+
+
+def test_it_runs_as_its_users_run_it(run_task: RunTask) -> None:
+    run = run_task({name}, text="ha", times=2)
+    assert (run.state, run.result, run.error) == (State.SUCCEEDED, "ha ha", None)
 """
 
 
