@@ -8,6 +8,7 @@ from jobs.catalog import Catalog, examine_catalog, load_catalog
 from jobs.charts import Chart, chart_in
 from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
+from jobs.downloads import Download, KeptFile, file_in
 from jobs.embedded_redis import NoRedis, start_redis
 from jobs.files import MB, File, FileField, file_in, media_type_of
 from jobs.local import Listener, run_here
@@ -39,6 +40,7 @@ __all__ = [
     "Checkpoint",
     "Conflict",
     "Database",
+    "Download",
     "Emit",
     "Ending",
     "Entry",
@@ -48,6 +50,7 @@ __all__ = [
     "FileStore",
     "FileWriter",
     "FinalFailure",
+    "KeptFile",
     "Kind",
     "Listener",
     "Listing",

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
-from jobs.pictures import undeveloped
+from jobs.serving import unserved
 from jobs.storable import storable
 from jobs.text import keepable
 
@@ -144,15 +144,16 @@ class Log:
 class Emit:
     """Shows a partial result on the run's page: `emit({"step": 4, "loss": 0.1})`.
 
-    A value must be JSON, at most 1 MB, or an image of Pillow's or a Tile of one; of each run the newest 1 MB of values
-    is kept. Raises ResultError for a value that cannot be kept, and StopRun when the run's owner has asked for its end.
+    A value is whatever a task may return, at most 1 MB as JSON, or a Tile of an image; of each run the newest 1 MB of
+    values is kept. Raises ResultError for a value that cannot be kept, and StopRun when the run's owner has asked for
+    its end.
     """
 
     def __init__(
         self,
         send: Callable[[Any], None] = _nowhere,
         stop_requested: Callable[[], bool] = _never,
-        develop: Callable[[Any], Any] = undeveloped,
+        develop: Callable[[Any], Any] = unserved,
     ) -> None:
         self._send = send
         self._stop_requested = stop_requested

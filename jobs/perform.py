@@ -18,7 +18,6 @@ from jobs.files import OPEN
 from jobs.link import Link
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.people import User
-from jobs.pictures import Darkroom
 from jobs.reporter import Reporter
 from jobs.serving import Kitchen
 from jobs.spool import Spool
@@ -51,7 +50,7 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
         return Failure("NoSuchTask", f"There is no task {order.task!r} any more.", final=True)
     reporter = Reporter(link.report, REPORTS_PER_SECOND)
     spool = Spool(link.put_out)
-    kitchen = Kitchen(Darkroom(link.keep, f"{task.name}.png"))
+    kitchen = Kitchen(link.keep, task.name)
     context: dict[Any, Any] = {
         Progress: Progress(reporter.report, link.stop_requested),
         Cancelled: Cancelled(link.stop_requested),

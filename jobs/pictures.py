@@ -1,6 +1,5 @@
 """Pictures: an image that a task emits or returns goes to the file store, and what is kept of it refers to that."""
 
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,25 +73,17 @@ def picture_in(value: object) -> Picture | None:
         return None
 
 
-def undeveloped(value: Any) -> Any:
-    """What is kept of an image or a tile where there is no store, as in a task that is called as a plain function."""
-    return None if isinstance(value, Image | Tile) else value
-
-
 class Darkroom:
     """Turns images into files and what refers to them; every other value stays as it is."""
 
     def __init__(self, keep: Keep, name: str) -> None:
         self._keep = keep
         self._name = name
-        self._pid = os.getpid()
         self._pictures = 0
         self._bytes = 0
 
     def partial(self, value: Any) -> Any:
         """What is kept of a partial result. Raises ResultError for an image that is too large."""
-        if os.getpid() != self._pid:  # a process that the task has forked: nothing of it is heard
-            return undeveloped(value)
         if isinstance(value, Tile):
             return _reference(self._developed(value.image, "The tile"), _canvas(value))
         return _reference(self._developed(value, "The partial result")) if isinstance(value, Image) else value

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 
+from jobs.downloads import KeptFile, file_in
 from jobs.pictures import Picture, picture_in
 
 
-def references_in(value: object) -> Iterator[Picture]:
+def references_in(value: object) -> Iterator[Picture | KeptFile]:
     """Everything in a kept value that has the form of a reference."""
     waiting = [value]
     while waiting:
         one = waiting.pop()
-        if found := picture_in(one):
+        if found := picture_in(one) or file_in(one):
             yield found
         elif isinstance(one, dict):
             waiting.extend(one.values())

@@ -3,11 +3,12 @@
 from pydantic import BaseModel, ConfigDict, model_serializer
 
 from jobs.charts import CHART
+from jobs.downloads import FILE
 from jobs.pictures import REFERENCE
 
 MARKDOWN = "$markdown"
 # The names by which kept values say what they are.
-MARKS = frozenset({CHART, MARKDOWN, REFERENCE})
+MARKS = frozenset({CHART, FILE, MARKDOWN, REFERENCE})
 
 
 class Markdown(BaseModel):

@@ -1,25 +1,42 @@
-"""Serves a task's values: its images become files, alone and as parts of lists, tuples and dicts."""
+"""Serves a task's values: its images and downloads become files, alone and as parts of lists, tuples and dicts."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from jobs.pictures import Darkroom, Tile
+from PIL.Image import Image
+
+from jobs.downloads import Download, Pantry
+from jobs.pictures import Darkroom, Keep, Tile
 from jobs.storable import ResultError
 
 
 class Kitchen:
     """What a task's partial results and its result pass through before they are kept as JSON."""
 
-    def __init__(self, darkroom: Darkroom) -> None:
-        self._darkroom = darkroom
+    def __init__(self, keep: Keep, task: str) -> None:
+        self._darkroom = Darkroom(keep, f"{task}.png")
+        self._pantry = Pantry(keep)
+        self._pid = os.getpid()
 
     def partial(self, value: Any) -> Any:
         """What is kept of a partial result. Raises ResultError for what cannot be kept."""
-        return self._darkroom.partial(value) if isinstance(value, Tile) else _each(value, self._darkroom.partial)
+        if os.getpid() != self._pid:  # a process that the task has forked: nothing of it is heard
+            return None
+        if isinstance(value, Tile):
+            return self._darkroom.partial(value)
+        return _each(value, lambda one: self._pantry.kept(self._darkroom.partial(one)))
 
     def result(self, value: Any) -> Any:
         """What is kept of a result. Raises ResultError for what cannot be kept, and for a tile."""
-        return _each(value, self._darkroom.result)
+        return _each(value, lambda one: self._pantry.kept(self._darkroom.result(one)))
+
+
+def unserved(value: Any) -> Any:
+    """What is kept where there is no store, as of a task that is called as a plain function."""
+    files = (Image, Tile, Download, Path)
+    return None if isinstance(value, Tile) else _each(value, lambda one: None if isinstance(one, files) else one)
 
 
 def _each(value: Any, serve: Callable[[Any], Any], within: bool = False) -> Any:

@@ -10,8 +10,9 @@ from flask import Flask
 from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 
-from jobs import Run, chart_in, markdown_in, picture_in, stored_in
+from jobs import Run, chart_in, file_in, markdown_in, picture_in, stored_in
 from webapp.current import backend
+from webapp.files import tame
 from webapp.tables import Table, table_in
 
 # A row shows three lines of a result; more of it would only be sent, and kept for every page.
@@ -21,7 +22,7 @@ MOST_ITEMS = 50
 DEEPEST = 6
 # A list of more is not shown part by part.
 MOST_PARTS = 100
-SHOWN_ALONE = frozenset({"chart", "markdown", "picture", "several", "table"})
+SHOWN_ALONE = frozenset({"chart", "file", "markdown", "picture", "several", "table"})
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ def _is_picture(shown: Shown) -> bool:
     return picture is not None and picture.sha256 in shown.known
 
 
+def _is_file(shown: Shown) -> bool:
+    file = file_in(shown.result)
+    return file is not None and file.sha256 in shown.known
+
+
 def _is_several(shown: Shown) -> bool:
     few = isinstance(shown.result, list) and len(shown.result) <= MOST_PARTS
     return few and any(part.stands_alone for part in shown.parts)
@@ -89,6 +95,7 @@ def _is_several(shown: Shown) -> bool:
 # The first that fits: what is below takes anything that what is above has left.
 SHAPES: Mapping[str, Callable[[Shown], bool]] = {
     "picture": _is_picture,
+    "file": _is_file,
     "markdown": lambda shown: markdown_in(shown.result) is not None,
     "chart": lambda shown: chart_in(shown.result) is not None,
     "deep": lambda shown: shown.depth > DEEPEST,
@@ -100,8 +107,16 @@ SHAPES: Mapping[str, Callable[[Shown], bool]] = {
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(glimpse=glimpse, shown=shown)
+    app.jinja_env.filters.update(file=file_in, glimpse=glimpse, shown=shown, size=size, tame=tame)
     app.jinja_env.globals.update(result_template=result_template)
+
+
+def size(count: int) -> str:
+    """A number of bytes in words."""
+    if count < 1000:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    unit, name = next((unit, name) for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")) if count >= unit)
+    return f"{count / unit:.1f} {name}"
 
 
 def shown(run: Run) -> Shown:
@@ -149,6 +164,8 @@ def _cut(shown: Shown) -> Any:
         return "…"
     if chart := chart_in(value):
         return chart.title or "A chart"
+    if (file := file_in(value)) and shown.shape == "file":
+        return tame(file.name)
     if shown.shape == "picture":
         return "A picture" if shown.depth else value
     few = [_cut(part) for part in islice(shown.parts, MOST_ITEMS)]
