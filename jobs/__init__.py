@@ -11,6 +11,7 @@ from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.downloads import Download, KeptFile, file_in
 from jobs.embedded_redis import NoRedis, start_redis
 from jobs.files import MB, File, FileField, file_in, media_type_of
+from jobs.frames import frame_in
 from jobs.local import Listener, run_here
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.outlook import Outlook, outlooks
@@ -89,6 +90,7 @@ __all__ = [
     "events",
     "examine_catalog",
     "file_in",
+    "frame_in",
     "listed",
     "load_catalog",
     "markdown_in",

@@ -4,11 +4,12 @@ from pydantic import BaseModel, ConfigDict, model_serializer
 
 from jobs.charts import CHART
 from jobs.downloads import FILE
+from jobs.frames import FRAME
 from jobs.pictures import REFERENCE
 
 MARKDOWN = "$markdown"
 # The names by which kept values say what they are.
-MARKS = frozenset({CHART, FILE, MARKDOWN, REFERENCE})
+MARKS = frozenset({CHART, FILE, FRAME, MARKDOWN, REFERENCE})
 
 
 class Markdown(BaseModel):

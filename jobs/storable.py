@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from jobs.frames import plain
+
 LARGEST_BYTES = 1_000_000
 
 
@@ -15,11 +17,12 @@ class ResultError(Exception):
 def storable(value: Any, what: str = "The result") -> Any:
     """The value as JSON keeps it, at most 1 MB, with NaN and infinity as text. Raises ResultError with the reason."""
     try:
-        encoded = to_json(value, inf_nan_mode="strings")
-        plain = json.loads(encoded)
+        encoded = to_json(value, inf_nan_mode="strings", fallback=plain)
+        kept = json.loads(encoded)
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         reason = str(error).removeprefix("Error serializing to JSON: ")
         raise ResultError(f"{what} cannot be kept as JSON: {reason}") from None
     if len(encoded) > LARGEST_BYTES:
-        raise ResultError(f"{what} is too large: {len(encoded):,} bytes, and {LARGEST_BYTES:,} can be kept.")
-    return plain
+        advice = "Put it into a file and return that: Download(content, name=...)."
+        raise ResultError(f"{what} is too large: {len(encoded):,} bytes, and {LARGEST_BYTES:,} can be kept. {advice}")
+    return kept

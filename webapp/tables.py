@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from jobs import MARKS
+from jobs import MARKS, frame_in
 
 ROWS_AT_A_GLANCE = 8
 ROWS_PER_PAGE = 100
@@ -23,11 +23,12 @@ class Table:
     """Rows by column; a row need not have every column."""
 
     rows: Sequence[Mapping[str, Any]]
+    names: Sequence[str] = ()
 
     @cached_property
     def columns(self) -> Sequence[str]:
         """All columns, in the order in which they first come up."""
-        return list(dict.fromkeys(name for row in self.rows for name in row))
+        return self.names or list(dict.fromkeys(name for row in self.rows for name in row))
 
     @property
     def glance(self) -> "View":
@@ -89,7 +90,9 @@ class View:
 
 
 def table_in(value: object) -> Table | None:
-    """A kept value as a table, if it is one: a list of dicts."""
+    """A kept value as a table, if it is one: a data frame or a list of dicts."""
+    if frame := frame_in(value):
+        return Table([dict(zip(frame.columns, row, strict=True)) for row in frame.rows], frame.columns)
     if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
         return None
     table = Table(value)

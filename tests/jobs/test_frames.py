@@ -1,0 +1,82 @@
+"""What numerical packages bring: data frames are tables, arrays lists, and what is missing is missing."""
+
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from jobs import frame_in
+from jobs.storable import LARGEST_BYTES, ResultError, storable
+
+PEOPLE = {"name": ["Ada", None], "age": [36.5, float("nan")], "born": [datetime(1815, 12, 10, tzinfo=UTC), None]}
+KEPT = {"columns": ["name", "age", "born"], "rows": [["Ada", 36.5, "1815-12-10T00:00:00Z"], [None, None, None]]}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(PEOPLE), pl.DataFrame(PEOPLE), pl.LazyFrame(PEOPLE)])
+def test_a_data_frame_is_a_table_with_empty_cells_where_nothing_is(frame: Any) -> None:
+    kept = storable({"people": frame})["people"]
+    assert kept == {"$table": KEPT}
+    assert frame_in(kept) == (KEPT["columns"], KEPT["rows"])
+
+
+def test_a_frame_without_rows_still_has_its_columns() -> None:
+    assert storable(pl.DataFrame({"a": [], "b": []})) == {"$table": {"columns": ["a", "b"], "rows": []}}
+
+
+def test_the_labels_of_rows_are_kept_where_they_say_something() -> None:
+    frame = pd.DataFrame({"dish": ["soup", "soup", "cake"], "price": [1, 3, 5]})
+    assert storable(frame.groupby("dish").sum()) == {
+        "$table": {"columns": ["dish", "price"], "rows": [["cake", 5], ["soup", 4]]}
+    }
+    assert storable(frame[frame["price"] > 1])["$table"]["rows"] == [["soup", 3], ["cake", 5]]
+    assert storable(frame["price"].describe())["$table"]["rows"][0] == ["count", 3.0]
+    counted = storable(frame.groupby("dish").agg(["min", "max"]))["$table"]["columns"]
+    assert counted == ["dish", "price min", "price max"]
+    assert storable(pl.Series("a", [1, 2])) == {"$table": {"columns": ["a"], "rows": [[1], [2]]}}
+
+
+def test_plain_values_of_other_kinds_are_what_they_say() -> None:
+    value = {
+        "scalar": np.float32(0.5),
+        "whole": np.int64(3),
+        "array": np.arange(4).reshape(2, 2),
+        "truth": np.bool_(True),
+        "decimal": Decimal("1.10"),
+        "set": {1},
+        "at": datetime(2026, 1, 2, tzinfo=UTC),
+        "lost": np.float64("nan"),
+    }
+    assert storable(value) == {
+        "scalar": 0.5,
+        "whole": 3,
+        "array": [[0, 1], [2, 3]],
+        "truth": True,
+        "decimal": "1.10",
+        "set": [1],
+        "at": "2026-01-02T00:00:00Z",
+        "lost": "NaN",
+    }
+
+
+def test_what_has_no_form_in_json_says_what_to_do() -> None:
+    with pytest.raises(ResultError, match="type module has no form in JSON; return its parts, or a file of it"):
+        storable({"module": math})
+    with pytest.raises(ResultError, match="cannot be kept as JSON"):
+        storable(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+def test_what_is_too_large_says_what_to_do() -> None:
+    with pytest.raises(ResultError, match=r"too large.*Put it into a file and return that: Download"):
+        storable(pl.DataFrame({"a": ["x" * 100] * (LARGEST_BYTES // 100)}))
+
+
+@pytest.mark.parametrize(
+    "change", [{"columns": ["a", "a"]}, {"columns": "ab"}, {"rows": [[1, 2], [1]]}, {"rows": [3]}, {"more": 1}]
+)
+def test_what_has_not_the_form_of_a_frame_is_none(change: Any) -> None:
+    assert frame_in({"$table": {"columns": ["a", "b"], "rows": [[1, 2]], **change}}) is None
