@@ -13,6 +13,7 @@ from jobs.embedded_redis import NoRedis, start_redis
 from jobs.files import MB, File, FileField, file_in, media_type_of
 from jobs.frames import frame_in
 from jobs.local import Listener, run_here
+from jobs.local_store import LocalStore
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.outlook import Outlook, outlooks
 from jobs.output import Output, Stored, read_output
@@ -55,6 +56,7 @@ __all__ = [
     "Kind",
     "Listener",
     "Listing",
+    "LocalStore",
     "Log",
     "LongText",
     "Markdown",

@@ -9,6 +9,7 @@ from rq import Queue
 from config import Settings
 from jobs.catalog import Catalog, load_catalog
 from jobs.db import Database
+from jobs.local_store import LocalStore
 from jobs.queue import open_queue
 from jobs.redis import connect_redis
 from jobs.store import FileStore
@@ -33,5 +34,9 @@ def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
     """Put the parts together; nothing connects before it is used. Raises TaskError for a broken task file."""
     redis = connect_redis(settings)
     loaded = load_catalog() if catalog is None else catalog
-    files = FileStore(settings.data_dir / "files")
-    return Backend(settings, Database(settings.database), redis, open_queue(redis), loaded, files)
+    return Backend(settings, Database(settings.database), redis, open_queue(redis), loaded, open_store(settings))
+
+
+def open_store(settings: Settings) -> FileStore:
+    """The file store that FILES_URL names; without one it is in DATA_DIR."""
+    return LocalStore(settings.data_dir / "files")

@@ -15,9 +15,9 @@ from PIL import Image
 from jobs import Emit, RunFile, Tile, task
 from jobs.batch import Batch
 from jobs.horse import Horse, HorseEnded
+from jobs.local_store import LocalStore
 from jobs.outcome import Failure, Outcome, Success
 from jobs.perform import Order
-from jobs.store import FileStore
 from tests.jobs.serving import catalog_of
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -76,7 +76,7 @@ TASKS = (draw, remember, who, end, end_with_a_child_holding_on, hold_the_interpr
 
 @pytest.fixture
 def horse(tmp_path: Path) -> Iterator[Horse]:
-    one = Horse(catalog_of(*TASKS), MOST_BYTES, FileStore(tmp_path))
+    one = Horse(catalog_of(*TASKS), MOST_BYTES, LocalStore(tmp_path))
     yield one
     one.kill()
 
@@ -109,7 +109,7 @@ def test_of_each_file_the_worker_hears_before_what_refers_to_it(horse: Horse, tm
     assert (first.name, first.media_type) == ("draw.png", "image/png")
     assert batch.entries[0].content["$picture"]["sha256"] == first.sha256
     assert result.result["$picture"]["sha256"] == second.sha256
-    with FileStore(tmp_path).open(second.sha256) as file, Image.open(file) as kept:
+    with LocalStore(tmp_path).open(second.sha256) as file, Image.open(file) as kept:
         assert kept.size == (4, 4)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from jobs.local_store import LocalStore
 from jobs.store import CHUNK_BYTES, SHELVES, FileStore, StoredFile
 from tests.conftest import ROOT
 from tests.waiting import until
@@ -24,7 +25,7 @@ HASH = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture
 def store(tmp_path: Path) -> FileStore:
-    return FileStore(tmp_path / "files")
+    return LocalStore(tmp_path / "files")
 
 
 def files_in(folder: Path) -> set[str]:
@@ -98,8 +99,8 @@ def test_a_writer_that_is_killed_leaves_no_half_a_file_and_what_it_left_is_remov
     store: FileStore, tmp_path: Path
 ) -> None:
     program = (
-        "import sys; from pathlib import Path; from jobs.store import FileStore;"
-        "FileStore(Path(sys.argv[1])).put(sys.stdin.buffer)"
+        "import sys; from pathlib import Path; from jobs.local_store import LocalStore;"
+        "LocalStore(Path(sys.argv[1])).put(sys.stdin.buffer)"
     )
     writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "files")], cwd=ROOT, stdin=subprocess.PIPE)
     assert writer.stdin is not None

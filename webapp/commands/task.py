@@ -18,6 +18,7 @@ from jobs import (
     File,
     FileStore,
     Kind,
+    LocalStore,
     Outcome,
     QuotaExceeded,
     Run,
@@ -99,7 +100,7 @@ def _run(found: Task, **given: Any) -> None:
     save = given.pop("save_to")
     terminal = Terminal()
     with tempfile.TemporaryDirectory() as folder:
-        files = FileStore(Path(folder))
+        files = LocalStore(Path(folder))
         parameters = arguments.read(found, given, partial(_keep, files)).model_dump(mode="json")
         with terminal.stopping_at_ctrl_c():
             outcome = run_here(found, parameters, files, terminal)
