@@ -8,7 +8,7 @@ from jobs.catalog import Catalog, examine_catalog, load_catalog
 from jobs.charts import Chart, chart_in
 from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
 from jobs.db import Base, Database, UtcDateTime, utcnow
-from jobs.downloads import Download, KeptFile, file_in
+from jobs.downloads import Download, KeptFile, download_in
 from jobs.embedded_redis import NoRedis, start_redis
 from jobs.files import MB, File, FileField, file_in, media_type_of
 from jobs.frames import frame_in
@@ -88,6 +88,7 @@ __all__ = [
     "chart_in",
     "connect_redis",
     "die_with_parent",
+    "download_in",
     "endings",
     "events",
     "examine_catalog",

@@ -55,7 +55,7 @@ class KeptFile(BaseModel):
     height: Length | None = None
 
 
-def file_in(value: object) -> KeptFile | None:
+def download_in(value: object) -> KeptFile | None:
     """What a kept value refers to, if it has the form of a file; that it is one, only the run's files say."""
     if not isinstance(value, dict) or set(value) != {FILE}:
         return None

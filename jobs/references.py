@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from jobs.downloads import KeptFile, file_in
+from jobs.downloads import KeptFile, download_in
 from jobs.pictures import Picture, picture_in
 
 
@@ -11,7 +11,7 @@ def references_in(value: object) -> Iterator[Picture | KeptFile]:
     waiting = [value]
     while waiting:
         one = waiting.pop()
-        if found := picture_in(one) or file_in(one):
+        if found := picture_in(one) or download_in(one):
             yield found
         elif isinstance(one, dict):
             waiting.extend(one.values())

@@ -10,7 +10,7 @@ from flask import Flask
 from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 
-from jobs import Run, chart_in, file_in, markdown_in, picture_in, stored_in
+from jobs import Run, chart_in, download_in, markdown_in, picture_in, stored_in
 from webapp.current import backend
 from webapp.files import tame
 from webapp.tables import Table, table_in
@@ -83,7 +83,7 @@ def _is_picture(shown: Shown) -> bool:
 
 
 def _is_file(shown: Shown) -> bool:
-    file = file_in(shown.result)
+    file = download_in(shown.result)
     return file is not None and file.sha256 in shown.known
 
 
@@ -107,7 +107,7 @@ SHAPES: Mapping[str, Callable[[Shown], bool]] = {
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(file=file_in, glimpse=glimpse, shown=shown, size=size, tame=tame)
+    app.jinja_env.filters.update(file=download_in, glimpse=glimpse, shown=shown, size=size, tame=tame)
     app.jinja_env.globals.update(result_template=result_template)
 
 
@@ -164,7 +164,7 @@ def _cut(shown: Shown) -> Any:
         return "…"
     if chart := chart_in(value):
         return chart.title or "A chart"
-    if (file := file_in(value)) and shown.shape == "file":
+    if (file := download_in(value)) and shown.shape == "file":
         return tame(file.name)
     if shown.shape == "picture":
         return "A picture" if shown.depth else value
