@@ -37,6 +37,7 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.sockets
 	$(BIN)/python -m benchmarks.recovery
+	$(BIN)/python -m benchmarks.upload
 
 # Rewrites the table of fields in docs/tasks.md from what forms make of each annotation.
 docs: .venv/ready-dev
