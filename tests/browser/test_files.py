@@ -10,11 +10,12 @@ from playwright.sync_api import Page, expect
 from jobs import Backend, Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_pages import violations
+from tests.waiting import until
 
 EITHER_WAY = pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
 PATH = "/tasks/count_words"
 MB = 1_000_000
-SLOW_BYTES_PER_SECOND = 2 * MB
+SLOW_BYTES_PER_SECOND = MB // 2
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_files_stay_with_a_refused_form_and_can_be_dropped_and_added(
     with page.expect_download() as download:
         page.locator(".file__name").first.click()
     assert download.value.path().read_text() == "bread bread"
-    assert violations(page) == []
+    assert not scripts or violations(page) == []  # which are looked for by a script
 
 
 @EITHER_WAY
@@ -100,7 +101,7 @@ def test_how_far_an_upload_is_can_be_seen_and_it_can_be_cancelled(new_context: N
     page.locator("#texts-input").set_input_files(large)
     run(page)
     expect(page.locator("#upload")).to_be_visible()
-    page.wait_for_function("(at => at > 0 && at < 1)(document.querySelector('#upload progress').value)")
+    until(lambda: 0 < page.locator("#upload progress").evaluate("bar => bar.value") < 1, "some progress")
     assert "MB sent" in (page.locator(".upload__words").text_content() or "")
     assert violations(page) == []
     page.get_by_role("button", name="Cancel").click()

@@ -122,6 +122,8 @@ class Reading:
 
     def _files(self, field: Field) -> Entry:
         files = self._referred(field)
+        if not files and field.required:
+            self.errors.setdefault(field.name, NO_FILE)
         raw = [file.kept() for file in files]
         return Entry(field, files, raw or (None if field.optional else raw))
 
