@@ -107,16 +107,8 @@ SHAPES: Mapping[str, Callable[[Shown], bool]] = {
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(file=download_in, glimpse=glimpse, shown=shown, size=size, tame=tame)
+    app.jinja_env.filters.update(file=download_in, glimpse=glimpse, shown=shown, tame=tame)
     app.jinja_env.globals.update(result_template=result_template)
-
-
-def size(count: int) -> str:
-    """A number of bytes in words."""
-    if count < 1000:
-        return f"{count} byte{'' if count == 1 else 's'}"
-    unit, name = next((unit, name) for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")) if count >= unit)
-    return f"{count / unit:.1f} {name}"
 
 
 def shown(run: Run) -> Shown:

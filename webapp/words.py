@@ -11,7 +11,7 @@ from webapp.files import tame
 from webapp.forms import Field, fields_of, spoken
 
 LONGEST_SUMMARY = 120
-UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB"))
+UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
 
 
 def init_app(app: Flask) -> None:
@@ -115,7 +115,8 @@ def size(count: int) -> str:
     if count < 1000:
         return f"{count} byte{'' if count == 1 else 's'}"
     unit, name = next((unit, name) for unit, name in UNITS if count >= unit)
-    return f"{count / unit:.1f} {name}" if count < 10 * unit else f"{count / unit:,.0f} {name}"
+    number = f"{count / unit:,.1f}" if count < 10 * unit else f"{count / unit:,.0f}"
+    return f"{number.removesuffix('.0')} {name}"
 
 
 def clock(moment: datetime) -> str:

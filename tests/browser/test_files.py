@@ -74,9 +74,9 @@ def test_files_stay_with_a_refused_form_and_can_be_dropped_and_added(
         assert kept(page) == ["b.txt", "c.txt"], "the form stays as it was, for the next run"
         page.locator(".run__title").first.click()
     page.locator('[data-state="succeeded"]').first.wait_for()
-    expect(page.locator(".file__name")).to_have_text(["b.txt", "c.txt"])
+    expect(page.locator(".given-file__name")).to_have_text(["b.txt", "c.txt"])
     with page.expect_download() as download:
-        page.locator(".file__name").first.click()
+        page.locator(".given-file__name").first.click()
     assert download.value.path().read_text() == "bread bread"
     assert not scripts or violations(page) == []  # which are looked for by a script
 

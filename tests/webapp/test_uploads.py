@@ -41,7 +41,7 @@ def test_a_run_has_its_files_and_its_task_reads_them(ada: Visitor, small: Backen
     execute(small, run.id)
     assert read(small, run).result == [4, len(content), 0]
     page = soup(ada.get(f"/runs/{run.id}"))
-    links = page.select(".file__name")
+    links = page.select(".given-file__name")
     assert [link.text for link in links] == ["a.txt", "1.bin", "2.bin"]
     assert ada.get(str(links[1]["href"])).data == content
 

@@ -13,7 +13,7 @@ from tests.jobs.serving import catalog_of
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from webapp import create_app
-from webapp.words import place, roughly
+from webapp.words import place, roughly, size
 
 COLD = Failure("OvenError", "the oven is cold", "Traceback: line 3")
 
@@ -177,3 +177,20 @@ def test_a_place_is_told_in_words(outlook: Outlook, words: str) -> None:
 )
 def test_a_guessed_time_is_told_in_one_unit(seconds: float, words: str) -> None:
     assert roughly(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (2540, "2.5 kB"),
+        (12_300, "12 kB"),
+        (500 * 10**6, "500 MB"),
+        (5 * 10**12, "5,000 GB"),
+    ],
+)
+def test_a_size_is_told_in_its_largest_unit(count: int, words: str) -> None:
+    assert size(count) == words
