@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # A Unix socket's path holds 107 bytes on Linux and 103 on macOS.
 LONGEST_SOCKET_PATH = 100
+S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
+ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
 
 
 class ConfigError(Exception):
@@ -30,6 +33,9 @@ class Settings(BaseSettings):
     data_dir: Path = Path("instance")
     database_url: str = ""
     redis_url: str = ""
+    files_url: str = ""
+    aws_endpoint_url: str = ""
+    aws_region: str = ""
     redis_tls_verify: bool = True
     secret_key: str = ""
     workers: int = Field(default=2, ge=1, le=256)
@@ -63,6 +69,20 @@ class Settings(BaseSettings):
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return value
 
+    @field_validator("files_url")
+    @classmethod
+    def _known_store(cls, value: str) -> str:
+        if value and not S3_URL.fullmatch(value):
+            raise ValueError("must be s3://bucket or s3://bucket/prefix")
+        return value.rstrip("/")
+
+    @field_validator("aws_endpoint_url")
+    @classmethod
+    def _known_endpoint(cls, value: str) -> str:
+        if value and not ENDPOINT_URL.fullmatch(value):
+            raise ValueError("must be http:// or https:// and a host, with nothing behind it")
+        return value.rstrip("/")
+
     @model_validator(mode="after")
     def _safe_in_production(self) -> "Settings":
         if self.production and len(self.secret_key) < 32:
@@ -80,6 +100,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The SQLAlchemy URL of the database."""
         return self.database_url or f"sqlite:///{self.data_dir / 'dumbwaiter.db'}"
+
+    @property
+    def files(self) -> Path:
+        """The folder of the file store; of one elsewhere, where files wait until they are whole."""
+        return self.data_dir / "files"
 
     @property
     def embeds_redis(self) -> bool:

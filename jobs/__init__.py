@@ -26,7 +26,7 @@ from jobs.results import MARKS, Markdown, markdown_in
 from jobs.run_files import owned_file, stored_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.show import Show
-from jobs.store import FileStore, FileWriter, RunFile
+from jobs.store import FileStore, FileWriter, RunFile, StoreAway
 from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Slider, Task, TaskError, task
 from jobs.workspace import Workspace
@@ -75,6 +75,7 @@ __all__ = [
     "State",
     "StopRun",
     "Stopped",
+    "StoreAway",
     "Stored",
     "Success",
     "Task",

@@ -12,6 +12,7 @@ from jobs.db import Database
 from jobs.local_store import LocalStore
 from jobs.queue import open_queue
 from jobs.redis import connect_redis
+from jobs.s3_store import Bucket, S3Store
 from jobs.store import FileStore
 
 
@@ -39,4 +40,7 @@ def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
 
 def open_store(settings: Settings) -> FileStore:
     """The file store that FILES_URL names; without one it is in DATA_DIR."""
-    return LocalStore(settings.data_dir / "files")
+    if not settings.files_url:
+        return LocalStore(settings.files)
+    name, _, prefix = settings.files_url.removeprefix("s3://").partition("/")
+    return S3Store(Bucket(name, prefix, settings.aws_endpoint_url, settings.aws_region), settings.files)

@@ -12,6 +12,7 @@ from alembic.config import Config
 from config import Settings
 from jobs import Backend, Database, connect_redis, open_backend, start_redis
 from tests import databases
+from tests.objects import KEY, ObjectServer
 from tests.person import Person
 from tests.postgres import NoPostgres, throw_away
 from tests.stack import Stack
@@ -73,6 +74,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield settings.redis
     server.terminate()
     server.wait()
+
+
+@pytest.fixture(scope="session")
+def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
+    """A server that speaks S3, and its key in the environment as it is in production."""
+    server = ObjectServer(tmp_path_factory.mktemp("objects")).start()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in KEY.items():
+            environment.setenv(name, value)
+        yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

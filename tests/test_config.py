@@ -7,7 +7,18 @@ import pytest
 import config
 from config import ConfigError, Settings
 
-NAMES = ("APP_ENV", "PORT", "DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "WORKERS", "WEB_CONCURRENCY")
+NAMES = (
+    "APP_ENV",
+    "PORT",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "FILES_URL",
+    "AWS_ENDPOINT_URL",
+    "DATA_DIR",
+    "SECRET_KEY",
+    "WORKERS",
+    "WEB_CONCURRENCY",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +44,11 @@ def test_without_an_environment_everything_lives_in_data_dir(tmp_path: Path) -> 
         ("WORKERS", "0"),
         ("DATABASE_URL", "mysql://x"),
         ("REDIS_URL", "localhost"),
+        ("FILES_URL", "/srv/files"),
+        ("FILES_URL", "s3://"),
+        ("FILES_URL", "s3://bucket/../other//x"),
+        ("AWS_ENDPOINT_URL", "minio:9000"),
+        ("AWS_ENDPOINT_URL", "https://minio:9000/path"),
     ],
 )
 def test_a_bad_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
