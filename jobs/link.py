@@ -5,16 +5,19 @@ Files go to the store, and are read from it, here; the worker is told of each be
 
 import json
 import threading
+import time
 from multiprocessing.connection import Connection
 from typing import Any, BinaryIO, Protocol
 
 from jobs.batch import Batch
 from jobs.context import StopRun
 from jobs.storable import storable
-from jobs.store import FileStore, RunFile, StoredFile
+from jobs.store import FileStore, RunFile, StoreAway, StoredFile
 
 STOP, STARTED = 0, 1
 FLAGS = 2
+KEEP_SECONDS = 60.0
+KEEP_AGAIN_SECONDS = 1.0
 
 
 class Link(Protocol):
@@ -65,14 +68,30 @@ class PipeLink:
             raise StopRun
 
     def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
-        """Put a file into the store, and tell that this run has done so."""
-        stored = self._files.put(stream)
+        """Put a file into the store, and tell that this run has done so.
+
+        A store that is away is waited for. Raises StoreAway after KEEP_SECONDS, and StopRun when the run is to end.
+        """
+        stored = self._put_patiently(stream)
         self.send(file=RunFile(*stored, name, media_type))
         return stored
 
     def open(self, sha256: str) -> BinaryIO:
         """A file of the run's parameters, to read. Raises FileNotFoundError."""
         return self._files.open(sha256)
+
+    def _put_patiently(self, stream: BinaryIO) -> StoredFile:
+        start, deadline = stream.tell(), time.monotonic() + KEEP_SECONDS
+        while True:
+            try:
+                return self._files.put(stream)
+            except StoreAway:
+                if time.monotonic() > deadline:
+                    raise
+            if self.stop_requested():
+                raise StopRun
+            time.sleep(KEEP_AGAIN_SECONDS)
+            stream.seek(start)
 
     def stop_requested(self) -> bool:
         return bool(self._flags[STOP])

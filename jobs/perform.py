@@ -22,6 +22,7 @@ from jobs.reporter import Reporter
 from jobs.serving import Kitchen
 from jobs.spool import Spool
 from jobs.storable import ResultError, storable
+from jobs.store import StoreAway
 from jobs.task import Task
 from jobs.text import keepable
 from jobs.workspace import Workspace, workspace
@@ -98,6 +99,8 @@ def explain(error: BaseException, task: Task) -> Failure:
     if isinstance(error, ValidationError) and error.title == task.parameters.__name__:
         words = keepable(f"The parameters no longer fit this task: {error}")
         return Failure("InvalidParameters", words, final=True)
+    if isinstance(error, StoreAway):
+        return Failure("StoreAway", f"What it made could not be kept. {error} Run it again later.", _traceback(error))
     if isinstance(error, MemoryError):
         allowed = f"this task may take ({task.memory:,} MB)" if task.memory else "there is"
         return Failure("OutOfMemory", f"It needed more memory than {allowed}.", _traceback(error))

@@ -5,6 +5,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, ServiceUnavailable
 from werkzeug.wrappers import Response
 
+from jobs import StoreAway
 from webapp import fragments
 
 # What to say where the exception's own words are the web server's and not ours.
@@ -23,6 +24,7 @@ UNSAVED = (
     "What you sent has not been saved: the database cannot be written to right now. "
     "What was accepted before is safe; try again in a moment."
 )
+STORE_AWAY = "The store that keeps files does not answer right now. What it holds is safe; try again in a moment."
 
 
 def init_app(app: Flask) -> None:
@@ -46,6 +48,8 @@ def show_unexpected(error: Exception) -> Response:
     current_app.logger.exception("unexpected error at %s %s", request.method, request.path, exc_info=error)
     if isinstance(error, OperationalError) and request.method not in READING:
         return show(ServiceUnavailable(UNSAVED))
+    if isinstance(error, StoreAway):
+        return show(ServiceUnavailable(STORE_AWAY))
     return show(InternalServerError())
 
 
