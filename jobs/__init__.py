@@ -22,7 +22,7 @@ from jobs.pictures import Picture, Tile, picture_in
 from jobs.presence import alive
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
-from jobs.results import MARKS, Markdown, markdown_in
+from jobs.results import MARKS, Html, Markdown, html_in, markdown_in
 from jobs.run_files import owned_file, stored_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.show import Show
@@ -52,6 +52,7 @@ __all__ = [
     "FileStore",
     "FileWriter",
     "FinalFailure",
+    "Html",
     "KeptFile",
     "Kind",
     "Listener",
@@ -95,6 +96,7 @@ __all__ = [
     "examine_catalog",
     "file_in",
     "frame_in",
+    "html_in",
     "listed",
     "load_catalog",
     "markdown_in",

@@ -8,8 +8,9 @@ from jobs.frames import FRAME
 from jobs.pictures import REFERENCE
 
 MARKDOWN = "$markdown"
+HTML = "$html"
 # The names by which kept values say what they are.
-MARKS = frozenset({CHART, FILE, FRAME, MARKDOWN, REFERENCE})
+MARKS = frozenset({CHART, FILE, FRAME, HTML, MARKDOWN, REFERENCE})
 
 
 class Markdown(BaseModel):
@@ -27,7 +28,34 @@ class Markdown(BaseModel):
         return {MARKDOWN: self.text}
 
 
+class Html(BaseModel):
+    """A text that is shown as HTML, without what could do something: scripts, styles, forms and pictures.
+
+    Left are headings, paragraphs, lists, tables, emphasis, code and links.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text=text)
+
+    @model_serializer
+    def _kept(self) -> dict[str, str]:
+        return {HTML: self.text}
+
+
 def markdown_in(value: object) -> str | None:
     """The text of a kept value that is Markdown."""
-    text = value.get(MARKDOWN) if isinstance(value, dict) and len(value) == 1 else None
+    return _text(value, MARKDOWN)
+
+
+def html_in(value: object) -> str | None:
+    """The text of a kept value that is HTML, as its task wrote it: nothing to be shown before it is cleaned."""
+    return _text(value, HTML)
+
+
+def _text(value: object, mark: str) -> str | None:
+    text = value.get(mark) if isinstance(value, dict) and len(value) == 1 else None
     return text if isinstance(text, str) else None

@@ -1,4 +1,4 @@
-"""Markdown as HTML that can do no harm, whoever wrote it."""
+"""Markdown and HTML of tasks as HTML that can do no harm, whoever wrote it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,18 +27,23 @@ SCHEMES = {"http", "https", "mailto"}
 def to_html(text: str) -> Markup:
     """Render CommonMark with tables; HTML in it is shown as it is written, and images as their descriptions."""
     # Our own renderer escapes already. What it makes is cleaned once more, because a text may come from anybody.
-    clean = nh3.clean(
-        _markdown.render(text),
+    return clean(_markdown.render(text))
+
+
+def clean(html: str) -> Markup:
+    """HTML with nothing left but text and its structure; what is taken out takes its scripts and styles along."""
+    kept = nh3.clean(
+        html,
         tags=TAGS | TABLE | HEADINGS,
         attributes=ATTRIBUTES,
         url_schemes=SCHEMES,
         link_rel="noopener noreferrer nofollow",
     )
-    return fragments.escaped(clean)
+    return fragments.escaped(kept)
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(markdown=to_html)
+    app.jinja_env.filters.update(clean=clean, markdown=to_html)
 
 
 def _lower_headings(state: StateCore) -> None:

@@ -10,7 +10,7 @@ from flask import Flask
 from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 
-from jobs import Run, chart_in, download_in, markdown_in, picture_in, stored_in
+from jobs import Run, chart_in, download_in, html_in, markdown_in, picture_in, stored_in
 from webapp.current import backend
 from webapp.files import tame
 from webapp.tables import Table, table_in
@@ -22,7 +22,7 @@ MOST_ITEMS = 50
 DEEPEST = 6
 # A list of more is not shown part by part.
 MOST_PARTS = 100
-SHOWN_ALONE = frozenset({"chart", "file", "markdown", "picture", "several", "table"})
+SHOWN_ALONE = frozenset({"chart", "file", "html", "markdown", "picture", "several", "table"})
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ SHAPES: Mapping[str, Callable[[Shown], bool]] = {
     "picture": _is_picture,
     "file": _is_file,
     "markdown": lambda shown: markdown_in(shown.result) is not None,
+    "html": lambda shown: html_in(shown.result) is not None,
     "chart": lambda shown: chart_in(shown.result) is not None,
     "deep": lambda shown: shown.depth > DEEPEST,
     "table": lambda shown: shown.table is not None,
