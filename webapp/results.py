@@ -30,7 +30,8 @@ class Shown:
     """A value that a run has put out, or a part of one, as a page shows it.
 
     `known` are the files that the run has stored. `part` says where in the run's result the value is, by the numbers of
-    its items from the outside in; None for one that is no part of a result and has no address.
+    its items from the outside in; None for one that is no part of a result and has no address. `brief` is what a row
+    shows, in which nothing is to be done.
     """
 
     id: int
@@ -39,6 +40,7 @@ class Shown:
     known: frozenset[str] = frozenset()
     part: tuple[int, ...] | None = None
     depth: int = 0
+    brief: bool = False
 
     @cached_property
     def shape(self) -> str:
@@ -127,7 +129,7 @@ def result_template(environment: Environment, shown: Shown) -> str:
 @pass_environment
 def glimpse(environment: Environment, run: Run) -> Shown:
     """What a row shows of a run's result: the beginning, or all of it where a template has to see all."""
-    whole = shown(run)
+    whole = replace(shown(run), brief=True)
     if _own_template(environment, run.task):
         return whole
     return _beginning(whole)

@@ -32,7 +32,7 @@ def test_several_values_are_shown_in_their_order_each_as_what_it_is(ada: Visitor
     kinds = [" ".join(one["class"]) for one in several.find_all(recursive=False)]
     assert kinds == [
         "result prose",
-        "result result--text",
+        "copyable",
         "result result--chart chart",
         "result result--table",
         "result result--sequence",

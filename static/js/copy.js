@@ -1,0 +1,39 @@
+// Copies the text that a button stands beside, and says so. The style sheet shows the button only where scripts run.
+(() => {
+  const SAID_MS = 2000;
+
+  // Without a secure connection there is no clipboard for scripts, but a selection can still be copied.
+  const copySelected = (source) => {
+    const selection = getSelection();
+    const range = document.createRange();
+    range.selectNodeContents(source);
+    selection.removeAllRanges();
+    selection.addRange(range);
+    const copied = document.execCommand("copy");
+    if (copied) selection.removeAllRanges();
+    return copied;
+  };
+
+  const copy = async (source) => {
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      return true;
+    } catch {
+      return copySelected(source);
+    }
+  };
+
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest(".copy");
+    if (!button) return;
+    const copied = await copy(button.parentElement.querySelector("[data-copied]"));
+    const words = copied ? "Copied" : "Selected: copy it with the keyboard";
+    const before = (button.dataset.words ??= button.textContent);
+    button.textContent = words;
+    document.getElementById("announcer").textContent = words;
+    setTimeout(() => {
+      button.textContent = before;
+      document.getElementById("announcer").textContent = "";
+    }, SAID_MS);
+  });
+})();
