@@ -39,9 +39,10 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.recovery
 	$(BIN)/python -m benchmarks.upload
 
-# Rewrites the table of fields in docs/tasks.md from what forms make of each annotation.
+# Rewrites the tables in docs/tasks.md from what forms make of each annotation, and pages of each result.
 docs: .venv/ready-dev
 	$(BIN)/python -m tests.field_table
+	$(BIN)/python -m tests.result_table
 
 # Rewrites the pinned files from the ranges in pyproject.toml.
 requirements: .venv/ready-dev

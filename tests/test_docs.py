@@ -1,9 +1,11 @@
 """What the documents say of the code is what the code does."""
 
+from tests import result_table
 from tests.field_table import ANNOTATIONS, DOCUMENT, KINDS, field_of, written
 from webapp.forms.fields import CHOICES, COMPOUNDS, FILES
 from webapp.forms.signature import FORMATS
 from webapp.forms.signature import KINDS as PLAIN
+from webapp.results import SHAPES
 
 
 def test_the_table_of_fields_is_up_to_date() -> None:
@@ -14,3 +16,13 @@ def test_the_table_of_fields_is_up_to_date() -> None:
 def test_the_table_has_every_kind_of_field() -> None:
     every = {*FORMATS.values(), *PLAIN.values(), *CHOICES, *COMPOUNDS, *FILES, "digits", "checks"} - {"pair"}
     assert {field_of(annotation).kind for annotation in ANNOTATIONS} == every == set(KINDS)
+
+
+def test_the_table_of_results_is_up_to_date() -> None:
+    document = DOCUMENT.read_text()
+    assert document == result_table.written(document), "make docs writes it anew"
+
+
+def test_the_table_has_every_kind_of_result() -> None:
+    every = {*SHAPES, "text", "scalar"} - {"deep"}
+    assert {result_table.shape_of(one) for one in result_table.RESULTS} == every == set(result_table.SHAPES)
