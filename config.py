@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     aws_region: str = ""
     redis_tls_verify: bool = True
     secret_key: str = ""
+    secret_key_previous: str = ""
     workers: int = Field(default=2, ge=1, le=256)
     worker_memory_mb: int = Field(default=1024, ge=64)
     lease_seconds: int = Field(default=60, ge=2, le=3600)

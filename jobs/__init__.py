@@ -25,10 +25,12 @@ from jobs.redis import connect_redis
 from jobs.results import MARKS, Html, Markdown, html_in, markdown_in
 from jobs.run_files import owned_file, stored_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
+from jobs.secrets import MissingSecret, Secrets
 from jobs.show import Show
 from jobs.store import FileStore, FileWriter, RunFile, StoreAway
 from jobs.submit import Conflict, cancel, retry, submit
 from jobs.task import LongText, Slider, Task, TaskError, task
+from jobs.vault import RefusedSecret, Vault
 from jobs.workspace import Workspace
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "Log",
     "LongText",
     "Markdown",
+    "MissingSecret",
     "NoRedis",
     "NotKept",
     "Outcome",
@@ -69,8 +72,10 @@ __all__ = [
     "Picture",
     "Progress",
     "QuotaExceeded",
+    "RefusedSecret",
     "Run",
     "RunFile",
+    "Secrets",
     "Show",
     "Slider",
     "State",
@@ -84,6 +89,7 @@ __all__ = [
     "Tile",
     "User",
     "UtcDateTime",
+    "Vault",
     "Workspace",
     "alive",
     "cancel",

@@ -14,6 +14,7 @@ from jobs.queue import open_queue
 from jobs.redis import connect_redis
 from jobs.s3_store import Bucket, S3Store
 from jobs.store import FileStore
+from jobs.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Backend:
     queue: Queue
     catalog: Catalog
     files: FileStore
+    vault: Vault
 
     @property
     def workspaces(self) -> Path:
@@ -35,7 +37,8 @@ def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
     """Put the parts together; nothing connects before it is used. Raises TaskError for a broken task file."""
     redis = connect_redis(settings)
     loaded = load_catalog() if catalog is None else catalog
-    return Backend(settings, Database(settings.database), redis, open_queue(redis), loaded, open_store(settings))
+    files, database = open_store(settings), Database(settings.database)
+    return Backend(settings, database, redis, open_queue(redis), loaded, files, Vault(database, settings))
 
 
 def open_store(settings: Settings) -> FileStore:

@@ -53,16 +53,18 @@ class Progress:
         self,
         report: Callable[[float | None, str], None] = _nobody,
         stop_requested: Callable[[], bool] = _never,
+        cover: Callable[[str], str] = str,
     ) -> None:
         self._report = report
         self._stop_requested = stop_requested
+        self._cover = cover
 
     def __call__(self, fraction: float | None, note: str = "") -> None:
         if self._stop_requested():
             raise StopRun
         if fraction is not None:
             fraction = min(1.0, max(0.0, float(fraction)))
-        self._report(fraction, keepable(str(note))[:200])
+        self._report(fraction, keepable(self._cover(str(note)))[:200])
 
     def track(self, items: Iterable[T], thing: str = "", total: int | None = None) -> Iterator[T]:
         """The items, while it is told which of them is at hand: `for row in progress.track(rows, "row")`.

@@ -19,6 +19,7 @@ from jobs.link import Link
 from jobs.outcome import Failure, Outcome, Stopped, Success
 from jobs.people import User
 from jobs.reporter import Reporter
+from jobs.secrets import Cover, Secrets
 from jobs.serving import Kitchen
 from jobs.spool import Spool
 from jobs.storable import ResultError, storable
@@ -42,6 +43,7 @@ class Order:
     checkpoint: Any = None
     owner: tuple[int, str] = (0, "")
     workspaces: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
@@ -49,30 +51,39 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
     task = catalog.get(order.task)
     if task is None:
         return Failure("NoSuchTask", f"There is no task {order.task!r} any more.", final=True)
+    cover = Cover(order.secrets)
     reporter = Reporter(link.report, REPORTS_PER_SECOND)
     spool = Spool(link.put_out)
     kitchen = Kitchen(link.keep, task.name)
+
+    def write(source: str, text: str) -> None:
+        spool.write(source, cover.text(text))
+
+    def save(value: Any) -> None:
+        link.save(cover.value(storable(value, "The checkpoint")))
+
     context: dict[Any, Any] = {
-        Progress: Progress(reporter.report, link.stop_requested),
+        Progress: Progress(reporter.report, link.stop_requested, cover.text),
         Cancelled: Cancelled(link.stop_requested),
-        Checkpoint: Checkpoint(order.checkpoint, link.save),
-        Log: Log(spool.write),
-        Emit: Emit(spool.emit, link.stop_requested, kitchen.partial),
+        Checkpoint: Checkpoint(order.checkpoint, save),
+        Log: Log(write),
+        Emit: Emit(lambda value: spool.emit(cover.value(value)), link.stop_requested, kitchen.partial),
         User: User(*order.owner),
+        Secrets: Secrets(order.secrets),
     }
     try:
         validated = task.parameters.model_validate(order.parameters, context={OPEN: link.open})
         with contextlib.ExitStack() as stack:
             if task.asks_for(Workspace):
                 context[Workspace] = stack.enter_context(workspace(order.workspaces))
-            with captured(spool.write), memory.limited_to(task.memory):
+            with cover.over_logging(), captured(write), memory.limited_to(task.memory):
                 result = _called(task, validated, context)
             # An image or a file that is read only now may stand in the workspace: that goes last.
-            return Success(storable(kitchen.result(result)))
+            return Success(cover.value(storable(kitchen.result(result))))
     except BaseException as error:  # a task may raise anything, SystemExit too, and its owner has to hear of it
         if isinstance(error, StopRun) and link.stop_requested():
             return Stopped()
-        return explain(error, task)
+        return explain(error, task, cover)
     finally:
         spool.close()
         reporter.close()
@@ -92,10 +103,10 @@ def _called(task: Task, parameters: BaseModel, context: Mapping[type, Any]) -> A
             emit(value)
 
 
-def explain(error: BaseException, task: Task) -> Failure:
+def explain(error: BaseException, task: Task, cover: Cover) -> Failure:
     """Say why a run failed, in words for its owner where the reason is ours, and the task's own otherwise."""
     if isinstance(error, ResultError):
-        return Failure("ResultError", keepable(str(error)), final=True)
+        return Failure("ResultError", keepable(cover.text(str(error))), final=True)
     if isinstance(error, ValidationError) and error.title == task.parameters.__name__:
         words = keepable(f"The parameters no longer fit this task: {error}")
         return Failure("InvalidParameters", words, final=True)
@@ -103,9 +114,9 @@ def explain(error: BaseException, task: Task) -> Failure:
         return Failure("StoreAway", f"What it made could not be kept. {error} Run it again later.", _traceback(error))
     if isinstance(error, MemoryError):
         allowed = f"this task may take ({task.memory:,} MB)" if task.memory else "there is"
-        return Failure("OutOfMemory", f"It needed more memory than {allowed}.", _traceback(error))
-    message = keepable(_words(error)) or "no message"
-    return Failure(type(error).__name__, message, _traceback(error), final=isinstance(error, FinalFailure))
+        return Failure("OutOfMemory", f"It needed more memory than {allowed}.", _traceback(error, cover))
+    message = keepable(cover.text(_words(error))) or "no message"
+    return Failure(type(error).__name__, message, _traceback(error, cover), final=isinstance(error, FinalFailure))
 
 
 def _words(error: BaseException) -> str:
@@ -115,10 +126,10 @@ def _words(error: BaseException) -> str:
         return "its message cannot be read"
 
 
-def _traceback(error: BaseException) -> str:
+def _traceback(error: BaseException, cover: Cover) -> str:
     """The traceback from the task's own code on: what called it is ours, and of no use to its owner."""
     ours = {__file__, str(Path(__file__).with_name("task.py"))}
     frames = traceback.TracebackException.from_exception(error)
     while len(frames.stack) > 1 and frames.stack[0].filename in ours:
         frames.stack.pop(0)
-    return keepable("".join(frames.format()))[-LONGEST_TRACEBACK:]
+    return keepable(cover.text("".join(frames.format())))[-LONGEST_TRACEBACK:]

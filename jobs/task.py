@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_mod
 
 from jobs.context import Cancelled, Checkpoint, Emit, Log, Progress
 from jobs.people import User
+from jobs.secrets import NAME, Secrets
 from jobs.workspace import Workspace
 
 P = ParamSpec("P")
@@ -20,7 +21,7 @@ TIMEOUT_SECONDS = 3600
 GRACE_SECONDS = 5.0
 LONGEST_NAME = 100
 BACKOFF_SECONDS = 10.0
-CONTEXT_TYPES: tuple[Any, ...] = (Progress, Cancelled, Log, Emit, Checkpoint, Workspace, User)
+CONTEXT_TYPES: tuple[Any, ...] = (Progress, Cancelled, Log, Emit, Checkpoint, Workspace, User, Secrets)
 
 LongText = Annotated[str, Field(json_schema_extra={"format": "long-text"})]
 """A string that is edited in several lines."""
@@ -42,6 +43,7 @@ class Options(TypedDict, total=False):
     backoff: float
     memory: int | None
     grace: float
+    secrets: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Task:
     backoff: float = BACKOFF_SECONDS
     memory: int | None = None
     grace: float = GRACE_SECONDS
+    secrets: Sequence[str] = ()
 
     @property
     def attempts(self) -> int:
@@ -93,6 +96,8 @@ def task(
       double each time. A FinalFailure, parameters or a result that cannot be used are not tried again.
     - `memory` is how much a run may take beyond what its process holds already, in MB (no limit). Linux enforces it.
     - `grace` is how long a run that its owner stops may tidy up, in seconds (5).
+    - `secrets` names those of its user's secrets that it gets, such as ("API_TOKEN",), where it asks for Secrets (all);
+      its page says before a run which of them are missing.
 
     Raises TaskError for a signature that cannot become a form, and for an option that means nothing.
     """
@@ -113,6 +118,8 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
         _check(options)
         signature = inspect.signature(function, eval_str=True)
         context = {p.name: p.annotation for p in signature.parameters.values() if p.annotation in CONTEXT_TYPES}
+        if options.get("secrets") and Secrets not in context.values():
+            raise TypeError("the option 'secrets' needs a parameter to bring them, such as secrets: Secrets")
         parameters = [p for p in signature.parameters.values() if p.name not in context]
         model = create_model(
             name,
@@ -139,6 +146,9 @@ def _check(options: Options) -> None:
             raise ValueError(f"the option {name!r} must be a number from {least} on, not {value!r}")
     if not isinstance(options.get("retries", 0), int):
         raise ValueError("the option 'retries' must be a whole number")
+    names: Any = options.get("secrets", ())
+    if isinstance(names, str) or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
+        raise ValueError("the option 'secrets' must be a list of names such as [\"API_TOKEN\"]")
 
 
 def _field(parameter: inspect.Parameter) -> Any:

@@ -11,7 +11,7 @@ import itertools
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,15 +64,20 @@ class RunTask:
         self._numbers = itertools.count(1)
         self._pool: multiprocessing.process.BaseProcess | None = None
 
-    def __call__(self, function: Callable[..., Any], /, **parameters: Any) -> EndedRun:
+    def __call__(
+        self, function: Callable[..., Any], /, *, secrets: Mapping[str, str] | None = None, **parameters: Any
+    ) -> EndedRun:
         """Submit a run of a task, as its form does, for a user of its own, and wait until it has ended.
 
+        `secrets` are what that user has entered under Account → Secrets.
         Raises ValidationError for parameters that the form would refuse.
         """
         task: Task = function.__dict__["__task__"]
         validated = task.parameters.model_validate(parameters)
         self._serve(task)
         owner_id = make_owner(self.backend, f"user{next(self._numbers)}@example.com")
+        for name, value in (secrets or {}).items():
+            self.backend.vault.put(owner_id, name, value)
         run = submit(self.backend, task, owner_id, validated)
         patience = min(task.timeout, LONGEST_SECONDS) + START_SECONDS
         until(lambda: read(self.backend, run).state.ended, f"the end of {task.name}", patience)

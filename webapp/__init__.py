@@ -23,6 +23,7 @@ from webapp import (
     pages,
     results,
     runs,
+    secrets,
     security,
     tasks,
     uploads,
@@ -45,6 +46,7 @@ def create_app(backend: Backend | None = None) -> Flask:
     app = Flask(__name__, root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.config.update(
         SECRET_KEY=settings.session_key(),
+        SECRET_KEY_FALLBACKS=[settings.secret_key_previous] if settings.secret_key_previous else None,
         SESSION_COOKIE_NAME="dumbwaiter",
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
@@ -61,6 +63,6 @@ def create_app(backend: Backend | None = None) -> Flask:
     for part in (security, auth, words, fragments, results, charts, markdown, output, errors, pages, admin, uploads):
         part.init_app(app)
     live.init_app(app, backend)
-    for blueprint in (tasks.bp, runs.bp, files.bp, health.bp):
+    for blueprint in (tasks.bp, runs.bp, files.bp, secrets.bp, health.bp):
         app.register_blueprint(blueprint)
     return app

@@ -116,7 +116,7 @@ def logout() -> BaseResponse:
 
 @bp.get("/account")
 def account() -> str:
-    return _account()
+    return account_page()
 
 
 @bp.post("/account/password")
@@ -125,12 +125,12 @@ def change_password() -> Response | BaseResponse:
     current, new = request.form.get("current", ""), request.form.get("password", "")
     problem = passwords.problem_with(new)
     if problem:
-        return make_response(_account(errors={"password": problem}), 422)
+        return make_response(account_page(errors={"password": problem}), 422)
     attempt = throttle.begin_attempt(backend().database, current_user.email, request.remote_addr or "")
     if attempt is None:
-        return _retry_later(make_response(_account(errors={"current": TOO_MANY}), 429))
+        return _retry_later(make_response(account_page(errors={"current": TOO_MANY}), 429))
     if not users.with_password(backend().database, current_user.email, current[: passwords.LONGEST + 1]):
-        return make_response(_account(errors={"current": NOT_YOURS}), 422)
+        return make_response(account_page(errors={"current": NOT_YOURS}), 422)
     throttle.forgive(backend().database, attempt)
     user = users.set_password(backend().database, current_user.id, new) or abort(404)
     events.publish_sign_out(backend().redis, user.id)
@@ -163,8 +163,16 @@ def _retry_later(response: Response) -> Response:
     return response
 
 
-def _account(errors: Mapping[str, str] | None = None) -> str:
-    return render_template("account/show.html", errors=errors or {}, changed="changed" in request.args)
+def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "") -> str:
+    """The user's own page; with words about what could not be changed, by the name of the field."""
+    return render_template(
+        "account/show.html",
+        errors=errors or {},
+        changed="changed" in request.args,
+        secret_names=backend().vault.names(current_user.id),
+        secret_name=secret_name or request.args.get("needs", ""),
+        kept=request.args.get("kept", ""),
+    )
 
 
 def _enter(user: User, target: str | None = None) -> BaseResponse:

@@ -78,7 +78,9 @@ def _task(name: str) -> Task:
 
 def _page(task: Task, form: Form) -> str:
     page = look_up(backend().database, Listing(current_user.id, task=task.name, limit=PAGE_SIZE))
-    return render_template("tasks/show.html", task=task, form=form, page=page)
+    known = backend().vault.names(current_user.id) if task.secrets else []
+    missing = [name for name in task.secrets if name not in known]
+    return render_template("tasks/show.html", task=task, form=form, page=page, missing=missing)
 
 
 def _form(task: Task, form: Form) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, ForeignKeyConstraint, String, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs import Base, Database, Run, UtcDateTime, utcnow
+from jobs import Base, Database, UtcDateTime, utcnow
 from webapp import passwords
 
 
@@ -41,11 +41,12 @@ def session_id_of(user_id: int, session_version: int) -> str:
     return f"{user_id}.{session_version}"
 
 
-# Runs know their owner only as a number, because jobs/ knows no people. The table's constraint is added here, where
-# both are known.
-Base.metadata.tables[Run.__tablename__].append_constraint(
-    ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_runs_owner", ondelete="CASCADE")
-)
+# Runs and secrets know their owner only as a number, because jobs/ knows no people. The tables' constraints are added
+# here, where both are known.
+for _owned in ("runs", "secrets"):
+    Base.metadata.tables[_owned].append_constraint(
+        ForeignKeyConstraint(["owner_id"], ["users.id"], name=f"fk_{_owned}_owner", ondelete="CASCADE")
+    )
 
 
 # The values of a user whose sessions all end.

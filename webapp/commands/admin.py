@@ -10,7 +10,7 @@ from webapp import users
 from webapp.current import backend
 from webapp.users import User
 
-admin = AppGroup("admin", help="Decide who may see the queue's dashboard, and who may sign in.")
+admin = AppGroup("admin", help="Decide who may see the queue's dashboard and who may sign in; renew secrets.")
 
 
 @admin.command("grant")
@@ -42,6 +42,15 @@ def enable(email: str) -> None:
     """Let a user sign in again."""
     user = _found(email, lambda address: users.set_active(backend().database, address, True))
     click.echo(f"{user.email} can sign in.")
+
+
+@admin.command("renew-secrets")
+def renew_secrets() -> None:
+    """Encrypt all users' secrets with SECRET_KEY, those that SECRET_KEY_PREVIOUS opens too."""
+    renewed, lost = backend().vault.renew()
+    click.echo(f"{renewed} are encrypted with SECRET_KEY.")
+    if lost:
+        raise click.ClickException(f"{lost} can be read with neither key; their users have to enter them again.")
 
 
 def _set(email: str, is_admin: bool) -> None:

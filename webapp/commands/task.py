@@ -36,6 +36,7 @@ from jobs import (
 )
 from webapp import users
 from webapp.commands import arguments, scaffold
+from webapp.commands.secrets import secrets_for
 from webapp.commands.terminal import Terminal, show_result
 from webapp.current import backend, backend_of
 from webapp.files import tame
@@ -98,12 +99,13 @@ def new(name: str) -> None:
 
 def _run(found: Task, **given: Any) -> None:
     save = given.pop("save_to")
+    secrets = secrets_for(found)
     terminal = Terminal()
     with tempfile.TemporaryDirectory() as folder:
         files = LocalStore(Path(folder))
         parameters = arguments.read(found, given, partial(_keep, files)).model_dump(mode="json")
         with terminal.stopping_at_ctrl_c():
-            outcome = run_here(found, parameters, files, terminal)
+            outcome = run_here(found, parameters, files, terminal, secrets)
         terminal.close()
         _show_outcome(outcome, files, save)
 

@@ -11,7 +11,7 @@ from jobs import Task, TaskError
 from webapp.forms.attributes import attributes_of, is_large, slider_of
 from webapp.forms.choices import choices_of, kind_of
 from webapp.forms.fields import CHOICES, FILES, TEXTS, Choice, Field, Variant
-from webapp.forms.schema import NO_FIELD, NoField, schema_of
+from webapp.forms.schema import IN_CLEAR, NO_FIELD, NoField, schema_of
 
 Spec = Mapping[str, Any]
 
@@ -187,6 +187,8 @@ def _kind(spec: Spec) -> str:
         raise NoField(spec["refused"])
     if spec.get("format") == "file":
         return "file"
+    if spec.get("format") == "password":
+        raise NoField(IN_CLEAR)
     kind = FORMATS.get(spec.get("format")) if spec.get("type") == "string" else KINDS.get(spec.get("type", ""))
     if "discriminator" in spec:
         kind = "variant"
