@@ -39,7 +39,7 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.recovery
 	$(BIN)/python -m benchmarks.upload
 
-# Rewrites the tables in docs/tasks.md from what forms make of each annotation, and pages of each result.
+# Rewrites the tables in docs/tasks.md from the code that they describe.
 docs: .venv/ready-dev
 	$(BIN)/python -m tests.field_table
 	$(BIN)/python -m tests.result_table

@@ -20,11 +20,10 @@ PREFIX = "run-"
 
 @dataclass(frozen=True)
 class Private:
-    """Marks the path of a workspace among all that are annotated as paths."""
+    """A folder for this attempt alone, a `Path`: empty at first, private, and removed when the attempt ends."""
 
 
 Workspace = Annotated[Path, Private()]
-"""A folder for this attempt alone, empty at first, readable by nobody else, and removed when the attempt ends."""
 
 
 @contextlib.contextmanager

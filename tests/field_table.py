@@ -1,13 +1,27 @@
-"""The table of docs/tasks.md, made of what forms make of each annotation: `python -m tests.field_table` writes it."""
+"""The tables of docs/tasks.md, made of the code that they describe: `python -m tests.field_table` writes them."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
+import jobs
 from jobs import MB, Task, task
+from jobs.task import CONTEXT_TYPES
 from webapp.forms import Field, fields_of
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tasks.md"
-BEGIN, END = "<!-- fields: make docs writes what follows -->\n", "<!-- end of fields -->\n"
+BEGIN, END = "<!-- {}: make docs writes what follows -->\n", "<!-- end of {} -->\n"
+# What stands for each context type where a task is called as a plain function.
+STAND_INS = {
+    "Progress": "Progress()",
+    "Cancelled": "Cancelled()",
+    "Log": "Log()",
+    "Emit": "Emit()",
+    "Checkpoint": "Checkpoint()",
+    "Workspace": "tmp_path",
+    "User": 'User(7, "ada@example.com")',
+    "Secrets": 'Secrets({"API_TOKEN": "abc"})',
+}
 
 NAMES = """
 import enum
@@ -147,10 +161,26 @@ def told(field: Field) -> str:
     return ", ".join(short + [f"a `{name}`" for name, value in limits.items() if len(str(value)) >= LONG])
 
 
+def context_table() -> str:
+    """What a task may ask for, as Markdown."""
+    names = {name: kind for name in jobs.__all__ for kind in CONTEXT_TYPES if getattr(jobs, name) is kind}
+    lines = [f"| `{name}` | {_about(kind)} | `{STAND_INS[name]}` |" for name, kind in names.items()]
+    return "\n".join(("| Annotation | What it does | In a plain call |", "| --- | --- | --- |", *lines, ""))
+
+
+def _about(kind: Any) -> str:
+    """A context type's docstring, in its first sentence; that of a path stands at what marks it."""
+    described = kind if isinstance(kind, type) else type(kind.__metadata__[0])
+    return str(inspect.getdoc(described)).partition("\n")[0]
+
+
 def written(document: str) -> str:
-    """The document with the table as it is now."""
-    before, _, rest = document.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
+    """The document with the tables as they are now."""
+    for name, made in {"fields": table(), "context": context_table()}.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        before, _, rest = document.partition(begin)
+        document = f"{before}{begin}\n{made}\n{end}{rest.partition(end)[2]}"
+    return document
 
 
 if __name__ == "__main__":
