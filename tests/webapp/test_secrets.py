@@ -138,3 +138,20 @@ def test_secrets_are_renewed_by_a_command(app: Flask, ada: Visitor) -> None:
     assert app.test_cli_runner().invoke(args=["admin", "renew-secrets"]).stdout == (
         "1 are encrypted with SECRET_KEY.\n"
     )
+
+
+def test_sessions_outlive_a_change_of_the_key(backend: Backend) -> None:
+    def with_key(**keys: str) -> Flask:
+        return create_app(open_backend(backend.settings.model_copy(update=keys), catalog_of(fetch)))
+
+    before = Visitor(with_key(secret_key="old" * 20)).registered("ada@example.com")
+    cookie = before.client.get_cookie("dumbwaiter")
+    assert cookie is not None
+
+    def comes_in(app: Flask) -> bool:
+        visitor = Visitor(app)
+        visitor.client.set_cookie("dumbwaiter", cookie.value)
+        return visitor.get("/").status_code == 200
+
+    assert comes_in(with_key(secret_key="new" * 20, secret_key_previous="old" * 20))
+    assert not comes_in(with_key(secret_key="new" * 20))
