@@ -31,7 +31,10 @@ PALETTES: dict[Palette, tuple[str, ...]] = {
 INSIDE = (8, 9, 14)
 
 
-@task(title="Mandelbrot set")
+@task(
+    title="Mandelbrot set",
+    example={"x": -0.1015, "y": 0.633, "zoom": 5, "iterations": 500, "palette": "Lagoon"},
+)
 def mandelbrot(
     x: Annotated[float, Field(ge=-2.5, le=1.5, title="Centre, real part"), Slider] = -0.743643135,
     y: Annotated[float, Field(ge=-1.5, le=1.5, title="Centre, imaginary part"), Slider] = 0.131825963,

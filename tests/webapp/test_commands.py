@@ -51,6 +51,15 @@ def test_a_task_runs_here_and_prints_its_result(shell: Flask) -> None:
     assert 2 < json.loads(result.stdout)["estimate"] < 4
 
 
+def test_a_task_runs_here_on_its_example_and_what_is_said_beside_it_counts_more(shell: Flask) -> None:
+    assert int(flask(shell, "task", "run", "random_number", "--example").stdout) in range(1, 7)
+    said = flask(shell, "task", "run", "random_number", "--example", "--minimum", "6")
+    assert said.stdout == "6\n", said.stderr
+    none = flask(shell, "task", "run", "count_words", "--example")
+    assert (none.exit_code, none.stdout) == (2, "")
+    assert "count_words has no example" in none.stderr
+
+
 def test_a_value_that_is_refused_is_named_by_its_option(shell: Flask) -> None:
     result = flask(shell, "task", "run", "random_number", "--minimum", "many", "--maximum", "3")
     assert result.exit_code == 2

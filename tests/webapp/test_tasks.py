@@ -81,3 +81,21 @@ def test_line_breaks_count_as_one_character(ada: Visitor, backend: Backend) -> N
 def test_a_submit_answers_before_redis_does(ada: Visitor, backend: Backend) -> None:
     run_id = ada.submit("reverse_text", text="hello")
     assert read(backend, Run(id=run_id)).state is State.QUEUED
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_an_example_is_filled_in_and_nothing_is_run(ada: Visitor, headers: dict[str, str]) -> None:
+    link = the(soup(ada.get("/tasks/random_number")), "#task-example")
+    page = soup(ada.get(str(link["href"]), headers=headers))
+    assert [the(page, f"#{name}-input")["value"] for name in ("minimum", "maximum")] == ["1", "6"]
+    assert bool(page.select_one("html")) is not bool(headers), "htmx gets the form, a browser the page"
+    assert soup(ada.get("/runs")).select(".run") == []
+
+
+def test_a_task_without_an_example_offers_none_and_survives_being_asked(ada: Visitor) -> None:
+    assert not soup(ada.get("/tasks/count_words")).select("#task-example")
+    assert ada.get("/tasks/count_words?example=1").status_code == 200
+
+
+def test_an_example_is_for_who_is_signed_in(visitor: Visitor) -> None:
+    assert visitor.get("/tasks/random_number?example=1").status_code == 302

@@ -13,10 +13,11 @@ from jobs import File, Task
 from webapp import forms
 from webapp.forms import Field, Tray
 from webapp.forms.fields import FILES
+from webapp.forms.posting import Missing
 
 Keep = Callable[[Path], File]
 
-TAKEN = ("help", "as", "follow", "save")
+TAKEN = ("help", "as", "follow", "save", "example")
 
 
 def options_of(task: Task) -> list[click.Parameter]:
@@ -24,8 +25,10 @@ def options_of(task: Task) -> list[click.Parameter]:
     return [_option(field) for field in forms.fields_of(task)]
 
 
-def read(task: Task, given: Mapping[str, Any], keep: Keep = File.at) -> BaseModel:
-    """The parameters that the options say; files at paths are kept by `keep`.
+def read(
+    task: Task, given: Mapping[str, Any], keep: Keep = File.at, otherwise: Mapping[str, Any] | None = None
+) -> BaseModel:
+    """The parameters that the options say, or else what `otherwise` says as JSON; files at paths are kept by `keep`.
 
     Raises UsageError with a line for each that is refused.
     """
@@ -35,7 +38,7 @@ def read(task: Task, given: Mapping[str, Any], keep: Keep = File.at) -> BaseMode
         if field.kind in FILES:
             sizes |= _post_files(posted, field, given.get(field.name), keep)
         else:
-            _post(posted, field, given.get(field.name))
+            _post(posted, field, given.get(field.name), (otherwise or {}).get(field.name, Missing))
     parameters, form = forms.read(task, posted, Tray(lambda _wanted: sizes))
     if parameters is None:
         lines = (f"{_spelled(name)}: {message}" if name else message for name, message in form.errors.items())
@@ -63,10 +66,10 @@ def _spelled(name: str) -> str:
     return f"--{'parameter-' if name in TAKEN else ''}{name.replace('_', '-')}"
 
 
-def _post(posted: MultiDict[str, str], field: Field, value: Any) -> None:
+def _post(posted: MultiDict[str, str], field: Field, value: Any, otherwise: Any) -> None:
     """What a browser would send; what has several parts is given as JSON."""
     if value is None or value == ():
-        forms.put(posted, field)
+        forms.put(posted, field, otherwise)
     elif field.kind in ("switch", "checks"):
         forms.put(posted, field, list(value) if field.kind == "checks" else value)
     elif field.is_compound:

@@ -17,7 +17,7 @@ from pydantic import Field
 from jobs import Progress, task
 
 
-@task
+@task(example={{"text": "ha"}})
 def {name}(
     text: Annotated[str, Field(min_length=1, max_length=200, description="What it works on.")],
     times: Annotated[int, Field(ge=1, le=100)] = 3,

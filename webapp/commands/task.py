@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -98,16 +98,22 @@ def new(name: str) -> None:
 
 
 def _run(found: Task, **given: Any) -> None:
-    save = given.pop("save_to")
+    save, example = given.pop("save_to"), _example(found) if given.pop("on_example") else {}
     secrets = secrets_for(found)
     terminal = Terminal()
     with tempfile.TemporaryDirectory() as folder:
         files = LocalStore(Path(folder))
-        parameters = arguments.read(found, given, partial(_keep, files)).model_dump(mode="json")
+        parameters = arguments.read(found, given, partial(_keep, files), example).model_dump(mode="json")
         with terminal.stopping_at_ctrl_c():
             outcome = run_here(found, parameters, files, terminal, secrets)
         terminal.close()
         _show_outcome(outcome, files, save)
+
+
+def _example(found: Task) -> Mapping[str, Any]:
+    if not found.example:
+        raise click.UsageError(f"{found.name} has no example; say its parameters.")
+    return found.example
 
 
 def _keep(store: FileStore, path: Path) -> File:
@@ -143,8 +149,9 @@ def _show_outcome(outcome: Outcome, files: FileStore, save: BinaryIO | None) -> 
 
 
 SAVE = click.Option(["--save", "save_to"], type=click.File("wb", lazy=True), help="Where to keep a result's image.")
+EXAMPLE = click.Option(["--example", "on_example"], is_flag=True, help="What is not said is as in the task's example.")
 HELP = "Run a task in this process: no queue, no worker, nothing is kept."
-task.add_command(OnePerTask(_run, SAVE, name="run", help=HELP))
+task.add_command(OnePerTask(_run, SAVE, EXAMPLE, name="run", help=HELP))
 
 
 def _submit(found: Task, **given: Any) -> None:

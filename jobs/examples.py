@@ -1,0 +1,34 @@
+"""A task's example: parameters with which whoever opens its page can try it at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The parameters that a task says, or that its fields' own examples make, as JSON; empty where there are none.
+
+    Raises TypeError for what is no mapping, and ValueError for parameters that the model refuses.
+    """
+    if said is None:
+        return _of_fields(model)
+    if not isinstance(said, Mapping):
+        raise TypeError(f"the option 'example' must be a mapping of parameters, not {said!r}")
+    try:
+        return model.model_validate(dict(said)).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        raise ValueError(f"its example is refused: {name}: {first['msg']}") from error
+
+
+def _of_fields(model: type[BaseModel]) -> dict[str, Any]:
+    required = {name: field.examples for name, field in model.model_fields.items() if field.is_required()}
+    said = {name: examples[0] for name, examples in required.items() if examples}
+    if not said or len(said) < len(required):
+        return {}
+    try:
+        return model.model_validate(said).model_dump(mode="json")
+    except ValueError:  # they are there to be read, and need not be values
+        return {}
