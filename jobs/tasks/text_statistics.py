@@ -1,0 +1,55 @@
+"""Statistics of a text."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+import regex
+from pydantic import Field
+
+from jobs import Chart, LongText, task
+
+LONGEST = 200_000
+WORDS_PER_MINUTE = 238  # of adults who read to themselves: Brysbaert 2019, doi:10.1016/j.jml.2019.104047
+MOST_BARS = 20
+LONGEST_LABEL = 30
+
+# An apostrophe or a hyphen between letters belongs to the word: don't, well-known.
+WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:['’-][\p{L}\p{M}\p{N}]+)*")
+# A point between digits, or before a small letter as after "e.g.", ends no sentence; the end of a paragraph does.
+SENTENCE_END = regex.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s+[^\s\p{Ll}]|\s*$)|[。！？]+|\n\s*\n")
+
+EXAMPLE = """\
+The order goes down, the dish comes up. Who carries it? Nobody: it is a small lift between a kitchen and a dining room.
+
+The kitchen does not wait for the room, and the room does not wait for the kitchen. They wait for the lift."""
+
+
+@task(example={"text": EXAMPLE, "most": 10})
+def text_statistics(
+    text: Annotated[LongText, Field(min_length=1, max_length=LONGEST)],
+    most: Annotated[int, Field(ge=1, le=200, title="How many words", description="Of the most frequent.")] = 20,
+) -> list[Any]:
+    """Count a text's characters, words and sentences, and show which words it uses most."""
+    words = WORD.findall(text)
+    sentences = [part for part in SENTENCE_END.split(text) if WORD.search(part)]
+    frequent = Counter(word.lower() for word in words).most_common(most)
+    facts = {
+        "Characters": len(regex.findall(r"\X", text)),
+        "Words": len(words),
+        "Different words": len({word.lower() for word in words}),
+        "Sentences": len(sentences),
+        "Words per sentence": round(len(words) / len(sentences), 1) if sentences else 0,
+        "Reading time": _spoken(len(words) / WORDS_PER_MINUTE * 60),
+    }
+    if not frequent:
+        return [facts]
+    shown = frequent[:MOST_BARS]
+    chart = Chart(
+        "bar", [times for _, times in shown], [word[:LONGEST_LABEL] for word, _ in shown], title="Most frequent words"
+    )
+    return [facts, chart, [{"word": word, "times": times, "share": times / len(words)} for word, times in frequent]]
+
+
+def _spoken(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
