@@ -22,15 +22,19 @@ class QuotaExceeded(Exception):
     """A user would have more files than he may."""
 
 
-def sizes_of(session: Session, owner_id: int, wanted: Collection[str]) -> dict[str, int]:
+def sizes_of(session: Session, owner_id: int, wanted: Collection[str], hold: bool = False) -> dict[str, int]:
     """Of these files those that are the user's, with their sizes in bytes.
 
-    What he has sent stays his until the transaction ends, if that writes: it could be forgotten meanwhile otherwise.
+    With `hold`, in a transaction that writes, what he has sent stays his until that ends.
     """
     sent = select(Upload.sha256, Upload.size).where(Upload.owner_id == owner_id, Upload.sha256.in_(wanted))
     noted = select(RunFileRow.sha256, RunFileRow.size).join(Run, Run.id == RunFileRow.run_id)
     of_runs = noted.where(Run.owner_id == owner_id, RunFileRow.sha256.in_(wanted))
-    return {sha256: size for query in (sent.with_for_update(), of_runs) for sha256, size in session.execute(query)}
+    return {
+        sha256: size
+        for query in (sent.with_for_update() if hold else sent, of_runs)
+        for sha256, size in session.execute(query)
+    }
 
 
 def used_bytes(session: Session, owner_id: int) -> int:
@@ -55,7 +59,7 @@ def attach(session: Session, run: Run) -> None:
     files = list(files_in(run.parameters))
     if not files:
         return
-    sizes = sizes_of(session, run.owner_id, {file.sha256 for file in files})
+    sizes = sizes_of(session, run.owner_id, {file.sha256 for file in files}, hold=True)
     if any(sizes.get(file.sha256) != file.size for file in files):
         raise NotKept
     session.flush()
