@@ -10,7 +10,7 @@ from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progres
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.downloads import Download, KeptFile, download_in
 from jobs.embedded_redis import NoRedis, start_redis
-from jobs.files import MB, File, FileField, file_in, media_type_of
+from jobs.files import MB, File, FileField, file_in, files_in, media_type_of
 from jobs.frames import frame_in
 from jobs.local import Listener, run_here
 from jobs.local_store import LocalStore
@@ -101,6 +101,7 @@ __all__ = [
     "events",
     "examine_catalog",
     "file_in",
+    "files_in",
     "frame_in",
     "html_in",
     "listed",

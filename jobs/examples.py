@@ -1,9 +1,11 @@
 """A task's example: parameters with which whoever opens its page can try it at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from jobs.files import File
 
 
 def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -21,6 +23,15 @@ def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[s
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
         raise ValueError(f"its example is refused: {name}: {first['msg']}") from error
+
+
+def files_of(said: Any) -> Iterator[File]:
+    """The files in what a task says for an example."""
+    if isinstance(said, File):
+        yield said
+    elif isinstance(said, Mapping | list | tuple | set):
+        for part in said.values() if isinstance(said, Mapping) else said:
+            yield from files_of(part)
 
 
 def _of_fields(model: type[BaseModel]) -> dict[str, Any]:

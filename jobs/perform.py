@@ -111,7 +111,9 @@ def explain(error: BaseException, task: Task, cover: Cover) -> Failure:
         words = keepable(f"The parameters no longer fit this task: {error}")
         return Failure("InvalidParameters", words, final=True)
     if isinstance(error, StoreAway):
-        return Failure("StoreAway", f"What it made could not be kept. {error} Run it again later.", _traceback(error, cover))
+        return Failure(
+            "StoreAway", f"What it made could not be kept. {error} Run it again later.", _traceback(error, cover)
+        )
     if isinstance(error, MemoryError):
         allowed = f"this task may take ({task.memory:,} MB)" if task.memory else "there is"
         return Failure("OutOfMemory", f"It needed more memory than {allowed}.", _traceback(error, cover))

@@ -10,7 +10,8 @@ from typing import Annotated, Any, ParamSpec, TypedDict, TypeVar, Unpack, overlo
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
 
 from jobs.context import Cancelled, Checkpoint, Emit, Log, Progress
-from jobs.examples import example_of
+from jobs.examples import example_of, files_of
+from jobs.files import File
 from jobs.people import User
 from jobs.secrets import NAME, Secrets
 from jobs.workspace import Workspace
@@ -66,6 +67,7 @@ class Task:
     grace: float = GRACE_SECONDS
     secrets: Sequence[str] = ()
     example: Mapping[str, Any] | None = None  # JSON
+    example_files: Sequence[File] = ()  # those that it refers to
 
     @property
     def attempts(self) -> int:
@@ -101,7 +103,8 @@ def task(
     - `grace` is how long a run that its owner stops may tidy up, in seconds (5).
     - `secrets` names those of its user's secrets that it gets, such as ("API_TOKEN",), where it asks for Secrets (all);
       its page says before a run which of them are missing.
-    - `example` are parameters that its page offers to fill in; without it, those that `Field(examples=...)` says.
+    - `example` are parameters that its page offers to fill in, with files as `File.at(path)`; without it, those that
+      `Field(examples=...)` says.
 
     Raises TaskError for a signature that cannot become a form, an option that means nothing, a refused example.
     """
@@ -131,13 +134,20 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
             __module__=function.__module__,
             **{p.name: _field(p) for p in parameters},
         )
-        example = example_of(model, options.get("example"))
+        example, files = example_of(model, options.get("example")), tuple(files_of(options.get("example")))
     except (TypeError, ValueError, NameError, PydanticUserError) as error:
         raise TaskError(f"{source}: task {name!r}: {str(error).splitlines()[0]}") from error
     description = (inspect.getdoc(function) or "").split("\n")[0].strip()
     named: Options = {"title": _spoken(name), **options, "example": example}
     return Task(
-        name=name, description=description, function=function, parameters=model, source=source, context=context, **named
+        name,
+        description=description,
+        function=function,
+        parameters=model,
+        source=source,
+        context=context,
+        example_files=files,
+        **named,
     )
 
 

@@ -30,7 +30,7 @@ def show(name: str) -> str:
     task = _task(name)
     if "example" in request.args:
         show = _form if request.headers.get("HX-Request") else _page
-        return show(task, forms.blank(task, task.example or {}))
+        return show(task, forms.blank(task, task.example or {}, uploads.example_of(task)))
     return _page(task, forms.blank(task, _earlier(task), Tray(uploads.own_sizes)))
 
 

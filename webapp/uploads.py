@@ -86,6 +86,26 @@ def receive(task: Task) -> Received:
         receiver.discard()
 
 
+def example_of(task: Task) -> Tray:
+    """Make the files of a task's example the user's, as if they had sent them."""
+    try:
+        note_uploads(backend().database, current_user.id, [_stored(file) for file in task.example_files], _quota())
+    except QuotaExceeded:
+        words = NO_ROOM.format(most=_quota() / MB)
+        return Tray(own_sizes, {one.name: words for one in forms.fields_of(task) if forms.has_files([one])})
+    return Tray(own_sizes)
+
+
+def _stored(file: File) -> RunFile:
+    with file.open() as stream:
+        stored = _in_thread(backend().files.put, stream)
+    return RunFile(stored.sha256, stored.size, file.name, file.media_type)
+
+
+def _quota() -> int:
+    return backend().settings.user_quota_mb * MB
+
+
 @dataclass
 class Incoming:
     """One file on its way; `writer` is None for one that is not wanted, of which nothing is kept."""
@@ -103,10 +123,9 @@ class Receiver:
 
     def __init__(self, fields: Collection[forms.Field]) -> None:
         self._fields = fields
-        settings, user = backend().settings, current_user.id
         with backend().database.read() as session:
-            self._room = settings.user_quota_mb * MB - used_bytes(session, user)
-        self._most = settings.max_upload_mb * MB
+            self._room = _quota() - used_bytes(session, current_user.id)
+        self._most = backend().settings.max_upload_mb * MB
         self._texts = 0
         self._bytes = 0
         self._text: list[bytes] = []
@@ -131,10 +150,9 @@ class Receiver:
         files = {id(one): stored for one in self._files() if (stored := self._keep(one))}
         try:
             if files:
-                quota = backend().settings.user_quota_mb
-                note_uploads(backend().database, current_user.id, list(files.values()), quota * MB)
+                note_uploads(backend().database, current_user.id, list(files.values()), _quota())
         except QuotaExceeded:
-            self._refused.update({one.place: NO_ROOM.format(most=quota) for one in self._files()})
+            self._refused.update({one.place: NO_ROOM.format(most=_quota() / MB) for one in self._files()})
             files = {}
         posted: MultiDict[str, str] = MultiDict()
         for name, value in self._posted:
@@ -194,7 +212,7 @@ class Receiver:
             return TOO_LARGE.format(name=one.name, most=one.most / MB)
         if self._bytes > self._most:
             return TOO_MUCH.format(most=self._most / MB)
-        return NO_ROOM.format(most=backend().settings.user_quota_mb) if self._bytes > self._room else None
+        return NO_ROOM.format(most=_quota() / MB) if self._bytes > self._room else None
 
     def _flush(self, one: Incoming) -> None:
         assert one.writer is not None

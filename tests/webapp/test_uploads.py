@@ -3,6 +3,8 @@
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +16,10 @@ from jobs.run_files import RunFileRow
 from jobs.uploads import Upload
 from tests.people import execute, read
 from tests.visitor import ORIGIN, Visitor, soup, the
+from tests.webapp import uploading
 from tests.webapp.html_form import sent_by
 from tests.webapp.uploading import cramped, error, file, good, run_of, send, stored
+from webapp.current import put_backend
 
 
 @pytest.fixture(autouse=True)
@@ -171,3 +175,19 @@ def full_disk(small: Backend) -> Iterator[None]:
 @pytest.mark.usefixtures("full_disk")
 def test_a_store_that_takes_nothing_is_told_at_the_field(ada: Visitor) -> None:
     assert error(send(ada, good()), "cover").startswith("It cannot be kept right now.")
+
+
+def test_an_example_brings_its_files_with_it(ada: Visitor, small: Backend) -> None:
+    form = the(soup(ada.get("/tasks/weigh?example=1")), "#task-form")
+    assert [one.text for one in form.select(".kept-file bdi")] == ["uploading.py"]
+    sent = sent_by(form)
+    run = run_of(small, ada.post("/tasks/weigh", {name: sent.getlist(name) for name in sent}))
+    execute(small, run.id)
+    assert read(small, run).result == 2 * Path(uploading.__file__).stat().st_size
+
+
+def test_an_example_for_which_there_is_no_room_says_so(app: Flask, ada: Visitor, small: Backend) -> None:
+    put_backend(app, replace(small, settings=small.settings.model_copy(update={"user_quota_mb": 0.001})))
+    form = the(soup(ada.get("/tasks/weigh?example=1")), "#task-form")
+    assert "no room" in the(form, "#book-error").text
+    assert not form.select(".kept-file")

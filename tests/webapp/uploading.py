@@ -39,10 +39,16 @@ def plain(text: str) -> str:
     return text
 
 
+@task(example={"book": File.at(__file__), "copies": 2})
+def weigh(book: File, copies: int) -> int:
+    """Read a file that comes with its task."""
+    return len(book.open().read()) * copies
+
+
 def cramped(app: Flask, backend: Backend) -> Backend:
     """The application with these tasks, where 0.1 MB are let through and 0.5 MB kept of each user."""
     settings = backend.settings.model_copy(update={"max_upload_mb": 0.1, "user_quota_mb": 0.5})
-    changed = replace(backend, settings=settings, catalog=catalog_of(bind, plain))
+    changed = replace(backend, settings=settings, catalog=catalog_of(bind, plain, weigh))
     put_backend(app, changed)
     return changed
 

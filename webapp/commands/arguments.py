@@ -1,7 +1,7 @@
 """A task's form on the command line: each of its fields is an option, read and refused as on the page."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import click
 from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
-from jobs import File, Task
+from jobs import File, Task, files_in
 from webapp import forms
 from webapp.forms import Field, Tray
 from webapp.forms.fields import FILES
@@ -36,7 +36,8 @@ def read(
     sizes: dict[str, int] = {}
     for field in forms.fields_of(task):
         if field.kind in FILES:
-            sizes |= _post_files(posted, field, given.get(field.name), keep)
+            files = _given_files(field, given.get(field.name), keep) or files_in((otherwise or {}).get(field.name))
+            sizes |= _post_files(posted, field, files)
         else:
             _post(posted, field, given.get(field.name), (otherwise or {}).get(field.name, Missing))
     parameters, form = forms.read(task, posted, Tray(lambda _wanted: sizes))
@@ -78,12 +79,17 @@ def _post(posted: MultiDict[str, str], field: Field, value: Any, otherwise: Any)
         posted.add(field.name, str(value))
 
 
-def _post_files(posted: MultiDict[str, str], field: Field, value: Any, keep: Keep) -> dict[str, int]:
+def _given_files(field: Field, value: Any, keep: Keep) -> list[File]:
+    return [keep(path) for path in (value if field.kind == "files" else [value]) if path]
+
+
+def _post_files(posted: MultiDict[str, str], field: Field, files: Iterable[File]) -> dict[str, int]:
     """What a browser would send of files that the server has; returns their sizes."""
-    files = [keep(path) for path in (value if field.kind == "files" else [value]) if path]
+    sizes = {}
     for file in files:
         posted.add(field.name, forms.reference_to(file))
-    return {file.sha256: file.size for file in files}
+        sizes[file.sha256] = file.size
+    return sizes
 
 
 def _parsed(field: Field, text: str) -> Any:

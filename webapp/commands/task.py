@@ -103,6 +103,9 @@ def _run(found: Task, **given: Any) -> None:
     terminal = Terminal()
     with tempfile.TemporaryDirectory() as folder:
         files = LocalStore(Path(folder))
+        for file in found.example_files if example else ():
+            with file.open() as stream:
+                files.put(stream)
         parameters = arguments.read(found, given, partial(_keep, files), example).model_dump(mode="json")
         with terminal.stopping_at_ctrl_c():
             outcome = run_here(found, parameters, files, terminal, secrets)
