@@ -55,6 +55,7 @@ def test_a_task_runs_here_on_its_example_and_what_is_said_beside_it_counts_more(
     assert int(flask(shell, "task", "run", "random_number", "--example").stdout) in range(1, 7)
     said = flask(shell, "task", "run", "random_number", "--example", "--minimum", "6")
     assert said.stdout == "6\n", said.stderr
+    assert "150 rows" in flask(shell, "task", "run", "profile_csv", "--example").stdout
     none = flask(shell, "task", "run", "count_words", "--example")
     assert (none.exit_code, none.stdout) == (2, "")
     assert "count_words has no example" in none.stderr

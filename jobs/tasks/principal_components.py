@@ -1,0 +1,109 @@
+"""Show a table of many columns as a picture of two."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from jobs import Chart, File, FileField, FinalFailure, Markdown, Progress, Show, Workspace, task
+from jobs.tasks._tables import Column, Encoding, Table, opened
+
+EXAMPLES = Path(__file__).with_name("examples")
+MOST_ROWS = 100_000
+MOST_POINTS = 1000  # that are drawn
+MOST_GROUPS = 7  # beside "others"
+MOST_COMPONENTS = 5  # that are listed
+LONGEST_LABEL = 60
+NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
+
+Numbers = NDArray[np.float64]
+
+
+@task(
+    title="Principal components of a table",
+    timeout=1800,
+    example={"table": File.at(EXAMPLES / "irises.csv"), "group": "species"},
+)
+def principal_components(
+    table: Annotated[File, FileField(accept=(".csv", ".tsv", ".txt"), max_mb=1000)],
+    group: Annotated[str, Field(max_length=200, description="A column whose values get a colour each.")] = "",
+    encoding: Annotated[Encoding, Show(advanced=True)] = "UTF-8",
+    *,
+    workspace: Workspace,
+    progress: Progress,
+) -> tuple[Any, ...]:
+    """Draw rows with many numbers as points: what is alike lies together (PCA of the standardised columns)."""
+    with opened(table, workspace, progress, encoding) as data:
+        values, names, groups = _sample(data, group)
+    scaled = _standardised(values)
+    points, directions, shares = _components(scaled)
+    return (
+        Markdown(
+            f"**{len(points):,} rows, {len(names)} columns**, {shares[0] + shares[1]:.0%} of their variance drawn"
+        ),
+        _scatter(points, groups, shares),
+        _loadings(names, directions, shares),
+    )
+
+
+def _sample(data: Table, group: str) -> tuple[Numbers, list[str], list[str]]:
+    """Rows without gaps, at most MOST_ROWS and always the same ones; their columns; and the group of each row."""
+    by_name = {column.name: column for column in data.columns}
+    if group and group not in by_name:
+        raise FinalFailure(f"The table has no column {group!r}. It has {', '.join(by_name)}.")
+    varying = [one for one in data.columns if one.type.startswith(NUMBERS) and one.name != group and _varies(data, one)]
+    if len(varying) < 2:
+        raise FinalFailure("Two columns at least must hold numbers that differ. Choose another table.")
+    label = f"left(coalesce(CAST({by_name[group].sql} AS VARCHAR), ''), {LONGEST_LABEL})" if group else "''"
+    columns = ", ".join(f"CAST({one.sql} AS DOUBLE)" for one in varying)
+    complete = " AND ".join(f"isfinite(CAST({one.sql} AS DOUBLE))" for one in varying)
+    data.tell(0.5, "looking for the directions")
+    rows = data.ask(
+        f"SELECT {label}, {columns} FROM (FROM data WHERE {complete})"
+        f" USING SAMPLE reservoir({MOST_ROWS} ROWS) REPEATABLE (1)"
+    )
+    if len(rows) < 3:
+        raise FinalFailure("Three rows at least must have a number in each of these columns. Choose another table.")
+    return np.array([row[1:] for row in rows], dtype=float), [one.name for one in varying], [row[0] for row in rows]
+
+
+def _varies(data: Table, column: Column) -> bool:
+    ((least, most),) = data.ask(f"SELECT min({column.sql}), max({column.sql}) FROM data")
+    return bool(least != most)
+
+
+def _standardised(values: Numbers) -> Numbers:
+    spread = values.std(axis=0)
+    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1))
+
+
+def _components(scaled: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """The rows as points along the principal components, the components, and the share of variance of each."""
+    variances, vectors = np.linalg.eigh(scaled.T @ scaled)
+    order = np.argsort(variances)[::-1]
+    directions = vectors[:, order].T
+    directions *= np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)])[:, np.newaxis]
+    return scaled @ directions.T, directions, np.clip(variances[order], 0, None) / variances.clip(0).sum()
+
+
+def _scatter(points: Numbers, groups: list[str], shares: Numbers) -> Chart:
+    step = -(-len(points) // MOST_POINTS)
+    frequent = {name for name, _count in Counter(groups).most_common(MOST_GROUPS)}
+    series: dict[str, list[tuple[float, float]]] = {}
+    for (x, y), name in zip(points[::step, :2], groups[::step], strict=True):
+        series.setdefault(name if name in frequent else "others", []).append((float(x), float(y)))
+    labels = [f"Component {number + 1} ({share:.0%})" for number, share in enumerate(shares[:2])]
+    return Chart("scatter", dict(sorted(series.items())), title="Rows", x_label=labels[0], y_label=labels[1])
+
+
+def _loadings(names: list[str], directions: Numbers, shares: Numbers) -> list[dict[str, Any]]:
+    """How much of each column is in each component, and how much of the variance the component has."""
+    shown = range(min(MOST_COMPONENTS, len(directions)))
+    variance = {"column": "(share of variance)", **{f"component {n + 1}": round(float(shares[n]), 4) for n in shown}}
+    return [variance] + [
+        {"column": name, **{f"component {n + 1}": round(float(directions[n, at]), 4) for n in shown}}
+        for at, name in enumerate(names)
+    ]

@@ -1,0 +1,141 @@
+"""Look into a CSV file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from jobs import MB, Chart, File, FileField, Markdown, Progress, Show, Workspace, task
+from jobs.tasks._tables import Column, Encoding, Table, opened
+
+EXAMPLES = Path(__file__).with_name("examples")
+MOST_CHARTS = 16
+BINS = 20
+TOP = 12  # values of a text that are drawn
+LONGEST_LABEL = 60
+MOST_PERIODS = 60
+PERIODS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.2, "decade": 3_652, "century": 36_524}
+NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
+TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+TYPES = {
+    **dict.fromkeys(("BIGINT", "HUGEINT", "INTEGER"), "whole number"),
+    **dict.fromkeys(("DOUBLE", "DECIMAL"), "number"),
+    "VARCHAR": "text",
+    "BOOLEAN": "yes or no",
+    "TIMESTAMP": "date and time",
+}
+# What is shown of each column, as DuckDB's SUMMARIZE calls it.
+SUMMARY = {
+    "column": "column_name",
+    "type": "column_type",
+    "missing %": "null_percentage",
+    "distinct, about": "approx_unique",
+    "least": "min",
+    "median": "q50",
+    "mean": "avg",
+    "greatest": "max",
+}
+
+
+@task(title="Profile of a CSV file", timeout=3600, example={"table": File.at(EXAMPLES / "irises.csv")})
+def profile_csv(
+    table: Annotated[File, FileField(accept=(".csv", ".tsv", ".txt"), max_mb=1000)],
+    header: Annotated[bool, Field(title="The first line has the names"), Show(advanced=True)] = True,
+    encoding: Annotated[Encoding, Show(advanced=True)] = "UTF-8",
+    *,
+    workspace: Workspace,
+    progress: Progress,
+) -> tuple[Any, ...]:
+    """Its columns with their types, gaps and typical values, and how the values are spread."""
+    with opened(table, workspace, progress, encoding, header) as data:
+        return (_summary(table, data), _columns(data), *_charts(data))
+
+
+def _summary(file: File, data: Table) -> Markdown:
+    size = f"{file.size / MB:,.1f} MB" if file.size >= MB else f"{file.size / 1000:,.1f} KB"
+    lines = [f"**{data.rows:,} rows, {len(data.columns):,} columns**, {size}"]
+    if data.left_out:
+        lines.append(f"{data.left_out:,} lines were left out: they do not have the form of the others.")
+    if len(data.columns) > MOST_CHARTS:
+        lines.append(f"The first {MOST_CHARTS} columns are drawn.")
+    return Markdown("\n\n".join(lines))
+
+
+def _columns(data: Table) -> list[dict[str, Any]]:
+    data.tell(0.0, "counting")
+    found = data.ask(f"SELECT {', '.join(SUMMARY.values())} FROM (SUMMARIZE data)")
+    return [_row(*values) for values in found]
+
+
+def _row(name: str, kind: str, missing: Any, distinct: int, *typical: str | None) -> dict[str, Any]:
+    shown = [_number(text) if kind.startswith(NUMBERS) and text else text for text in typical]
+    return dict(zip(SUMMARY, (name, _spoken(kind), float(missing or 0), distinct, *shown), strict=True))
+
+
+def _charts(data: Table) -> Iterator[Chart]:
+    drawn = data.columns[:MOST_CHARTS]
+    for number, column in enumerate(drawn):
+        data.tell((number + 1) / (len(drawn) + 1), column.name[:100])
+        draw = _spread if _is_number(column) else _over_time if column.type in TIMES else _most_frequent
+        if chart := draw(data, column):
+            yield chart
+
+
+def _spread(data: Table, column: Column) -> Chart | None:
+    """How many of a column's numbers lie in each part of their range."""
+    number = f"TRY_CAST({column.sql} AS DOUBLE)"
+    usable = f"{number} BETWEEN -1e100 AND 1e100"
+    ((least, most),) = data.ask(f"SELECT min({number}), max({number}) FROM data WHERE {usable}")
+    if least is None:
+        return None
+    width = (most - least) / BINS or 1.0
+    place = f"least(floor(({number} - ?) / ?), {BINS - 1})"
+    counted = data.ask(f"SELECT {place} AS place, count(*) FROM data WHERE {usable} GROUP BY 1", least, width)
+    counts = {int(place): count for place, count in counted}
+    edges = [least + width * number for number in range(BINS + 1)]
+    if len(set(edges)) < len(edges):  # numbers too large for so small a difference
+        return None
+    return Chart("histogram", [counts.get(n, 0) for n in range(BINS)], edges, title=_title(column), y_label="Rows")
+
+
+def _over_time(data: Table, column: Column) -> Chart | None:
+    """How many rows there are in each day, week, month, ... of a column."""
+    known = f"FROM data WHERE isfinite({column.sql})"
+    ((seconds,),) = data.ask(f"SELECT epoch(max({column.sql})) - epoch(min({column.sql})) {known}")
+    if seconds is None:
+        return None
+    period = next((name for name, days in PERIODS.items() if seconds / 86_400 / days < MOST_PERIODS), "century")
+    begins = f"CAST(CAST(date_trunc('{period}', make_timestamp(epoch_us({column.sql}))) AS DATE) AS VARCHAR)"
+    counted = data.ask(f"SELECT {begins}, count(*) {known} GROUP BY 1 ORDER BY min({column.sql})")
+    labels, counts = zip(*counted, strict=True)
+    return Chart("bar", list(counts), list(labels), title=f"{_title(column)}, by {period}", y_label="Rows")
+
+
+def _most_frequent(data: Table, column: Column) -> Chart | None:
+    """The most frequent values of a column, unless none comes twice."""
+    value = f"left(CAST({column.sql} AS VARCHAR), {LONGEST_LABEL})"
+    counted = data.ask(
+        f"SELECT {value}, count(*) FROM data WHERE {column.sql} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {TOP}"
+    )
+    if not counted or counted[0][1] == 1:
+        return None
+    labels, counts = zip(*counted, strict=True)
+    return Chart("bar", list(counts), [label or "(empty)" for label in labels], title=_title(column), y_label="Rows")
+
+
+def _number(text: str) -> float:
+    """A number to read: whole ones as they are, others with six digits."""
+    return int(text) if text.lstrip("-").isdecimal() else float(f"{float(text):.6g}")
+
+
+def _is_number(column: Column) -> bool:
+    return column.type.startswith(NUMBERS)
+
+
+def _spoken(kind: str) -> str:
+    return next((words for name, words in TYPES.items() if kind.startswith(name)), kind.lower())
+
+
+def _title(column: Column) -> str:
+    return column.name[:100] or "(no name)"
