@@ -1,0 +1,104 @@
+"""Convert images, and make them smaller."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+from pydantic import Field
+
+from jobs import Download, File, FileField, FinalFailure, Progress, Show, Slider, Workspace, task
+
+EXAMPLES = Path(__file__).with_name("examples")
+MOST_PIXELS = 50_000_000
+# Not all that Pillow can read: some of it starts other programs.
+READ = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+ENDINGS = {"PNG": "png", "JPEG": "jpg", "WebP": "webp"}
+WITHOUT_TRANSPARENCY = "JPEG"
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+Format = Literal["JPEG", "PNG", "WebP"]
+
+
+class NotConverted(Exception):
+    """An image cannot be converted; the message says why."""
+
+
+@task(
+    title="Convert images",
+    timeout=3600,
+    example={
+        "images": [File.at(EXAMPLES / "dusk.png"), File.at(EXAMPLES / "lagoon.png")],
+        "format": "WebP",
+        "longest_side": 320,
+    },
+)
+def convert_images(
+    images: Annotated[list[File], Field(min_length=1, max_length=200), FileField(accept=("image/*",), max_mb=100)],
+    format: Format = "JPEG",
+    longest_side: Annotated[int | None, Field(ge=1, le=10_000), Show(unit="px", placeholder="as it is")] = None,
+    quality: Annotated[int, Field(ge=1, le=100, description="Of JPEG and WebP."), Slider, Show(advanced=True)] = 85,
+    *,
+    workspace: Workspace,
+    progress: Progress,
+) -> tuple[Any, ...]:
+    """Turn many images into JPEG, PNG or WebP, upright and at most so large; they come back as one ZIP file."""
+    path = workspace / "images.zip"
+    rows: list[dict[str, Any]] = []
+    with zipfile.ZipFile(path, "w") as archive:
+        names = _free_names(images, ENDINGS[format])
+        for number, (file, name) in enumerate(zip(images, names, strict=True)):
+            progress(number / len(images), file.name)
+            try:
+                image = _upright(file, longest_side)
+            except NotConverted as error:
+                rows.append({"file": file.name, "became": "", "note": str(error)})
+                continue
+            with archive.open(name, "w") as target:
+                _save(image, target, format, quality)
+            rows.append({"file": file.name, "became": name, "width": image.width, "height": image.height})
+    if not any(row["became"] for row in rows):
+        raise FinalFailure(f"None of these is an image that can be converted. {rows[0]['file']}: {rows[0]['note']}")
+    return Download(path, "images.zip", "application/zip"), rows
+
+
+def _upright(file: File, longest_side: int | None) -> Image.Image:
+    """An image as a camera meant it, at most so large."""
+    try:
+        with file.open() as stream, Image.open(stream, formats=READ) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise NotConverted(f"{image.width:,} × {image.height:,} pixels are too many; {MOST_PIXELS:,} may be.")
+            if longest_side:
+                image.draft("RGB", (longest_side, longest_side))
+            upright = ImageOps.exif_transpose(image)
+            if longest_side:
+                upright.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+            return upright
+    except UnidentifiedImageError:
+        raise NotConverted("This is no image that can be read here.") from None
+    except UNREADABLE as error:
+        raise NotConverted(f"This image is damaged: {error}") from None
+
+
+def _save(image: Image.Image, target: Any, format: Format, quality: int) -> None:
+    transparent = image.has_transparency_data
+    image = image.convert("RGBA" if transparent else "RGB")
+    if transparent and format == WITHOUT_TRANSPARENCY:
+        paper = Image.new("RGB", image.size, "white")
+        paper.paste(image, mask=image.getchannel("A"))
+        image = paper
+    image.save(target, format.upper(), quality=quality)
+
+
+def _free_names(files: list[File], ending: str) -> Iterator[str]:
+    """A name in the archive for each file; of two that are alike, the second one gets a number."""
+    taken: set[str] = set()
+    for file in files:
+        stem = Path(file.name.replace("\\", "/")).stem.strip(". ") or "image"
+        number, name = 1, f"{stem}.{ending}"
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}.{ending}"
+        taken.add(name.casefold())
+        yield name
