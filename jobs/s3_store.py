@@ -221,7 +221,7 @@ class Pieces(io.RawIOBase):
 
 
 def connect(bucket: Bucket) -> "Minio":
-    """A client for the bucket's service; nothing connects before it is used."""
+    """A client for the bucket's service. Raises StoreAway where there is no key for it."""
     import urllib3
     from minio import Minio
     from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
@@ -232,6 +232,11 @@ def connect(bucket: Bucket) -> "Minio":
         retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
     )
     providers = ChainedProvider([EnvAWSProvider(), AWSConfigProvider(), IamAwsProvider()])
+    try:
+        providers.retrieve()
+    except ValueError:
+        words = "The file store has no key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        raise StoreAway(words) from None
     return Minio(
         endpoint=host, secure=scheme == "https", region=bucket.region or None, http_client=http, credentials=providers
     )

@@ -1,15 +1,21 @@
 """Files of runs: to their owner only, streamed, and never as a page that could do something."""
 
 import hashlib
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from flask import Flask
 from sqlalchemy import update
 
 from jobs import Backend, Run, RunFile
 from jobs.run_files import RunFileRow
+from jobs.s3_store import Bucket, S3Store
 from tests.people import make_run, note_file, owner_id
+from tests.stack import free_port
 from tests.visitor import Visitor
+from webapp.current import put_backend
 from webapp.files import tame
 
 CONTENT = bytes(range(256)) * 1000
@@ -144,3 +150,13 @@ def test_a_file_that_the_store_has_lost_is_not_found_and_says_so(
     response = ada.get(address(run, file))
     assert response.status_code == 404
     assert "not kept any more" in response.text
+
+
+def test_a_store_that_is_away_says_what_to_do(
+    app: Flask, backend: Backend, ada: Visitor, run: Run, file: RunFile, tmp_path: Path
+) -> None:
+    away = S3Store(Bucket("bucket", "", f"http://127.0.0.1:{free_port()}"), tmp_path)
+    put_backend(app, replace(backend, files=away))
+    response = ada.get(address(run, file))
+    assert response.status_code == 503
+    assert "try again in a moment" in response.text
