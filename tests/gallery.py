@@ -48,12 +48,6 @@ def scalars(
     return f"{count} {starts.isoformat()}"
 
 
-@task(example={"text": "one\ntwo", "times": 3})
-def exemplary(text: Annotated[LongText, Field(min_length=1)], times: Annotated[int, Field(ge=1, le=9)] = 1) -> str:
-    """What shows by an example how it is used."""
-    return " ".join([text] * times)
-
-
 class Size(enum.Enum):
     SMALL = 1
     RATHER_LARGE = 2
@@ -153,7 +147,7 @@ def grouped(
     return f"{title} {width} {height} {colour} {threads} {cache} {tuning}"
 
 
-TASKS = (scalars, choices, compounds, grouped, exemplary)
+TASKS = (scalars, choices, compounds, grouped)
 
 
 CATALOG = catalog_of(*TASKS)

@@ -280,25 +280,3 @@ def is_accepted(model: TypeAdapter[str], text: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-@EITHER_WAY
-def test_an_example_is_filled_in_over_what_was_typed_and_refused(gallery: Gallery, scripts: bool) -> None:
-    page = gallery.open("exemplary", scripts)
-    field(page, "text").fill("")
-    field(page, "times").fill("99")
-    run(page)
-    assert errors(page) == ["text", "times"]
-    field(page, "text").fill("typed")
-    example = page.get_by_role("link", name="Fill in an example")
-    example.focus()
-    page.keyboard.press("Enter")
-    expect(field(page, "times")).to_have_value("3")
-    expect(field(page, "text")).to_have_value("one\ntwo")
-    expect(page.locator(".field__error")).to_have_count(0)
-    if scripts:
-        expect(example).to_be_focused()
-        was_not_reloaded(page)
-    run(page)
-    was_accepted(page)
-    assert gallery.kept() == {"text": "one\ntwo", "times": 3}
