@@ -55,6 +55,14 @@ def run(name: str) -> Response:
     return response
 
 
+@bp.post("/tasks/<name>/check")
+def check(name: str) -> str:
+    """What is wrong with a form that is being filled in; its files are not looked at, and nothing is kept."""
+    task = _task(name)
+    form = forms.check(task, request.form, Tray(uploads.own_sizes))
+    return render_template("tasks/_checked.html", form=form, summed_up="_problems" in request.form)
+
+
 def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
     """The run that a form led to, or the form with what is wrong."""
     parameters, form = forms.read(task, sent.posted, sent.tray)

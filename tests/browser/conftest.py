@@ -4,12 +4,16 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
-from jobs import Backend
+from jobs import Backend, Run
+from tests.conftest import opened
+from tests.gallery import served
 from tests.stack import Stack
 from tests.visitor import PASSWORD
 from tests.waiting import PATIENCE_SECONDS
@@ -110,3 +114,41 @@ def open_live(page: Page, path: str) -> Page:
 
 def was_not_reloaded(page: Page) -> bool:
     return bool(page.evaluate("window.stillTheSamePage === true"))
+
+
+@dataclass
+class Gallery:
+    """Tasks with fields of every kind, and where they are served."""
+
+    backend: Backend
+    url: str
+    new_context: NewContext
+
+    def open(self, task: str, scripts: bool = True, **options: Any) -> Page:
+        """A task's page, opened by somebody new."""
+        context = self.new_context(base_url=self.url, java_script_enabled=scripts, **options)
+        page = register(context.new_page())
+        if not scripts:
+            page.goto(f"/tasks/{task}")
+            return page
+        return open_live(page, f"/tasks/{task}")
+
+    def kept(self) -> dict[str, Any]:
+        """The parameters of the newest run."""
+        with self.backend.database.read() as session:
+            run = session.query(Run).order_by(Run.id.desc()).first()
+        assert run is not None
+        return run.parameters
+
+
+@pytest.fixture(scope="module")
+def served_gallery(
+    tmp_path_factory: pytest.TempPathFactory, redis_url: str, empty_database: Path
+) -> Iterator[tuple[Backend, str]]:
+    with opened(tmp_path_factory.mktemp("gallery"), redis_url, empty_database) as backend, served(backend) as url:
+        yield backend, url
+
+
+@pytest.fixture
+def gallery(served_gallery: tuple[Backend, str], new_context: NewContext) -> Gallery:
+    return Gallery(*served_gallery, new_context)

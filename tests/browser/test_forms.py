@@ -1,59 +1,18 @@
 """In the browser: every kind of field, filled, refused and sent, with a script and without one."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 from playwright.sync_api import Page, expect
 from pydantic import Field, TypeAdapter, ValidationError
 
-from jobs import Backend, Run
-from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
+from tests.browser.conftest import Gallery, was_not_reloaded
 from tests.browser.test_pages import violations
-from tests.conftest import opened
-from tests.gallery import TASKS, served
+from tests.gallery import TASKS
 from tests.webapp.generated import PATTERNS
 from webapp.forms.patterns import browser_pattern
 
 EITHER_WAY = pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
-
-
-@dataclass
-class Gallery:
-    backend: Backend
-    url: str
-    new_context: NewContext
-
-    def open(self, task: str, scripts: bool = True, **options: Any) -> Page:
-        """A task's page, opened by somebody new."""
-        context = self.new_context(base_url=self.url, java_script_enabled=scripts, **options)
-        page = register(context.new_page())
-        if not scripts:
-            page.goto(f"/tasks/{task}")
-            return page
-        return open_live(page, f"/tasks/{task}")
-
-    def kept(self) -> dict[str, Any]:
-        """The parameters of the newest run."""
-        with self.backend.database.read() as session:
-            run = session.query(Run).order_by(Run.id.desc()).first()
-        assert run is not None
-        return run.parameters
-
-
-@pytest.fixture(scope="module")
-def served_gallery(
-    tmp_path_factory: pytest.TempPathFactory, redis_url: str, empty_database: Path
-) -> Iterator[tuple[Backend, str]]:
-    with opened(tmp_path_factory.mktemp("gallery"), redis_url, empty_database) as backend, served(backend) as url:
-        yield backend, url
-
-
-@pytest.fixture
-def gallery(served_gallery: tuple[Backend, str], new_context: NewContext) -> Gallery:
-    return Gallery(*served_gallery, new_context)
 
 
 def run(page: Page) -> None:

@@ -47,6 +47,13 @@ class Kitchen:
         put_backend(self.app, replace(self.backend, catalog=Catalog({task.name: task})))
         return self.visitor.client.post(f"/tasks/{task.name}", data=posted, headers=ORIGIN)
 
+    def check(self, task: Task, posted: MultiDict[str, str], touched: list[str]) -> dict[str, str]:
+        """What the form is told of fields while it is filled in."""
+        asked = MultiDict([*posted.items(multi=True), *((forms.TOUCHED, name) for name in touched)])
+        put_backend(self.app, replace(self.backend, catalog=Catalog({task.name: task})))
+        page = soup(self.visitor.client.post(f"/tasks/{task.name}/check", data=asked, headers=ORIGIN))
+        return {str(words["id"]): words.text.strip() for words in page.select("hx-partial p")}
+
     def kept(self) -> dict[str, Any]:
         with self.backend.database.read() as session:
             run = session.query(Run).order_by(Run.id.desc()).first()
@@ -96,6 +103,8 @@ def test_what_a_browser_lets_through_parses_and_what_is_refused_is_shown_at_its_
         note(f"{entry.field.name} {entry.field.kind} {entry.value!r} {dict(entry.field.attributes)} {words}")
         if words and isinstance(entry.value, str) and not entry.field.is_compound:
             assert not lets_through(entry.field, entry.value) or is_beyond_html(entry, words)
+    told = kitchen.check(task, posted, [entry.field.name for entry in entries(form)])
+    assert told == {f"{name}-error": words for name, words in form.errors.items()}
     response = kitchen.post(task, posted)
     assert response.status_code == (422 if form.errors else 303)
     if form.errors:

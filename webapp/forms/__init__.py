@@ -19,12 +19,14 @@ from webapp.forms.spoken import spoken
 
 __all__ = [
     "CHANGE",
+    "TOUCHED",
     "Entry",
     "Field",
     "Form",
     "Tray",
     "blank",
     "change",
+    "check",
     "fields_of",
     "file_field_at",
     "has_files",
@@ -36,6 +38,8 @@ __all__ = [
 
 # The name of the buttons that ask for another form, not for a run: "add items", "remove items.2", "show".
 CHANGE = "_change"
+# The names of fields that somebody has been at: these may be called wrong before the form is sent.
+TOUCHED = "_touched"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Form:
     errors: Mapping[str, str] = field(default_factory=dict)
     zone: str = "UTC"
     focus: str = ""
+    touched: frozenset[str] = frozenset()
 
     @property
     def values(self) -> dict[str, Any]:
@@ -106,6 +111,15 @@ class Form:
         """The entry that is posted under a name."""
         return next((entry for entry in self._all() if entry.field.name == name), None)
 
+    @property
+    def checked(self) -> list[Entry]:
+        """What somebody has been at; a group's own rule counts where they have been at any of its fields."""
+        return [one for one in self._all() if one.field.kind not in FILES and self._was_touched(one)]
+
+    def _was_touched(self, entry: Entry) -> bool:
+        inside = entry.all() if entry.field.kind == "group" else (entry,)
+        return any(one.field.name in self.touched for one in inside)
+
     def _all(self) -> list[Entry]:
         return [inside for entry in self.entries for inside in entry.all()]
 
@@ -133,6 +147,14 @@ def change(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> Fo
     row = with_row(asked, entry.field)
     changed = _form(fields, Reading(asked, tray))
     return replace(changed, focus=changed.first_input(row))
+
+
+def check(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> Form:
+    """The form while it is filled in: with what is wrong where somebody has been, and nowhere else."""
+    _parameters, form = read(task, posted, tray)
+    form = replace(form, touched=frozenset(MultiDict(posted).getlist(TOUCHED)))
+    names = {entry.field.name for entry in form.checked}
+    return replace(form, errors={name: words for name, words in form.errors.items() if name in names})
 
 
 def read(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> tuple[BaseModel | None, Form]:
