@@ -47,7 +47,8 @@ def text_statistics(
     chart = Chart(
         "bar", [times for _, times in shown], [word[:LONGEST_LABEL] for word, _ in shown], title="Most frequent words"
     )
-    return [facts, chart, [{"word": word, "times": times, "share": times / len(words)} for word, times in frequent]]
+    table = [{"word": one, "times": times, "share %": round(100 * times / len(words), 1)} for one, times in frequent]
+    return [facts, chart, table]
 
 
 def _spoken(seconds: float) -> str:

@@ -56,7 +56,7 @@ def test_the_most_frequent_words_are_drawn_and_listed_whatever_their_case() -> N
     _facts, chart, table = text_statistics("Soup and bread. Soup and soup!", 2)
     assert isinstance(chart, Chart)
     assert list(chart.points("")) == [("soup", 3), ("and", 2)]
-    assert table == [{"word": "soup", "times": 3, "share": 0.5}, {"word": "and", "times": 2, "share": 1 / 3}]
+    assert table == [{"word": "soup", "times": 3, "share %": 50.0}, {"word": "and", "times": 2, "share %": 33.3}]
 
 
 def test_a_text_without_words_has_no_chart_and_no_table() -> None:
