@@ -59,6 +59,8 @@ def require_sign_in() -> BaseResponse | None:
         return None
     wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
     address = f"/login?{urlencode({'next': wanted}, safe='/')}"
+    if request.endpoint == "tasks.check" and request.headers.get("HX-Request"):
+        return Response(status=204)  # nobody asked to go anywhere: what was typed stays to be seen
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": address})
     return redirect(address, 303 if request.method == "POST" else 302)

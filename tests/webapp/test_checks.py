@@ -68,6 +68,8 @@ def test_nothing_is_kept_of_it_and_strangers_are_asked_who_they_are(app: Flask, 
     check(ada, "scalars", ["count"], count="5")
     assert "No runs" in ada.get("/runs").text
     assert Visitor(app).post("/tasks/scalars/check", {"count": "5"}).status_code == 303
+    signed_out = Visitor(app).post("/tasks/scalars/check", {"count": "5"}, HX_Request="true")
+    assert (signed_out.status_code, signed_out.headers.get("HX-Redirect")) == (204, None), "the form stays"
     assert (
         ada.client.post("/tasks/scalars/check", data={}, headers={"Origin": "http://evil.example"}).status_code == 403
     )
