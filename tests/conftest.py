@@ -76,7 +76,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
     """A server that speaks S3, and its key in the environment as it is in production."""
     server = ObjectServer(tmp_path_factory.mktemp("objects")).start()
