@@ -156,15 +156,14 @@ CATALOG = catalog_of(*TASKS)
 @contextmanager
 def served(backend: Backend) -> Iterator[str]:
     """An application with these tasks and this backend's data, and no workers; yields its address."""
-    app = create_app(open_backend(backend.settings, CATALOG))
+    own = open_backend(backend.settings, CATALOG)
+    app = create_app(own)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    running = threading.Event()
-    running.set()
-    app.extensions["hub"].stop_when(running.is_set)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
-    running.clear()
+    app.extensions["hub"].end()
     server.shutdown()
     thread.join()
     server.server_close()
+    own.database.close()

@@ -1,6 +1,7 @@
 """The socket itself: it asks whether its page still answers, and closes so that the page comes back."""
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -110,11 +111,16 @@ def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket]) -> None:
     assert b"deflate" not in head
 
 
-def test_no_more_pages_are_let_in_than_a_process_is_to_hold(
-    app: Flask, backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def hub(app: Flask, backend: Backend) -> Iterator[Hub]:
+    one = Hub(app, backend)
+    yield one
+    one.end()
+    assert {thread.name for thread in threading.enumerate()}.isdisjoint({"live"}), "it leaves no thread behind"
+
+
+def test_no_more_pages_are_let_in_than_a_process_is_to_hold(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webapp.live.hub.MOST_PAGES_OF_ALL", 2)
-    hub = Hub(app, backend)
 
     def join(owner_id: int) -> RawPage:
         ours, theirs = socketpair()

@@ -63,6 +63,7 @@ class Hub:
         self._heard_at = -SILENT_SECONDS
         self._pinged_at = self._checked_at = self._sessions_checked_at = time.monotonic()
         self._check_wanted = threading.Event()
+        self._over = threading.Event()
         self._is_alive: Callable[[], bool] = lambda: True
         self.leaving = False
         """Whether every page is to go and come back to another process."""
@@ -107,6 +108,14 @@ class Hub:
         for seat in list(self._seats):
             seat.socket.close(RESTART)
 
+    def end(self) -> None:
+        """Send every page away and end the threads; a process that ends by itself need not wait for them."""
+        self.send_away()
+        self._over.set()
+        self._check_wanted.set()
+        for thread in self._threads:
+            thread.join()
+
     def _leave(self, seat: Seat, audience: Audience, since: float) -> None:
         listing = audience.listing
         with self._lock:
@@ -141,18 +150,19 @@ class Hub:
     def _listen(self) -> None:
         pubsub = connect_redis(self._backend.settings, socket_timeout=SILENT_SECONDS).pubsub()
         self._heard_at = time.monotonic()
-        while True:
+        while not self._over.is_set():
             try:
                 self._settle(pubsub)
                 self._hear(pubsub.get_message(timeout=LISTEN_SECONDS))
             except RedisError as error:
                 log.warning("no live events from Redis (%s); pages are checked again and again", error)
                 self._heard_at = -SILENT_SECONDS
-                time.sleep(RECONNECT_SECONDS)
+                self._over.wait(RECONNECT_SECONDS)
             except Exception:
                 log.exception("the listener stumbled and goes on")
-                time.sleep(RECONNECT_SECONDS)
+                self._over.wait(RECONNECT_SECONDS)
             self._tell_truth()
+        pubsub.close()
 
     def _settle(self, pubsub: Any) -> None:
         """Bring the subscription in line with who is here."""
@@ -208,7 +218,7 @@ class Hub:
     # --- what is looked after in the database, which may take its time: the listener goes on meanwhile
 
     def _look_after(self) -> None:
-        while True:
+        while not self._over.is_set():
             self._check_wanted.wait(LISTEN_SECONDS)
             self._check_wanted.clear()
             try:
@@ -244,8 +254,7 @@ class Hub:
     # --- whether the pages are there
 
     def _ask(self) -> None:
-        while True:
-            time.sleep(ASK_SECONDS)
+        while not self._over.wait(ASK_SECONDS):
             while self._ask_some():
                 time.sleep(0)  # they may all have come at once, after a deployment
 
