@@ -25,7 +25,8 @@ from jobs.redis import connect_redis
 from jobs.results import MARKS, Html, Markdown, html_in, markdown_in
 from jobs.run_files import owned_file, stored_in
 from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
-from jobs.secrets import MissingSecret, Secrets
+from jobs.sealed import token_in
+from jobs.secrets import HIDDEN, MissingSecret, Secrets
 from jobs.show import Show
 from jobs.store import FileStore, FileWriter, RunFile, StoreAway
 from jobs.submit import Conflict, cancel, retry, submit
@@ -34,6 +35,7 @@ from jobs.vault import RefusedSecret, Vault
 from jobs.workspace import Workspace
 
 __all__ = [
+    "HIDDEN",
     "MARKS",
     "MB",
     "Backend",
@@ -122,6 +124,7 @@ __all__ = [
     "stored_in",
     "submit",
     "task",
+    "token_in",
     "used_bytes",
     "utcnow",
     "versions",

@@ -22,6 +22,7 @@ from jobs.outcome import Failure, Interrupted, Outcome, Stopped, Success
 from jobs.people import User
 from jobs.perform import Order
 from jobs.runs import Run
+from jobs.sealed import tokens_in
 from jobs.secrets import Secrets
 from jobs.store import RunFile
 from jobs.task import GRACE_SECONDS, TIMEOUT_SECONDS
@@ -83,7 +84,8 @@ class Attendance:
         owner = (run.owner_id, people.address_of(database, run.owner_id) if self._asks_for(User) else "")
         named = self._task.secrets if self._task else ()
         secrets = self._backend.vault.values(run.owner_id, named) if self._asks_for(Secrets) else {}
-        return Order(run.task, run.parameters, value, owner, str(self._backend.workspaces), secrets)
+        opened = self._backend.vault.opened(run.owner_id, tokens_in(run.parameters))
+        return Order(run.task, run.parameters, value, owner, str(self._backend.workspaces), secrets, opened)
 
     def _asks_for(self, kind: Any) -> bool:
         return self._task is not None and self._task.asks_for(kind)

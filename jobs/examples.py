@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from jobs.files import File
+from jobs.sealed import kept
 
 
 def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[s
     if not isinstance(said, Mapping):
         raise TypeError(f"the option 'example' must be a mapping of parameters, not {said!r}")
     try:
-        return model.model_validate(dict(said)).model_dump(mode="json")
+        return kept(model.model_validate(dict(said)), str)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
@@ -40,6 +41,6 @@ def _of_fields(model: type[BaseModel]) -> dict[str, Any]:
     if not said or len(said) < len(required):
         return {}
     try:
-        return model.model_validate(said).model_dump(mode="json")
+        return kept(model.model_validate(said), str)
     except ValueError:  # they are there to be read, and need not be values
         return {}

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Protocol
 
+from pydantic import BaseModel
+
 from jobs.batch import Batch, Entry, Kind
 from jobs.catalog import Catalog
 from jobs.context import StopRun
 from jobs.outcome import Outcome
 from jobs.people import User
 from jobs.perform import Order, perform
+from jobs.sealed import kept, reference_to, tokens_in
 from jobs.storable import storable
 from jobs.store import FileStore, StoredFile
 from jobs.task import Task
@@ -24,14 +27,15 @@ class Listener(Protocol):
 
 def run_here(
     task: Task,
-    parameters: Mapping[str, Any],
+    parameters: BaseModel,
     files: FileStore,
     listener: Listener,
     secrets: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Call a task as a worker does, with parameters as they would be kept; its timeout is not enforced."""
-    nobody = User()
-    order = Order(task.name, parameters, owner=(nobody.id, nobody.email), secrets=secrets or {})
+    """Call a task as a worker does; its timeout is not enforced."""
+    nobody, given = User(), kept(parameters, reference_to)  # a secret stands for itself: this is kept nowhere
+    opened = {secret: secret for secret in tokens_in(given)}
+    order = Order(task.name, given, owner=(nobody.id, nobody.email), secrets=secrets or {}, opened=opened)
     return perform(Catalog({task.name: task}), order, _Here(files, listener))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from jobs import memory
+from jobs import memory, sealed
 from jobs.capture import captured
 from jobs.catalog import Catalog
 from jobs.context import REPORTS_PER_SECOND, Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
@@ -35,7 +35,8 @@ LONGEST_TRACEBACK = 20_000
 class Order:
     """What is to be done: a task by its name, a run's parameters, and what an earlier attempt has saved.
 
-    `owner` is the id and the address of whose run it is, and `workspaces` the folder for what it puts on the disk.
+    `owner` is the id and the address of whose run it is, and `workspaces` the folder for what it puts on the disk;
+    `secrets` are those of its owner, by name, and `opened` those that are parameters, by what is kept in their place.
     """
 
     task: str
@@ -44,6 +45,7 @@ class Order:
     owner: tuple[int, str] = (0, "")
     workspaces: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    opened: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
@@ -51,7 +53,7 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
     task = catalog.get(order.task)
     if task is None:
         return Failure("NoSuchTask", f"There is no task {order.task!r} any more.", final=True)
-    cover = Cover(order.secrets)
+    cover = Cover({**order.secrets, **order.opened})
     reporter = Reporter(link.report, REPORTS_PER_SECOND)
     spool = Spool(link.put_out)
     kitchen = Kitchen(link.keep, task.name)
@@ -72,7 +74,8 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
         Secrets: Secrets(order.secrets),
     }
     try:
-        validated = task.parameters.model_validate(order.parameters, context={OPEN: link.open})
+        parameters = sealed.opened(order.parameters, order.opened)
+        validated = task.parameters.model_validate(parameters, context={OPEN: link.open})
         with contextlib.ExitStack() as stack:
             if task.asks_for(Workspace):
                 context[Workspace] = stack.enter_context(workspace(order.workspaces))
@@ -108,7 +111,7 @@ def explain(error: BaseException, task: Task, cover: Cover) -> Failure:
     if isinstance(error, ResultError):
         return Failure("ResultError", keepable(cover.text(str(error))), final=True)
     if isinstance(error, ValidationError) and error.title == task.parameters.__name__:
-        words = keepable(f"The parameters no longer fit this task: {error}")
+        words = keepable(f"The parameters no longer fit this task: {_misfit(error)}")
         return Failure("InvalidParameters", words, final=True)
     if isinstance(error, StoreAway):
         return Failure(
@@ -119,6 +122,12 @@ def explain(error: BaseException, task: Task, cover: Cover) -> Failure:
         return Failure("OutOfMemory", f"It needed more memory than {allowed}.", _traceback(error, cover))
     message = keepable(cover.text(_words(error))) or "no message"
     return Failure(type(error).__name__, message, _traceback(error, cover), final=isinstance(error, FinalFailure))
+
+
+def _misfit(error: ValidationError) -> str:
+    """What a model has against its parameters, without saying them: one may be a secret."""
+    problems = ((*one["loc"], one["msg"]) for one in error.errors(include_url=False, include_input=False))
+    return "; ".join(": ".join(map(str, problem)) for problem in problems)
 
 
 def _words(error: BaseException) -> str:

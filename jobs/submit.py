@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import belongings, events, lease, queue
+from jobs import belongings, events, lease, queue, sealed
 from jobs.backend import Backend
 from jobs.db import utcnow
 from jobs.lease import Change
@@ -24,11 +24,13 @@ class Conflict(Exception):
 def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -> Run:
     """Accept a run: when this returns it is in the database, and it will start even if Redis is away now.
 
-    Its files are its own from then on. Raises NotKept if one of them is not the owner's, or not any more, and TaskError
-    for a task whose validators change what they accept: the worker validates what was kept.
+    Its files are its own from then on, and its secrets are sealed. Raises NotKept if one of its files is not the
+    owner's, or not any more, and TaskError for a task whose validators change what they accept: the worker validates
+    what was kept.
     """
-    kept = parameters.model_dump(mode="json")
-    if not _survives(task, parameters, kept):
+    vault = backend.vault
+    kept = sealed.kept(parameters, lambda secret: sealed.reference_to(vault.seal(owner_id, secret)))
+    if not _survives(task, parameters, sealed.opened(kept, vault.opened(owner_id, sealed.tokens_in(kept)))):
         raise TaskError(
             f"{task.source}: task {task.name!r}: its validators must leave a value that they accept as it is"
         )

@@ -2,12 +2,13 @@
 
 The key of each is derived from SECRET_KEY, its owner and its name: whoever reads the database alone has nothing, and
 whoever writes to it cannot give a secret to somebody else. Values are read for the worker that executes a run of a task
-which asks for them, and for nobody else; no page shows one again.
+which asks for them, and for nobody else; no page shows one again. A secret that is a run's own parameter is sealed with
+a key of its owner's in the same way, and kept with the run.
 """
 
 import base64
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -56,7 +57,7 @@ class Vault:
     def put(self, owner_id: int, name: str, value: str) -> None:
         """Keep a secret, in the place of one of that name. Raises RefusedSecret."""
         _check(name, value)
-        encrypted = self._cipher(owner_id, name).encrypt(value.encode()).decode()
+        encrypted = self._cipher(_purpose(owner_id, name)).encrypt(value.encode()).decode()
         with self._database.write() as session:
             mine = select(func.count()).where(SecretRow.owner_id == owner_id, SecretRow.name != name)
             if (session.scalar(mine) or 0) >= MOST_SECRETS:
@@ -82,6 +83,15 @@ class Vault:
         opened = {row.name: self._opened(row) for row in rows}
         return {name: value for name, value in opened.items() if value is not None}
 
+    def seal(self, owner_id: int, value: str) -> str:
+        """A secret that is kept with a run, encrypted; nobody but its owner's runs and forms can have it opened."""
+        return self._cipher(f"parameter of {owner_id}").encrypt(value.encode()).decode()
+
+    def opened(self, owner_id: int, tokens: Iterable[str]) -> dict[str, str]:
+        """What was sealed for this owner, by token; those that no key opens for them are left out."""
+        values = {token: self._decrypted(f"parameter of {owner_id}", token) for token in tokens}
+        return {token: value for token, value in values.items() if value is not None}
+
     def renew(self) -> tuple[int, int]:
         """Encrypt all with the key as it is now; how many were, and how many no key opens."""
         renewed = lost = 0
@@ -91,33 +101,42 @@ class Vault:
                 if value is None:
                     lost += 1
                     continue
-                row.encrypted = self._cipher(row.owner_id, row.name).encrypt(value.encode()).decode()
+                row.encrypted = self._cipher(_purpose(row.owner_id, row.name)).encrypt(value.encode()).decode()
                 renewed += 1
         return renewed, lost
 
     def _opened(self, row: SecretRow) -> str | None:
+        value = self._decrypted(_purpose(row.owner_id, row.name), row.encrypted)
+        if value is None:
+            log.warning("a secret of user %d cannot be read: SECRET_KEY has changed since it was entered", row.owner_id)
+        return value
+
+    def _decrypted(self, purpose: str, token: str) -> str | None:
         from cryptography.fernet import InvalidToken
 
         try:
-            return self._cipher(row.owner_id, row.name).decrypt(row.encrypted.encode()).decode()
+            return self._cipher(purpose).decrypt(token.encode()).decode()
         except InvalidToken:
-            log.warning("a secret of user %d cannot be read: SECRET_KEY has changed since it was entered", row.owner_id)
             return None
 
-    def _cipher(self, owner_id: int, name: str) -> "MultiFernet":
+    def _cipher(self, purpose: str) -> "MultiFernet":
         # Imported where it is needed: most processes never are.
         from cryptography.fernet import Fernet, MultiFernet
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-        purpose = f"dumbwaiter secret of {owner_id}: {name}".encode()
-        derived = (HKDF(SHA256(), 32, salt=None, info=purpose).derive(key.encode()) for key in self._keys)
+        info = f"dumbwaiter {purpose}".encode()
+        derived = (HKDF(SHA256(), 32, salt=None, info=info).derive(key.encode()) for key in self._keys)
         return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
 
     @cached_property
     def _keys(self) -> list[str]:
         """The key that encrypts first."""
         return [key for key in (self._settings.session_key(), self._settings.secret_key_previous) if key]
+
+
+def _purpose(owner_id: int, name: str) -> str:
+    return f"secret of {owner_id}: {name}"
 
 
 def _check(name: str, value: str) -> None:

@@ -29,7 +29,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
-from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime
+from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, SecretStr
 from jobs import File, FileField, LongText, Show, Slider
 class Size(enum.Enum):
     SMALL = 1
@@ -56,6 +56,7 @@ ANNOTATIONS = (
     'Annotated[str, Field(max_length=40, pattern="^[a-z]+$")]',
     "str | None",
     "LongText",
+    "Annotated[SecretStr, Field(min_length=20)]",
     "EmailStr",
     "HttpUrl",
     "UUID",
@@ -95,6 +96,7 @@ KINDS = {
     "switch": "a checkbox",
     "text": "a line of text",
     "long_text": "several lines of text",
+    "secret": "a line that shows no letters; kept encrypted with the run, and never shown",
     "email": "a field for an e-mail address",
     "url": "a field for a web address",
     "uuid": "a line for a UUID",

@@ -26,6 +26,7 @@ from webapp import (
     secrets,
     security,
     tasks,
+    trays,
     uploads,
     words,
 )
@@ -34,6 +35,7 @@ from webapp.current import put_backend
 ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
 SESSION_DAYS = 14
+PARTS = (security, auth, words, fragments, results, charts, markdown, output, errors, pages, admin, uploads, trays)
 
 
 def create_app(backend: Backend | None = None) -> Flask:
@@ -60,7 +62,7 @@ def create_app(backend: Backend | None = None) -> Flask:
     put_backend(app, backend)
     for task in backend.catalog.values():
         forms.fields_of(task)
-    for part in (security, auth, words, fragments, results, charts, markdown, output, errors, pages, admin, uploads):
+    for part in PARTS:
         part.init_app(app)
     live.init_app(app, backend)
     for blueprint in (tasks.bp, runs.bp, files.bp, secrets.bp, health.bp):

@@ -10,8 +10,9 @@ from werkzeug.wrappers import Response
 from jobs import Listing, NotKept, Run, Task, outlooks, submit
 from webapp import forms, fragments, uploads
 from webapp.current import backend
-from webapp.forms import Form, Tray
+from webapp.forms import Form
 from webapp.listings import PAGE_SIZE, from_query, look_up
+from webapp.trays import own_tray
 from webapp.uploads import Received
 
 bp = Blueprint("tasks", __name__)
@@ -31,7 +32,7 @@ def show(name: str) -> str:
     if "example" in request.args:
         show = _form if request.headers.get("HX-Request") else _page
         return show(task, forms.blank(task, task.example or {}, uploads.example_of(task)))
-    return _page(task, forms.blank(task, _earlier(task), Tray(uploads.own_sizes)))
+    return _page(task, forms.blank(task, _earlier(task), own_tray()))
 
 
 @bp.post("/tasks/<name>")
@@ -59,7 +60,7 @@ def run(name: str) -> Response:
 def check(name: str) -> str:
     """What is wrong with a form that is being filled in; its files are not looked at, and nothing is kept."""
     task = _task(name)
-    form = forms.check(task, request.form, Tray(uploads.own_sizes))
+    form = forms.check(task, request.form, own_tray())
     return render_template("tasks/_checked.html", form=form, summed_up="_problems" in request.form)
 
 

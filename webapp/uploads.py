@@ -1,7 +1,7 @@
 """Files that come with a form: from the socket into the store's own file, hashed on the way, never whole in memory."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -14,11 +14,12 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestTimeout
 from werkzeug.sansio import multipart
 
-from jobs import MB, File, FileWriter, QuotaExceeded, RunFile, Task, media_type_of, note_uploads, sizes_of, used_bytes
+from jobs import MB, File, FileWriter, QuotaExceeded, RunFile, Task, media_type_of, note_uploads, used_bytes
 from webapp import forms
 from webapp.current import backend
 from webapp.files import tame
 from webapp.forms import Tray
+from webapp.trays import own_tray
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +58,7 @@ class Received:
 
     @property
     def tray(self) -> Tray:
-        return Tray(own_sizes, self.refused)
-
-
-def own_sizes(wanted: Collection[str]) -> Mapping[str, int]:
-    """Of these files those that are the user's own, with their sizes."""
-    with backend().database.read() as session:
-        return sizes_of(session, current_user.id, wanted)
+        return own_tray(self.refused)
 
 
 def most_bytes(one: forms.Field) -> int:
@@ -92,8 +87,8 @@ def example_of(task: Task) -> Tray:
         note_uploads(backend().database, current_user.id, [_stored(file) for file in task.example_files], _quota())
     except QuotaExceeded:
         words = NO_ROOM.format(most=_quota() / MB)
-        return Tray(own_sizes, {one.name: words for one in forms.fields_of(task) if forms.has_files([one])})
-    return Tray(own_sizes)
+        return own_tray({one.name: words for one in forms.fields_of(task) if forms.has_files([one])})
+    return own_tray()
 
 
 def _stored(file: File) -> RunFile:

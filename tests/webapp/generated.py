@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from hypothesis import strategies as st
-from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, create_model
+from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, SecretStr, create_model
 from werkzeug.datastructures import MultiDict
 
 from jobs import LongText, Show, Task, task
@@ -75,6 +75,7 @@ LEAVES = st.one_of(
     choices(),
     st.sampled_from([bool, datetime, NaiveDatetime, time, timedelta, UUID, EmailStr, HttpUrl]),
     st.just(Annotated[int, Field(ge=0, le=10**30)]),
+    st.just(Annotated[SecretStr, Field(min_length=2, max_length=20)]),
 )
 
 

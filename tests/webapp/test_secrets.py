@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from pydantic import BaseModel, SecretStr
 
-from jobs import Backend, Secrets, TaskError, open_backend, task
+from jobs import Backend, Secrets, open_backend, task
 from tests.jobs.serving import catalog_of
 from tests.people import owner_id
 from tests.visitor import Visitor, soup, the
-from webapp import create_app, forms
+from webapp import create_app
 from webapp.commands.admin import admin
 from webapp.commands.secrets import secrets_for
 from webapp.commands.task import task as task_commands
@@ -84,19 +83,6 @@ def test_a_task_says_before_a_run_which_secrets_are_missing(ada: Visitor) -> Non
     assert "API_TOKEN" not in the(soup(ada.get("/tasks/fetch")), ".missing").text
     keep(ada, "KEY_FILE")
     assert soup(ada.get("/tasks/fetch")).select(".missing") == []
-
-
-class Login(BaseModel):
-    password: SecretStr
-
-
-@pytest.mark.parametrize("annotation", [SecretStr, Login, list[SecretStr], SecretStr | None])
-def test_a_secret_parameter_is_refused_at_start(annotation: Any) -> None:
-    def wrong(it: Any) -> None: ...
-
-    wrong.__annotations__["it"] = annotation
-    with pytest.raises(TaskError, match="secrets: Secrets"):
-        forms.fields_of(task(wrong).__dict__["__task__"])
 
 
 def test_on_the_terminal_secrets_come_from_the_environment(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def _run(found: Task, **given: Any) -> None:
         for file in found.example_files if example else ():
             with file.open() as stream:
                 files.put(stream)
-        parameters = arguments.read(found, given, partial(_keep, files), example).model_dump(mode="json")
+        parameters = arguments.read(found, given, partial(_keep, files), example)
         with terminal.stopping_at_ctrl_c():
             outcome = run_here(found, parameters, files, terminal, secrets)
         terminal.close()

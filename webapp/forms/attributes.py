@@ -166,6 +166,7 @@ def _files(spec: Spec) -> dict[str, Any]:
 KINDS: dict[str, Callable[[Spec], dict[str, Any]]] = {
     "text": _text,
     "long_text": _length,
+    "secret": _length,
     "digits": _digits,
     "integer": _integer,
     "number": _number,

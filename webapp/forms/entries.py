@@ -17,8 +17,18 @@ from werkzeug.datastructures import MultiDict
 from jobs import File
 from webapp.forms.fields import CHOICES, TEXTS, Field
 from webapp.forms.files import EMPTY_TRAY, Tray, referred, sha256_in
-from webapp.forms.messages import EMPTY, LOST_FILE, NO_CHOICE, NO_FILE, NO_ZONE, TOO_MANY_ROWS, TWICE, UNKEPT
-from webapp.forms.posting import ROW, Missing, with_defaults
+from webapp.forms.messages import (
+    EMPTY,
+    LOST_FILE,
+    NO_CHOICE,
+    NO_FILE,
+    NO_ZONE,
+    TOO_MANY_ROWS,
+    TWICE,
+    UNKEPT,
+    UNREADABLE,
+)
+from webapp.forms.posting import ROW, SEALED, Missing, with_defaults
 from webapp.forms.texts import Unread, value_of
 
 # The name under which a page sends the time zone of its reader; no parameter can begin with an underscore.
@@ -93,6 +103,7 @@ class Reading:
             "checks": self._checks,
             "file": self._file,
             "files": self._files,
+            "secret": self._secret,
             "rows": self._list,
             "pairs": self._dict,
             "group": self._group,
@@ -140,6 +151,17 @@ class Reading:
         if len(taken) < len(files):
             self.limits[field.name] = TOO_MANY_ROWS.format(most=MOST_ROWS)
         return taken
+
+    def _secret(self, field: Field) -> Entry:
+        """What was typed; where nothing was, what was entered before and is kept."""
+        sealed = self.posted.get(f"{field.name}.{SEALED}")
+        if sealed is None or self.posted.get(field.name):
+            return self._single(field)
+        secret = self.tray.opened(sealed)
+        if secret is None:
+            self.errors[field.name] = UNREADABLE
+            return Entry(field)
+        return self._of_text(field, secret)
 
     def _list(self, field: Field) -> Entry:
         rows = self._rows(field)
@@ -204,7 +226,9 @@ class Reading:
         if field.name not in self.posted:
             return Entry(field)
         # Browsers send line breaks as two characters and count them as one; here they are one.
-        text = self.posted[field.name].replace("\r\n", "\n")
+        return self._of_text(field, self.posted[field.name].replace("\r\n", "\n"))
+
+    def _of_text(self, field: Field, text: str) -> Entry:
         try:
             return Entry(field, text, self._value(field, text))
         except Unread as error:

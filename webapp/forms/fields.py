@@ -15,6 +15,7 @@ INPUT_TYPES = {
     "wall_clock": "datetime-local",
     "email": "email",
     "url": "url",
+    "secret": "password",
     "file": "file",
     "files": "file",
 }

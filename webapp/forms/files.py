@@ -1,6 +1,7 @@
-"""Files in forms: what refers to one that was sent before, and which field a file is sent to.
+"""What a form refers to: files that were sent before and secrets that are sealed; and which field a file is sent to.
 
-A file that the server has is posted as its SHA-256, a space and its name; a new one as a file under the same name.
+A file that the server has is posted as its SHA-256, a space and its name; a new one as a file under the same name. A
+secret that the server has sealed is posted as its token under a name of its own, beside the field for another one.
 """
 
 import re
@@ -18,12 +19,20 @@ def _nobodys(wanted: Collection[str]) -> Mapping[str, int]:
     return {}
 
 
+def _closed(token: str) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Tray:
-    """What came with a form: of the files it refers to the sizes of those that may be used, and which were refused."""
+    """What came with a form: of the files it refers to the sizes of those that may be used, and which were refused.
+
+    `opened` tells the secret that a token stands for, if it is of who has sent the form.
+    """
 
     sizes: Callable[[Collection[str]], Mapping[str, int]] = _nobodys
     refused: Mapping[str, str] = field(default_factory=dict)  # by the names of their fields, in words
+    opened: Callable[[str], str | None] = _closed
 
 
 EMPTY_TRAY = Tray()

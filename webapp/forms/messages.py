@@ -10,6 +10,7 @@ EMPTY = "Fill this in."
 UNKEPT = "This contains a character that cannot be kept (NUL). Remove it."
 NO_FILE = "Choose a file."
 LOST_FILE = "A file that was here is not yours, or not kept any more. Choose it again."
+UNREADABLE = "What was entered here before cannot be read any more. Enter it again."
 NO_CHOICE = "Choose one of these."
 TWICE = "This is here twice. Give each its own."
 TOO_MANY_ROWS = "At most {most} rows fit into a form. Remove some."
@@ -54,7 +55,10 @@ def message(detail: ErrorDetails) -> str:
         return str(context.get("error", detail["msg"]))
     if detail["input"] == "" and detail.get("ctx", {}).get("min_length", 1) == 1:
         return EMPTY
-    template = MESSAGES.get(detail["type"])
+    kind = detail["type"]
+    if kind in ("too_short", "too_long") and isinstance(detail["input"], str):  # so pydantic calls it of a secret
+        kind = f"string_{kind}"
+    template = MESSAGES.get(kind)
     return template.format(**context) if template else f"{detail['msg']}."
 
 

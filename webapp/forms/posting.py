@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from jobs import file_in
+from jobs import file_in, token_in
 from webapp.forms.fields import Field, Variant
 from webapp.forms.files import reference_to
 from webapp.forms.texts import text_of
@@ -16,6 +16,8 @@ Posted = MultiDict[str, str]
 ROW = re.compile("[0-9]{1,6}")
 # Beside a union: which of its models the page shows. What another one has is not left out but not asked for yet.
 SHOWN = "_shown"
+# Beside a field for a secret: the one that was entered before, sealed.
+SEALED = "_sealed"
 
 # A new list that must not be empty begins with its rows there, but not with a page of them.
 MOST_FIRST_ROWS = 5
@@ -91,6 +93,13 @@ def _put_files(posted: Posted, field: Field, value: Any) -> None:
         _put_file(posted, field, one)
 
 
+def _put_secret(posted: Posted, field: Field, value: Any) -> None:
+    if token := token_in(value):
+        posted.add(f"{field.name}.{SEALED}", token)
+    elif isinstance(value, str):  # of an example
+        posted.add(field.name, value)
+
+
 def _put_switch(posted: Posted, field: Field, value: Any) -> None:
     if value:
         posted.add(field.name, "true")
@@ -140,6 +149,7 @@ PUT: dict[str, Callable[[Posted, Field, Any], None]] = {
     "checks": _put_checks,
     "file": _put_file,
     "files": _put_files,
+    "secret": _put_secret,
     "rows": _put_list,
     "pairs": _put_dict,
     "group": _put_group,

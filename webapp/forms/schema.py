@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-IN_CLEAR = "is a secret, and parameters are kept and shown; ask for a user's secrets with secrets: Secrets"
 NO_FIELD = "has a type that no form field shows; docs/tasks.md lists those that have one"
 
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}

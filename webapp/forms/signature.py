@@ -11,7 +11,7 @@ from jobs import Task, TaskError
 from webapp.forms.attributes import attributes_of, is_large, slider_of
 from webapp.forms.choices import choices_of, kind_of
 from webapp.forms.fields import CHOICES, FILES, TEXTS, Choice, Field, Variant
-from webapp.forms.schema import IN_CLEAR, NO_FIELD, NoField, schema_of
+from webapp.forms.schema import NO_FIELD, NoField, schema_of
 
 Spec = Mapping[str, Any]
 
@@ -29,6 +29,7 @@ FORMATS: dict[str | None, str] = {
     "naive-date-time": "wall_clock",
     "duration": "duration",
     "decimal": "decimal",
+    "password": "secret",
 }
 # JSON has texts for keys: these are read from theirs again.
 KEYS = frozenset({"text", "integer", "digits", "date", "uuid", "email"})
@@ -88,6 +89,8 @@ class Signature:
         )
         if kind in FILES and field.default:
             raise NoField("has a file as its default; use File | None = None")
+        if kind == "secret" and field.default:
+            raise NoField("has a secret as its default; use SecretStr | None = None")
         return inside._with_parts(field, spec)
 
     def _resolved(self, spec: Spec) -> tuple[Spec, "Signature"]:
@@ -187,8 +190,6 @@ def _kind(spec: Spec) -> str:
         raise NoField(spec["refused"])
     if spec.get("format") == "file":
         return "file"
-    if spec.get("format") == "password":
-        raise NoField(IN_CLEAR)
     kind = FORMATS.get(spec.get("format")) if spec.get("type") == "string" else KINDS.get(spec.get("type", ""))
     if "discriminator" in spec:
         kind = "variant"

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from jobs import file_in
+from jobs import HIDDEN, file_in, token_in
 from webapp.forms.fields import CHOICES, Field
 from webapp.forms.texts import text_of
 
@@ -18,6 +18,8 @@ def spoken(field: Field | None, value: Any) -> Any:
 
     What a task kept before it changed is said as it is.
     """
+    if token_in(value):
+        return HIDDEN
     if field is None or value is None:
         return value
     try:
@@ -78,7 +80,12 @@ def _variant(field: Field, value: Any) -> Any:
     return value
 
 
+def _secret(field: Field, value: Any) -> Any:
+    return HIDDEN
+
+
 SPOKEN = {
+    "secret": _secret,
     "switch": _switch,
     "checks": _checks,
     "file": _file,

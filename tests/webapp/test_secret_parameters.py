@@ -1,0 +1,154 @@
+"""A secret that is asked for in a form: it reaches its task, and nobody can read it on the way or afterwards."""
+
+import json
+from typing import Annotated, Any
+
+import pytest
+from flask import Flask
+from pydantic import BaseModel, Field, SecretBytes, SecretStr
+
+from jobs import Backend, Failure, Run, TaskError, open_backend, task
+from jobs.perform import Order, perform
+from tests.jobs.calling import Heard
+from tests.jobs.serving import catalog_of
+from tests.people import owner_id
+from tests.run_task import RunTask
+from tests.visitor import Visitor, soup, the
+from webapp import create_app, forms
+
+TOKEN = "correct-horse-battery"
+
+
+class Login(BaseModel):
+    user: str
+    password: SecretStr
+
+
+@task
+def fetch(
+    token: Annotated[SecretStr, Field(min_length=8, max_length=40)],
+    count: int = 1,
+    other: SecretStr | None = None,
+) -> str:
+    """Fetch something."""
+    return f"{len(token.get_secret_value())} {count} {other and len(other.get_secret_value())}"
+
+
+@task
+def nested(logins: list[Login], key: SecretBytes) -> list[Any]:
+    """Ask for several."""
+    print(logins[0].password.get_secret_value())
+    return [login.password.get_secret_value()[::-1] for login in logins] + [key.get_secret_value().decode()[::-1]]
+
+
+@pytest.fixture
+def app(backend: Backend) -> Flask:
+    return create_app(open_backend(backend.settings, catalog_of(fetch, nested)))
+
+
+def parameters(backend: Backend, run_id: int) -> dict[str, Any]:
+    with backend.database.read() as session:
+        run = session.get(Run, run_id)
+    assert run is not None
+    return run.parameters
+
+
+def sealed(page: Any, name: str = "token") -> str:
+    return str(the(soup(page), f"[name='{name}._sealed']")["value"])
+
+
+def test_it_is_asked_for_in_a_field_that_shows_no_letters(ada: Visitor) -> None:
+    field = the(soup(ada.get("/tasks/fetch")), "#token-input")
+    assert (field["type"], field["minlength"], field["maxlength"]) == ("password", "8", "40")
+    assert "required" in field.attrs
+    assert not field.get("value")
+
+
+def test_it_is_kept_encrypted_and_shown_nowhere(ada: Visitor, backend: Backend) -> None:
+    run_id = ada.submit("fetch", token=TOKEN, count="2")
+    kept = parameters(backend, run_id)
+    assert TOKEN not in json.dumps(kept)
+    assert kept["count"] == 2
+    for path in (f"/runs/{run_id}", "/runs", "/tasks/fetch", f"/tasks/fetch?run={run_id}"):
+        page = ada.get(path)
+        assert TOKEN not in page.text, path
+        assert kept["token"]["$sealed"] not in page.text.replace(f'value="{kept["token"]["$sealed"]}"', ""), path
+    assert "•••" in the(soup(ada.get(f"/runs/{run_id}")), ".definitions").text
+
+
+def test_the_task_gets_it_and_what_it_shows_is_covered(run_task: RunTask) -> None:
+    logins = [{"user": "ada", "password": TOKEN}, {"user": "ben", "password": "another-one"}]
+    run = run_task(nested, logins=logins, key="sesame-open")
+    assert run.result == [TOKEN[::-1], "another-one"[::-1], "sesame-open"[::-1]], run.error
+    assert run.output == ["•••"]
+
+
+def test_a_refused_form_keeps_it_without_showing_it(ada: Visitor, backend: Backend) -> None:
+    refused = ada.post("/tasks/fetch", {"token": TOKEN, "count": "many"})
+    assert refused.status_code == 422
+    assert TOKEN not in refused.text
+    assert "required" not in the(soup(refused), "#token-input").attrs
+    first = ada.submit("fetch", **{"token": "", "token._sealed": sealed(refused), "count": "2"})
+    again = ada.get(f"/tasks/fetch?run={first}")
+    second = ada.submit("fetch", **{"token": "", "token._sealed": sealed(again), "count": "3"})
+    third = ada.submit("fetch", **{"token": "something else", "token._sealed": sealed(again)})
+    vault, owner = backend.vault, owner_id(backend, ada.email)
+    tokens = [parameters(backend, one)["token"]["$sealed"] for one in (first, second, third)]
+    assert [vault.opened(owner, [one])[one] for one in tokens] == [TOKEN, TOKEN, "something else"]
+
+
+def test_one_that_may_be_left_out_can_be_taken_out_again(ada: Visitor, backend: Backend) -> None:
+    first = ada.submit("fetch", token=TOKEN, other=TOKEN)
+    box = the(soup(ada.get(f"/tasks/fetch?run={first}")), "[name='other._sealed']")
+    assert (box["type"], "checked" in box.attrs) == ("checkbox", True)
+    second = ada.submit("fetch", token=TOKEN, other="")
+    assert parameters(backend, second)["other"] is None
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [("", "Fill this in."), ("short", "Enter at least 8 characters."), ("x" * 41, "Enter at most 40 characters.")],
+)
+def test_what_is_wrong_with_it_is_said_at_its_field(ada: Visitor, token: str, words: str) -> None:
+    refused = ada.post("/tasks/fetch", {"token": token})
+    assert refused.status_code == 422
+    assert words in the(soup(refused), "#field-token .field__error").text
+    assert not token or f'"{token}"' not in refused.text
+
+
+def test_nobody_can_use_what_was_sealed_for_another(ada: Visitor, ben: Visitor) -> None:
+    of_ada = sealed(ada.post("/tasks/fetch", {"token": TOKEN, "count": "many"}))
+    for token in (of_ada, "", "nonsense", "x" * 5000):
+        refused = ben.post("/tasks/fetch", {"token": "", "token._sealed": token})
+        assert refused.status_code == 422
+        assert "Enter it again." in the(soup(refused), "#field-token .field__error").text
+
+
+def test_a_run_whose_secret_no_key_opens_any_more_says_so() -> None:
+    order = Order("fetch", {"token": {"$sealed": "by another key"}})
+    outcome = perform(catalog_of(fetch), order, Heard())
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.final) == ("LostSecret", True)
+    assert "Start a new run." in outcome.message
+
+
+def test_a_task_that_has_changed_says_nothing_of_a_secret_that_does_not_fit_any_more() -> None:
+    outcome = perform(catalog_of(fetch), Order("fetch", {"token": {"$sealed": "a"}}, opened={"a": "hunter2"}), Heard())
+    assert isinstance(outcome, Failure)
+    assert outcome.message.startswith("The parameters no longer fit this task: token: Value should have at least 8")
+    assert "hunter2" not in outcome.message
+
+
+def test_a_run_is_run_again_with_it(ada: Visitor, backend: Backend) -> None:
+    run_id = ada.submit("fetch", token=TOKEN)
+    before = parameters(backend, run_id)
+    ada.post(f"/runs/{run_id}/cancel")
+    assert ada.post(f"/runs/{run_id}/retry").status_code == 303
+    assert parameters(backend, run_id) == before
+
+
+def test_a_secret_as_a_default_is_refused_at_start() -> None:
+    def wrong(token: SecretStr = SecretStr("abc")) -> None: ...  # noqa: B008  # that is what is refused
+
+    with pytest.raises(TaskError, match="has a secret as its default"):
+        forms.fields_of(task(wrong).__dict__["__task__"])

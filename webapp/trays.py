@@ -1,0 +1,33 @@
+"""What a user's forms may refer to: the files and the sealed secrets that are theirs."""
+
+from collections.abc import Collection, Mapping
+
+from flask import Flask
+from flask_login import current_user
+
+from jobs import sizes_of
+from webapp.current import backend
+from webapp.forms import Tray
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(sealed=sealed)
+
+
+def own_tray(refused: Mapping[str, str] | None = None) -> Tray:
+    """What came with a form of the user's; with the files that were refused, by field."""
+    return Tray(_own_sizes, refused or {}, _own_secret)
+
+
+def sealed(secret: str) -> str:
+    """A secret as a form of its user's carries it, so that it need not be entered again and cannot be read."""
+    return backend().vault.seal(current_user.id, secret)
+
+
+def _own_sizes(wanted: Collection[str]) -> Mapping[str, int]:
+    with backend().database.read() as session:
+        return sizes_of(session, current_user.id, wanted)
+
+
+def _own_secret(token: str) -> str | None:
+    return backend().vault.opened(current_user.id, [token]).get(token)
