@@ -1,12 +1,15 @@
 """A server that speaks S3, on a port of its own: rclone's, whose buckets are folders that a test can look into."""
 
-import os
+import io
 import socket
 import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
+
+from minio import Minio
+from minio.helpers import DictType
 
 from jobs.s3_store import Bucket, S3Store
 from tests.stack import free_port
@@ -27,9 +30,12 @@ class ObjectServer:
 
     def start(self) -> "ObjectServer":
         key = ",".join(KEY.values())
-        fresh = ("--dir-cache-time=0s", "--vfs-cache-mode=off", "--config=/dev/null", "--log-level=ERROR")
+        # It keeps what it knows of a folder for minutes, so nothing but its own requests may change what is there. With
+        # --dir-cache-time=0s it would look each time, but clean up behind itself without a pause too, and then it
+        # answers nobody for half a minute now and then.
+        plain = ("--vfs-cache-mode=off", "--config=/dev/null", "--log-level=ERROR")
         self._process = subprocess.Popen(
-            [RCLONE, "serve", "s3", str(self._folder), f"--addr=127.0.0.1:{self._port}", f"--auth-key={key}", *fresh]
+            [RCLONE, "serve", "s3", str(self._folder), f"--addr=127.0.0.1:{self._port}", f"--auth-key={key}", *plain]
         )
         until(self._listens, "the object server starting")
         return self
@@ -40,7 +46,7 @@ class ObjectServer:
         self._process.wait()
 
     def bucket(self) -> str:
-        """A new bucket's name."""
+        """A new bucket's name; they are made before anything is asked of the server."""
         name = f"bucket-{uuid.uuid4().hex}"
         (self._folder / name).mkdir()
         return name
@@ -49,10 +55,16 @@ class ObjectServer:
         return [path for path in (self._folder / bucket).rglob("*") if path.is_file()]
 
     def grow_old(self, bucket: str, sha256: str, seconds: float) -> None:
-        """Have a file be put so many seconds ago."""
+        """Have a file be put so many seconds ago: who puts an object may say when it was changed last."""
+        access, secret = KEY.values()
+        client = Minio(endpoint=f"127.0.0.1:{self._port}", access_key=access, secret_key=secret, secure=False)
+        then: DictType = {"mtime": str(time.time() - seconds)}
         for path in self.objects(bucket):
             if path.parent.name == sha256:
-                os.utime(path, (time.time() - seconds,) * 2)
+                key, content = str(path.relative_to(self._folder / bucket)), path.read_bytes()
+                client.put_object(
+                    bucket_name=bucket, object_name=key, data=io.BytesIO(content), length=len(content), metadata=then
+                )
 
     def store(self, bucket: str, folder: Path) -> S3Store:
         return S3Store(Bucket(bucket, "some/prefix", self.url), folder)
