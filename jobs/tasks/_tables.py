@@ -2,6 +2,7 @@
 
 import codecs
 import contextlib
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import duckdb
 from jobs import File, FinalFailure, Progress, StopRun
 
 CHUNK_BYTES = 1024 * 1024
-LONGEST_LINE = 1_000_000  # characters, of the first one
+LONGEST_LINE = 1_000_000  # characters
 MOST_COLUMNS = 500
 LOOK_SECONDS = 0.2
 COPIED = 0.3  # the share of the work, after which the copy is made
@@ -98,27 +99,43 @@ def opened(
         table = Table(connection, progress)
         try:
             table.ask(LOAD, str(text), header)
+        except duckdb.OutOfMemoryException:
+            words = f"{file.name} needs more memory than there is. Some of its lines may have far too many columns."
+            raise FinalFailure(words) from None
         except duckdb.Error as error:
-            raise FinalFailure(f"{file.name} cannot be read as CSV: {str(error).splitlines()[0]}") from None
+            reason = str(error).splitlines()[0].replace(str(text), file.name)
+            raise FinalFailure(f"{file.name} cannot be read as CSV: {reason}") from None
         yield table
 
 
 def _decoded(file: File, encoding: Encoding, progress: Progress) -> Iterator[str]:
-    """The text of a file, piece by piece, without a mark of its byte order."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "UTF-8" else encoding)()
-    done = 0
+    """The text of a file, piece by piece, without a mark of its byte order and with one kind of line ends."""
+    decode = codecs.getincrementaldecoder("utf-8-sig" if encoding == "UTF-8" else encoding)()
+    decoder = io.IncrementalNewlineDecoder(decode, translate=True)
+    done = unended = 0
     with file.open() as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            progress(COPIED * done / file.size, "reading")
+        while True:
+            chunk = stream.read(CHUNK_BYTES)
+            progress(COPIED * done / max(file.size, 1), "reading")
             try:
-                yield decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                raise _undecoded(file, encoding, done + error.start) from None
+                part = decoder.decode(chunk, final=not chunk)
+            except UnicodeError as error:  # of UTF-16 without its mark it is no UnicodeDecodeError
+                raise _undecoded(file, encoding, done + getattr(error, "start", 0)) from None
+            unended = _unended(part, unended)
+            yield part
+            if not chunk:
+                return
             done += len(chunk)
-        try:
-            yield decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            raise _undecoded(file, encoding, done) from None
+
+
+def _unended(part: str, before: int) -> int:
+    """How many characters the last line has up to here. Raises FinalFailure where a line never seems to end."""
+    length = before + len(part) if (end := part.rfind("\n")) < 0 else len(part) - end - 1
+    if max(length, before + part.find("\n")) > LONGEST_LINE:
+        raise FinalFailure(
+            f"A line has more than {LONGEST_LINE:,} characters: this is no table, or has too many columns."
+        )
+    return length
 
 
 def _undecoded(file: File, encoding: Encoding, place: int) -> FinalFailure:
@@ -127,11 +144,11 @@ def _undecoded(file: File, encoding: Encoding, place: int) -> FinalFailure:
 
 def _check(text: Path) -> None:
     with text.open(encoding="utf-8", newline="") as file:
-        first = file.readline(LONGEST_LINE)
+        first = file.readline()
     if not first.strip():
         raise FinalFailure("The file is empty, or begins with an empty line. Choose one that begins with names.")
     if "\x00" in first:
         raise FinalFailure("The file holds bytes that no text has. Choose a CSV file, or another encoding.")
     columns = 1 + max(first.count(mark) for mark in ",;\t|")
-    if len(first) == LONGEST_LINE or columns > MOST_COLUMNS:
-        raise FinalFailure(f"The first line has {columns:,} columns or more, and {MOST_COLUMNS} can be looked at.")
+    if columns > MOST_COLUMNS:
+        raise FinalFailure(f"The first line has {columns:,} columns, and {MOST_COLUMNS} can be looked at.")

@@ -19,7 +19,7 @@ PERIODS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.2, "
 NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
 TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 TYPES = {
-    **dict.fromkeys(("BIGINT", "HUGEINT", "INTEGER"), "whole number"),
+    **dict.fromkeys(("BIGINT", "HUGEINT", "INTEGER", "BIGNUM"), "whole number"),
     **dict.fromkeys(("DOUBLE", "DECIMAL"), "number"),
     "VARCHAR": "text",
     "BOOLEAN": "yes or no",

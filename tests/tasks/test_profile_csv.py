@@ -57,6 +57,17 @@ def test_it_may_be_written_in_other_ways(tmp_path: Path, content: bytes, encodin
     assert dict(charts[0].points("")) == {"Köln": 2}
 
 
+@pytest.mark.parametrize("content", ["näme,b\nü,1\n".encode(), b"a,b\n1,2\n"])
+def test_what_is_not_in_the_encoding_that_was_chosen_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(FinalFailure, match=r"a\.csv is not written in UTF-16"):
+        profile(tmp_path, content, encoding="UTF-16")
+
+
+def test_lines_may_end_in_any_way(tmp_path: Path) -> None:
+    summary, _columns, *_charts = profile(tmp_path, b"a,b\r1,2\r\n3,4\n5,6\r")
+    assert "3 rows, 2 columns" in summary
+
+
 def test_without_names_the_columns_get_some(tmp_path: Path) -> None:
     summary, columns, _charts = profile(tmp_path, "1,a\n2,b\n", header=False)
     assert "2 rows" in summary
@@ -71,9 +82,13 @@ def test_without_names_the_columns_get_some(tmp_path: Path) -> None:
         (b"\n\n\n", "empty"),
         (b"a,b\x00\n1,2\n", "no text has"),
         (",".join(f"c{number}" for number in range(1_000_000)).encode() + b"\n", "columns"),
-        (b"x" * 3_000_000, "columns"),
+        (",".join(f"c{number}" for number in range(100_000)).encode() + b"\n", "100,000 columns"),
+        (b"x" * 3_000_000, "no table"),
         (b"a,\xff", "not written in UTF-8"),
         (b"a,b\n1,\xc3", "not written in UTF-8"),
+        (b"a,b\n1,2\n" + b",".join([b"1"] * 1_000_000) + b"\n", "line has more than 1,000,000 characters"),
+        (b"a,b\n1,2\n" + b'"x' * 2_000_000 + b"\n1,2\n", "line has more than 1,000,000 characters"),
+        (b"a,b\n1,2\n" + b"," * 900_000 + b"\n", r"a\.csv needs more memory than there is"),
     ],
 )
 def test_what_is_no_table_is_refused_in_words(tmp_path: Path, content: bytes, words: str) -> None:
