@@ -16,7 +16,7 @@ MOST_PIXELS = 50_000_000
 READ = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ENDINGS = {"PNG": "png", "JPEG": "jpg", "WebP": "webp"}
 WITHOUT_TRANSPARENCY = "JPEG"
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+UNREADABLE = (OSError, SyntaxError, ValueError)
 
 Format = Literal["JPEG", "PNG", "WebP"]
 
@@ -77,6 +77,8 @@ def _upright(file: File, longest_side: int | None) -> Image.Image:
             return upright
     except UnidentifiedImageError:
         raise NotConverted("This is no image that can be read here.") from None
+    except Image.DecompressionBombError:  # Pillow does not even open it
+        raise NotConverted(f"These are far too many pixels; {MOST_PIXELS:,} may be.") from None
     except UNREADABLE as error:
         raise NotConverted(f"This image is damaged: {error}") from None
 

@@ -1,5 +1,7 @@
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -85,6 +87,13 @@ def test_of_two_with_one_name_both_come_back(tmp_path: Path) -> None:
     assert list(images) == ["a.png", "A-2.png", "a-3.png"]
 
 
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that says how large it is, and holds nothing."""
+    chunks = (b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0), b"IDAT")
+    parts = (struct.pack(">I", len(one) - 4) + one + struct.pack(">I", zlib.crc32(one)) for one in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 def test_what_cannot_be_read_is_named_and_the_others_come_back(tmp_path: Path) -> None:
     whole = io.BytesIO()
     Image.effect_noise((64, 64), 50).save(whole, "PNG")
@@ -94,6 +103,7 @@ def test_what_cannot_be_read_is_named_and_the_others_come_back(tmp_path: Path) -
         "half.png": whole.getvalue()[:900],
         "text.png": b"not an image at all",
         "bomb.png": bomb,
+        "larger.png": png_of(30_000, 30_000),
         "page.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
         "svg.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     }
@@ -101,7 +111,7 @@ def test_what_cannot_be_read_is_named_and_the_others_come_back(tmp_path: Path) -
     assert list(images) == ["good.jpg"]
     notes = {row["file"]: row.get("note", "") for row in rows}
     assert "damaged" in notes["half.png"]
-    assert "too many" in notes["bomb.png"]
+    assert all("too many" in notes[name] for name in ("bomb.png", "larger.png"))
     assert all("no image" in notes[name] for name in ("text.png", "page.png", "svg.png"))
 
 
