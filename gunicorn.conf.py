@@ -52,3 +52,4 @@ def worker_exit(_server: Any, worker: Any) -> None:
     """Send open pages away, also when the process had nothing else to finish and ends before its hub has noticed."""
     if worker.pid == os.getpid() and hasattr(worker, "wsgi"):
         worker.wsgi.extensions["hub"].send_away()
+    gc.unfreeze()  # extensions that count their objects at the end would report all that is frozen as leaks

@@ -74,6 +74,16 @@ def test_a_broken_file_is_named_and_the_tasks_of_before_go_on_until_it_is_right(
     until(lambda: "Turn a text around" in ada.get("/tasks/reverse_text").text, "the task as it is now")
 
 
+def test_a_web_server_that_makes_way_for_a_changed_task_reports_no_leaks(house: Path, running: Stack) -> None:
+    file = house / "jobs/tasks/reverse_text.py"
+    file.write_text(file.read_text().replace("Write a text backwards", "Turn a text around"))
+    ada = Person(running.url, "ada@example.com")
+    until(lambda: "Turn a text around" in ada.get("/tasks/reverse_text").text, "the task as it is now")
+    running.stop()
+    assert running.output.count("The tasks have changed") == 1
+    assert "leaked" not in running.output
+
+
 def test_the_doctor_finds_nothing_wrong_with_what_runs_and_names_what_is(house: Path, running: Stack) -> None:
     well = flask(house, running, "doctor")
     assert well.returncode == 0, well.stdout + well.stderr
