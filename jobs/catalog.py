@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
-from jobs.task import Task, TaskError
+from jobs.task import Task, TaskError, readable
 
 TASKS = Path(__file__).parent / "tasks"
 
@@ -54,7 +54,8 @@ def examine_catalog(folder: Path = TASKS, package: str = "jobs.tasks") -> tuple[
 def _add(found: dict[str, Task], path: Path, name: str) -> None:
     tasks = _tasks_in(_import(path, name))
     if not tasks:
-        raise TaskError(f"{path}:1: no task here: put @task on a function, or begin the file's name with _")
+        place = f"{readable(str(path))}:1"
+        raise TaskError(f"{place}: no task here: put @task on a function, or begin the file's name with _")
     for task in tasks:
         if task.name in found:
             raise TaskError(f"{task.source}: task {task.name!r} is already defined at {found[task.name].source}")
@@ -80,13 +81,14 @@ def _import(path: Path, name: str) -> ModuleType:
     except TaskError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that ends by itself must not end what imports it
         del sys.modules[name]
-        raise TaskError(f"{path}:{_line(path, error)}: {type(error).__name__}: {error}") from error
+        place = f"{readable(str(path))}:{_line(path, error)}"
+        raise TaskError(f"{place}: {type(error).__name__}: {error}") from error
     return module
 
 
-def _line(path: Path, error: Exception) -> int:
+def _line(path: Path, error: BaseException) -> int:
     if isinstance(error, SyntaxError) and error.lineno:
         return error.lineno
     inside = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

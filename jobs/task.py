@@ -118,7 +118,7 @@ def task(
 
 def _define(function: Callable[..., Any], options: Options) -> Task:
     name = function.__name__
-    source = f"{_readable(function.__code__.co_filename)}:{function.__code__.co_firstlineno}"
+    source = f"{readable(function.__code__.co_filename)}:{function.__code__.co_firstlineno}"
     try:
         if len(name) > LONGEST_NAME:
             raise ValueError(f"its name is longer than {LONGEST_NAME} characters")
@@ -179,6 +179,6 @@ def _spoken(name: str) -> str:
     return name.replace("_", " ").strip().capitalize()
 
 
-def _readable(filename: str) -> str:
+def readable(filename: str) -> str:
     path = Path(filename)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename

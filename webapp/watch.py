@@ -30,7 +30,9 @@ class TaskFiles:
         """What is wrong with the tasks as they are now, a line for each file; empty when nothing is."""
         command = [sys.executable, "-m", "webapp.commands.check"]
         done = subprocess.run(command, cwd=self._root, capture_output=True, text=True, check=False)
-        return "" if done.returncode == 0 else (done.stdout or done.stderr).strip()
+        # The problems are on standard error; tasks that print when they are imported do so on standard output.
+        said = done.stderr.strip() or done.stdout.strip() or f"a file ended Python with {done.returncode}"
+        return "" if done.returncode == 0 else said
 
     def _look(self) -> Mapping[Path, tuple[int, int]]:
         paths = [path for folder, name in WATCHED for path in (self._root / folder).rglob(name)]

@@ -32,6 +32,7 @@ def test_adding_a_task_is_adding_a_file(tmp_path: Path) -> None:
         ("import os\nimport does_not_exist\n", 2, "does_not_exist"),
         ("from jobs import task\n\n@task\ndef f(x):\n    return x\n", 3, "needs a type annotation"),
         ("x = 1\n\n1 / 0\n", 3, "ZeroDivisionError"),
+        ("import sys\n\nsys.exit('usage')\n", 3, "SystemExit: usage"),
         ("x = 1\n", 1, "no task here"),
     ],
 )
@@ -40,6 +41,15 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path, source: str, line:
     with pytest.raises(TaskError, match=words) as refusal:
         load(tmp_path, f"broken_{line}_{len(source)}")
     assert str(refusal.value).startswith(f"{tmp_path}/broken.py:{line}: ")
+
+
+def test_a_broken_file_of_the_project_is_named_from_where_the_project_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text("x = 1\n\n1 / 0\n")
+    with pytest.raises(TaskError, match=r"^broken\.py:3: ZeroDivisionError"):
+        load(tmp_path, "nearby")
 
 
 def test_two_tasks_of_one_name_are_refused(tmp_path: Path) -> None:
