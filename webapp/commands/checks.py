@@ -3,23 +3,30 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
 
-from redis.exceptions import RedisError
-from sqlalchemy import func, select, text
+from flask_login import login_user
+from redis import Redis
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from sqlalchemy import func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import webapp
 from config import Settings
-from jobs import Catalog, Database, alive, connect_redis, open_backend
+from jobs import Catalog, Database, StoreAway, alive, connect_redis, open_backend
 from webapp import schema
 from webapp.commands.catalog import usable
 from webapp.security import DASHBOARD
 from webapp.users import User
 
+LEAST_DIFFERENT = 9  # characters of a SECRET_KEY
 LEAST_FREE_BYTES = 500 * 1024 * 1024
+STARTED_WITHIN_SECONDS = 2.0
 CLOCKS_DIFFER_SECONDS = 2.0
 CLOCKS_HARM_SECONDS = 20.0
 
@@ -45,7 +52,7 @@ def tasks() -> Iterator[Finding]:
     for error in errors:
         yield Finding(Weight.WRONG, "tasks", str(error))
     if catalog:
-        yield Finding(Weight.FINE, "tasks", f"{len(catalog)} can be run ({', '.join(catalog)})")
+        yield Finding(Weight.FINE, "tasks", f"{len(catalog)} can be run; flask task list shows them")
     elif not errors:
         yield Finding(Weight.DOUBTFUL, "tasks", "there is none yet: flask task new NAME writes one")
 
@@ -53,18 +60,34 @@ def tasks() -> Iterator[Finding]:
 def settings(settings: Settings) -> Iterator[Finding]:
     """What is unsafe about the settings, which can be read."""
     yield Finding(Weight.FINE, "settings", f"for {settings.app_env}")
-    if settings.production and settings.database.startswith("sqlite"):
-        words = f"SQLite in {settings.data_dir}: right for one machine whose disk stays; otherwise set DATABASE_URL"
-        yield Finding(Weight.DOUBTFUL, "settings", words)
-    if settings.production and not settings.trusted_proxies:
-        words = "TRUSTED_PROXIES is 0: behind a proxy, all visitors count as one and links begin with http"
-        yield Finding(Weight.DOUBTFUL, "settings", words)
-    if not settings.production and settings.host not in ("127.0.0.1", "::1", "localhost"):
+    if settings.production:
+        yield from _for_production(settings)
+    elif settings.host not in ("127.0.0.1", "::1", "localhost"):
         words = f"HOST is {settings.host}, so others can reach this; set APP_ENV=production for them"
         yield Finding(Weight.DOUBTFUL, "settings", words)
     if os.environ.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false"):
         weight = Weight.WRONG if settings.production else Weight.DOUBTFUL
         yield Finding(weight, "settings", "FLASK_DEBUG is on: errors show source code to visitors; unset it")
+
+
+def _for_production(settings: Settings) -> Iterator[Finding]:
+    unset = {
+        "DATABASE_URL": settings.database.startswith("sqlite"),
+        "REDIS_URL": settings.embeds_redis,
+        "FILES_URL": not settings.files_url,
+    }
+    if here := ", ".join(name for name, is_unset in unset.items() if is_unset):
+        words = f"{settings.data_dir} keeps what these would name elsewhere: {here}; right where the disk stays"
+        yield Finding(Weight.DOUBTFUL, "settings", words)
+    if len(set(settings.secret_key)) < LEAST_DIFFERENT:
+        words = "SECRET_KEY can be guessed: python -c 'import secrets; print(secrets.token_urlsafe(48))' makes one"
+        yield Finding(Weight.WRONG, "settings", words)
+    if not settings.trusted_proxies:
+        words = "TRUSTED_PROXIES is 0: behind a proxy, all visitors count as one and links begin with http"
+        yield Finding(Weight.DOUBTFUL, "settings", words)
+    if settings.redis.startswith("rediss://") and not settings.redis_tls_verify:
+        words = "REDIS_TLS_VERIFY is false: who is between here and Redis can pose as it; set true if it can be checked"
+        yield Finding(Weight.DOUBTFUL, "settings", words)
 
 
 def data_folder(settings: Settings) -> Iterator[Finding]:
@@ -88,6 +111,10 @@ def data_folder(settings: Settings) -> Iterator[Finding]:
 
 def database(settings: Settings) -> Iterator[Finding]:
     """Whether the database answers, has today's schema and a clock like ours, and knows of a worker."""
+    file = make_url(settings.database).database or ""
+    if settings.database.startswith("sqlite") and not Path(file).exists():  # opening it would make one
+        yield Finding(Weight.WRONG, "database", f"{file} is not there yet: alembic upgrade head (make run does it)")
+        return
     database = Database(settings.database)
     try:
         if not schema.is_current(database):
@@ -108,34 +135,74 @@ def redis(settings: Settings) -> Iterator[Finding]:
     """Whether Redis answers, keeps what it is told, and has a clock like ours."""
     connection = connect_redis(settings)
     try:
-        memory, persistence, (seconds, micros) = (
-            connection.info("memory"),
-            connection.info("persistence"),
-            connection.time(),
-        )
+        facts, (seconds, micros) = connection.info(), connection.time()
+        saves = _saves_snapshots(connection, facts)
     except RedisError as error:
         there = "make run starts one" if settings.embeds_redis else "look at REDIS_URL"
-        yield Finding(Weight.WRONG, "Redis", f"it does not answer ({type(error).__name__}): {there}")
+        yield Finding(Weight.WRONG, "Redis", f"it does not answer ({_said(error)}): {there}")
         return
-    policy = memory.get("maxmemory_policy", "noeviction")
+    finally:
+        connection.close()
+    policy = facts.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         words = f"its maxmemory-policy is {policy}: it may drop what waits; set it to noeviction"
         yield Finding(Weight.WRONG, "Redis", words)
-    if not persistence.get("aof_enabled"):
-        words = "it keeps no append-only file: after its restart runs wait some seconds longer; set appendonly yes"
-        yield Finding(Weight.DOUBTFUL, "Redis", words)
-    if policy == "noeviction" and persistence.get("aof_enabled"):
-        yield Finding(Weight.FINE, "Redis", "it answers, drops nothing and keeps what it is told")
+    yield _persistence(bool(facts.get("aof_enabled")), saves)
     yield from _clock("Redis", seconds + micros / 1e6)
 
 
-def dashboard(settings: Settings) -> Iterator[Finding]:
-    """Whether the queue's dashboard is shut to somebody who has not signed in."""
-    answer = webapp.create_app(open_backend(settings, Catalog({}))).test_client().get(DASHBOARD)
-    if answer.status_code < 300:
-        yield Finding(Weight.WRONG, "dashboard", f"{DASHBOARD} is open to everybody: something took its guard away")
+def _said(error: RedisError) -> str:
+    # What Redis says here is about its protocol.
+    return "it wants another user name or password" if isinstance(error, AuthenticationError) else str(error)
+
+
+def _persistence(appends: bool, saves: bool | None) -> Finding:
+    """Runs are in the database; Redis only remembers which of them to wake a worker for."""
+    if appends:
+        return Finding(Weight.FINE, "Redis", "it answers, and keeps what it is told")
+    if saves:
+        words = "it answers, and saves snapshots: of what came after the last one, runs wait some seconds longer"
+        return Finding(Weight.FINE, "Redis", words)
+    nothing = "it keeps nothing on its disk" if saves is False else "it does not say whether it keeps anything"
+    words = f"{nothing}: after its restart runs may wait some seconds longer; set appendonly yes"
+    return Finding(Weight.DOUBTFUL, "Redis", words)
+
+
+def _saves_snapshots(connection: Redis, facts: Mapping[str, Any]) -> bool | None:
+    """Whether it saves snapshots; None where that cannot be told, as managed ones often do not show their settings."""
+    try:
+        return bool(connection.config_get("save").get("save"))
+    except ResponseError:
+        started = facts.get("server_time_usec", time.time() * 1e6) / 1e6 - facts.get("uptime_in_seconds", 0)
+        # A server that has saved nothing yet says that it did when it was started.
+        return True if facts.get("rdb_last_save_time", 0) > started + STARTED_WITHIN_SECONDS else None
+
+
+def files(settings: Settings) -> Iterator[Finding]:
+    """Whether the bucket that FILES_URL names can be read."""
+    if not settings.files_url:
+        return
+    try:
+        open_backend(settings, Catalog({})).files.older_than(0, "00")
+    except StoreAway as error:
+        yield Finding(Weight.WRONG, "files", f"{settings.files_url} cannot be used: {error}")
     else:
-        yield Finding(Weight.FINE, "dashboard", f"{DASHBOARD} is for administrators only")
+        yield Finding(Weight.FINE, "files", settings.files_url)
+
+
+def dashboard(settings: Settings) -> Iterator[Finding]:
+    """Whether the queue's dashboard is shut to strangers and to users who are no administrators."""
+    unsigned = settings.model_copy(update={"secret_key": "for nobody's session"})  # otherwise one would be made
+    app = webapp.create_app(open_backend(unsigned, Catalog({})))
+    weight, words = Weight.FINE, f"{DASHBOARD} is for administrators only"
+    for who, user in {"everybody": None, "every user": User(id=0, email="", is_active=True, is_admin=False)}.items():
+        with app.test_request_context(DASHBOARD):
+            if user:
+                login_user(user)
+            if app.full_dispatch_request().status_code < HTTPStatus.MULTIPLE_CHOICES:
+                weight, words = Weight.WRONG, f"{DASHBOARD} is open to {who}: something took its guard away"
+                break
+    yield Finding(weight, "dashboard", words)
 
 
 def _time_of(database: Database) -> float:
@@ -168,4 +235,4 @@ def _workers(database: Database) -> Iterator[Finding]:
         yield Finding(Weight.WRONG, "workers", "none is running: make run, or python -m jobs on a machine of their own")
 
 
-ALL: tuple[Callable[[Settings], Iterator[Finding]], ...] = (settings, data_folder, database, redis, dashboard)
+ALL: tuple[Callable[[Settings], Iterator[Finding]], ...] = (settings, data_folder, database, redis, files, dashboard)
