@@ -2,16 +2,18 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from jobs import File, FileField, Progress, task
 
+EXAMPLES = Path(__file__).with_name("examples")
 WORD = re.compile(r"[^\W\d_]+")
 
 
-@task
+@task(example={"texts": [File.at(EXAMPLES / "soup.txt"), File.at(EXAMPLES / "bread.txt")], "most": 10})
 def count_words(
     texts: Annotated[
         list[File],

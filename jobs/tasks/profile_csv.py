@@ -53,7 +53,7 @@ def profile_csv(
 
 
 def _summary(file: File, data: Table) -> Markdown:
-    size = f"{file.size / MB:,.1f} MB" if file.size >= MB else f"{file.size / 1000:,.1f} KB"
+    size = f"{file.size / MB:,.1f} MB" if file.size >= MB else f"{file.size / 1000:,.1f} kB"
     lines = [f"**{data.rows:,} rows, {len(data.columns):,} columns**, {size}"]
     if data.left_out:
         lines.append(f"{data.left_out:,} lines were left out: they do not have the form of the others.")

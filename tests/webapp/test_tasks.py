@@ -2,9 +2,11 @@
 
 import pytest
 
-from jobs import Backend, Run, State, load_catalog
+from jobs import Backend, Run, State, load_catalog, open_backend, task
+from tests.jobs.serving import catalog_of
 from tests.people import read
 from tests.visitor import Visitor, soup, the
+from webapp import create_app
 
 HTMX = {"HX_Request": "true"}
 
@@ -92,9 +94,17 @@ def test_an_example_is_filled_in_and_nothing_is_run(ada: Visitor, headers: dict[
     assert soup(ada.get("/runs")).select(".run") == []
 
 
-def test_a_task_without_an_example_offers_none_and_survives_being_asked(ada: Visitor) -> None:
-    assert not soup(ada.get("/tasks/count_words")).select("#task-example")
-    assert ada.get("/tasks/count_words?example=1").status_code == 200
+@task
+def shout(text: str) -> str:
+    """Say it louder."""
+    return text.upper()
+
+
+def test_a_task_without_an_example_offers_none_and_survives_being_asked(backend: Backend) -> None:
+    app = create_app(open_backend(backend.settings, catalog_of(shout)))
+    ada = Visitor(app).registered("ada@example.com")
+    assert not soup(ada.get("/tasks/shout")).select("#task-example")
+    assert ada.get("/tasks/shout?example=1").status_code == 200
 
 
 def test_an_example_is_for_who_is_signed_in(visitor: Visitor) -> None:
