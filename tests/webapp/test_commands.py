@@ -14,7 +14,7 @@ from click.testing import Result
 from flask import Flask
 from PIL import Image
 
-from jobs import Backend, Emit, Run, State, Tile, open_backend, task
+from jobs import Backend, Download, Emit, Run, State, Tile, open_backend, task
 from tests.gallery import CATALOG
 from tests.jobs.serving import catalog_of
 from tests.people import make_owner, read
@@ -73,7 +73,7 @@ def test_the_options_of_a_task_are_the_fields_of_its_form(shell: Flask) -> None:
     assert "A whole number of up to 45 digits." in words
     unknown = flask(shell, "task", "run", "nothing_like_it")
     assert unknown.exit_code == 2
-    assert "nothing_like_it" in unknown.stderr
+    assert "There is no task 'nothing_like_it' that can be run; flask task list shows" in unknown.stderr
 
 
 def test_a_run_is_submitted_for_somebody_who_has_an_account(shell: Flask, backend: Backend) -> None:
@@ -168,6 +168,28 @@ def test_an_image_that_a_task_returns_can_be_kept(backend: Backend, tmp_path: Pa
     assert flask(app, "task", "run", "paint", "--width", "3", "--save", str(file)).exit_code == 0
     with Image.open(file) as image:
         assert image.size == (3, 2)
+
+
+@task
+def serve(dish: str) -> list[object]:
+    """Serve a dish on paper, and its picture."""
+    return [Download(dish.encode(), f"{dish}.txt"), {"picture": Image.new("RGB", (3, 2), "red"), "price": 7}]
+
+
+def test_files_that_a_task_returns_can_be_kept(backend: Backend, tmp_path: Path) -> None:
+    app = create_app(open_backend(backend.settings, catalog_of(serve)))
+    app.cli.add_command(task_commands)
+    paper, picture = tmp_path / "paper", tmp_path / "picture"
+    said = flask(app, "task", "run", "serve", "--dish", "soup", "--save", str(paper))
+    assert said.stderr.splitlines() == ["An image of 3 × 2 pixels; --save FILE keeps it."]
+    assert json.loads(said.stdout)[1]["price"] == 7
+    assert paper.read_text() == "soup"
+    both = ("--save", str(paper), "--save", str(picture))
+    assert flask(app, "task", "run", "serve", "--dish", "soup", *both).stderr == ""
+    with Image.open(picture) as image:
+        assert image.size == (3, 2)
+    one_too_many = flask(app, "task", "run", "serve", "--dish", "soup", *both, "--save", str(tmp_path / "more"))
+    assert "--save: the result has 2 images and files." in one_too_many.stderr
 
 
 def test_options_of_several_values_are_repeated_and_those_with_parts_are_json() -> None:

@@ -1,9 +1,8 @@
 """`flask task ...`: make tasks, see them, run them here or have the workers run them."""
 
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,13 +28,13 @@ from jobs import (
     media_type_of,
     note_uploads,
     owned,
-    picture_in,
     read_output,
     run_here,
     submit,
 )
 from webapp import users
 from webapp.commands import arguments, scaffold
+from webapp.commands.saving import SAVE, save
 from webapp.commands.secrets import secrets_for
 from webapp.commands.terminal import Terminal, show_result
 from webapp.current import backend, backend_of
@@ -56,6 +55,13 @@ class OnePerTask(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_catalog(ctx))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not args[0].startswith("-") and args[0] not in _catalog(ctx):
+            ctx.fail(f"There is no task {args[0]!r} that can be run; flask task list shows those there are.")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         found = _catalog(ctx).get(cmd_name)
@@ -98,7 +104,7 @@ def new(name: str) -> None:
 
 
 def _run(found: Task, **given: Any) -> None:
-    save, example = given.pop("save_to"), _example(found) if given.pop("on_example") else {}
+    targets, example = given.pop("save_to"), _example(found) if given.pop("on_example") else {}
     secrets = secrets_for(found)
     terminal = Terminal()
     with tempfile.TemporaryDirectory() as folder:
@@ -110,7 +116,7 @@ def _run(found: Task, **given: Any) -> None:
         with terminal.stopping_at_ctrl_c():
             outcome = run_here(found, parameters, files, terminal, secrets)
         terminal.close()
-        _show_outcome(outcome, files, save)
+        _show_outcome(outcome, files, targets)
 
 
 def _example(found: Task) -> Mapping[str, Any]:
@@ -135,23 +141,17 @@ def _keep_for(owner_id: int, path: Path) -> File:
     return file
 
 
-def _show_outcome(outcome: Outcome, files: FileStore, save: BinaryIO | None) -> None:
+def _show_outcome(outcome: Outcome, files: FileStore, targets: Sequence[BinaryIO]) -> None:
     match outcome:
-        case Success(result) if picture := picture_in(result):
-            if save:
-                with files.open(picture.sha256) as stream:
-                    shutil.copyfileobj(stream, save)
-            else:
-                click.echo(f"An image of {picture.width} × {picture.height} pixels; --save FILE keeps it.", err=True)
         case Success(result):
-            show_result(result)
+            if save(result, files, targets):
+                show_result(result)
         case Failure(kind, message, traceback):
             raise click.ClickException(f"{kind}: {message}\n{traceback or ''}".rstrip())
         case _:
             raise click.ClickException("Stopped.")
 
 
-SAVE = click.Option(["--save", "save_to"], type=click.File("wb", lazy=True), help="Where to keep a result's image.")
 EXAMPLE = click.Option(["--example", "on_example"], is_flag=True, help="What is not said is as in the task's example.")
 HELP = "Run a task in this process: no queue, no worker, nothing is kept."
 task.add_command(OnePerTask(_run, SAVE, EXAMPLE, name="run", help=HELP))
