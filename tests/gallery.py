@@ -41,6 +41,7 @@ def scalars(
     ended: datetime = datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
     note: str | None = None,
     most: int | None = None,
+    until: date | None = None,
     story: LongText = "",
     gift: bool = True,
 ) -> str:

@@ -2,7 +2,7 @@
 (() => {
   const checks = () => document.getElementById("task-checks");
 
-  document.addEventListener("change", ({ target }) => {
+  const check = ({ target }) => {
     const asks = checks();
     // A file is not sent for this, and what shows other fields asks for the whole form.
     if (!asks || target.form !== asks.closest("form") || !target.name || target.matches("[type=file], [hx-post]")) return;
@@ -12,6 +12,12 @@
       asks.append(touched);
     }
     htmx.trigger(asks, "check");
+  };
+  document.addEventListener("change", check);
+
+  // What a browser cannot read is no change to it, and no change when it is taken away again.
+  document.addEventListener("focusout", (left) => {
+    if (left.target.validity?.badInput || left.target.getAttribute("aria-invalid")) check(left);
   });
 
   document.addEventListener("htmx:after:swap", () => {

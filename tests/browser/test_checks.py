@@ -89,3 +89,23 @@ def test_rows_that_come_and_go_are_checked_like_any_field(gallery: Gallery) -> N
     expect(page.locator("[id='numbers.0-error']")).to_have_text("Must be 0 or more.")
     page.get_by_role("button", name="Remove Numbers 1").click()
     expect(page.locator(".field__error")).to_have_count(0)
+
+
+def test_what_a_browser_cannot_read_is_said_so_and_not_taken_for_nothing(gallery: Gallery) -> None:
+    page = gallery.open("scalars")
+    for name, half in (("most", "5e"), ("until", "03")):
+        page.locator(f"#{name}-input").focus()
+        page.keyboard.type(half)
+    page.keyboard.press("Shift+Tab")
+    page.locator("#note-input").focus()
+    expect(page.locator("#most-error")).to_have_text("Enter a whole number.")
+    expect(page.locator("#until-error")).to_have_text("Enter a date, such as 2026-01-31.")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator(".problems")).to_be_visible()
+    expect(page.locator("#most-error")).to_have_text("Enter a whole number.")
+    expect(page.locator("#until-error")).to_have_text("Enter a date, such as 2026-01-31.")
+    page.locator("#most-input").focus()
+    page.keyboard.type("1")  # what was typed is still there
+    page.keyboard.press("Tab")
+    expect(page.locator("#most-error")).to_have_count(0)
+    expect(page.locator("#most-input")).to_have_value("5e1")

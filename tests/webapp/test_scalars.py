@@ -29,6 +29,7 @@ GOOD = {
     "ended": "2026-01-01T00:00",
     "note": "",
     "most": "",
+    "until": "",
     "story": "",
     "_zone": "Europe/Berlin",
 }
@@ -73,6 +74,7 @@ def test_every_kind_becomes_its_value_and_survives_the_database() -> None:
         "ended": datetime(2025, 12, 31, 23, tzinfo=UTC),
         "note": None,
         "most": None,
+        "until": None,
         "story": "",
         "gift": False,
     }
@@ -221,3 +223,18 @@ def test_a_field_shows_its_unit_its_examples_and_that_it_may_be_empty() -> None:
 def test_a_unit_may_be_said_to_pydantic_too() -> None:
     (field,) = forms.fields_of(of(Annotated[int, Field(ge=1, json_schema_extra={"unit": "px"})]))
     assert (field.unit, field.attributes["min"]) == ("px", 1)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (int | None, "Enter a whole number."),
+        (Annotated[Decimal, Field(gt=0)], "Enter a number."),
+        (date | None, "Enter a date, such as"),
+        (datetime, "Enter a date and a time, such as"),
+        (str | None, ""),
+    ],
+)
+def test_what_a_browser_could_not_read_is_not_taken_for_nothing(annotation: Any, words: str) -> None:
+    assert read(annotation, "", _unread="it")[1].startswith(words)
+    assert bool(read(annotation, "", _unread="it")[1]) == bool(words)

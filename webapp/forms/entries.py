@@ -20,19 +20,21 @@ from webapp.forms.files import EMPTY_TRAY, Tray, referred, sha256_in
 from webapp.forms.messages import (
     EMPTY,
     LOST_FILE,
+    LOST_VALUE,
     NO_CHOICE,
     NO_FILE,
     NO_ZONE,
     TOO_MANY_ROWS,
     TWICE,
     UNKEPT,
-    UNREADABLE,
 )
 from webapp.forms.posting import ROW, SEALED, Missing, with_defaults
-from webapp.forms.texts import Unread, value_of
+from webapp.forms.texts import UNREADABLE, Unread, value_of
 
 # The name under which a page sends the time zone of its reader; no parameter can begin with an underscore.
 ZONE = "_zone"
+# The name under which a page sends the names of fields that hold what a browser cannot read, and sends as nothing.
+UNREAD = "_unread"
 # UTC by another name: the page's script leaves it, and does not send the zone again that is not known here.
 NO_PLACE = "Etc/UTC"
 
@@ -85,6 +87,7 @@ class Reading:
     _place: tzinfo | None = UTC
     _rows_left: int = MOST_ROWS
     _sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    _unread: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         sent = self.posted.get(ZONE, "UTC")
@@ -95,6 +98,8 @@ class Reading:
         texts = (text for _name, text in self.posted.items(multi=True))
         wanted = {sha256 for text in texts if (sha256 := sha256_in(text))}
         self._sizes = self.tray.sizes(wanted) if wanted else {}
+
+        self._unread = frozenset(self.posted.getlist(UNREAD))
 
     def entry(self, field: Field) -> Entry:
         """A field's entry."""
@@ -159,7 +164,7 @@ class Reading:
             return self._single(field)
         secret = self.tray.opened(sealed)
         if secret is None:
-            self.errors[field.name] = UNREADABLE
+            self.errors[field.name] = LOST_VALUE
             return Entry(field)
         return self._of_text(field, secret)
 
@@ -238,6 +243,8 @@ class Reading:
     def _value(self, field: Field, text: str) -> Any:
         if "\x00" in text:
             raise Unread(UNKEPT)
+        if not text and field.name in self._unread and field.kind in UNREADABLE:
+            raise Unread(UNREADABLE[field.kind])
         if field.optional and not text.strip():
             return None
         if field.kind in TEXTS:

@@ -33,6 +33,17 @@ NO_MOMENT = "Enter a date and a time, such as 2026-01-31 14:30."
 NO_DURATION = "Enter a length of time, such as 1 h 30 min or 1:30:00."
 SKIPPED = "Clocks are put forward over this time on that day. Enter an earlier or a later one."
 
+# What to say where a browser has not even a text, as of half a date.
+UNREADABLE = {
+    "integer": NO_WHOLE_NUMBER,
+    "number": NO_NUMBER,
+    "decimal": NO_NUMBER,
+    "date": NO_DATE,
+    "time": NO_TIME,
+    "moment": NO_MOMENT,
+    "wall_clock": NO_MOMENT,
+}
+
 
 class Unread(ValueError):
     """A text that is no value of its field's kind; the message is for whoever wrote it."""
