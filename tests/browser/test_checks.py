@@ -82,6 +82,20 @@ def test_after_a_refusal_what_is_mended_is_called_wrong_no_more(gallery: Gallery
     expect(page.locator("#day-error")).to_have_count(0)
 
 
+def test_what_was_refused_stays_told_while_rows_come_and_fields_are_chosen(gallery: Gallery) -> None:
+    page = gallery.open("compounds")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator(".problems")).to_be_visible()
+    before = wrong(page)
+    page.get_by_role("button", name="Add to People").click()
+    expect(page.locator("[id='people.0.name-input']")).to_be_focused()
+    assert wrong(page) == before
+    page.get_by_label("Rectangle").first.check()
+    expect(page.locator("[id='shape.height-input']")).to_be_visible()
+    assert wrong(page) == [name for name in before if name != "shape"]
+    expect(page.locator(".problems__title")).to_have_text(f"{len(before) - 1} fields need another look")
+
+
 def test_rows_that_come_and_go_are_checked_like_any_field(gallery: Gallery) -> None:
     page = gallery.open("compounds")
     page.locator("[id='numbers.0-input']").fill("-3")

@@ -1,11 +1,14 @@
 """A form that is being filled in: what is wrong is told where somebody has been, and nowhere else."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import pytest
 from flask import Flask
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from jobs import Backend
+from jobs import Backend, task
 from tests.gallery import TASKS
 from tests.jobs.serving import catalog_of
 from tests.visitor import ORIGIN, Visitor, soup
@@ -14,8 +17,6 @@ from webapp.current import put_backend
 
 @pytest.fixture(autouse=True)
 def gallery(app: Flask, backend: Backend) -> None:
-    from dataclasses import replace
-
     put_backend(app, replace(backend, catalog=catalog_of(*TASKS)))
 
 
@@ -44,12 +45,45 @@ def test_a_rule_of_two_fields_is_told_once_both_are_there(ada: Visitor) -> None:
     assert told["during"] == "The last day must not be before the first."
 
 
+def test_a_rule_of_a_tuple_and_of_what_was_chosen_is_told_likewise(app: Flask, backend: Backend, ada: Visitor) -> None:
+    def in_order(ends: tuple[int, int]) -> tuple[int, int]:
+        if ends[1] < ends[0]:
+            raise ValueError("The first must not be larger.")
+        return ends
+
+    class Span(BaseModel):
+        kind: Literal["span"]
+        ends: tuple[int, int]
+
+        @model_validator(mode="after")
+        def _not_empty(self) -> "Span":
+            if self.ends[0] == self.ends[1]:
+                raise ValueError("It is empty.")
+            return self
+
+    class Point(BaseModel):
+        kind: Literal["point"]
+
+    @task
+    def one(
+        ends: Annotated[tuple[int, int], AfterValidator(in_order)],
+        where: Annotated[Span | Point, Field(discriminator="kind")],
+    ) -> None: ...
+
+    put_backend(app, replace(backend, catalog=catalog_of(one)))
+    span = {"where": "span", "where___shown": "span", "where__ends__0": "1", "where__ends__1": "1"}
+    told = check(ada, "one", ["ends.1", "where.ends.1"], ends__0="3", ends__1="2", **span)
+    assert told["ends"] == "The first must not be larger."
+    assert told["where"] == "It is empty."
+
+
 def test_parts_of_rows_and_of_what_was_chosen_are_told_of(ada: Visitor) -> None:
     rows = {"numbers": ["0", "3"], "numbers__0": "-1", "numbers__3": "2"}
     told = check(ada, "compounds", ["numbers.0", "numbers.3"], **rows)
     assert told == {"numbers.0": "Must be 0 or more.", "numbers.3": ""}
     circle = {"shape": "circle", "shape___shown": "circle", "shape__radius": "-1"}
-    assert check(ada, "compounds", ["shape.radius"], **circle) == {"shape.radius": "Must be greater than 0."}
+    told = check(ada, "compounds", ["shape.radius"], **circle)
+    assert told == {"shape": "", "shape.radius": "Must be greater than 0."}
 
 
 def test_what_is_no_field_is_not_told_of(ada: Visitor) -> None:

@@ -159,6 +159,19 @@ def test_a_row_that_is_removed_renames_none() -> None:
     assert form.focus == "numbers"
 
 
+@pytest.mark.parametrize("asked", ["add numbers", "remove numbers.7", "show"])
+def test_what_is_called_wrong_stays_so_while_the_form_changes(asked: str) -> None:
+    wrong = {"sender.street": "", "sender.zip_code": "x", "numbers.0": "-1", "numbers.7": "-1"}
+    touched = {forms.TOUCHED: ["sender.zip_code", "numbers.0", "nothing"]}
+    form = forms.change(TASK, MultiDict(GOOD | wrong | touched | {forms.CHANGE: asked}))
+    assert dict(form.errors) == {
+        "sender.zip_code": "This is not in the expected form.",
+        "numbers.0": "Must be 0 or more.",
+    }
+    assert form.told == ["numbers.0", "sender.zip_code"]
+    assert form.focus not in form.errors
+
+
 def test_what_was_chosen_shows_its_own_fields() -> None:
     form = forms.change(TASK, MultiDict(GOOD | {forms.CHANGE: "show", "shape": "rectangle", "receiver": "given"}))
     assert (form.find("shape.radius"), form.errors) == (None, {})

@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from jobs import Task
 from webapp.forms.entries import MOST_ROWS, Entry, Reading
-from webapp.forms.fields import FILES, Field
+from webapp.forms.fields import FILES, WHOLES, Field
 from webapp.forms.files import EMPTY_TRAY, Tray, file_field_at, has_files, reference_to
 from webapp.forms.messages import TOO_MANY_ROWS, message
 from webapp.forms.posting import Missing, posted_of, put, with_row, without_row
@@ -58,6 +58,7 @@ class Form:
 
     entries: tuple[Entry, ...]
     errors: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)  # those of the errors that need no sending
     zone: str = "UTC"
     focus: str = ""
     touched: frozenset[str] = frozenset()
@@ -113,11 +114,17 @@ class Form:
 
     @property
     def checked(self) -> list[Entry]:
-        """What somebody has been at; a group's own rule counts where they have been at any of its fields."""
+        """What somebody has been at; a whole's own rule counts where they have been at any of its parts."""
         return [one for one in self._all() if one.field.kind not in FILES and self._was_touched(one)]
 
+    @property
+    def told(self) -> list[str]:
+        """The names of fields that are called wrong as soon as they are, for the next time it is asked for."""
+        known = {entry.field.name for entry in self._all()}
+        return sorted((self.touched & known) | self.errors.keys())
+
     def _was_touched(self, entry: Entry) -> bool:
-        inside = entry.all() if entry.field.kind == "group" else (entry,)
+        inside = entry.all() if entry.field.kind in WHOLES else (entry,)
         return any(one.field.name in self.touched for one in inside)
 
     def _all(self) -> list[Entry]:
@@ -132,20 +139,20 @@ def blank(task: Task, values: Mapping[str, Any], tray: Tray = EMPTY_TRAY) -> For
 
 def change(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> Form:
     """The form after a button of its own: with a row more or less, or the fields of what was chosen."""
-    fields, asked = fields_of(task), MultiDict(posted)
-    form = _form(fields, Reading(asked, tray))
+    asked = MultiDict(posted)
+    form = check(task, asked, tray)
     verb, _, name = asked.get(CHANGE, "").partition(" ")
     around = name.rpartition(".")[0] if verb == "remove" else name
     entry = form.find(around)
     if entry is None or entry.field.item is None:
-        return form
+        return replace(form, focus="")
     if verb == "remove":
         without_row(asked, entry.field, name)
-        return replace(_form(fields, Reading(asked, tray)), focus=around)
+        return replace(check(task, asked, tray), focus=around)
     if form.rows >= MOST_ROWS:
-        return replace(form, errors={name: TOO_MANY_ROWS.format(most=MOST_ROWS)}, focus=name)
+        return replace(form, errors={**form.errors, name: TOO_MANY_ROWS.format(most=MOST_ROWS)}, focus=name)
     row = with_row(asked, entry.field)
-    changed = _form(fields, Reading(asked, tray))
+    changed = check(task, asked, tray)
     return replace(changed, focus=changed.first_input(row))
 
 
@@ -153,7 +160,7 @@ def check(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> For
     """The form while it is filled in: with what is wrong where somebody has been, and nowhere else."""
     _parameters, form = read(task, posted, tray)
     form = replace(form, touched=frozenset(MultiDict(posted).getlist(TOUCHED)))
-    names = {entry.field.name for entry in form.checked}
+    names = {entry.field.name for entry in form.checked} | form.limits.keys()
     return replace(form, errors={name: words for name, words in form.errors.items() if name in names})
 
 
@@ -171,7 +178,7 @@ def read(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> tupl
 
 
 def _form(fields: tuple[Field, ...], reading: Reading) -> Form:
-    return Form(tuple(reading.entry(field) for field in fields), reading.limits, reading.zone)
+    return Form(tuple(reading.entry(field) for field in fields), reading.limits, reading.limits, reading.zone)
 
 
 def _errors(form: Form, error: ValidationError) -> dict[str, str]:

@@ -26,6 +26,8 @@ MOST_RADIOS = 4
 MOST_OPTIONS = 20
 # What has parts, each a field of its own.
 COMPOUNDS = frozenset({"group", "tuple", "rows", "pairs", "pair", "variant"})
+# Those of them whose parts are all there at once, so that a rule of the whole can be looked at.
+WHOLES = frozenset({"group", "tuple", "variant"})
 CHOICES = frozenset({"radios", "select", "search"})
 # What is sent as files, one or several under the same name.
 FILES = frozenset({"file", "files"})
