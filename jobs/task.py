@@ -28,7 +28,7 @@ CONTEXT_TYPES: tuple[Any, ...] = (Progress, Cancelled, Log, Emit, Checkpoint, Wo
 LongText = Annotated[str, Field(json_schema_extra={"format": "long-text"})]
 """A string that is edited in several lines."""
 
-Slider = Field(json_schema_extra={"format": "slider"})
+Slider = Field(json_schema_extra={"slider": True})
 """Beside the limits of a number, sets it by a slider too: `Annotated[float, Field(ge=0, le=1), Slider]`."""
 
 

@@ -2,6 +2,7 @@
 
 import enum
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -155,10 +156,13 @@ def slider_of(annotation: Any) -> Any:
         (Annotated[float, Field(ge=0, le=1, multiple_of=0.25), Slider], 0.25),
         (Annotated[int, Field(gt=0, lt=10_000), Slider], 1),
         (Annotated[int, Field(ge=10, le=50, multiple_of=10), Slider], 10),
+        (Annotated[Decimal, Field(ge=0, le=1), Slider], 0.01),
+        (Annotated[Decimal, Field(gt=0, lt=5, decimal_places=1), Slider], "0.1"),
+        (Annotated[int | None, Field(ge=10, le=50), Slider], 1),
         (Annotated[int, Field(ge=10, le=50)], None),
     ],
 )
-def test_a_slider_goes_through_a_numbers_range_in_round_steps(annotation: Any, step: float | None) -> None:
+def test_a_slider_goes_through_a_numbers_range_in_round_steps(annotation: Any, step: float | str | None) -> None:
     assert slider_of(annotation).get("step") == step
 
 
@@ -170,7 +174,9 @@ def test_a_slider_goes_through_a_numbers_range_in_round_steps(annotation: Any, s
         Annotated[float, Field(gt=0, lt=1), Slider],
         Annotated[float, Field(ge=1, le=1), Slider],
         Annotated[int, Field(ge=0, le=10**30), Slider],
+        Annotated[Decimal, Field(gt=0, lt=1), Slider],
         Annotated[bool, Slider],
+        Annotated[str, Slider],
     ],
 )
 def test_a_slider_without_two_ends_stops_the_start(annotation: Any) -> None:

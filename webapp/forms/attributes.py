@@ -36,7 +36,9 @@ def is_large(spec: Spec) -> bool:
 def slider_of(spec: Spec, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """A slider's range and step. Raises NoField for what has not two ends that it may reach."""
     least, most, step = (attributes.get(key, 0) for key in ("min", "max", "step"))
-    named = {"min", "max"} if spec.get("type") == "integer" else {"minimum", "maximum"}
+    # Of what has a smallest step, the number next to an end that is left out is one that can be reached.
+    is_exact = spec.get("type") == "integer" or (spec.get("format") == "decimal" and step != "any")
+    named = {"min", "max"} if is_exact else {"minimum", "maximum"}
     if not named <= (spec.keys() | attributes.keys()) or least >= most:
         raise NoField("is a Slider and needs a number's two ends, such as Field(ge=0, le=1)")
     if step == "any":

@@ -84,7 +84,7 @@ class Signature:
             advanced=spec.get("advanced", False),
             choices=choices,
             attributes=attributes,
-            slider=slider_of(spec, attributes) if spec.get("format") == "slider" else {},
+            slider=slider_of(spec, attributes) if spec.get("slider") else {},
             max_bytes=spec.get("maxBytes"),
         )
         if kind in FILES and field.default:
