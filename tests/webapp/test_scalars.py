@@ -95,7 +95,7 @@ def test_every_kind_becomes_its_value_and_survives_the_database() -> None:
     )
 
 
-GOOD_AGAIN = {name: text for name, text in GOOD.items() if name != "_zone"} | {"at": "14:30:00"}
+GOOD_AGAIN = {name: text for name, text in GOOD.items() if name != "_zone"}
 
 
 @pytest.mark.parametrize(
@@ -238,3 +238,18 @@ def test_a_unit_may_be_said_to_pydantic_too() -> None:
 def test_what_a_browser_could_not_read_is_not_taken_for_nothing(annotation: Any, words: str) -> None:
     assert read(annotation, "", _unread="it")[1].startswith(words)
     assert bool(read(annotation, "", _unread="it")[1]) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kept", "shown"),
+    [
+        (datetime, "2026-01-01T10:30:15.123456Z", "2026-01-01T10:30:15.123"),
+        (NaiveDatetime, "2026-01-01T10:30:15.000400", "2026-01-01T10:30:15.000"),
+        (time, "10:30:15.123456", "10:30:15.123"),
+        (time, "10:30:00", "10:30"),
+        (datetime, "2026-01-01T10:00:05+01:00", "2026-01-01T09:00:05"),
+    ],
+)
+def test_a_moment_is_shown_as_finely_as_a_browser_can(annotation: Any, kept: str, shown: str) -> None:
+    (entry,) = forms.blank(of(annotation), {"it": kept}).entries
+    assert entry.value == shown

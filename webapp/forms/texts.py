@@ -62,8 +62,9 @@ def text_of(kind: str, value: Any) -> str:
         return _spoken(TypeAdapter(timedelta).validate_python(value))
     if kind in ("moment", "wall_clock"):
         moment = TypeAdapter(datetime).validate_python(value)
-        local = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-        return local.isoformat().removesuffix(":00")
+        return _shown(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment)
+    if kind == "time":
+        return _shown(TypeAdapter(time).validate_python(value))
     return str(value)
 
 
@@ -128,6 +129,13 @@ def _spoken(length: timedelta) -> str:
         words += [f"{count} {unit}"] if count else []
     words += [f"{(Decimal(left) / 1_000_000).normalize():f} s"] if left or not words else []
     return ("-" if microseconds < 0 else "") + " ".join(words)
+
+
+def _shown(moment: datetime | time) -> str:
+    """As a browser's field takes it, which knows milliseconds and nothing finer."""
+    if moment.microsecond:
+        return moment.isoformat(timespec="milliseconds")
+    return moment.isoformat(timespec="seconds" if moment.second else "minutes")
 
 
 def _parsed(pattern: re.Pattern[str], parse: Callable[[str], T], text: str, words: str) -> T:
