@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, model_validator
+from pydantic import AfterValidator, BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, model_validator
 from werkzeug.serving import make_server
 
-from jobs import Backend, LongText, Show, Slider, open_backend, task
+from jobs import Backend, File, LongText, Show, Slider, open_backend, task
 from tests.jobs.serving import catalog_of
 from webapp import create_app
 
@@ -148,7 +148,46 @@ def grouped(
     return f"{title} {width} {height} {colour} {threads} {cache} {tuning}"
 
 
-TASKS = (scalars, choices, compounds, grouped)
+def _agreed(terms: bool) -> bool:
+    if not terms:
+        raise ValueError("Nothing goes without it.")
+    return terms
+
+
+@task
+def everything(
+    integer: Annotated[int, Field(ge=5, lt=100, multiple_of=5)],
+    digits: Annotated[int, Field(ge=0, le=10**30)],
+    number: Annotated[float, Field(ge=0, le=1), Slider],
+    decimal: Annotated[Decimal, Field(gt=0, decimal_places=2)],
+    switch: Annotated[bool, AfterValidator(_agreed)],
+    text: Annotated[str, Field(min_length=3, max_length=9)],
+    long_text: Annotated[LongText, Field(min_length=3)],
+    email: EmailStr,
+    url: HttpUrl,
+    uuid: UUID,
+    date: Annotated[date, Field(lt=date(2027, 1, 1))],
+    time: Annotated[time, Field(ge=time(9))],
+    moment: Annotated[datetime, Field(ge=datetime(2026, 1, 1, tzinfo=UTC))],
+    wall_clock: Annotated[NaiveDatetime, Field(ge=datetime(2026, 1, 1))],  # it has no zone
+    duration: Annotated[timedelta, Field(le=timedelta(hours=1))],
+    radios: Size,
+    select: Weekday,
+    search: Country,
+    checks: Annotated[set[Weekday], Field(min_length=2)],
+    file: File,
+    files: Annotated[list[File], Field(min_length=2)],
+    rows: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2)],
+    pairs: dict[str, Annotated[int, Field(ge=1)]],
+    tuple: tuple[int, Annotated[int, Field(le=9)]],
+    group: Period,
+    variant: Shape,
+) -> str:
+    """A field of each kind, named like it, and each of them can be filled in wrongly."""
+    return f"{integer}"
+
+
+TASKS = (scalars, choices, compounds, grouped, everything)
 
 
 CATALOG = catalog_of(*TASKS)

@@ -25,8 +25,9 @@ def was_accepted(page: Page) -> None:
 
 
 def errors(page: Page) -> list[str]:
-    page.locator(".field__error").first.wait_for()
-    return [str(error.get_attribute("id")).removesuffix("-error") for error in page.locator(".field__error").all()]
+    shown = page.locator(".field__error:visible")
+    shown.first.wait_for()
+    return [str(error.get_attribute("id")).removesuffix("-error") for error in shown.all()]
 
 
 SCALARS = {
@@ -221,6 +222,18 @@ def test_every_field_is_accessible_and_fits_a_phone(gallery: Gallery, task: str,
     errors(page)
     assert found + violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert sticking_out(page) == []
+
+
+def sticking_out(page: Page) -> list[str]:
+    """What is nearer to the form's edge than its padding."""
+    script = """form => {
+        const end = form.getBoundingClientRect().right - parseFloat(getComputedStyle(form).paddingRight) + 1;
+        const out = (one) => one.getBoundingClientRect().right > end && !one.closest(".visually-hidden");
+        return [...form.querySelectorAll("*")].filter(out).map((one) => one.outerHTML.slice(0, 120));
+    }"""
+    found: list[str] = page.locator("#task-form").evaluate(script)
+    return found
 
 
 def test_the_browser_reads_a_rewritten_pattern_as_the_model_reads_its_own(page: Page) -> None:
