@@ -80,7 +80,7 @@ def test_what_is_optional_may_be_left() -> None:
     ("name", "posted", "words"),
     [
         ("size", "3", "Choose one of these."),
-        ("size", "", "Fill this in."),
+        ("size", "", "Choose one of these."),
         ("day", "friday the 13th", "Choose one of these."),
         ("country", "Atlantis", "Choose one of these."),
         ("days", ["Monday", "Someday"], "Choose one of these."),

@@ -113,7 +113,7 @@ def test_a_new_form_has_the_rows_it_must_have_and_the_defaults() -> None:
         ({"people.2.phones.0": "x"}, "people.2.phones.0", "This is not in the expected form."),
         ({"people.2.name": ""}, "people.2.name", "Fill this in."),
         ({"size.1": "x"}, "size.1", "Enter a whole number."),
-        ({"shape": ""}, "shape", "Fill this in."),
+        ({"shape": ""}, "shape", "Choose one of these."),
         ({"shape.radius": "0"}, "shape.radius", "Must be greater than 0."),
         (RECTANGLE | {"other_shape.height": "0"}, "other_shape.height", "Must be greater than 0."),
         ({"receiver": "given", "receiver.street": "x", "receiver.zip_code": "1"}, "receiver.zip_code", "This is not"),

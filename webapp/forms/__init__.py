@@ -186,6 +186,6 @@ def _errors(form: Form, error: ValidationError) -> dict[str, str]:
     errors: dict[str, str] = {}
     for detail in error.errors(include_url=False):
         first, *rest = detail["loc"] or ("",)
-        entry = entries.get(str(first))
-        errors.setdefault(entry.at(tuple(rest)).field.name if entry else "", message(detail))
+        at = entries[str(first)].at(tuple(rest)).field if str(first) in entries else Field("", "", "")
+        errors.setdefault(at.name, message(detail, at.kind, form.zone))
     return errors

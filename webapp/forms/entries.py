@@ -27,6 +27,7 @@ from webapp.forms.messages import (
     TOO_MANY_ROWS,
     TWICE,
     UNKEPT,
+    nothing_in,
 )
 from webapp.forms.posting import ROW, SEALED, Missing, with_defaults
 from webapp.forms.texts import UNREADABLE, Unread, value_of
@@ -199,7 +200,7 @@ class Reading:
         """A value that has no default to stand in for it."""
         if entry.raw is not Missing:
             return entry.raw
-        self.errors.setdefault(entry.field.name, EMPTY)
+        self.errors.setdefault(entry.field.name, nothing_in(entry.field.kind))
         return None
 
     def _group(self, field: Field) -> Entry:
@@ -250,7 +251,7 @@ class Reading:
         if field.kind in TEXTS:
             return text
         if not text.strip():
-            raise Unread(EMPTY)
+            raise Unread(nothing_in(field.kind))
         if field.kind in CHOICES:
             return self._choice(field, text)
         if self._place is None and field.kind == "moment":

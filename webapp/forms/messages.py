@@ -1,8 +1,10 @@
 """What pydantic's errors are called, in words for somebody who fills in a form."""
 
 import math
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic_core import ErrorDetails
 
@@ -44,10 +46,33 @@ MESSAGES = {
     "uuid_parsing": "Enter a UUID, such as 123e4567-e89b-12d3-a456-426614174000.",
     "uuid_version": "Enter a UUID of version {expected_version}.",
 }
+# Of dates and times, which are not more or less than others.
+MOMENTS = {
+    "greater_than": "Must be later than {gt}.",
+    "greater_than_equal": "Must be {ge} or later.",
+    "less_than": "Must be earlier than {lt}.",
+    "less_than_equal": "Must be {le} or earlier.",
+}
+MOMENT_KINDS = frozenset({"date", "time", "moment", "wall_clock"})
+CHOICE_KINDS = frozenset({"radios", "select", "variant"})
+ONE_OF_SEVERAL = re.compile(r"\b1 (character|digit)s\b")
 
 
-def message(detail: ErrorDetails) -> str:
-    """An error of the model, for whoever filled in the field."""
+def message(detail: ErrorDetails, kind: str = "", zone: str = "UTC") -> str:
+    """An error of the model, for whoever filled in the field, which is of this kind, in this time zone."""
+    if kind in MOMENT_KINDS and detail["type"] in MOMENTS:
+        ends = {key: _moment(str(value), kind, zone) for key, value in detail["ctx"].items()}
+        return MOMENTS[detail["type"]].format(**ends)
+    words = ONE_OF_SEVERAL.sub(r"1 \1", _message(detail))
+    return nothing_in(kind) if words == EMPTY else words
+
+
+def nothing_in(kind: str) -> str:
+    """What to say of a field of this kind that was left as it was."""
+    return NO_CHOICE if kind in CHOICE_KINDS else EMPTY
+
+
+def _message(detail: ErrorDetails) -> str:
     context = {key: _readable(value) for key, value in detail.get("ctx", {}).items()}
     if detail["type"] == "value_error" and "reason" in context:
         return f"Enter an e-mail address. {context['reason']}"
@@ -60,6 +85,15 @@ def message(detail: ErrorDetails) -> str:
         kind = f"string_{kind}"
     template = MESSAGES.get(kind)
     return template.format(**context) if template else f"{detail['msg']}."
+
+
+def _moment(text: str, kind: str, zone: str) -> str:
+    """An end that a model tells in ISO's form, as the field shows it."""
+    if kind == "moment":
+        end = datetime.fromisoformat(text)
+        local = (end if end.tzinfo else end.replace(tzinfo=UTC)).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        text = local.isoformat()
+    return text.replace("T", " ").removesuffix(":00") if kind != "date" else text
 
 
 def _readable(value: Any) -> Any:
