@@ -1,7 +1,7 @@
 """Forms: what a signature asks for, what was posted, and what was wrong with it."""
 
 import enum
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -130,6 +130,27 @@ def test_an_error_is_at_its_field_and_the_values_are_kept(name: str, value: str,
 def test_every_error_is_shown_at_once() -> None:
     _parameters, form = forms.read(TASK, {})
     assert set(form.errors) == {"count", "price", "name", "day"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "examples", "shown"),
+    [
+        (timedelta, [timedelta(hours=1.5), "0:45:00", "1 h and more"], ("1 h 30 min", "0:45:00", "1 h and more")),
+        (Size, [Size.SMALL], ("Small",)),
+        (datetime, [datetime(2026, 1, 2, 3, 4, tzinfo=UTC)], ("2026-01-02 03:04",)),
+        (int, ["Twenty"], ("Twenty",)),
+        (Decimal, [Decimal("1.50")], ("1.50",)),
+        (int | None, [3], ("3",)),
+        (bool, [True], ()),
+        (list[int], [[1, 2]], ()),
+        (dict[str, int], [{"a": 1}], ()),
+    ],
+)
+def test_examples_are_shown_as_they_are_entered(annotation: Any, examples: list[Any], shown: tuple[str, ...]) -> None:
+    def one(it: Any) -> None: ...
+
+    one.__annotations__["it"] = Annotated[annotation, Field(examples=examples)]
+    assert forms.fields_of(task(one).__dict__["__task__"])[0].examples == shown
 
 
 def test_a_parameter_that_no_field_shows_stops_the_start(backend: Backend) -> None:

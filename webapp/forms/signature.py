@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC
 from functools import cache
 from typing import Any
 
@@ -10,8 +11,10 @@ from pydantic import BaseModel
 from jobs import Task, TaskError
 from webapp.forms.attributes import attributes_of, is_large, slider_of
 from webapp.forms.choices import choices_of, kind_of
-from webapp.forms.fields import CHOICES, FILES, TEXTS, Choice, Field, Variant
+from webapp.forms.fields import CHOICES, COMPOUNDS, FILES, TEXTS, Choice, Field, Variant
+from webapp.forms.posting import text
 from webapp.forms.schema import NO_FIELD, NoField, schema_of
+from webapp.forms.texts import Unread, value_of
 
 Spec = Mapping[str, Any]
 
@@ -33,6 +36,7 @@ FORMATS: dict[str | None, str] = {
 }
 # JSON has texts for keys: these are read from theirs again.
 KEYS = frozenset({"text", "integer", "digits", "date", "uuid", "email"})
+WITHOUT_TEXT = COMPOUNDS | FILES | {"switch", "checks"}
 ORDINALS = ("First", "Second", "Third")
 
 
@@ -78,7 +82,6 @@ class Signature:
             required=not optional and (required or kind not in TEXTS | CHOICES) and kind not in ("switch", "checks"),
             optional=optional,
             default=spec.get("default"),
-            examples=tuple(str(example) for example in spec.get("examples", ())),
             unit=spec.get("unit", ""),
             group=spec.get("group", ""),
             advanced=spec.get("advanced", False),
@@ -91,7 +94,7 @@ class Signature:
             raise NoField("has a file as its default; use File | None = None")
         if kind == "secret" and field.default:
             raise NoField("has a secret as its default; use SecretStr | None = None")
-        return inside._with_parts(field, spec)
+        return inside._with_parts(replace(field, examples=_examples(field, spec)), spec)
 
     def _resolved(self, spec: Spec) -> tuple[Spec, "Signature"]:
         if "$ref" not in spec:
@@ -183,6 +186,24 @@ def _label(name: str, spec: Spec) -> str:
     derived = name.replace("_", " ").title()  # pydantic's own title, which is not how a label is written
     title = str(spec.get("title", derived))
     return title if title != derived else name.replace("_", " ").strip().capitalize()
+
+
+def _examples(field: Field, spec: Spec) -> tuple[str, ...]:
+    """As they are entered or chosen; what has no text of its own needs none, and can be filled in."""
+    if field.kind in WITHOUT_TEXT:
+        return ()
+    return tuple(_example(field, example) for example in spec.get("examples", ()))
+
+
+def _example(field: Field, example: Any) -> str:
+    if choice := field.holding(example):
+        return choice.label
+    try:
+        value_of(field.kind, str(example), UTC)
+    except Unread:  # as JSON writes it, such as PT1H
+        shown = text(field, example)
+        return shown.replace("T", " ") if field.kind in ("moment", "wall_clock") else shown
+    return str(example)
 
 
 def _kind(spec: Spec) -> str:
