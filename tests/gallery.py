@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, model_validator
+from pydantic import AfterValidator, BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, SecretStr, model_validator
 from werkzeug.serving import make_server
 
 from jobs import Backend, File, LongText, Show, Slider, open_backend, task
@@ -163,6 +163,7 @@ def everything(
     switch: Annotated[bool, AfterValidator(_agreed)],
     text: Annotated[str, Field(min_length=3, max_length=9)],
     long_text: Annotated[LongText, Field(min_length=3)],
+    secret: Annotated[SecretStr, Field(min_length=8)],
     email: EmailStr,
     url: HttpUrl,
     uuid: UUID,

@@ -15,6 +15,8 @@ from webapp.forms import fields_of
 
 TASK: Task = everything.__dict__["__task__"]
 
+SECRET = "open sesame"
+
 # What is typed into each input, wrong and right; the others are clicked.
 TYPED = {
     "integer": ("7", "10"),
@@ -23,6 +25,7 @@ TYPED = {
     "decimal": ("1.005", "1.05"),
     "text": ("ab", "abc"),
     "long_text": ("a", "one\ntwo"),
+    "secret": ("sesame", SECRET),
     "email": ("ada", "ada@example.com"),
     "url": ("example.com", "https://example.com/"),
     "uuid": ("1", "123e4567-e89b-12d3-a456-426614174000"),
@@ -153,12 +156,17 @@ def where_wrong(name: str) -> str:
 
 def assert_kept(page: Page, texts: dict[str, str]) -> None:
     for name, text in texts.items():
-        expect(field(page, name)).to_have_value(text)
+        if name != "secret":
+            expect(field(page, name)).to_have_value(text)
+    expect(of(page, "secret").get_by_text("What was entered is kept")).to_be_visible()
+    assert SECRET not in page.content()
 
 
 def assert_is_kept(kept: dict[str, Any], scripts: bool) -> None:
     assert {name: kept[name] for name in KEPT} == KEPT
     assert sorted(kept["checks"]) == ["Monday", "Sunday"]
     assert kept["moment"] == ("2026-07-01T08:00:30Z" if scripts else "2026-07-01T10:00:30Z"), "in the reader's time"
+    assert kept["secret"].keys() == {"$sealed"}
+    assert SECRET not in str(kept)
     assert kept["file"]["$file"]["name"] == "c.txt"
     assert [one["$file"]["name"] for one in kept["files"]] == ["a.txt", "b.txt"]
