@@ -21,6 +21,8 @@ WIDTH, HEIGHT = 480, 280
 LETTERS = 17
 LONGEST_LABEL = 12
 MOST_LABELS = 5
+# Names say what a bar is, so more of them have room aslant; numbers between those that are there can be guessed.
+MOST_SLANTED, SLANT_DEGREES = 16, 320
 # Beyond so many points of a line their marks would only hide it.
 MOST_MARKED = 60
 DRAWN_AT_ONCE = 64
@@ -117,8 +119,11 @@ def _svg(chart: Chart) -> str:
 
 
 def _label(drawn: Any, chart: Chart) -> None:
+    named = all(isinstance(at, str) for at in chart.positions)
     drawn.x_labels = [at if isinstance(at, str) else _number(at) for at in chart.positions]
-    if len(drawn.x_labels) > MOST_LABELS:
+    if named and MOST_LABELS < len(drawn.x_labels) <= MOST_SLANTED:
+        drawn.x_label_rotation = SLANT_DEGREES
+    elif len(drawn.x_labels) > MOST_LABELS:
         drawn.x_labels_major_count = MOST_LABELS
         drawn.show_minor_x_labels = False
 

@@ -3,6 +3,7 @@
 import re
 import time
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -65,6 +66,15 @@ def test_the_bins_of_a_histogram_are_told_by_their_edges() -> None:
         {"x": "1.66667 to 2.33333", "Count": 2.0},
         {"x": "2.33333 to 3", "Count": 3.0},
     ]
+
+
+@pytest.mark.parametrize(("count", "shown", "aslant"), [(5, 5, False), (6, 6, True), (16, 16, True), (40, 5, False)])
+def test_as_many_names_stand_below_bars_as_there_is_room_for(count: int, shown: int, aslant: bool) -> None:
+    names = [f"name {number}" for number in range(count)]
+    drawing = ElementTree.fromstring(_svg(Chart("bar", [1] * count, names)))
+    labels = [one for one in drawing.iter("text") if one.text in names]
+    assert len(labels) == shown
+    assert all(("transform" in one.attrib) == aslant for one in labels)
 
 
 def test_a_row_of_the_history_tells_its_title(ada: Visitor, backend: Backend) -> None:
