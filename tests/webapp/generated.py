@@ -60,6 +60,17 @@ def days(draw: Draw) -> Any:
     return Annotated[date, Field(**limits)]
 
 
+@st.composite
+def clocks(draw: Draw) -> Any:
+    """Times of day, and moments without a zone, with ends also between two milliseconds."""
+    kind = draw(st.sampled_from([time, NaiveDatetime]))
+    first = draw(st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 1, 12)))  # none has a zone
+    last = first + timedelta(hours=10)
+    ends = (first.time(), last.time()) if kind is time else (first, last)
+    lower, upper = draw(st.sampled_from(["ge", "gt"])), draw(st.sampled_from(["le", "lt"]))
+    return Annotated[kind, Field(**dict(zip((lower, upper), ends, strict=True)))]
+
+
 def choices() -> st.SearchStrategy[Any]:
     some: st.SearchStrategy[Any] = st.integers(1, 30).map(lambda count: Literal[tuple(COLOURS[:count])])
     members = st.integers(1, 8).map(lambda count: Enum("Made", [(f"NAME_{n}", n) for n in range(count)]))
@@ -72,6 +83,7 @@ LEAVES = st.one_of(
     numbers(Decimal),
     words(),
     days(),
+    clocks(),
     choices(),
     st.sampled_from([bool, datetime, NaiveDatetime, time, timedelta, UUID, EmailStr, HttpUrl]),
     st.just(Annotated[int, Field(ge=0, le=10**30)]),
@@ -147,7 +159,10 @@ TEXTS: dict[str, st.SearchStrategy[str]] = {
     "text": st.sampled_from(PATTERNS).flatmap(st.from_regex).map(lambda one: one[:25]),
     "long_text": st.text(st.characters(codec="utf-8"), max_size=25),
     "date": st.dates().map(str) | st.dates(date(1989, 1, 1), date(2032, 1, 1)).map(str),
-    "wall_clock": st.datetimes().map(lambda one: one.isoformat("T", "minutes")),
+    "wall_clock": st.datetimes(datetime(2025, 12, 31), datetime(2026, 1, 2)).map(  # none has a zone
+        lambda one: one.isoformat("T", "milliseconds")
+    )
+    | st.datetimes().map(lambda one: one.isoformat("T", "minutes")),
     "moment": st.datetimes().map(lambda one: one.isoformat("T", "seconds")),
     "time": st.times().map(lambda one: one.isoformat("milliseconds")),
     "duration": st.from_regex(DURATION, fullmatch=True),

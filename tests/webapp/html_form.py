@@ -74,13 +74,14 @@ def _is_in_range(field: Field, text: str) -> bool:
 
 def _is_moment(field: Field, text: str) -> bool:
     try:
-        DATES[field.input_type].fromisoformat(text)  # type: ignore[attr-defined]  # all three have it
+        read = DATES[field.input_type].fromisoformat  # type: ignore[attr-defined]  # all three have it
+        moment = read(text)
     except ValueError:
         return False
     in_form = {"date": r"\d{4}-\d\d-\d\d", "time": r"\d\d:\d\d(:\d\d(\.\d{1,3})?)?"}
     in_form["datetime-local"] = f"{in_form['date']}[T ]{in_form['time']}"
-    least, most = field.attributes.get("min", ""), field.attributes.get("max", "~")
-    return bool(regex.fullmatch(in_form[field.input_type], text, regex.ASCII)) and least <= text <= most
+    least, most = (read(field.attributes[end]) if end in field.attributes else moment for end in ("min", "max"))
+    return bool(regex.fullmatch(in_form[field.input_type], text, regex.ASCII)) and least <= moment <= most
 
 
 def _is_url(text: str) -> bool:

@@ -256,6 +256,22 @@ def test_what_a_browser_could_not_read_is_not_taken_for_nothing(annotation: Any,
 
 
 @pytest.mark.parametrize(
+    ("limits", "least", "most"),
+    [
+        ({"ge": time(9), "le": time(17, 30)}, "09:00", "17:30"),
+        ({"gt": time(9), "lt": time(17, 30)}, "09:00:00.001", "17:29:59.999"),
+        ({"ge": time(9, 0, 0, 5), "le": time(9, 0, 1, 5)}, "09:00:00.001", "09:00:01"),
+        ({"gt": time(9, 0, 0, 5), "lt": time(9, 0, 1, 5)}, "09:00:00.001", "09:00:01"),
+    ],
+)
+def test_a_browser_is_told_the_first_and_the_last_time_that_it_can_tell_apart(
+    limits: dict[str, Any], least: str, most: str
+) -> None:
+    told = attributes(Annotated[time, Field(**limits)])
+    assert (told["min"], told["max"]) == (least, most)
+
+
+@pytest.mark.parametrize(
     ("annotation", "kept", "shown"),
     [
         (datetime, "2026-01-01T10:30:15.123456Z", "2026-01-01T10:30:15.123"),

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from webapp.forms.patterns import browser_pattern
 from webapp.forms.schema import NoField
-from webapp.forms.texts import DURATION, LONGEST_TEXT
+from webapp.forms.texts import DURATION, LONGEST_TEXT, as_shown
 
 # Beyond this a browser's number field rounds; such integers get a text field that accepts digits.
 LARGEST_EXACT_NUMBER = 2**53
@@ -17,6 +17,11 @@ LAST_DAY = "9999-12-31"
 LAST_MOMENT = "9999-12-30T23:59"
 # A slider of a number that is not a whole one goes through its range in so many steps, or up to ten times as many.
 SLIDER_STEPS = 100
+
+# What a browser tells two moments apart by.
+TICK = timedelta(milliseconds=1)
+# On which side the ends of dates and times are, and how many days or ticks from there the next one is.
+ENDS = {"minimum": ("min", 0), "exclusiveMinimum": ("min", 1), "maximum": ("max", 0), "exclusiveMaximum": ("max", -1)}
 
 Spec = Mapping[str, Any]
 
@@ -116,15 +121,21 @@ def _written(number: Decimal) -> int | float:
 
 
 def _date(spec: Spec) -> dict[str, Any]:
-    return {"max": LAST_DAY, **_moments(spec, lambda bound, days: str(date.fromisoformat(bound) + timedelta(days)))}
+    ends = _ends(spec, lambda end, _side, beyond: str(date.fromisoformat(end) + timedelta(beyond)))
+    return {"max": LAST_DAY, **ends}
 
 
 def _clock(spec: Spec) -> dict[str, Any]:
-    return {**_moments(spec, lambda bound, _days: bound), "step": "any"}
+    def told(end: str, side: str, beyond: int) -> str:
+        on_some_day = datetime.combine(date(2000, 1, 1), time.fromisoformat(end))
+        return as_shown(_to_tick(on_some_day, side, beyond).time())
+
+    return {**_ends(spec, told), "step": "any"}
 
 
 def _wall_clock(spec: Spec) -> dict[str, Any]:
-    return {"max": LAST_MOMENT, **_clock(spec)}
+    ends = _ends(spec, lambda end, side, beyond: as_shown(_to_tick(datetime.fromisoformat(end), side, beyond)))
+    return {"max": LAST_MOMENT, **ends, "step": "any"}
 
 
 def _moment(spec: Spec) -> dict[str, Any]:
@@ -132,10 +143,16 @@ def _moment(spec: Spec) -> dict[str, Any]:
     return {"max": LAST_MOMENT, "step": "any"}
 
 
-def _moments(spec: Spec, moved: Callable[[str, int], str]) -> dict[str, Any]:
-    lowest, highest = {"minimum": 0, "exclusiveMinimum": 1}, {"maximum": 0, "exclusiveMaximum": -1}
-    ends = [(key, html, days) for html, keys in (("min", lowest), ("max", highest)) for key, days in keys.items()]
-    return {html: moved(spec[key], days) for key, html, days in ends if key in spec}
+def _ends(spec: Spec, told: Callable[[str, str, int], str]) -> dict[str, Any]:
+    return {side: told(spec[key], side, beyond) for key, (side, beyond) in ENDS.items() if key in spec}
+
+
+def _to_tick(moment: datetime, side: str, beyond: int) -> datetime:
+    """An end as a browser can tell it: the first moment that is allowed, or the last, in whole milliseconds."""
+    over = timedelta(microseconds=moment.microsecond % 1000)
+    if over:
+        return moment - over + (TICK if side == "min" else timedelta())
+    return moment + beyond * TICK
 
 
 def _duration(spec: Spec) -> dict[str, Any]:

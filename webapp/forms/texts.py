@@ -62,9 +62,9 @@ def text_of(kind: str, value: Any) -> str:
         return _spoken(TypeAdapter(timedelta).validate_python(value))
     if kind in ("moment", "wall_clock"):
         moment = TypeAdapter(datetime).validate_python(value)
-        return _shown(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment)
+        return as_shown(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment)
     if kind == "time":
-        return _shown(TypeAdapter(time).validate_python(value))
+        return as_shown(TypeAdapter(time).validate_python(value))
     return str(value)
 
 
@@ -131,7 +131,7 @@ def _spoken(length: timedelta) -> str:
     return ("-" if microseconds < 0 else "") + " ".join(words)
 
 
-def _shown(moment: datetime | time) -> str:
+def as_shown(moment: datetime | time) -> str:
     """As a browser's field takes it, which knows milliseconds and nothing finer."""
     if moment.microsecond:
         return moment.isoformat(timespec="milliseconds")
