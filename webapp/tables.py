@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +16,10 @@ ROWS_AT_A_GLANCE = 8
 ROWS_PER_PAGE = 100
 # Beyond these a page would be slow to draw and impossible to read; the CSV has them all.
 MOST_COLUMNS = 40
-# What makes a spreadsheet calculate, or run, what a cell says.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What makes a spreadsheet calculate, or run, what a cell says; some read the wide forms of East Asia alike.
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
+# A Decimal is kept as such a text: it is a number to sort by, and to calculate with.
+NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -115,12 +119,15 @@ def _rank(value: Any) -> tuple[int, Any]:
     """Numbers come before texts, and those before everything else."""
     if isinstance(value, int | float):
         return (0, value)
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        return (0, Decimal(value))
     return (1, value.casefold()) if isinstance(value, str) else (2, json.dumps(value, sort_keys=True))
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
+        formula = value.startswith(FORMULA) or value.lstrip().startswith(FORMULA)
+        return f"'{value}" if formula and not NUMBER.fullmatch(value) else value
     return json.dumps(value) if isinstance(value, dict | list | bool) else value
 
 

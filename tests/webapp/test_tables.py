@@ -2,15 +2,17 @@
 
 import csv
 import io
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from bs4 import Tag
 
 from jobs import Backend, Run, State
+from jobs.storable import storable
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
-from webapp.tables import MOST_COLUMNS, ROWS_AT_A_GLANCE, ROWS_PER_PAGE, table_in
+from webapp.tables import MOST_COLUMNS, ROWS_AT_A_GLANCE, ROWS_PER_PAGE, Table, table_in
 
 PEOPLE = [
     {"name": "Grace", "age": 85, "note": "=1+1"},
@@ -91,14 +93,30 @@ def test_of_very_many_columns_the_first_are_shown_and_the_csv_has_all(ada: Visit
 
 
 def test_the_csv_has_everything_and_no_formula(ada: Visitor, backend: Backend) -> None:
-    rows = [{"=x": text} for text in ("=1+1", "+1", "-1", "@a", "\t=1", "\r=1", 'a "quoted", b', "two\nlines", "plain")]
+    rows = [
+        {"=x": text} for text in ("=1+1", "+a", "-1+1", "@a", "\t=1", "\r=1", 'a "quoted", b', "two\nlines", "plain")
+    ]
     run = shown(backend, ada, [*rows, {"=x": -5}, {"=x": 2.5}, {"=x": True}, {"=x": [1, "a"]}, {"=x": None}])
     response = ada.get(f"/runs/{run.id}/table.csv")
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert response.headers["Content-Disposition"] == f"attachment; filename=reverse_text-{run.id}.csv"
     read = [row[0] for row in csv.reader(io.StringIO(response.data.decode("utf-8-sig"), newline=""))]
-    assert read[:7] == ["'=x", "'=1+1", "'+1", "'-1", "'@a", "'\t=1", "'\r=1"]
+    assert read[:7] == ["'=x", "'=1+1", "'+a", "'-1+1", "'@a", "'\t=1", "'\r=1"]
     assert read[7:] == ['a "quoted", b', "two\nlines", "plain", "-5", "2.5", "true", '[1, "a"]', ""]
+
+
+def test_what_a_spreadsheet_may_read_as_a_formula_is_none_in_the_csv() -> None:
+    texts = ["  =1+1", "\uff1d1+1", "\uff0bA1", "\uff0dA1", "\uff20A1", "\n=1", "-1\n=1", "-1e5", "--1"]
+    read = [row[0] for row in csv.reader(io.StringIO(Table([{"x": text} for text in texts]).csv(), newline=""))]
+    assert read == ["x", *(f"'{text}" for text in texts)]
+
+
+def test_decimals_are_numbers_to_sort_by_and_in_the_csv(ada: Visitor, backend: Backend) -> None:
+    amounts = storable([{"amount": Decimal(text)} for text in ("9.50", "-1.50", "10.25", "-20")])
+    run = shown(backend, ada, amounts)
+    ordered = ["-20", "-1.50", "9.50", "10.25"]
+    assert column(soup(ada.get(f"/runs/{run.id}/table?by=0")), 1) == ordered
+    assert ada.get(f"/runs/{run.id}/table.csv").text.split()[1:] == ["9.50", "-1.50", "10.25", "-20"]
 
 
 def test_it_is_its_owners_only_and_only_where_there_is_one(ada: Visitor, ben: Visitor, backend: Backend) -> None:
