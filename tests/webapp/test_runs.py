@@ -119,6 +119,7 @@ def test_without_javascript_an_unfinished_page_looks_again(ada: Visitor) -> None
         (None, ".result--scalar", "nothing"),
         ("a\nb", "pre", "a\nb"),
         ("", ".run__note", "An empty text"),
+        ([], ".run__note", "An empty list"),
         ({"first_name": "Ada"}, "dd", "Ada"),
         (["x", "y"], "li", "x"),
     ],
