@@ -11,7 +11,7 @@ from typing import Annotated, Any, BinaryIO
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.pictures import MOST_PIXELS, Keep
+from jobs.pictures import MOST_PIXELS, REFERENCE, Keep, Picture
 from jobs.storable import ResultError
 from jobs.text import keepable
 
@@ -77,11 +77,23 @@ class Pantry:
         """What is kept of a value. Raises ResultError for a file that cannot be."""
         if isinstance(value, Path):
             value = Download(value)
+        if isinstance(value, bytes):
+            return self._bytes_kept(value)
         if not isinstance(value, Download):
             return value
         with _opened(value.content) as stream:
             self._count(stream)
             return {FILE: self._stored(value, stream).model_dump(exclude_none=True)}
+
+    def _bytes_kept(self, content: bytes) -> Any:
+        """Bytes that are a picture as one; others are a text, or else must say what they are called."""
+        stream = io.BytesIO(content)
+        media_type, size = _picture(stream)
+        if size is None:
+            return _legible(content)
+        self._count(stream)
+        stored = self._keep(stream, media_type.replace("/", "."), media_type)
+        return {REFERENCE: Picture(sha256=stored.sha256, width=size[0], height=size[1]).model_dump(exclude_none=True)}
 
     def _stored(self, file: Download, stream: BinaryIO) -> KeptFile:
         name = _name(file)
@@ -114,6 +126,16 @@ def _opened(content: bytes | Path) -> BinaryIO:
     except OSError as error:
         reason = error.strerror or "it cannot be read"
         raise ResultError(f"{content}: {reason}. Return str(path) to show a path as text.") from None
+
+
+def _legible(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        advice = "Return them as a file: Download(content, name=...)."
+        raise ResultError(
+            f"These {len(content):,} bytes are neither a picture that can be shown nor text. {advice}"
+        ) from None
 
 
 def _name(file: Download) -> str:

@@ -35,7 +35,7 @@ class Kitchen:
 
 def unserved(value: Any) -> Any:
     """What is kept where there is no store, as of a task that is called as a plain function."""
-    files = (Image, Tile, Download, Path)
+    files = (Image, Tile, Download, Path, bytes)
     return None if isinstance(value, Tile) else _each(value, lambda one: None if isinstance(one, files) else one)
 
 

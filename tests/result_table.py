@@ -15,6 +15,7 @@ BEGIN, END = "<!-- results: make docs writes what follows -->\n", "<!-- end of r
 NAMES = """
 from datetime import datetime
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 import numpy, pandas, polars
 from PIL import Image
@@ -23,6 +24,9 @@ from jobs import Chart, Download, Html, Markdown
 class Menu(BaseModel):
     dish: str = "soup"
 image = Image.new("RGB", (2, 1))
+png = BytesIO()
+image.save(png, "PNG")
+png = png.getvalue()
 content = b"a,b"
 """
 RESULTS = (
@@ -43,6 +47,7 @@ RESULTS = (
     'Chart("bar", {"2026": [3, 4]}, ["north", "south"])',
     "Chart.histogram([1, 2, 2, 3])",
     "image",
+    "png",
     'Download(content, name="menu.csv")',
     'Path("LICENSE")',
     '[Markdown("# Report"), image, Download(content)]',

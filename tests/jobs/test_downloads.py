@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import jobs.downloads
-from jobs import Download, Emit, download_in
+from jobs import Download, Emit, download_in, picture_in
 from jobs.outcome import Failure, Success
 from tests.jobs.calling import Heard, called
 
@@ -95,6 +95,21 @@ def test_files_may_be_parts_and_partial_results(tmp_path: Path) -> None:
     assert heard.files == [b"1", b"a", b"b"]
 
 
+@pytest.mark.parametrize(("kind", "media_type"), jobs.downloads.IMAGES.items())
+def test_bytes_of_a_picture_are_one(kind: str, media_type: str) -> None:
+    result, heard = kept({"drawn": image(kind)})
+    picture = picture_in(result["drawn"])
+    assert picture is not None
+    assert (picture.width, picture.height, picture.sha256) == (4, 3, hashlib.sha256(image(kind)).hexdigest())
+    assert heard.files == [image(kind)]
+
+
+def test_other_bytes_are_text_or_say_what_to_do() -> None:
+    assert kept("soupe à l'oignon".encode())[0] == "soupe à l'oignon"
+    assert "4 bytes are neither a picture that can be shown nor text" in refused(b"\x00\xff\xfe\x00")
+    assert "Download(content, name=...)" in refused(b"\x00\xff\xfe\x00")
+
+
 def test_what_is_no_file_says_what_to_do(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "missing", Path("/dev/zero")):
@@ -112,6 +127,7 @@ def test_the_files_of_one_attempt_are_bounded(monkeypatch: pytest.MonkeyPatch, t
 
 def test_called_as_a_plain_function_a_task_keeps_nothing() -> None:
     Emit()(Download(b"\xff"))
+    Emit()(image("PNG"))
     Emit()([Image.new("RGB", (1, 1)), Path("missing")])
 
 
