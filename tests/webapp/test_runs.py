@@ -111,6 +111,12 @@ def test_without_javascript_an_unfinished_page_looks_again(ada: Visitor) -> None
         assert soup(ada.get(path)).select_one("noscript meta[http-equiv=refresh]") is not None
 
 
+def test_what_a_task_says_itself_of_its_failure_stands_alone(ada: Visitor, ada_id: int, backend: Backend) -> None:
+    values = {"error_kind": "FinalFailure", "error_message": "table.csv is empty.", "error_traceback": "line 3"}
+    run = make_run(backend, ada_id, "gone", state=State.FAILED, **values)
+    assert the(soup(ada.get(f"/runs/{run.id}")), ".run__error").text == "table.csv is empty."
+
+
 @pytest.mark.parametrize(
     ("result", "selector", "shown"),
     [
