@@ -2,7 +2,13 @@
 
 from flask import Flask, current_app, make_response, render_template, request
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, ServiceUnavailable
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    RequestedRangeNotSatisfiable,
+    ServiceUnavailable,
+)
 from werkzeug.wrappers import Response
 
 from jobs import StoreAway
@@ -41,6 +47,8 @@ def show(error: HTTPException) -> Response:
     response = make_response(_body(code, error.name, words), code)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
+    if isinstance(error, RequestedRangeNotSatisfiable):
+        response.headers["Content-Range"] = f"bytes */{error.length}"
     return response
 
 

@@ -1,8 +1,10 @@
 """Files of runs: to their owner only, streamed, and never as a page that could do something."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO, ClassVar
 from urllib.parse import unquote
 
 import pytest
@@ -85,7 +87,35 @@ def test_a_part_of_it_can_be_asked_for(ada: Visitor, run: Run, file: RunFile, as
 
 
 def test_a_part_beyond_its_end_is_refused(ada: Visitor, run: Run, file: RunFile) -> None:
-    assert ada.get(address(run, file), headers={"Range": "bytes=999999-"}).status_code == 416
+    response = ada.get(address(run, file), headers={"Range": "bytes=999999-"})
+    assert (response.status_code, response.headers["Content-Range"]) == (416, f"bytes */{len(CONTENT)}")
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-9,20-29", "lines=1-2", "bytes=9-0", "nonsense"])
+def test_who_asks_for_parts_in_another_way_gets_it_whole(ada: Visitor, run: Run, file: RunFile, asked: str) -> None:
+    response = ada.get(address(run, file), headers={"Range": asked})
+    assert (response.status_code, response.data) == (200, CONTENT)
+
+
+class Forwards:
+    """What a web server sends files with, and what it has read."""
+
+    read: ClassVar[list[bytes]] = []
+
+    def __init__(self, file: BinaryIO, _size: int = 8192) -> None:
+        self.file = file
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.file.read(1000):
+            self.read.append(chunk)
+            yield chunk
+
+
+def test_nothing_before_a_part_is_read(ada: Visitor, run: Run, file: RunFile) -> None:
+    server = {"wsgi.file_wrapper": Forwards}
+    response = ada.get(address(run, file), headers={"Range": "bytes=255990-"}, environ_overrides=server)
+    assert (response.data, Forwards.read) == (CONTENT[255990:], [])
+    assert ada.get(address(run, file), environ_overrides=server).data == CONTENT == b"".join(Forwards.read)
 
 
 @pytest.mark.parametrize(
