@@ -226,10 +226,12 @@ def connect(bucket: Bucket) -> "Minio":
     from minio import Minio
     from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
 
+    from jobs.retries import Retries
+
     scheme, _, host = (bucket.endpoint or AMAZON).partition("://")
     http = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-        retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
+        retries=Retries(total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
     )
     providers = ChainedProvider([EnvAWSProvider(), AWSConfigProvider(), IamAwsProvider()])
     try:
