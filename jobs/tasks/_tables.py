@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
-
-import duckdb
+from typing import TYPE_CHECKING, Any, Literal
 
 from jobs import File, FinalFailure, Progress, StopRun
+
+if TYPE_CHECKING:
+    import duckdb
 
 CHUNK_BYTES = 1024 * 1024
 LONGEST_LINE = 1_000_000  # characters
@@ -49,7 +50,7 @@ class Column:
 class Table:
     """A table to ask in SQL, where it is called `data`; while it is asked, the run can be stopped."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, progress: Progress) -> None:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", progress: Progress) -> None:
         self._connection = connection
         self._progress = progress
         self._at = (COPIED, "reading")
@@ -90,6 +91,9 @@ def opened(
     file: File, folder: Path, progress: Progress, encoding: Encoding = "UTF-8", header: bool = True
 ) -> Iterator[Table]:
     """A CSV file as a table, kept in a folder. Raises FinalFailure, in words for its owner, for what is none."""
+    # Only who opens a table needs it: it takes 13 MB, and tells of leaks wherever it was imported when that ends.
+    import duckdb
+
     text = folder / "table.csv"
     with text.open("w", encoding="utf-8", newline="") as copy:
         for part in _decoded(file, encoding, progress):
