@@ -4,6 +4,7 @@ import io
 import mimetypes
 import re
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Annotated, Any, BinaryIO
@@ -68,8 +69,9 @@ def download_in(value: object) -> KeptFile | None:
 class Pantry:
     """Turns downloads and paths into files and what refers to them; every other value stays as it is."""
 
-    def __init__(self, keep: Keep) -> None:
+    def __init__(self, keep: Keep, cover: Callable[[str], str] = str) -> None:
         self._keep = keep
+        self._cover = cover
         self._files = 0
         self._bytes = 0
 
@@ -96,9 +98,9 @@ class Pantry:
         return {REFERENCE: Picture(sha256=stored.sha256, width=size[0], height=size[1]).model_dump(exclude_none=True)}
 
     def _stored(self, file: Download, stream: BinaryIO) -> KeptFile:
-        name = _name(file)
+        name = _name(file, self._cover)
         picture, size = _picture(stream)
-        media_type = picture or _media_type(file, name)
+        media_type = picture or _media_type(self._cover(file.media_type or ""), name)
         stored = self._keep(stream, name, media_type)
         width, height = size or (None, None)
         return KeptFile(
@@ -138,13 +140,13 @@ def _legible(content: bytes) -> str:
         ) from None
 
 
-def _name(file: Download) -> str:
+def _name(file: Download, cover: Callable[[str], str]) -> str:
     given = file.name or (file.content.name if isinstance(file.content, Path) else "")
-    return keepable(PurePath(given).name)[-LONGEST_NAME:] or "file"
+    return keepable(PurePath(cover(given)).name)[-LONGEST_NAME:] or "file"
 
 
-def _media_type(file: Download, name: str) -> str:
-    told = file.media_type or mimetypes.guess_type(name)[0] or ANY
+def _media_type(said: str, name: str) -> str:
+    told = said or mimetypes.guess_type(name)[0] or ANY
     # Only what is a picture by its content is one.
     return told.lower() if MEDIA_TYPE.fullmatch(told) and not told.lower().startswith("image/") else ANY
 

@@ -56,7 +56,7 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
     cover = Cover({**order.secrets, **order.opened})
     reporter = Reporter(link.report, REPORTS_PER_SECOND)
     spool = Spool(link.put_out)
-    kitchen = Kitchen(link.keep, task.name)
+    kitchen = Kitchen(link.keep, task.name, cover.text)
 
     def write(source: str, text: str) -> None:
         spool.write(source, cover.text(text))
@@ -121,7 +121,9 @@ def explain(error: BaseException, task: Task, cover: Cover) -> Failure:
         allowed = f"this task may take ({task.memory:,} MB)" if task.memory else "there is"
         return Failure("OutOfMemory", f"It needed more memory than {allowed}.", _traceback(error, cover))
     message = keepable(cover.text(_words(error))) or "no message"
-    return Failure(type(error).__name__, message, _traceback(error, cover), final=isinstance(error, FinalFailure))
+    return Failure(
+        cover.text(type(error).__name__), message, _traceback(error, cover), final=isinstance(error, FinalFailure)
+    )
 
 
 def _misfit(error: ValidationError) -> str:

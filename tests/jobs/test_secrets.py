@@ -15,6 +15,7 @@ from config import Settings
 from jobs import (
     Backend,
     Checkpoint,
+    Download,
     Emit,
     Failure,
     Log,
@@ -58,6 +59,7 @@ def tell_all(
         logging.getLogger("some.library").exception("and failed")
     emit({value: [value, f"<{value}>"]})
     checkpoint.save([value])
+    emit(Download(b"for sale", f"{value}.txt", f"text/{value}"))
     if end == "raise":
         raise ValueError(f"{value} is wrong")
     return {"value": value, "environment": value in str(os.environ), "secrets": repr(secrets)}
@@ -153,7 +155,8 @@ def test_a_secret_stands_nowhere_in_clear(run_task: RunTask) -> None:
     returned = run_task(tell_all, word="x", secrets=SECRETS)
     assert (returned.state, returned.error) == (State.SUCCEEDED, None)
     assert returned.result == {"value": HIDDEN, "environment": False, "secrets": "Secrets(API_TOKEN, KEY_FILE)"}
-    assert returned.emitted == [{HIDDEN: [HIDDEN, f"<{HIDDEN}>"]}]
+    assert returned.emitted[0] == {HIDDEN: [HIDDEN, f"<{HIDDEN}>"]}
+    assert returned.emitted[1]["$file"]["name"] == f"{HIDDEN}.txt"
     assert returned.output[:6] == [
         f"a line with {HIDDEN} in it",
         HIDDEN,
