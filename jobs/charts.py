@@ -24,6 +24,8 @@ CHART = "$chart"
 MOST_SERIES = 8
 MOST_POINTS = {"bar": 500, "line": 5000, "scatter": 1000, "histogram": 500}
 LARGEST = 1e100
+LARGEST_WHOLE = 2.0**50  # up to where numbers have halves between them
+BINS = 20
 
 
 def _listed(value: Any) -> Any:
@@ -92,11 +94,16 @@ class Chart(BaseModel):
             raise ValueError(f"This chart cannot be drawn: {_first(error)}.") from None
 
     @classmethod
-    def histogram(cls, values: Iterable[Any], bins: int = 20, **labels: Unpack[Labels]) -> "Chart":
-        """Count values into so many bins of one width; series by name share the bins. None and NaN are left out."""
+    def histogram(cls, values: Iterable[Any], bins: int | None = None, **labels: Unpack[Labels]) -> "Chart":
+        """Count values into so many bins of one width; series by name share the bins. None and NaN are left out.
+
+        Where it is not said there are 20, or fewer for whole numbers: as many of these in each, and none between them.
+        """
         named = {name: _finite(_listed(one)) for name, one in _named(values).items()}
         everything = [value for one in named.values() for value in one] or [0.0]
-        edges = _edges(min(everything), max(everything), bins)
+        least, most = min(everything), max(everything)
+        whole = bins is None and max(-least, most) < LARGEST_WHOLE and all(value.is_integer() for value in everything)
+        edges = _whole_edges(least, most) if whole else _edges(least, most, BINS if bins is None else bins)
         counts = {name: _counted(one, edges) for name, one in named.items()}
         labels.setdefault("y_label", "Count")
         return cls("histogram", counts, edges, **labels)
@@ -173,6 +180,11 @@ def _edges(least: float, most: float, bins: int) -> list[float]:
     # Of two numbers that are next to each other there may be no more than one bin.
     between = (min(most, least + (most - least) * (number / bins)) for number in range(bins))
     return sorted({least, *map(_visible, between), most})
+
+
+def _whole_edges(least: float, most: float) -> list[float]:
+    width = math.ceil((most - least + 1) / BINS)
+    return [least - 0.5 + width * number for number in range(math.ceil((most - least + 1) / width) + 1)]
 
 
 def _counted(values: list[float], edges: list[float]) -> list[int]:

@@ -1,5 +1,6 @@
 """Look into a CSV file."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +17,12 @@ TOP = 12  # values of a text that are drawn
 LONGEST_LABEL = 60
 MOST_PERIODS = 60
 PERIODS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.2, "decade": 3_652, "century": 36_524}
+WHOLE = ("BIGINT", "HUGEINT", "INTEGER")
+LARGEST_WHOLE = 2.0**50  # up to where numbers have halves between them
 NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
 TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 TYPES = {
-    **dict.fromkeys(("BIGINT", "HUGEINT", "INTEGER", "BIGNUM"), "whole number"),
+    **dict.fromkeys((*WHOLE, "BIGNUM"), "whole number"),
     **dict.fromkeys(("DOUBLE", "DECIMAL"), "number"),
     "VARCHAR": "text",
     "BOOLEAN": "yes or no",
@@ -89,14 +92,17 @@ def _spread(data: Table, column: Column) -> Chart | None:
     ((least, most),) = data.ask(f"SELECT min({number}), max({number}) FROM data WHERE {usable}")
     if least is None:
         return None
-    width = (most - least) / BINS or 1.0
-    place = f"least(floor(({number} - ?) / ?), {BINS - 1})"
+    width, bins = (most - least) / BINS or 1.0, BINS
+    if column.type in WHOLE and max(-least, most) < LARGEST_WHOLE:  # each bin has as many of them
+        width = math.ceil((most - least + 1) / BINS)
+        least, bins = least - 0.5, math.ceil((most - least + 1) / width)
+    place = f"least(floor(({number} - ?) / ?), {bins - 1})"
     counted = data.ask(f"SELECT {place} AS place, count(*) FROM data WHERE {usable} GROUP BY 1", least, width)
     counts = {int(place): count for place, count in counted}
-    edges = [least + width * number for number in range(BINS + 1)]
+    edges = [least + width * number for number in range(bins + 1)]
     if len(set(edges)) < len(edges):  # numbers too large for so small a difference
         return None
-    return Chart("histogram", [counts.get(n, 0) for n in range(BINS)], edges, title=_title(column), y_label="Rows")
+    return Chart("histogram", [counts.get(n, 0) for n in range(bins)], edges, title=_title(column), y_label="Rows")
 
 
 def _over_time(data: Table, column: Column) -> Chart | None:

@@ -40,7 +40,23 @@ def test_a_histogram_counts_every_value_once() -> None:
     chart = Chart.histogram({"a": [0, 1, 1, 2], "b": [2, None, float("nan")]}, 2)
     assert (chart.x, chart.series) == ([0, 1, 2], {"a": [1, 3], "b": [0, 1]})
     assert Chart.histogram([5, 5], 3).x[0] == 4.5
+    assert Chart.histogram([5, 5]).x == [4.5, 5.5]
     assert sum(Chart.histogram(np.random.default_rng(1).normal(size=1000)).series[""]) == 1000  # type: ignore[arg-type]  # they are counts
+
+
+@pytest.mark.parametrize("most", [1, 6, 16, 20, 21, 30, 999])
+def test_each_bin_of_whole_numbers_holds_as_many_of_them(most: int) -> None:
+    chart = Chart.histogram(range(1, most + 1))
+    *full, last = (float(str(count)) for count in chart.series[""])
+    assert len(set(full)) <= 1
+    assert last <= max(full, default=last)
+    assert len(full) < 20
+    assert sum(full) + last == most
+
+
+@pytest.mark.parametrize("values", [[2.0**60, 2.0**60 + 4096], [-(2.0**60), 1.0], [0.5, 1.0]])
+def test_numbers_that_are_not_whole_or_too_large_to_tell_have_twenty_bins(values: list[float]) -> None:
+    assert 1 < len(Chart.histogram(values).series[""]) <= 20
 
 
 @pytest.mark.parametrize(

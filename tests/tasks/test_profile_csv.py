@@ -41,6 +41,11 @@ def test_numbers_dates_and_texts_are_drawn_and_what_never_repeats_is_not(tmp_pat
     assert (days.title, len(days.x), days.x[0]) == ("day, by week", 12, "2025-12-29")
 
 
+def test_whole_numbers_are_drawn_without_gaps_between_them(tmp_path: Path) -> None:
+    _summary, _columns, (stars,) = profile(tmp_path, "stars\n" + "".join(f"{1 + n % 5}\n" for n in range(50)))
+    assert (stars.x, stars.series) == ([0.5, 1.5, 2.5, 3.5, 4.5, 5.5], {"": [10] * 5})
+
+
 @pytest.mark.parametrize(
     ("content", "encoding"),
     [
