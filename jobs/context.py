@@ -30,7 +30,12 @@ def _nobody(fraction: float | None, note: str) -> None:
 
 
 def _nowhere(value: Any) -> None:
-    """Where a checkpoint or a partial result goes when a task is called as a plain function."""
+    """Where a partial result goes when a task is called as a plain function."""
+
+
+def _unkept(value: Any) -> None:
+    """Where a checkpoint goes then: nowhere, and one that could not be kept is refused as in a run."""
+    storable(value, "The checkpoint")
 
 
 def _unheard(source: str, text: str) -> None:
@@ -109,7 +114,7 @@ class Checkpoint:
     JSON, at most 1 MB; when `save` returns it is in the database.
     """
 
-    def __init__(self, value: Any = None, save: Callable[[Any], None] = _nowhere) -> None:
+    def __init__(self, value: Any = None, save: Callable[[Any], None] = _unkept) -> None:
         self._value = value
         self._save = save
 

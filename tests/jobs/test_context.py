@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs import Cancelled, Progress, StopRun, Success
+from jobs import Cancelled, Checkpoint, Progress, StopRun, Success
 from jobs.context import REPORTS_PER_SECOND
+from jobs.storable import ResultError
 from tests.jobs.calling import Heard, called
 
 Said = list[tuple[float | None, str]]
@@ -88,3 +89,11 @@ def test_a_task_that_asks_learns_of_its_end_and_keeps_its_result(asked: bool) ->
 
 def test_nobody_has_asked_for_the_end_of_a_plain_call() -> None:
     assert Cancelled()() is False
+
+
+def test_a_checkpoint_that_no_run_could_keep_is_refused_in_a_plain_call_too() -> None:
+    checkpoint = Checkpoint()
+    checkpoint.save({"done": 4})
+    assert checkpoint.load() == {"done": 4}
+    with pytest.raises(ResultError, match="The checkpoint cannot be kept"):
+        checkpoint.save(object())
