@@ -24,7 +24,7 @@ def {name}(
     *,
     progress: Progress,
 ) -> str:
-    """{title}."""
+    """Say a text as often as you like."""
     words = []
     for number in range(1, times + 1):
         words.append(text)

@@ -100,7 +100,8 @@ def new(name: str) -> None:
         raise click.ClickException(str(error)) from None
     for path in files:
         click.echo(f"wrote {path}")
-    click.echo(f"Its page is /tasks/{name}; a running `make run` takes it up by itself.")
+    click.echo(f"Its page is /tasks/{name}; a running `make run` takes it up by itself, now and after each change.")
+    click.echo("docs/tasks.md shows what parameters and results may be, and what becomes of them.")
 
 
 def _run(found: Task, **given: Any) -> None:
