@@ -19,6 +19,7 @@ MOST_PERIODS = 60
 PERIODS = {"day": 1, "week": 7, "month": 30.4, "quarter": 91.3, "year": 365.2, "decade": 3_652, "century": 36_524}
 WHOLE = ("BIGINT", "HUGEINT", "INTEGER")
 LARGEST_WHOLE = 2.0**50  # up to where numbers have halves between them
+LONGEST_TIME = 400 * 36_524 * 86_400  # seconds: as many centuries as can be drawn
 NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
 TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 TYPES = {
@@ -28,6 +29,12 @@ TYPES = {
     "BOOLEAN": "yes or no",
     "TIMESTAMP": "date and time",
 }
+# Periods without rows count too: otherwise what is months apart would stand side by side.
+COUNTED = """
+WITH counted AS (SELECT {begins} AS begins, count(*) AS times {known} GROUP BY 1),
+every AS (SELECT unnest(generate_series(min(begins), max(begins), INTERVAL '1 {period}')) AS begins FROM counted)
+SELECT CAST(CAST(begins AS DATE) AS VARCHAR), coalesce(times, 0) FROM every LEFT JOIN counted USING (begins)
+ORDER BY begins"""
 # What is shown of each column, as DuckDB's SUMMARIZE calls it.
 SUMMARY = {
     "column": "column_name",
@@ -109,11 +116,11 @@ def _over_time(data: Table, column: Column) -> Chart | None:
     """How many rows there are in each day, week, month, ... of a column."""
     known = f"FROM data WHERE isfinite({column.sql})"
     ((seconds,),) = data.ask(f"SELECT epoch(max({column.sql})) - epoch(min({column.sql})) {known}")
-    if seconds is None:
+    if seconds is None or seconds > LONGEST_TIME:
         return None
     period = next((name for name, days in PERIODS.items() if seconds / 86_400 / days < MOST_PERIODS), "century")
-    begins = f"CAST(CAST(date_trunc('{period}', make_timestamp(epoch_us({column.sql}))) AS DATE) AS VARCHAR)"
-    counted = data.ask(f"SELECT {begins}, count(*) {known} GROUP BY 1 ORDER BY min({column.sql})")
+    begins = f"date_trunc('{period}', make_timestamp(epoch_us({column.sql})))"
+    counted = data.ask(COUNTED.format(begins=begins, known=known, period=period))
     labels, counts = zip(*counted, strict=True)
     return Chart("bar", list(counts), list(labels), title=f"{_title(column)}, by {period}", y_label="Rows")
 

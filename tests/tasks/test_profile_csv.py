@@ -40,7 +40,13 @@ def test_numbers_dates_and_texts_are_drawn_and_what_never_repeats_is_not(tmp_pat
     assert (numbers.title, numbers.kind, list(numbers.series[""])) == ("id", "histogram", [50.0] * 20)
     assert sum(value or 0 for value in price.series[""] if not isinstance(value, tuple)) == 800
     assert (cities.kind, dict(cities.points(""))) == ("bar", {"Oslo": 666, "Rome": 334})
-    assert (days.title, len(days.x), days.x[0]) == ("day, by week", 12, "2025-12-29")
+    assert (days.title, len(days.x), days.x[0], days.x[-1]) == ("day, by week", 49, "2025-12-29", "2026-11-30")
+    assert [value for value in days.series[""] if value] == [84, 84, 84, 84, *[83] * 8]
+
+
+def test_times_too_far_apart_to_draw_are_told_in_the_table_alone(tmp_path: Path) -> None:
+    _summary, columns, charts = profile(tmp_path, "day\n2026-01-01\n99999-01-01\n")
+    assert (columns[0]["type"], charts) == ("date", [])
 
 
 def test_whole_numbers_are_drawn_without_gaps_between_them(tmp_path: Path) -> None:
