@@ -10,7 +10,7 @@ from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progres
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.downloads import Download, KeptFile, download_in
 from jobs.embedded_redis import NoRedis, start_redis
-from jobs.files import MB, File, FileField, file_in, files_in, media_type_of
+from jobs.files import MB, File, FileField, file_in, files_in, kinds_in_words, media_type_of
 from jobs.frames import frame_in
 from jobs.local import Listener, run_here
 from jobs.local_store import LocalStore
@@ -106,6 +106,7 @@ __all__ = [
     "files_in",
     "frame_in",
     "html_in",
+    "kinds_in_words",
     "listed",
     "load_catalog",
     "markdown_in",

@@ -2,7 +2,7 @@
 
 import hashlib
 import mimetypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -15,6 +15,7 @@ REFERENCE = "$file"
 LONGEST_NAME = 200
 # Under which whoever calls a task says, as the context of its parameters' validation, how their files are opened.
 OPEN = "open"
+WORDS = {"image/*": "any image", "audio/*": "any sound", "video/*": "any video", "text/*": "any text"}
 
 # What this machine has learned of types beside Python's own would make the same name another type elsewhere.
 _types = mimetypes.MimeTypes()
@@ -109,7 +110,12 @@ class FileField:
         if self.max_bytes is not None and file.size > self.max_bytes:
             raise ValueError(f"{file.name} is larger than {self.max_mb:,} MB. Choose a smaller file.")
         if self.accept and not any(_fits(file, one.lower()) for one in self.accept):
-            raise ValueError(f"{file.name} is of another kind. Choose one of these: {', '.join(self.accept)}.")
+            raise ValueError(f"{file.name} is of another kind. Choose one of these: {kinds_in_words(self.accept)}.")
+
+
+def kinds_in_words(accept: Sequence[str]) -> str:
+    """The kinds of files that a field takes, as people call them where they have a word for them."""
+    return ", ".join(WORDS.get(kind.strip(), kind.strip()) for kind in accept)
 
 
 def media_type_of(name: str) -> str:

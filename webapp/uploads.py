@@ -14,7 +14,18 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestTimeout
 from werkzeug.sansio import multipart
 
-from jobs import MB, File, FileWriter, QuotaExceeded, RunFile, Task, media_type_of, note_uploads, used_bytes
+from jobs import (
+    MB,
+    File,
+    FileWriter,
+    QuotaExceeded,
+    RunFile,
+    Task,
+    kinds_in_words,
+    media_type_of,
+    note_uploads,
+    used_bytes,
+)
 from webapp import forms
 from webapp.current import backend
 from webapp.files import tame
@@ -47,6 +58,7 @@ CANNOT_KEEP = "It cannot be kept right now. Try again in a while, and tell whoev
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(most_bytes=most_bytes)
+    app.jinja_env.filters.update(kinds_in_words=kinds_in_words)
 
 
 @dataclass
