@@ -29,8 +29,11 @@ class Retries(Retry):
 
 
 def _all_of(error: BaseException | None) -> Iterator[BaseException]:
-    """An error with those that it came from, which urllib3 also keeps among its arguments."""
-    if error is not None:
-        yield error
-        for one in (error.__cause__, error.__context__, *error.args):
-            yield from _all_of(one) if isinstance(one, BaseException) else ()
+    """An error with those that it came from, which urllib3 also keeps among its arguments; each of them once."""
+    seen, waiting = set[int](), [error]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            waiting += [one.__cause__, one.__context__, *one.args]
+            yield one
