@@ -30,12 +30,7 @@ def _nobody(fraction: float | None, note: str) -> None:
 
 
 def _nowhere(value: Any) -> None:
-    """Where a partial result goes when a task is called as a plain function."""
-
-
-def _unkept(value: Any) -> None:
-    """Where a checkpoint goes then: nowhere, and one that could not be kept is refused as in a run."""
-    storable(value, "The checkpoint")
+    """Where a checkpoint or a partial result goes when a task is called as a plain function."""
 
 
 def _unheard(source: str, text: str) -> None:
@@ -114,18 +109,19 @@ class Checkpoint:
     JSON, at most 1 MB; when `save` returns it is in the database.
     """
 
-    def __init__(self, value: Any = None, save: Callable[[Any], None] = _unkept) -> None:
+    def __init__(self, value: Any = None, save: Callable[[Any], None] = _nowhere) -> None:
         self._value = value
         self._save = save
 
     def load(self, default: Any = None) -> Any:
-        """What was saved last, by this attempt or an earlier one, or `default`."""
+        """What was saved last, by this attempt or an earlier one, as JSON has it; or `default`."""
         return default if self._value is None else self._value
 
     def save(self, value: Any) -> None:
         """Keep a value. Raises ResultError when it cannot be kept, and StopRun when the run is to end."""
-        self._save(value)
-        self._value = value
+        kept = storable(value, "The checkpoint")
+        self._save(kept)
+        self._value = kept
 
 
 class Log:

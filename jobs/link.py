@@ -11,7 +11,6 @@ from typing import Any, BinaryIO, Protocol
 
 from jobs.batch import Batch
 from jobs.context import StopRun
-from jobs.storable import storable
 from jobs.store import FileStore, RunFile, StoreAway, StoredFile
 
 STOP, STARTED = 0, 1
@@ -59,10 +58,12 @@ class PipeLink:
         self.send(output=vars(batch))
 
     def save(self, value: Any) -> None:
-        """Have a checkpoint kept, and wait until it is. Raises StopRun when the run is not this worker's any more."""
-        plain = storable(value, "The checkpoint")
+        """Have a checkpoint, which is JSON, kept, and wait until it is.
+
+        Raises StopRun when the run is not this worker's any more.
+        """
         with self._saving:
-            self.send(checkpoint=plain)
+            self.send(checkpoint=value)
             saved = json.loads(self._pipe.recv_bytes())
         if not saved or self.stop_requested():
             raise StopRun

@@ -12,7 +12,6 @@ from jobs.outcome import Outcome
 from jobs.people import User
 from jobs.perform import Order, perform
 from jobs.sealed import kept, reference_to, tokens_in
-from jobs.storable import storable
 from jobs.store import FileStore, StoredFile
 from jobs.task import Task
 
@@ -53,7 +52,6 @@ class _Here:
             self._listener.entry(batch.kind, entry)
 
     def save(self, value: Any) -> None:
-        storable(value, "The checkpoint")
         if self.stop_requested():
             raise StopRun
 

@@ -62,7 +62,7 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
         spool.write(source, cover.text(text))
 
     def save(value: Any) -> None:
-        link.save(cover.value(storable(value, "The checkpoint")))
+        link.save(cover.value(value))
 
     context: dict[Any, Any] = {
         Progress: Progress(reporter.report, link.stop_requested, cover.text),

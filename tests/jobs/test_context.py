@@ -93,7 +93,7 @@ def test_nobody_has_asked_for_the_end_of_a_plain_call() -> None:
 
 def test_a_checkpoint_that_no_run_could_keep_is_refused_in_a_plain_call_too() -> None:
     checkpoint = Checkpoint()
-    checkpoint.save({"done": 4})
-    assert checkpoint.load() == {"done": 4}
+    checkpoint.save({"done": (4, 5)})
+    assert checkpoint.load() == {"done": [4, 5]}, "as the next attempt will have it"
     with pytest.raises(ResultError, match="The checkpoint cannot be kept"):
         checkpoint.save(object())
