@@ -205,6 +205,18 @@ def test_a_slider_without_two_ends_stops_the_start(annotation: Any) -> None:
         slider_of(annotation)
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_list_offers_rows_as_long_as_there_may_be_more(app: Flask, rows: int) -> None:
+    def greet(names: Annotated[list[str], Field(max_length=2)]) -> None: ...
+
+    one: Task = task(greet).__dict__["__task__"]
+    with app.test_request_context():
+        form = forms.blank(one, {"names": ["a", "b"][:rows]})
+        page = BeautifulSoup(render_template("tasks/_form.html", task=one, form=form), "html.parser")
+    assert len(page.select(".rows__add")) == (1 if rows == 1 else 0)
+    assert ("There may be 2 at most." in page.text) == (rows == 2)
+
+
 def test_a_slider_is_beside_its_field_and_sends_nothing(app: Flask) -> None:
     form = forms.blank(TASK, {})
     with app.test_request_context():

@@ -63,6 +63,7 @@ class Field:
     children: tuple["Field", ...] = ()  # of a group, by their own names
     item: "Field | None" = None  # what each row holds
     least: int = 0  # how many rows it must have
+    most: int | None = None  # and may have
     variants: tuple["Variant", ...] = ()
     max_bytes: int | None = None  # of each file
 

@@ -125,12 +125,14 @@ class Signature:
             children = tuple(self.field(str(n), _numbered(n, part)) for n, part in enumerate(spec["prefixItems"]))
             return _or_none(replace(field, children=children))
         if field.kind == "rows":
-            return replace(field, item=self.field("", spec["items"]), least=spec.get("minItems", 0))
+            item, least, most = self.field("", spec["items"]), spec.get("minItems", 0), spec.get("maxItems")
+            return replace(field, item=item, least=least, most=most)
         if field.kind == "files":
             least = spec.get("minItems", 0)
             return replace(field, required=least > 0 and not field.optional, least=least)
         if field.kind == "pairs":
-            return replace(field, item=self._pair(spec), least=spec.get("minProperties", 0))
+            least, most = spec.get("minProperties", 0), spec.get("maxProperties")
+            return replace(field, item=self._pair(spec), least=least, most=most)
         if field.kind == "variant":
             tags = spec["discriminator"]["mapping"].items()
             tag_name = spec["discriminator"]["propertyName"]
