@@ -74,8 +74,7 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
         Secrets: Secrets(order.secrets),
     }
     try:
-        parameters = sealed.opened(order.parameters, order.opened)
-        validated = task.parameters.model_validate(parameters, context={OPEN: link.open})
+        validated = _validated(task, order, link)
         with contextlib.ExitStack() as stack:
             if task.asks_for(Workspace):
                 context[Workspace] = stack.enter_context(workspace(order.workspaces))
@@ -90,6 +89,16 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
     finally:
         spool.close()
         reporter.close()
+
+
+def _validated(task: Task, order: Order, link: Link) -> BaseModel:
+    parameters = sealed.opened(order.parameters, order.opened)
+    try:
+        return task.parameters.model_validate(parameters, context={OPEN: link.open})
+    except ValidationError:
+        if any(sealed.tokens_in(parameters)):
+            raise sealed.LostSecret from None
+        raise
 
 
 def _called(task: Task, parameters: BaseModel, context: Mapping[type, Any]) -> Any:

@@ -47,10 +47,8 @@ def tokens_in(value: Any) -> Iterator[str]:
 
 
 def opened(value: Any, secrets: Mapping[str, str]) -> Any:
-    """Kept parameters with their secrets, by token, in their places. Raises LostSecret for one that is not there."""
-    if token := token_in(value):
-        if token not in secrets:
-            raise LostSecret
+    """Kept parameters with these secrets, by token, in their places; what only looks like one stays as it is."""
+    if (token := token_in(value)) and token in secrets:
         return secrets[token]
     if isinstance(value, dict):
         return {name: opened(part, secrets) for name, part in value.items()}

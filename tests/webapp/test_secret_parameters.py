@@ -41,6 +41,12 @@ def nested(logins: list[Login], key: SecretBytes) -> list[Any]:
     return [login.password.get_secret_value()[::-1] for login in logins] + [key.get_secret_value().decode()[::-1]]
 
 
+@task
+def listed(names: dict[str, str]) -> dict[str, str]:
+    """Give back what was given."""
+    return names
+
+
 @pytest.fixture
 def app(backend: Backend) -> Flask:
     return create_app(open_backend(backend.settings, catalog_of(fetch, nested)))
@@ -145,6 +151,10 @@ def test_a_run_is_run_again_with_it(ada: Visitor, backend: Backend) -> None:
     ada.post(f"/runs/{run_id}/cancel")
     assert ada.post(f"/runs/{run_id}/retry").status_code == 303
     assert parameters(backend, run_id) == before
+
+
+def test_a_name_that_only_looks_like_a_sealed_secret_is_one_like_any_other(run_task: RunTask) -> None:
+    assert run_task(listed, names={"$sealed": "a"}).result == {"$sealed": "a"}
 
 
 def test_a_secret_as_a_default_is_refused_at_start() -> None:
