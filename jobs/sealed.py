@@ -3,10 +3,11 @@
 What is kept in its place is `{"$sealed": token}`; only the vault makes such a token and opens it, for its owner.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import BaseModel, RootModel, SecretBytes, SecretStr
 
 from jobs.context import FinalFailure
 
@@ -21,8 +22,12 @@ class LostSecret(FinalFailure):
 
 
 def kept(parameters: BaseModel, seal: Callable[[str], Any]) -> dict[str, Any]:
-    """Parameters as JSON, with what `seal` makes of each secret in its place."""
-    plain: dict[str, Any] = _sealed(parameters.model_dump(mode="json"), parameters.model_dump(), seal)
+    """Parameters as JSON, with what `seal` makes of each secret in its place.
+
+    Where the secrets are, the parameters themselves say: a serializer of a model's own may write them out. What a model
+    computes of its fields is not kept, for it may hold them too.
+    """
+    plain: dict[str, Any] = _sealed(parameters.model_dump(mode="json", exclude_computed_fields=True), parameters, seal)
     return plain
 
 
@@ -56,13 +61,26 @@ def opened(value: Any, secrets: Mapping[str, str]) -> Any:
 
 
 def _sealed(plain: Any, given: Any, seal: Callable[[str], Any]) -> Any:
-    """The JSON of a value, which has stars for its secrets, with them sealed; what is shaped otherwise has none."""
+    """The JSON of a value with its secrets sealed; what is shaped otherwise has none."""
     if isinstance(given, SecretStr | SecretBytes):
         secret = given.get_secret_value()
         return seal(secret.decode() if isinstance(secret, bytes) else secret)
-    if isinstance(given, dict) and isinstance(plain, dict) and len(given) == len(plain):
+    if isinstance(given, RootModel):
+        return _sealed(plain, given.root, seal)
+    if isinstance(plain, dict) and (named := _named(given)) is not None:
+        return {name: _sealed(part, named[name], seal) if name in named else part for name, part in plain.items()}
+    if isinstance(plain, dict) and isinstance(given, Mapping) and len(given) == len(plain):
         parts = zip(plain.items(), given.values(), strict=True)
         return {name: _sealed(part, within, seal) for (name, part), within in parts}
-    if isinstance(given, list | tuple) and isinstance(plain, list) and len(given) == len(plain):
+    if isinstance(plain, list) and isinstance(given, Collection) and len(given) == len(plain):
         return [_sealed(part, within, seal) for part, within in zip(plain, given, strict=True)]
     return plain
+
+
+def _named(given: Any) -> dict[str, Any] | None:
+    """What a model or a dataclass holds, by name."""
+    if isinstance(given, BaseModel):
+        return vars(given)  # a field may be called as a method is that dict() would ask: keys
+    if is_dataclass(given):
+        return {one.name: getattr(given, one.name) for one in fields(given)}
+    return None

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import pytest
 from flask import Flask
-from pydantic import BaseModel, Field, SecretBytes, SecretStr
+from pydantic import BaseModel, Field, PlainSerializer, SecretBytes, SecretStr, computed_field, field_serializer
 
 from jobs import Backend, Failure, Run, TaskError, open_backend, task
 from jobs.perform import Order, perform
@@ -47,9 +47,34 @@ def listed(names: dict[str, str]) -> dict[str, str]:
     return names
 
 
+class Outspoken(BaseModel):
+    """Writes its secret out, as for a file of settings, and says it in what it computes."""
+
+    password: SecretStr
+
+    @field_serializer("password")
+    def written(self, password: SecretStr) -> str:
+        return password.get_secret_value()
+
+    @computed_field
+    def address(self) -> str:
+        return f"https://ada:{self.password.get_secret_value()}@example.com"
+
+
+@task
+def outspoken(
+    logins: list[Outspoken],
+    key: Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value)],
+    keys: set[SecretStr],
+) -> list[Any]:
+    """Ask for what would write itself out."""
+    secrets = [logins[0].password, key, *keys]
+    return [secret.get_secret_value()[::-1] for secret in secrets]
+
+
 @pytest.fixture
 def app(backend: Backend) -> Flask:
-    return create_app(open_backend(backend.settings, catalog_of(fetch, nested)))
+    return create_app(open_backend(backend.settings, catalog_of(fetch, nested, outspoken)))
 
 
 def parameters(backend: Backend, run_id: int) -> dict[str, Any]:
@@ -80,6 +105,16 @@ def test_it_is_kept_encrypted_and_shown_nowhere(ada: Visitor, backend: Backend) 
         assert TOKEN not in page.text, path
         assert kept["token"]["$sealed"] not in page.text.replace(f'value="{kept["token"]["$sealed"]}"', ""), path
     assert "•••" in the(soup(ada.get(f"/runs/{run_id}")), ".definitions").text
+
+
+def test_what_a_model_writes_out_by_itself_is_kept_encrypted_too(ada: Visitor, backend: Backend) -> None:
+    given = {"logins": "0", "logins.0.password": TOKEN, "key": TOKEN, "keys": "0", "keys.0": TOKEN}
+    assert TOKEN not in json.dumps(parameters(backend, ada.submit("outspoken", **given)))
+
+
+def test_what_a_model_writes_out_by_itself_reaches_its_task(run_task: RunTask) -> None:
+    run = run_task(outspoken, logins=[{"password": TOKEN}], key="another-one", keys=["sesame-open"])
+    assert run.result == [TOKEN[::-1], "another-one"[::-1], "sesame-open"[::-1]], run.error
 
 
 def test_the_task_gets_it_and_what_it_shows_is_covered(run_task: RunTask) -> None:
