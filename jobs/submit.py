@@ -28,9 +28,15 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -
     owner's, or not any more, and TaskError for a task whose validators change what they accept: the worker validates
     what was kept.
     """
-    vault = backend.vault
-    kept = sealed.kept(parameters, lambda secret: sealed.reference_to(vault.seal(owner_id, secret)))
-    if not _survives(task, parameters, sealed.opened(kept, vault.opened(owner_id, sealed.tokens_in(kept)))):
+    secrets: dict[str, str] = {}
+
+    def seal(secret: str) -> dict[str, str]:
+        token = backend.vault.seal(owner_id, secret)
+        secrets[token] = secret
+        return sealed.reference_to(token)
+
+    kept = sealed.kept(parameters, seal)
+    if not _survives(task, parameters, sealed.opened(kept, secrets)):
         raise TaskError(
             f"{task.source}: task {task.name!r}: its validators must leave a value that they accept as it is"
         )

@@ -74,7 +74,7 @@ def outspoken(
 
 @pytest.fixture
 def app(backend: Backend) -> Flask:
-    return create_app(open_backend(backend.settings, catalog_of(fetch, nested, outspoken)))
+    return create_app(open_backend(backend.settings, catalog_of(fetch, nested, outspoken, listed)))
 
 
 def parameters(backend: Backend, run_id: int) -> dict[str, Any]:
@@ -190,6 +190,13 @@ def test_a_run_is_run_again_with_it(ada: Visitor, backend: Backend) -> None:
 
 def test_a_name_that_only_looks_like_a_sealed_secret_is_one_like_any_other(run_task: RunTask) -> None:
     assert run_task(listed, names={"$sealed": "a"}).result == {"$sealed": "a"}
+
+
+def test_a_sealed_secret_that_is_entered_as_a_text_is_accepted_and_opened_on_no_page(ada: Visitor, backend: Backend) -> None:
+    token = sealed(ada.post("/tasks/fetch", {"token": TOKEN, "count": "many"}))
+    run_id = ada.submit("listed", **{"names": "0", "names.0.key": "$sealed", "names.0.value": token})
+    assert TOKEN not in ada.get(f"/runs/{run_id}").text
+    assert TOKEN not in json.dumps(parameters(backend, run_id))
 
 
 def test_a_secret_as_a_default_is_refused_at_start() -> None:
