@@ -199,6 +199,16 @@ def test_a_sealed_secret_that_is_entered_as_a_text_is_accepted_and_opened_on_no_
     assert TOKEN not in json.dumps(parameters(backend, run_id))
 
 
+def test_a_task_that_asks_for_something_else_by_now_offers_nothing_of_a_secret() -> None:
+    def changed(token: str, count: int = 3, flag: bool = False, logins: list[str] | None = None) -> None: ...
+
+    kept = {"$sealed": "gAAAAA"}
+    values = {"token": kept, "count": kept, "flag": kept, "logins": [kept]}
+    form = forms.blank(task(changed).__dict__["__task__"], values)
+    assert "gAAAAA" not in repr(form.entries)
+    assert form.values == {"token": "", "count": "3", "flag": False, "logins": ""}
+
+
 def test_a_secret_as_a_default_is_refused_at_start() -> None:
     def wrong(token: SecretStr = SecretStr("abc")) -> None: ...  # noqa: B008  # that is what is refused
 

@@ -19,6 +19,9 @@ SHOWN = "_shown"
 # Beside a field for a secret: the one that was entered before, sealed.
 SEALED = "_sealed"
 
+# A secret that a task asked for before it changed is nothing for fields of other kinds; names of pairs are anybody's.
+MAY_HOLD_SEALED = frozenset({"secret", "pairs"})
+
 # A new list that must not be empty begins with its rows there, but not with a page of them.
 MOST_FIRST_ROWS = 5
 
@@ -37,7 +40,8 @@ def posted_of(fields: tuple[Field, ...], values: Mapping[str, Any]) -> Posted:
 
 def put(posted: Posted, field: Field, value: Any = Missing) -> None:
     """Post a value, or a field's default, under the field's name."""
-    value = field.default if value is Missing else value
+    if value is Missing or (token_in(value) and field.kind not in MAY_HOLD_SEALED):
+        value = field.default
     if field.kind in PUT:
         PUT[field.kind](posted, field, value)
     elif value is not None:
