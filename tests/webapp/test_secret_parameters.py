@@ -5,7 +5,16 @@ from typing import Annotated, Any
 
 import pytest
 from flask import Flask
-from pydantic import BaseModel, Field, PlainSerializer, SecretBytes, SecretStr, computed_field, field_serializer
+from pydantic import (
+    BaseModel,
+    Field,
+    PlainSerializer,
+    SecretBytes,
+    SecretStr,
+    StringConstraints,
+    computed_field,
+    field_serializer,
+)
 
 from jobs import Backend, Failure, Run, TaskError, open_backend, task
 from jobs.perform import Order, perform
@@ -192,7 +201,7 @@ def test_a_name_that_only_looks_like_a_sealed_secret_is_one_like_any_other(run_t
     assert run_task(listed, names={"$sealed": "a"}).result == {"$sealed": "a"}
 
 
-def test_a_sealed_secret_that_is_entered_as_a_text_is_accepted_and_opened_on_no_page(ada: Visitor, backend: Backend) -> None:
+def test_a_sealed_secret_that_is_entered_as_a_text_is_opened_on_no_page(ada: Visitor, backend: Backend) -> None:
     token = sealed(ada.post("/tasks/fetch", {"token": TOKEN, "count": "many"}))
     run_id = ada.submit("listed", **{"names": "0", "names.0.key": "$sealed", "names.0.value": token})
     assert TOKEN not in ada.get(f"/runs/{run_id}").text
@@ -213,4 +222,20 @@ def test_a_secret_as_a_default_is_refused_at_start() -> None:
     def wrong(token: SecretStr = SecretStr("abc")) -> None: ...  # noqa: B008  # that is what is refused
 
     with pytest.raises(TaskError, match="has a secret as its default"):
+        forms.fields_of(task(wrong).__dict__["__task__"])
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (Annotated[SecretStr, Field(pattern="^ghp_")], "cannot check of a secret"),
+        (Annotated[SecretStr, Field(min_length=4), StringConstraints(strip_whitespace=True)] | None, "cannot check"),
+        (list[Annotated[SecretStr, Field(pattern="^ghp_", min_length=4)]], "cannot check of a secret"),
+    ],
+)
+def test_a_rule_that_would_fail_with_every_secret_is_refused_at_start(annotation: Any, words: str) -> None:
+    def wrong(token: Any) -> None: ...
+
+    wrong.__annotations__["token"] = annotation
+    with pytest.raises(TaskError, match=rf"parameter 'token' .*{words}"):
         forms.fields_of(task(wrong).__dict__["__task__"])

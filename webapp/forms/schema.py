@@ -78,6 +78,12 @@ class FormSchema(GenerateJsonSchema):
             return {"refused": "has an alias, under which it would not be kept; use a title for its label"}
         return super().model_field_schema(schema)
 
+    def chain_schema(self, schema: core_schema.ChainSchema) -> JsonSchemaValue:
+        first, last = schema["steps"][0], schema["steps"][-1]
+        if last["type"] == "function-wrap" and self.generate_inner(first).get("format") == "password":
+            return {"refused": "has a rule that pydantic cannot check of a secret; use lengths or an AfterValidator"}
+        return super().chain_schema(schema)
+
     def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> JsonSchemaValue:
         return {"refused": NO_FIELD}
 
