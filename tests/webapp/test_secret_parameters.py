@@ -239,3 +239,10 @@ def test_a_rule_that_would_fail_with_every_secret_is_refused_at_start(annotation
     wrong.__annotations__["token"] = annotation
     with pytest.raises(TaskError, match=rf"parameter 'token' .*{words}"):
         forms.fields_of(task(wrong).__dict__["__task__"])
+
+
+def test_a_password_that_would_be_kept_as_text_is_refused_at_start() -> None:
+    def wrong(token: Annotated[str, Field(json_schema_extra={"format": "password"})]) -> None: ...
+
+    with pytest.raises(TaskError, match="parameter 'token' is a text called a password"):
+        forms.fields_of(task(wrong).__dict__["__task__"])

@@ -213,6 +213,8 @@ def _kind(spec: Spec) -> str:
         raise NoField(spec["refused"])
     if spec.get("format") == "file":
         return "file"
+    if spec.get("format") == "password" and not spec.get("writeOnly"):
+        raise NoField("is a text called a password, which would be kept as it is; use SecretStr")
     kind = FORMATS.get(spec.get("format")) if spec.get("type") == "string" else KINDS.get(spec.get("type", ""))
     if "discriminator" in spec:
         kind = "variant"
