@@ -1,5 +1,6 @@
 """What a task may ask for beside its parameters, by annotating a parameter with one of these types."""
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, TypeVar
@@ -115,7 +116,7 @@ class Checkpoint:
 
     def load(self, default: Any = None) -> Any:
         """What was saved last, by this attempt or an earlier one, as JSON has it; or `default`."""
-        return default if self._value is None else self._value
+        return default if self._value is None else copy.deepcopy(self._value)
 
     def save(self, value: Any) -> None:
         """Keep a value. Raises ResultError when it cannot be kept, and StopRun when the run is to end."""

@@ -97,3 +97,9 @@ def test_a_checkpoint_that_no_run_could_keep_is_refused_in_a_plain_call_too() ->
     assert checkpoint.load() == {"done": [4, 5]}, "as the next attempt will have it"
     with pytest.raises(ResultError, match="The checkpoint cannot be kept"):
         checkpoint.save(object())
+
+
+def test_what_is_done_to_a_checkpoint_after_it_was_loaded_is_not_saved_by_that() -> None:
+    checkpoint = Checkpoint({"done": [1]})
+    checkpoint.load()["done"].append(2)
+    assert checkpoint.load() == {"done": [1]}, "as the next attempt will have it"
