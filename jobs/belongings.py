@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
-from jobs import run_files, uploads
+from jobs import people, run_files, uploads
 from jobs.db import Database
 from jobs.files import files_in
 from jobs.run_files import RunFileRow
@@ -48,6 +48,8 @@ def used_bytes(session: Session, owner_id: int) -> int:
 def note_uploads(database: Database, owner_id: int, files: Sequence[RunFile], most_bytes: int) -> None:
     """Make files that are in the store a user's. Raises QuotaExceeded, and then none of them is."""
     with database.write() as session:
+        # Two that came at once would each see its own alone, and both fit; and the same content cannot be noted twice.
+        people.in_turn(session, owner_id)
         uploads.add(session, owner_id, files)
         session.flush()
         if used_bytes(session, owner_id) > most_bytes:

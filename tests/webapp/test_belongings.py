@@ -1,6 +1,8 @@
 """Files of users: their own alone, kept while something needs them, and only so many."""
 
+import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -88,3 +90,20 @@ def test_two_uploads_at_once_cannot_pass_the_quota_together(ada: Visitor, small:
         note_uploads(small.database, owner, [other], 100)
     with small.database.read() as session:
         assert used_bytes(session, owner) == 60, "the same counts once, and what is refused not at all"
+
+
+def test_uploads_at_the_same_moment_are_noted_one_after_the_other(ada: Visitor, small: Backend) -> None:
+    owner = owner_id(small, ada.email)
+    files = [RunFile(f"{number % 4:064x}", 30, "a", "text/plain") for number in range(16)]
+
+    def note(one: RunFile) -> bool:
+        with contextlib.suppress(QuotaExceeded):
+            note_uploads(small.database, owner, [one], 100)
+            return True
+        return False
+
+    with ThreadPoolExecutor(8) as threads:
+        taken = list(threads.map(note, files))
+    with small.database.read() as session:
+        assert used_bytes(session, owner) == 90
+    assert sum(taken) == 12, "of four with the same content all or none are taken"
