@@ -17,6 +17,7 @@ from sqlalchemy import String, Text, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from config import Settings
+from jobs import people
 from jobs.db import Base, Database, UtcDateTime, utcnow
 from jobs.secrets import NAME
 from jobs.text import keepable
@@ -59,6 +60,7 @@ class Vault:
         _check(name, value)
         encrypted = self._cipher(_purpose(owner_id, name)).encrypt(value.encode()).decode()
         with self._database.write() as session:
+            people.in_turn(session, owner_id)
             mine = select(func.count()).where(SecretRow.owner_id == owner_id, SecretRow.name != name)
             if (session.scalar(mine) or 0) >= MOST_SECRETS:
                 raise RefusedSecret("secret-name", f"There are {MOST_SECRETS} secrets already. Delete one first.")

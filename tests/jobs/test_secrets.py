@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,13 @@ def test_a_user_keeps_only_so_many(backend: Backend, vault: Vault, monkeypatch: 
         vault.put(owner_id, name, VALUE)
     with pytest.raises(RefusedSecret, match="2 secrets already"):
         vault.put(owner_id, "C", VALUE)
+
+
+def test_a_secret_that_is_kept_several_times_at_once_is_kept(backend: Backend, vault: Vault) -> None:
+    owner_id = make_owner(backend)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: vault.put(owner_id, f"SECRET_{number % 2}", VALUE), range(16)))
+    assert vault.names(owner_id) == ["SECRET_0", "SECRET_1"]
 
 
 def test_a_secret_moved_to_somebody_else_cannot_be_read(backend: Backend, vault: Vault) -> None:
