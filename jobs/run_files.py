@@ -63,7 +63,8 @@ def forget(database: Database, store: FileStore, shelf: str) -> None:
     """
     old = store.older_than(KEPT_SECONDS, shelf)
     with database.read() as session:
-        known = _known(session, old) | _sent(session, old)
+        # In this order: a run that takes what was sent has noted it before that is forgotten.
+        known = _sent(session, old) | _known(session, old)
     for sha256 in set(old) - known:
         store.delete(sha256, unless_younger_than=KEPT_SECONDS)
     store.tidy(KEPT_SECONDS)

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-from jobs import Backend, QuotaExceeded, RunFile, note_uploads, run_files, uploads, used_bytes
+from jobs import Backend, QuotaExceeded, Run, RunFile, note_uploads, run_files, uploads, used_bytes
 from jobs.store import SHELVES
 from jobs.uploads import Upload
 from tests.people import execute, note_file, owner_id, read
@@ -107,3 +107,19 @@ def test_uploads_at_the_same_moment_are_noted_one_after_the_other(ada: Visitor, 
     with small.database.read() as session:
         assert used_bytes(session, owner) == 90
     assert sum(taken) == 12, "of four with the same content all or none are taken"
+
+
+def test_a_file_that_a_run_takes_while_its_shelf_is_swept_stays(ada: Visitor, small: Backend) -> None:
+    waiting = sent_by(the(soup(send(ada, good(title="", cover=file(b"waits")))), "#task-form"))
+    waiting["title"] = "y"
+    grow_old(small)
+    taken: list[Run] = []
+
+    def take(*_query: object) -> None:  # what was sent is forgotten as soon as a run has it
+        taken.append(run_of(small, send(ada, waiting.to_dict(flat=False))))
+        forget_uploads(small)
+
+    shelf = str(waiting["cover"])[:2]
+    event.listen(small.database.engine, "after_cursor_execute", take, once=True)
+    run_files.forget(small.database, small.files, shelf)
+    assert small.files.open(taken[0].parameters["cover"]["$file"]["sha256"])
