@@ -162,8 +162,11 @@ def chart_in(value: object) -> Chart | None:
 
 
 def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = " ".join(str(part) for part in first["loc"] if part not in ("", "values", "pairs"))
+    errors = error.errors()
+    # A label is a text or a number, and pydantic says of both why it is not: that a number is no text helps nobody.
+    first = next((one for one in errors if one["type"] != "string_type"), errors[0])
+    place = first["loc"][:2] if first["loc"][:1] == ("x",) else first["loc"]
+    where = " ".join(str(part) for part in place if part not in ("", "values", "pairs"))
     return f"{where}: {first['msg']}".removeprefix(": ").replace("Value error, ", "")
 
 

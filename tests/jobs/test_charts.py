@@ -1,5 +1,6 @@
 """Charts: what can be drawn is kept as its numbers, and for anything else there are words."""
 
+import math
 from datetime import date
 from typing import Any
 
@@ -93,3 +94,17 @@ def test_what_has_not_the_form_of_a_chart_is_none(change: Any) -> None:
     assert chart_in({"$chart": {**kept["$chart"], **change}}) is None
     assert chart_in({**kept, "more": 1}) is None
     assert chart_in({"$chart": {}}) is None
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (2e100, "x 0: Input should be less than or equal to 1000"),
+        (math.nan, "x 0: Input should be .*finite number"),
+        (None, "x 0: Input should be a valid number"),
+        ("long" * 100, "x 0: String should have at most 200 characters"),
+    ],
+)
+def test_what_is_wrong_with_a_label_is_said_of_what_it_is(x: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=f"^This chart cannot be drawn: {words}"):
+        Chart("line", [1], [x])
