@@ -32,6 +32,7 @@ COUNTED = 300
 TURNS = 200
 FIRST_TURNS = 10
 PATIENCE_SECONDS = 600.0
+STOP_SECONDS = 10.0
 SIZES = {1: "one worker", 2: "two workers"}
 PERCENTILES = (50, 95, 99)
 
@@ -55,7 +56,7 @@ class Ground:
             for _ in range(size):
                 worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
                 workers.append(stack.enter_context(worker))
-                stack.callback(worker.terminate)
+                stack.callback(end, worker)
             for worker in workers:
                 assert worker.stdout
                 assert worker.stdout.readline() == "ready\n", "the worker did not start"
@@ -97,6 +98,15 @@ class Ground:
                 worker.wait()
             commands = sum(command["calls"] for command in self.redis.info("commandstats").values())
             return Path(counter.name).stat().st_size, commands
+
+
+def end(worker: "subprocess.Popen[str]") -> None:
+    """Have a worker end; a stock one may swallow the request, which its signal handler raises wherever it stands."""
+    worker.terminate()
+    try:
+        worker.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        worker.kill()
 
 
 @contextmanager
