@@ -1,6 +1,5 @@
 """Results of several parts: each part is shown as what it is, in lists and in dicts, and in a row the first."""
 
-import time
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from tests.jobs.calling import called
 from tests.people import make_run, note_file, owner_id
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_output import held, put_out
+from tests.work import calls_of
 from webapp.results import Shown
 
 LOSS = Chart("line", [3, 2, 1], title="Loss")
@@ -122,7 +122,7 @@ def test_what_contains_itself_says_so() -> None:
 
 
 @pytest.mark.parametrize("value", [[[1]] * 200_000, {str(n): n for n in range(60_000)}, [[[[]]]] * 100])
-def test_the_largest_are_told_within_a_moment(app: Flask, backend: Backend, value: Any) -> None:
-    before = time.thread_time()
-    assert Shown(1, "a", storable(value), part=()).shape in ("sequence", "mapping")
-    assert time.thread_time() - before < 1
+def test_the_largest_are_told_without_looking_at_all_of_them(app: Flask, backend: Backend, value: Any) -> None:
+    shown = Shown(1, "a", storable(value), part=())
+    assert calls_of(lambda: shown.shape) < 50_000
+    assert shown.shape in ("sequence", "mapping")
