@@ -147,10 +147,13 @@ def _prepare_sqlite(engine: Engine) -> None:
         if connection.get_execution_options().get("reads_only"):
             connection.exec_driver_sql("BEGIN")
             return
+        # The driver is asked without SQLAlchemy in between: each refusal would cost it more than a whole transaction.
         driver: Any = connection.connection.driver_connection
         driver.execute("PRAGMA busy_timeout=0")
         try:
-            _patiently(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+            _patiently(lambda: driver.execute("BEGIN IMMEDIATE"))
+        except sqlite3.OperationalError as error:
+            raise OperationalError("BEGIN IMMEDIATE", None, error) from error
         finally:
             driver.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
 
