@@ -116,7 +116,7 @@ CLAIM = _update(
         "lease_expires_at": given("until"),
         "started_at": given("now"),
     },
-).returning(*R)
+).returning(R.id, R.owner_id, R.task, R.parameters, R.state, R.version, R.attempt, R.failures, R.worker, R.lease_token)
 RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at, R.version)
 REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
 SUCCEED = _changing(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result")})
@@ -151,7 +151,7 @@ LOST = Failure("WorkerLost", f"The worker was lost {MOST_LOSSES} times while it 
 def claim(
     database: Database, run_id: int, worker: str, seconds: float = LEASE_SECONDS, tasks: Collection[str] | None = None
 ) -> Run | None:
-    """Take a queued run that is due, or None when there is no such run any more.
+    """Take a queued run that is due, as far as its holder needs it, or None when there is no such run any more.
 
     `tasks` are those that the worker knows. A run of another one may be meant for workers of a newer deployment beside
     this one; only when none of them has taken it for UNKNOWN_SECONDS is it taken after all, and fails with words.
