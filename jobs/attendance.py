@@ -34,6 +34,7 @@ AGAIN_SECONDS = 2.0
 UNTOLD_SECONDS = 0.02
 MOST_STARTS = 3
 
+Act = Callable[[], None]
 Tell = Callable[[float | None, str], None]
 
 
@@ -63,19 +64,21 @@ class Attendance:
         self.unstored = Unstored(backend, run)
         """What the task has put out and could not be stored yet: it is to be, before its outcome is recorded."""
 
-    def outcome(self, fresh_horse: Callable[[], Horse], tell_start: Callable[[], None], tell: Tell) -> Outcome:
-        """Have the task called and watch it until it ends, or has to; of one that ends at once no start is told."""
+    def outcome(self, fresh_horse: Callable[[], Horse], meanwhile: Act, tell_start: Act, tell: Tell) -> Outcome:
+        """Have the task called and watch it until it ends, or has to; of one that ends at once no start is told.
+
+        `meanwhile` is done while the task begins.
+        """
         for _start in range(MOST_STARTS):
             horse = fresh_horse()
             horse.order(self._order())
+            meanwhile()
             try:
                 return self._watch(horse, tell_start, tell)
             except HorseEnded as ended:
+                workspace.tidy(self._backend.workspaces)
                 if ended.started:
                     return self._abrupt_end(ended)
-            finally:
-                if not horse.alive:
-                    workspace.tidy(self._backend.workspaces)
         return Failure("ProcessKilled", "The process that was to execute this run ended before it could start.")
 
     def _order(self) -> Order:
@@ -90,7 +93,7 @@ class Attendance:
     def _asks_for(self, kind: Any) -> bool:
         return self._task is not None and self._task.asks_for(kind)
 
-    def _watch(self, horse: Horse, tell_start: Callable[[], None], tell: Tell) -> Outcome:
+    def _watch(self, horse: Horse, tell_start: Act, tell: Tell) -> Outcome:
         while True:
             heard = horse.listen(self._next() - time.monotonic(), self._bell.fileno())
             if isinstance(heard, Success | Failure | Stopped):
@@ -113,6 +116,7 @@ class Attendance:
                 self._renew(horse)
             if end := self._due_end():
                 horse.kill()
+                workspace.tidy(self._backend.workspaces)
                 return end
 
     def _next(self) -> float:

@@ -96,13 +96,18 @@ def push(queue: Queue, *runs: tuple[int, int]) -> None:
         pipeline.execute()
 
 
-def take_next(queue: Queue) -> WakeUp | None:
-    """The next job, without waiting for one; it is not read, for its id says enough.
+def take_next(queue: Queue, redis: Redis) -> None:
+    """Take the next job, without waiting for one, with a pipeline whose reply tells its id."""
+    redis.lmove(queue.key, queue.intermediate_queue_key)
 
-    Raises RedisError, and ValueError for an id that cannot be one.
-    """
-    found = queue.connection.lmove(queue.key, queue.intermediate_queue_key)
-    return WakeUp(as_text(found), queue.connection, queue.serializer) if found else None
+
+def named(queue: Queue, found: bytes) -> WakeUp | None:
+    """The job of an id that was taken; it is not read, for its id says enough. None for what cannot be an id."""
+    try:
+        return WakeUp(as_text(found), queue.connection, queue.serializer)
+    except ValueError as error:
+        log.warning("a job could not be taken (%s)", error)
+        return None
 
 
 def taken(queue: Queue) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 RQ spends about fifteen of them on a job. Our jobs have no results, dependents, callbacks or groups, so all that RQ's
 dashboard and `rq info` show of them fits into one at the start and one at the end; and the end of a job shares the trip
-of the next one's start. The events of their runs travel along.
+of the next one's start, or of taking the one after that. The events of their runs travel along.
 """
 
 import logging
@@ -16,6 +16,7 @@ from rq.worker import BaseWorker, WorkerStatus
 
 from jobs import events
 from jobs.lease import Change
+from jobs.queue import WakeUp, named, take_next
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,11 @@ class Record:
         self._pipeline = worker.connection.pipeline(transaction=False)
         self._execution: Execution | None = None
         self._busy = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the start of the job at hand has been noted."""
+        return self._execution is not None
 
     def changed(self, *changes: Change) -> None:
         """Tell the pages of each change's owner."""
@@ -87,6 +93,22 @@ class Record:
             self._pipeline.execute()
         except RedisError as error:
             log.warning("RQ's record and the events are incomplete (%s)", error)
+
+    def send_and_take(self) -> WakeUp | None:
+        """Tell Redis, and in the same trip take the next job, without waiting for one."""
+        take_next(self._queue, self._pipeline)
+        try:
+            *told, found = self._pipeline.execute(raise_on_error=False)
+        except RedisError as error:
+            told, found = [error], None
+        if failed := next((reply for reply in (*told, found) if isinstance(reply, Exception)), None):
+            log.warning("RQ's record and the events are incomplete (%s)", failed)
+        return named(self._queue, found) if isinstance(found, bytes) else None
+
+    def put_back(self, job: Job) -> None:
+        """Let others have a job that was taken; twice on the queue does no harm, and nowhere would delay its run."""
+        self._queue.push_job_id(job.id, pipeline=self._pipeline, at_front=True)
+        self._leaves_queue(job)
 
     def _is_busy(self) -> None:
         if not self._busy:

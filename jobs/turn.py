@@ -1,7 +1,8 @@
 """A worker's turn: the run of the job that RQ hands to it, and those of the jobs that wait right behind it.
 
-A run that succeeds is recorded and the next one taken in one transaction, and one that ends at once is told of once,
-with its end: with short tasks durable commits and what Redis is told are most of what a run costs.
+A run that succeeds is recorded and the next one claimed in one transaction, and one that ends at once is told of once,
+with its end, while the next one is executed already: with short tasks durable commits and what Redis is told are most
+of what a run costs. For that the next job is taken while a run begins; one that does not end at once gives it back.
 """
 
 import contextlib
@@ -11,15 +12,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from redis.exceptions import RedisError
 from rq.worker import BaseWorker
 
 from jobs import runner
+from jobs.attendance import Act
 from jobs.backend import Backend
 from jobs.dispatch import NotRecorded
 from jobs.lease import Change
 from jobs.outcome import Outcome, Success
-from jobs.queue import Refused, WakeUp, take_next
+from jobs.queue import Refused, WakeUp
 from jobs.record import Record
 from jobs.runs import Run
 from jobs.unstored import Unstored
@@ -44,7 +45,7 @@ class Turn:
         self,
         backend: Backend,
         worker: BaseWorker,
-        execute: Callable[[Run, Callable[[], None]], tuple[Outcome, Unstored]],
+        execute: Callable[[Run, Act, Act], tuple[Outcome, Unstored]],
         may_go_on: Callable[[], bool],
     ) -> None:
         self._backend = backend
@@ -53,6 +54,7 @@ class Turn:
         self._may_go_on = may_go_on
         self._record = Record(worker, backend.queue)
         self._ends_at = time.monotonic() + TURN_SECONDS
+        self._next: WakeUp | None = None
 
     def take(self, job: WakeUp) -> None:
         """Go through with it, beginning with this job."""
@@ -65,6 +67,7 @@ class Turn:
             log.exception("job %s could not be seen through", job.id)
             # RQ's dashboard shows the reason as it is: nothing of a run may be in it.
             self._record.failed(job, error if isinstance(error, Refused) else NotRecorded("The worker's log says why."))
+        self._put_back()
         self._record.idle()
         self._record.send()
 
@@ -75,9 +78,8 @@ class Turn:
         if run is None:
             self._record.dropped(job)
             return None
-        self._record.send()
         began = time.monotonic()
-        outcome, unstored = self._execute(run, functools.partial(self._tell_start, job, run))
+        outcome, unstored = self._execute(run, self._look_ahead, functools.partial(self._tell_start, job, run))
         seconds = time.monotonic() - began
         following = self._following(outcome)
         ended = runner.end(self._backend, run, outcome, _named_by(following), unstored)
@@ -85,19 +87,36 @@ class Turn:
         self._record.ended(job, seconds)
         return AtHand(following, ended.following) if following else None
 
+    def _look_ahead(self) -> None:
+        """While a run begins: tell of the one before it and take the next job, in one trip."""
+        if self._next is None and self._goes_on():
+            self._next = self._record.send_and_take()
+        else:
+            self._record.send()
+
     def _tell_start(self, job: WakeUp, run: Run) -> None:
+        """This run takes its time: tell that it runs, and let others have the next job."""
+        self._put_back()
         self._record.began(job)
         self._record.changed(Change(run.id, run.owner_id, run.version))
         self._record.send()
 
     def _following(self, outcome: Outcome) -> WakeUp | None:
-        if not isinstance(outcome, Success) or time.monotonic() >= self._ends_at or not self._may_go_on():
+        if not isinstance(outcome, Success) or not self._goes_on():
+            self._put_back()
             return None
-        try:
-            return take_next(self._backend.queue)
-        except (RedisError, ValueError) as error:
-            log.warning("no job could be taken (%s: %s)", type(error).__name__, error)
-            return None
+        if self._record.has_begun:
+            return self._record.send_and_take()
+        following, self._next = self._next, None
+        return following
+
+    def _goes_on(self) -> bool:
+        return time.monotonic() < self._ends_at and self._may_go_on()
+
+    def _put_back(self) -> None:
+        job, self._next = self._next, None
+        if job:
+            self._record.put_back(job)
 
 
 def _named_by(job: WakeUp | None) -> int | None:

@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -22,7 +22,7 @@ from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import events, lease, memory, presence, runner
-from jobs.attendance import Attendance
+from jobs.attendance import Act, Attendance
 from jobs.backend import Backend
 from jobs.bell import Bell
 from jobs.horse import Horse
@@ -122,11 +122,11 @@ class RunWorker(SimpleWorker):
             self.executions.clear()
             self._state = WorkerStatus.IDLE
 
-    def _execute(self, run: Run, tell_start: Callable[[], None]) -> tuple[Outcome, Unstored]:
+    def _execute(self, run: Run, meanwhile: Act, tell_start: Act) -> tuple[Outcome, Unstored]:
         attendance = Attendance(self._backend, run, self._bell, lambda: self._leave_at, self._show_life)
         try:
             tell = functools.partial(runner.report, self._backend, run)
-            outcome = attendance.outcome(self._fit_horse, tell_start, tell)
+            outcome = attendance.outcome(self._fit_horse, meanwhile, tell_start, tell)
             return outcome, attendance.unstored
         except BaseException:
             self._horse.kill()  # it may still be at work, and its outcome must not be taken for that of the next run

@@ -58,7 +58,7 @@ def test_a_job_whose_end_redis_was_not_told_of_is_forgotten_and_one_at_work_is_n
     ended, at_work = (make_run(backend, owner_id) for _ in range(2))
     push(backend.queue, (ended.id, 1), (at_work.id, 1))
     for run in (ended, at_work):
-        assert take_next(backend.queue)
+        take_next(backend.queue, backend.redis)
         claimed(backend, run)
     assert lease.succeed(backend.database, read(backend, ended), "done")
     Sweeper(backend).sweep()

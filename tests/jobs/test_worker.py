@@ -23,7 +23,7 @@ from jobs import (
     lease,
     task,
 )
-from jobs.queue import push
+from jobs.queue import push, taken
 from jobs.worker import RunWorker
 from tests.jobs.serving import catalog_of, ended, serving, start
 from tests.people import read
@@ -179,6 +179,29 @@ def test_runs_that_wait_behind_each_other_are_executed_in_their_order_and_rq_cou
     (worker,) = Worker.all(connection=kitchen.redis)
     assert (worker.successful_job_count, worker.failed_job_count) == (len(runs) + 1, 1)
     assert not kitchen.redis.zcard(kitchen.queue.started_job_registry.key)
+
+
+def test_a_run_that_takes_its_time_leaves_the_jobs_behind_it_to_other_workers(kitchen: Backend) -> None:
+    first = start(kitchen, "stubborn")
+    until(lambda: read(kitchen, first).progress, "the start")
+    second, *others = (start(kitchen, name) for name in ("stubborn", "who", "who"))
+    waiting = [f"run-{run.id}-1" for run in others]
+    cancel(kitchen, first.owner_id, first.id)
+    until(lambda: read(kitchen, second).progress, "the start of the second")
+    until(lambda: kitchen.queue.get_job_ids() == waiting and not taken(kitchen.queue), "the jobs being on the queue")
+    cancel(kitchen, second.owner_id, second.id)
+    assert {(run.state, run.attempt) for run in (ended(kitchen, run) for run in others)} == {(State.SUCCEEDED, 1)}
+
+
+def test_a_run_that_fails_costs_the_jobs_behind_it_nothing(kitchen: Backend) -> None:
+    busy = start(kitchen, "stubborn")
+    until(lambda: read(kitchen, busy).progress, "the start")
+    runs = [start(kitchen, name) for name in ("crash", "who", "crash", "crash", "who")]
+    cancel(kitchen, busy.owner_id, busy.id)
+    done = [ended(kitchen, run) for run in runs]
+    assert [run.state.value for run in done] == ["failed", "succeeded", "failed", "failed", "succeeded"]
+    assert sorted(done, key=lambda run: (run.started_at, run.id)) == done
+    until(lambda: not kitchen.redis.keys("rq:job:*") and not taken(kitchen.queue), "the end of RQ's record")
 
 
 def test_the_lease_of_a_running_run_lies_ahead(kitchen: Backend) -> None:
