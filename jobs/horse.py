@@ -80,10 +80,6 @@ class Horse:
         return self._process.pid or 0
 
     @property
-    def alive(self) -> bool:
-        return not self._over()
-
-    @property
     def fit(self) -> bool:
         """Whether it can take another order."""
         fresh = self._orders < RUNS_PER_HORSE and memory.resident_bytes(self.pid) <= self._most_bytes
