@@ -7,11 +7,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pydantic import BaseModel, RootModel, SecretBytes, SecretStr
+from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
 
 from jobs.context import FinalFailure
 
 SEALED = "$sealed"
+# What a core schema says of pydantic's Secret are functions made here, whatever serializer stands beside them.
+FIELDS = frozenset({"model-field", "typed-dict-field"})
+MAKES_TYPED = Secret.__get_pydantic_core_schema__.__qualname__
 
 
 class LostSecret(FinalFailure):
@@ -58,6 +61,21 @@ def opened(value: Any, secrets: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {name: opened(part, secrets) for name, part in value.items()}
     return [opened(part, secrets) for part in value] if isinstance(value, list) else value
+
+
+def typed_secret_in(schema: Any, name: str = "") -> str | None:
+    """The name of a field in a core schema that is a Secret of any type: it has no text that could be sealed."""
+    if callable(schema):
+        return name if getattr(schema, "__qualname__", "").startswith(MAKES_TYPED) else None
+    if isinstance(schema, dict):
+        within = schema.get("name", name)
+        named = [
+            (key if isinstance(part, dict) and part.get("type") in FIELDS else within, part)
+            for key, part in schema.items()
+        ]
+    else:
+        named = [(name, part) for part in schema] if isinstance(schema, list | tuple) else []
+    return next((found for at, part in named if (found := typed_secret_in(part, at))), None)
 
 
 def _sealed(plain: Any, given: Any, seal: Callable[[str], Any]) -> Any:

@@ -13,6 +13,7 @@ from jobs.context import Cancelled, Checkpoint, Emit, Log, Progress
 from jobs.examples import example_of, files_of
 from jobs.files import File
 from jobs.people import User
+from jobs.sealed import typed_secret_in
 from jobs.secrets import NAME, Secrets
 from jobs.workspace import Workspace
 
@@ -134,6 +135,10 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
             __module__=function.__module__,
             **{p.name: _field(p) for p in parameters},
         )
+        if found := typed_secret_in(model.__pydantic_core_schema__):
+            raise TypeError(
+                f"{found!r} is a Secret of a type, which cannot be kept; use SecretStr, and convert its value"
+            )
         example, files = example_of(model, options.get("example")), tuple(files_of(options.get("example")))
     except (TypeError, ValueError, NameError, PydanticUserError) as error:
         raise TaskError(f"{source}: task {name!r}: {str(error).splitlines()[0]}") from error
