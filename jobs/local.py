@@ -8,10 +8,10 @@ from pydantic import BaseModel
 from jobs.batch import Batch, Entry, Kind
 from jobs.catalog import Catalog
 from jobs.context import StopRun
-from jobs.outcome import Outcome
+from jobs.outcome import Failure, Outcome
 from jobs.people import User
 from jobs.perform import Order, perform
-from jobs.sealed import kept, reference_to, tokens_in
+from jobs.sealed import UnsealedSecret, kept, reference_to, tokens_in
 from jobs.store import FileStore, StoredFile
 from jobs.task import Task
 
@@ -32,7 +32,11 @@ def run_here(
     secrets: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Call a task as a worker does; its timeout is not enforced."""
-    nobody, given = User(), kept(parameters, reference_to)  # a secret stands for itself: this is kept nowhere
+    try:
+        given = kept(parameters, reference_to)  # a secret stands for itself: this is kept nowhere
+    except UnsealedSecret as error:
+        return Failure("TaskError", str(error), final=True)
+    nobody = User()
     opened = {secret: secret for secret in tokens_in(given)}
     order = Order(task.name, given, owner=(nobody.id, nobody.email), secrets=secrets or {}, opened=opened)
     return perform(Catalog({task.name: task}), order, _Here(files, listener))

@@ -25,8 +25,8 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -
     """Accept a run: when this returns it is in the database, and it will start even if Redis is away now.
 
     Its files are its own from then on, and its secrets are sealed. Raises NotKept if one of its files is not the
-    owner's, or not any more, and TaskError for a task whose validators change what they accept: the worker validates
-    what was kept.
+    owner's, or not any more, and TaskError for a task whose validators change what they accept (the worker validates
+    what was kept) or whose models write their secrets into other texts.
     """
     secrets: dict[str, str] = {}
 
@@ -35,7 +35,10 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -
         secrets[token] = secret
         return sealed.reference_to(token)
 
-    kept = sealed.kept(parameters, seal)
+    try:
+        kept = sealed.kept(parameters, seal)
+    except sealed.UnsealedSecret as error:
+        raise TaskError(f"{task.source}: task {task.name!r}: {error}") from None
     if not _survives(task, parameters, sealed.opened(kept, secrets)):
         raise TaskError(
             f"{task.source}: task {task.name!r}: its validators must leave a value that they accept as it is"

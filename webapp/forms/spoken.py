@@ -21,11 +21,20 @@ def spoken(field: Field | None, value: Any) -> Any:
     if token_in(value):
         return HIDDEN
     if field is None or value is None:
-        return value
+        return _as_it_is(value)
     try:
         return SPOKEN.get(field.kind, _single)(field, value)
     except (ValueError, TypeError, LookupError, AttributeError):
-        return value
+        return _as_it_is(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    """What no field has words for; a secret that is kept under another name than its field's is hidden all the same."""
+    if token_in(value):
+        return HIDDEN
+    if isinstance(value, dict):
+        return {name: _as_it_is(part) for name, part in value.items()}
+    return [_as_it_is(part) for part in value] if isinstance(value, list) else value
 
 
 def _single(field: Field, value: Any) -> Any:
