@@ -1,4 +1,4 @@
-"""Hears what a task prints and logs, at Python's level: the process's own stdout and stderr stay as they are."""
+"""Hears what a task prints and logs, at Python's level; of a task with secrets, what goes past Python as well."""
 
 import contextlib
 import io
@@ -7,15 +7,18 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
+from jobs.descriptors import NUMBERS, taken
+from jobs.secrets import Cover
 from jobs.spool import LONGEST_LINE
 
 Write = Callable[[str, str], None]
 
 # A line is cut when it is delivered; what has no end yet is held to so many bytes, one more than may be needed.
 LONGEST_BYTES = 4 * LONGEST_LINE + 1
+BENEATH = 0  # in the place of a thread, whatever came by the process's own descriptors
 LEVELS = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WARNING, "warning"))
 
 
@@ -31,14 +34,29 @@ class Capture:
         self._pid = os.getpid()
         self._strangers = weakref.WeakSet(set(threading.enumerate()) - {threading.current_thread()})
         self._unfinished: dict[tuple[str, int], bytes] = {}
+        self.aside: Mapping[str, TextIO] = {}
+        """Where the process's own output goes, for what is not the task's, while the descriptors lead here."""
 
     @property
     def hears(self) -> bool:
         """Whether the calling thread is one of the task's."""
-        return os.getpid() == self._pid and threading.current_thread() not in self._strangers
+        return not self.is_copy and threading.current_thread() not in self._strangers
 
-    def feed(self, source: str, data: bytes) -> None:
-        key = (source, threading.get_ident())
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is a process that the task has forked."""
+        return os.getpid() != self._pid
+
+    def feed_from_beneath(self, source: str, data: bytes) -> None:
+        self.feed(source, data, BENEATH)
+
+    def leave_out(self, source: str, count: int) -> None:
+        """Tell that so many bytes from beneath are lost; a line that was begun there is as well."""
+        self._unfinished.pop((source, BENEATH), None)
+        self.write(source, f"({count:,} bytes came too fast and are left out)")
+
+    def feed(self, source: str, data: bytes, thread: int | None = None) -> None:
+        key = (source, threading.get_ident() if thread is None else thread)
         *lines, rest = (self._unfinished.pop(key, b"") + data).split(b"\n")
         for line in lines:
             self._finish(source, line)
@@ -85,8 +103,10 @@ class Stream(io.RawIOBase):
         capture = _at_hand
         if capture and capture.hears:
             capture.feed(self._source, written)
-        elif self._beneath:
-            self._beneath.write(written.decode("utf-8", "backslashreplace"))
+        elif capture and capture.aside and capture.is_copy:
+            os.write(NUMBERS[self._source], written)  # as other programs do
+        elif beneath := capture.aside.get(self._source, self._beneath) if capture else self._beneath:
+            beneath.write(written.decode("utf-8", "backslashreplace"))
         return len(written)
 
 
@@ -104,19 +124,34 @@ class Records(logging.Handler):
 
 
 @contextlib.contextmanager
-def captured(write: Write) -> Iterator[None]:
-    """Have every line that is printed or, from INFO on, logged meanwhile written with its source, without its end."""
+def captured(write: Write, cover: Cover | None = None) -> Iterator[None]:
+    """Have every line that is printed or, from INFO on, logged meanwhile written with its source, without its end.
+
+    With a cover for what must not be seen, that is what goes to the process's own output too, by whatever way.
+    """
     global _at_hand
     capture = _at_hand = Capture(write)
     beneath = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_text(*of) for of in (("out", sys.stdout), ("err", sys.stderr)))
     try:
-        with _records():
+        with _records(), _from_beneath(capture, cover, *beneath):
             yield
     finally:
         sys.stdout, sys.stderr = beneath
         _at_hand = None
         capture.close()
+
+
+@contextlib.contextmanager
+def _from_beneath(capture: Capture, cover: Cover | None, out: TextIO, err: TextIO) -> Iterator[None]:
+    if cover is None:
+        yield
+        return
+    try:
+        with taken(cover, capture.feed_from_beneath, capture.leave_out, {"out": out, "err": err}) as capture.aside:
+            yield
+    finally:
+        capture.aside = {}
 
 
 def _text(source: str, beneath: TextIO | None) -> TextIO:

@@ -39,7 +39,7 @@ def run_here(
     nobody = User()
     opened = {secret: secret for secret in tokens_in(given)}
     order = Order(task.name, given, owner=(nobody.id, nobody.email), secrets=secrets or {}, opened=opened)
-    return perform(Catalog({task.name: task}), order, _Here(files, listener))
+    return perform(Catalog({task.name: task}), order, _Here(files, listener), own_process=False)
 
 
 class _Here:

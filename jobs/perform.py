@@ -48,8 +48,11 @@ class Order:
     opened: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
-    """Call a task with a run's parameters; whatever it does, there is an outcome."""
+def perform(catalog: Catalog, order: Order, link: Link, own_process: bool = True) -> Outcome:
+    """Call a task with a run's parameters; whatever it does, there is an outcome.
+
+    Of a run with secrets all output of the process is the run's, unless the process is not for it alone.
+    """
     task = catalog.get(order.task)
     if task is None:
         return Failure("NoSuchTask", f"There is no task {order.task!r} any more.", final=True)
@@ -78,7 +81,11 @@ def perform(catalog: Catalog, order: Order, link: Link) -> Outcome:
         with contextlib.ExitStack() as stack:
             if task.asks_for(Workspace):
                 context[Workspace] = stack.enter_context(workspace(order.workspaces))
-            with cover.over_logging(), captured(write), memory.limited_to(task.memory):
+            with (
+                cover.over_logging(),
+                captured(write, cover if own_process and cover.hides else None),
+                memory.limited_to(task.memory),
+            ):
                 result = _called(task, validated, context)
             # An image or a file that is read only now may stand in the workspace: that goes last.
             return Success(cover.value(storable(kitchen.result(result))))

@@ -62,6 +62,11 @@ class Cover:
         longest_first = sorted(spelled, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if spelled else None
 
+    @property
+    def hides(self) -> bool:
+        """Whether there is anything that it looks for."""
+        return self._pattern is not None
+
     def text(self, text: str) -> str:
         return self._pattern.sub(HIDDEN, text) if self._pattern else text
 
