@@ -1,6 +1,7 @@
 """The application as a user starts it, on a port of its own."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,8 +15,20 @@ from tests import databases
 from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
+PARTS = ("config.py", "jobs", "webapp", "templates", "static", "migrations", "tests", "alembic.ini", "gunicorn.conf.py")
 START_SECONDS = 120
 STOP_SECONDS = 60
+
+
+def copied_project(copy: Path) -> Path:
+    """A copy of the project, to run and to change."""
+    copy.mkdir()
+    for name in (*PARTS, "pyproject.toml", ".flaskenv"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, copy / name)
+    return copy
 
 
 def free_port() -> int:

@@ -1,7 +1,6 @@
 """A developer's way in, in a copy of the project: a new task is one file, and what runs takes it up."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,23 +10,13 @@ import pytest
 
 from tests import databases
 from tests.person import Person
-from tests.stack import ROOT, Stack
+from tests.stack import Stack, copied_project
 from tests.waiting import until
-
-PARTS = ("config.py", "jobs", "webapp", "templates", "static", "migrations", "tests", "alembic.ini", "gunicorn.conf.py")
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    """A copy of the project."""
-    copy = tmp_path / "house"
-    copy.mkdir()
-    for name in (*PARTS, "pyproject.toml", ".flaskenv"):
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, copy / name)
-    return copy
+    return copied_project(tmp_path / "house")
 
 
 @pytest.fixture
