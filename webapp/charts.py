@@ -25,6 +25,8 @@ MOST_LABELS = 5
 MOST_SLANTED, SLANT_DEGREES = 16, 320
 # Beyond so many points of a line their marks would only hide it.
 MOST_MARKED = 60
+# Between so few whole numbers pygal would put ticks at fractions of them.
+FEW_WHOLE = 7
 DRAWN_AT_ONCE = 64
 UNWANTED = ("defs", "desc", "title", "style", "script")
 # Series are told apart by the shape of their marks too: around 0, 0.
@@ -112,6 +114,9 @@ def _svg(chart: Chart) -> str:
     )
     if drawn.__class__ in (pygal.Bar, pygal.Line):
         _label(drawn, chart)
+    else:
+        drawn.x_labels = _ticks_across(chart)
+    drawn.y_labels = _ticks_upwards(chart)
     for name in chart.series:
         drawn.add("", _values(chart, name))
     drawn.add_xml_filter(partial(_bare, chart))
@@ -126,6 +131,25 @@ def _label(drawn: Any, chart: Chart) -> None:
     elif len(drawn.x_labels) > MOST_LABELS:
         drawn.x_labels_major_count = MOST_LABELS
         drawn.show_minor_x_labels = False
+
+
+def _ticks_across(chart: Chart) -> list[int]:
+    places: Sequence[Any] = chart.positions
+    if chart.pairs:
+        places = [at for name in chart.series for at, _ in chart.points(name)]
+    # Bins of whole numbers have these in their middles.
+    return _whole(places) or (_whole([edge + 0.5 for edge in places[:-1]]) if chart.kind == "histogram" else [])
+
+
+def _ticks_upwards(chart: Chart) -> list[int]:
+    values = [value for name in chart.series for _, value in chart.points(name) if value is not None]
+    return _whole([0, *values] if chart.kind in ("bar", "histogram") else values)
+
+
+def _whole(values: Sequence[Any]) -> list[int]:
+    """Every whole number in the range of values that are whole and few; none for others, whose ticks are pygal's."""
+    few = values and max(values) - min(values) < FEW_WHOLE and all(float(value).is_integer() for value in values)
+    return list(range(int(min(values)), int(max(values)) + 1)) if few else []
 
 
 def _values(chart: Chart, name: str) -> Sequence[Any]:

@@ -77,6 +77,30 @@ def test_as_many_names_stand_below_bars_as_there_is_room_for(count: int, shown: 
     assert all(("transform" in one.attrib) == aslant for one in labels)
 
 
+def ticks(chart: Chart, axis: str) -> list[str | None]:
+    """The words at an axis of a chart's drawing."""
+    groups = (group for group in ElementTree.fromstring(_svg(chart)).iter() if f"axis {axis}" in group.get("class", ""))
+    return [one.text for group in groups for one in group.iter("text")]
+
+
+@pytest.mark.parametrize(
+    ("chart", "across", "upwards"),
+    [
+        (Chart.histogram([1, 2, 2]), "1 2", "0 1 2"),
+        (Chart.histogram([4]), "4", "0 1"),
+        (Chart.histogram([0.1, 0.2, 0.2], 2), "0.1 0.12 0.14 0.16 0.18 0.2", "0 1 2"),
+        (Chart("histogram", [0.5, 2], [0, 1, 2]), "0 1 2", "0 0.4 0.8 1.2 1.6 2"),
+        (Chart("bar", {"2025": [3, -1], "2026": [2, None]}, ["north", "south"]), "north south", "-1 0 1 2 3"),
+        (Chart("bar", [1, 0.5], ["a", "b"]), "a b", "0 0.2 0.4 0.6 0.8 1"),
+        (Chart("bar", [7, 4], ["a", "b"]), "a b", "0 2 4 6"),
+        (Chart("line", [0.2, None, 0.6]), "1 2 3", "0.24 0.32 0.4 0.48 0.56"),
+        (Chart("scatter", [(1.5, 100), (1.9, 102)]), "1.52 1.6 1.68 1.76 1.84", "100 101 102"),
+    ],
+)
+def test_few_whole_numbers_have_whole_ticks_and_others_have_not(chart: Chart, across: str, upwards: str) -> None:
+    assert (ticks(chart, "x"), ticks(chart, "y")) == (across.split(), upwards.split())
+
+
 def test_a_row_of_the_history_tells_its_title(ada: Visitor, backend: Backend) -> None:
     shown(backend, ada, LOSS)
     page = soup(ada.get("/runs"))
