@@ -7,13 +7,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from jobs import Backend, Chart, Html, Markdown, Run, lease
+from jobs import Backend, Chart, Html, Kind, Markdown, Run, lease
 from jobs.storable import storable
 from tests.browser.conftest import NewContext, open_live, register
 from tests.browser.test_hostile_text import ALL, TEXTS
 from tests.browser.test_output import held_run
 from tests.browser.test_pages import violations
 from tests.people import note_file
+from tests.test_live_output import put_out
 
 TEXT = "one line\n  and <b>another</b>"
 PEOPLE = [{"name": "Ada", "age": 36}, {"name": "Grace", "age": 85}]
@@ -59,6 +60,18 @@ def test_axe_finds_nothing_and_every_kind_fits_a_narrow_page(
             details.locator("summary").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert violations(page) == []
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (360, 720)])
+def test_a_chart_among_partial_results_is_seen_whole(page: Page, backend: Backend, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    run = held_run(page, backend)
+    put_out(backend, run, storable(CHARTS[3]), kind=Kind.EMITTED)
+    page.goto(f"/runs/{run.id}")
+    page.locator(".emitted .chart__numbers").scroll_into_view_if_needed()
+    region = page.get_by_role("region", name="Partial results")
+    assert region.evaluate("one => one.scrollHeight - one.clientHeight") == 0
+    expect(page.locator(".emitted .chart__title")).to_be_in_viewport()
 
 
 def test_the_colours_of_series_stand_out_from_the_page(new_context: NewContext, backend: Backend) -> None:
