@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import text
 
 from config import Settings
 from jobs import Backend, Database, connect_redis, open_backend, start_redis
@@ -63,6 +64,12 @@ def database_of(data_dir: Path) -> Database:
 
 def migrate(database: Database) -> None:
     command.upgrade(Config(ROOT / "alembic.ini", attributes={"database": database}), "head")
+
+
+def mark_newer(database: Database) -> None:
+    """Have a schema be as one that code has migrated which is newer than this."""
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
 
 @pytest.fixture(scope="session")

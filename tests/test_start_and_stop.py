@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from jobs import Run, State, utcnow
 from tests import databases
+from tests.conftest import database_of, mark_newer
 from tests.people import make_owner, make_run, read
 from tests.person import Person, hear
 from tests.stack import ROOT, Stack, free_port
@@ -194,6 +195,18 @@ def test_a_bad_setting_is_named(tmp_path: Path) -> None:
 def test_production_does_not_migrate_by_itself(tmp_path: Path) -> None:
     said = start_and_fail(APP_ENV="production", SECRET_KEY="x" * 40, DATA_DIR=str(tmp_path), PORT=str(free_port()))
     assert "alembic upgrade head" in said
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_a_schema_that_is_newer_than_the_code_is_left_alone_and_named(
+    tmp_path: Path, empty_database: Path, environment: str
+) -> None:
+    databases.copy(empty_database, tmp_path)
+    database = database_of(tmp_path)
+    mark_newer(database)
+    database.close()
+    said = start_and_fail(APP_ENV=environment, SECRET_KEY="x" * 40, DATA_DIR=str(tmp_path), PORT=str(free_port()))
+    assert "The database's schema, 9999, is newer than this code" in said
 
 
 def test_the_procfile_releases_and_serves(tmp_path: Path) -> None:

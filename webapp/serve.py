@@ -201,6 +201,8 @@ def _wait_for_redis(settings: Settings, ping: Callable[[], Any], children: Child
 def _migrate(settings: Settings, database: Database) -> None:
     """Bring the schema up to date; in production that is the release step's work, and here only checked."""
     try:
+        if newer := schema.newer(database):
+            raise CannotStart(f"The database's {newer}")
         if settings.production and not schema.is_current(database):
             raise CannotStart("The database's schema is behind. Run the release step first: alembic upgrade head")
         schema.upgrade(database)

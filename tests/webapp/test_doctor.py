@@ -13,7 +13,7 @@ from redis import Redis
 
 from config import Settings
 from jobs import Backend, connect_redis, start_redis
-from tests.conftest import settings_for
+from tests.conftest import mark_newer, settings_for
 from tests.stack import ROOT
 from tests.waiting import until
 from webapp import admin, auth
@@ -116,6 +116,13 @@ def test_a_schema_that_is_behind_or_not_there_is_named(backend: Backend, tmp_pat
     elsewhere = tmp_path / "elsewhere"
     [missing] = said(checks.database, settings_for(elsewhere))
     assert missing.startswith(f"wrong database: {elsewhere}/dumbwaiter.db is not there yet: alembic upgrade head")
+
+
+def test_a_schema_that_is_newer_than_the_code_is_not_called_behind(backend: Backend) -> None:
+    mark_newer(backend.database)
+    [newer] = said(checks.database, backend.settings)
+    assert newer.startswith("wrong database: its schema, 9999, is newer than this code: update the code, or")
+    assert "alembic upgrade" not in newer
 
 
 def test_a_database_without_workers_is_named(backend: Backend) -> None:

@@ -117,6 +117,9 @@ def database(settings: Settings) -> Iterator[Finding]:
         return
     database = Database(settings.database)
     try:
+        if newer := schema.newer(database):
+            yield Finding(Weight.WRONG, "database", f"its {newer}")
+            return
         if not schema.is_current(database):
             yield Finding(Weight.WRONG, "database", "its schema is behind: alembic upgrade head (make run does it)")
             return
