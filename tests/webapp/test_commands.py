@@ -87,6 +87,19 @@ def test_a_run_is_submitted_for_somebody_who_has_an_account(shell: Flask, backen
     assert (run.owner_id, run.state, run.parameters) == (owner_id, State.QUEUED, {"text": "x"})
 
 
+def test_nothing_is_submitted_for_somebody_whose_account_is_disabled(shell: Flask, backend: Backend) -> None:
+    owner_id = make_owner(backend, "ada@example.com")
+    flask(shell, "admin", "disable", "ada@example.com")
+    arguments = ("task", "submit", "reverse_text", "--as", "ada@example.com", "--text", "x")
+    refused = flask(shell, *arguments)
+    assert refused.exit_code == 1
+    assert "The account ada@example.com is disabled: flask admin enable ada@example.com" in refused.stderr
+    with backend.database.read() as session:
+        assert session.query(Run).filter(Run.owner_id == owner_id).count() == 0
+    flask(shell, "admin", "enable", "ada@example.com")
+    assert flask(shell, *arguments).exit_code == 0
+
+
 @pytest.mark.parametrize("name", ["Shout", "2fast", "class", "a-b", "../up", "x" * 101, "größe"])
 def test_a_name_that_no_task_can_have_is_refused(shell: Flask, name: str) -> None:
     result = flask(shell, "task", "new", "--", name)

@@ -39,6 +39,7 @@ from webapp.commands.secrets import secrets_for
 from webapp.commands.terminal import Terminal, show_result
 from webapp.current import backend, backend_of
 from webapp.files import tame
+from webapp.users import User
 
 LOOK_SECONDS = 0.2
 
@@ -160,14 +161,22 @@ task.add_command(OnePerTask(_run, SAVE, EXAMPLE, name="run", help=HELP))
 
 def _submit(found: Task, **given: Any) -> None:
     email, follow = given.pop("as_owner"), given.pop("follow")
-    owner = users.with_email(backend().database, email)
-    if owner is None:
-        raise click.ClickException(f"There is no account with the address {email}; register it first.")
+    owner = _owner(email)
     parameters = arguments.read(found, given, partial(_keep_for, owner.id))
     run = submit(backend(), found, owner.id, parameters)
     click.echo(f"Run {run.id} is accepted; its page is /runs/{run.id}.", err=True)
     if follow:
         _show_end(_follow(run))
+
+
+def _owner(email: str) -> User:
+    owner = users.with_email(backend().database, email)
+    if owner is None:
+        raise click.ClickException(f"There is no account with the address {email}; register it first.")
+    if not owner.is_active:
+        address = owner.email
+        raise click.ClickException(f"The account {address} is disabled: flask admin enable {address} lets it in again.")
+    return owner
 
 
 OPTIONS = (
