@@ -21,8 +21,8 @@ from redis import Redis
 
 from benchmarks.contenders import Contender, Ours, Stock
 from config import Settings
-from jobs import connect_redis, open_backend, start_redis
-from tests.conftest import migrate, settings_for
+from jobs import open_backend
+from tests.conftest import migrate, redis_running, settings_for
 from tests.waiting import until
 
 JOBS = 1000
@@ -107,18 +107,6 @@ def end(worker: "subprocess.Popen[str]") -> None:
         worker.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         worker.kill()
-
-
-@contextmanager
-def redis_running(settings: Settings) -> Iterator[Redis]:
-    server = start_redis(settings)
-    try:
-        redis = connect_redis(settings)
-        until(lambda: settings.redis_socket.exists() and redis.ping(), "Redis starting")
-        yield redis
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def measure(ground: Ground, contenders: Sequence[Contender]) -> list[Row]:

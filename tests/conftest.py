@@ -1,17 +1,21 @@
 """What tests share: a real Redis, a migrated database for each test, the whole application running, and its users."""
 
+import os
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.config import Config
+from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from config import Settings
-from jobs import Backend, Database, connect_redis, open_backend, start_redis
+from jobs import Backend, Database, connect_redis, die_with_parent, open_backend, start_redis
 from tests import databases
 from tests.objects import KEY, ObjectServer
 from tests.person import Person
@@ -72,15 +76,32 @@ def mark_newer(database: Database) -> None:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
 
+@contextmanager
+def redis_running(settings: Settings) -> Iterator[Redis]:
+    """A Redis of these settings' own, which ends with this process too."""
+    parent = os.getpid()
+    server = start_redis(settings, lambda: die_with_parent(parent, signal.SIGKILL))
+    redis = connect_redis(settings)
+    try:
+        until(lambda: _answers(redis), "Redis starting")
+        yield redis
+    finally:
+        redis.close()
+        server.terminate()
+        server.wait()
+
+
+def _answers(redis: Redis) -> bool:
+    with suppress(RedisError):
+        return bool(redis.ping())
+    return False
+
+
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = settings_for(tmp_path_factory.mktemp("redis"))
-    server = start_redis(settings)
-    redis = connect_redis(settings)
-    until(lambda: settings.redis_socket.exists() and redis.ping(), "Redis starting")
-    yield settings.redis
-    server.terminate()
-    server.wait()
+    with redis_running(settings):
+        yield settings.redis
 
 
 @pytest.fixture

@@ -12,13 +12,11 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.exceptions import RedisError
 
 from jobs import (
     Backend,
@@ -30,12 +28,11 @@ from jobs import (
     die_with_parent,
     open_backend,
     read_output,
-    start_redis,
     submit,
 )
 from jobs.pool import Pool
 from tests import databases
-from tests.conftest import settings_for
+from tests.conftest import redis_running, settings_for
 from tests.people import make_owner, read
 from tests.waiting import until
 
@@ -116,25 +113,15 @@ def run_task(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> 
     databases.copy(empty_database, data_dir)
     # A Redis of its own: the other tests empty theirs.
     settings = settings_for(data_dir, database_url=databases.url_of(data_dir), secret_key="only for tests" * 3)
-    parent = os.getpid()
-    server = start_redis(settings, lambda: die_with_parent(parent, signal.SIGKILL))
-    backend = open_backend(settings, Catalog({}))
-    until(lambda: _answers(backend), "Redis starting")
-    runs = RunTask(backend)
-    try:
-        yield runs
-    finally:
-        runs.close()
-        backend.database.close()
-        server.terminate()
-        server.wait()
-        databases.drop(data_dir)
-
-
-def _answers(backend: Backend) -> bool:
-    with suppress(RedisError):
-        return bool(backend.redis.ping())
-    return False
+    with redis_running(settings):
+        backend = open_backend(settings, Catalog({}))
+        runs = RunTask(backend)
+        try:
+            yield runs
+        finally:
+            runs.close()
+            backend.database.close()
+            databases.drop(data_dir)
 
 
 def _work(backend: Backend, parent: int) -> None:

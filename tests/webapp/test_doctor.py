@@ -12,8 +12,8 @@ import pytest
 from redis import Redis
 
 from config import Settings
-from jobs import Backend, connect_redis, start_redis
-from tests.conftest import mark_newer, settings_for
+from jobs import Backend, connect_redis
+from tests.conftest import mark_newer, redis_running, settings_for
 from tests.stack import ROOT
 from tests.waiting import until
 from webapp import admin, auth
@@ -32,12 +32,8 @@ def said(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> 
 def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The settings for a Redis whose own settings a test may change."""
     settings = settings_for(tmp_path_factory.mktemp("own"))
-    server = start_redis(settings)
-    redis = connect_redis(settings)
-    until(lambda: settings.redis_socket.exists() and redis.ping(), "Redis starting")
-    yield settings
-    server.terminate()
-    server.wait()
+    with redis_running(settings):
+        yield settings
 
 
 @pytest.fixture
