@@ -6,12 +6,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests import databases
 from tests.person import Person
-from tests.stack import Stack, copied_project
+from tests.stack import Stack, copied_project, free_port
 from tests.waiting import until
+
+# No form can ask for an object.
+ODD = "from jobs import task\n\n@task\ndef odd(what: object) -> None:\n    pass\n"
 
 
 @pytest.fixture
@@ -64,6 +68,47 @@ def test_a_broken_file_is_named_and_the_tasks_of_before_go_on_until_it_is_right(
     until(lambda: "Turn a text around" in ada.get("/tasks/reverse_text").text, "the task as it is now")
 
 
+def test_a_start_with_broken_files_names_them_all_and_ends(house: Path, tmp_path: Path) -> None:
+    (house / "jobs/tasks/broken.py").write_text("broken(\n")
+    (house / "jobs/tasks/odd.py").write_text(ODD)
+    done = run(house, "webapp", DATA_DIR=str(tmp_path / "data"), PORT=str(free_port()))
+    assert done.returncode == 1
+    for words in ("jobs/tasks/broken.py:1: SyntaxError", "jobs/tasks/odd.py:3: task 'odd': parameter 'what'"):
+        assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_starts_while_a_file_is_broken_goes_on_with_the_other_tasks_until_it_is_mended(
+    house: Path, running: Stack
+) -> None:
+    ada = Person(running.url, "ada@example.com")
+    file = house / "jobs/tasks/reverse_text.py"
+    right = file.read_text()
+    file.write_text(f"{right}\n\nbroken(\n")
+    until(lambda: "Until this is right" in running.output, "the word about it")
+    run_id = ada.submit("reverse_text", text="hello")
+    until(lambda: ada.get(f"/runs/{run_id}").select_one(".result"), "the result by the task of before")
+    for process in psutil.Process(running.process.pid).children(recursive=True):
+        if "redis" not in process.name():
+            process.kill()
+    until(lambda: "web ended" in running.output and links(ada), "the pages of a new web server")
+    assert "/tasks/factorise" in links(ada)
+    assert "/tasks/reverse_text" not in links(ada)
+    file.write_text(right)
+    until(lambda: "/tasks/reverse_text" in links(ada), "the task that is mended")
+    run_id = ada.submit("reverse_text", text="hello")
+    until(lambda: ada.get(f"/runs/{run_id}").select_one(".result"), "the result")
+    assert "Traceback" not in running.output
+
+
+def links(person: Person) -> list[object]:
+    """Where the tasks' page leads; nowhere while it is away."""
+    try:
+        return [link["href"] for link in person.get("/").select("a[href]")]
+    except OSError:
+        return []
+
+
 def test_a_web_server_that_makes_way_for_a_changed_task_reports_no_leaks(house: Path, running: Stack) -> None:
     file = house / "jobs/tasks/reverse_text.py"
     file.write_text(file.read_text().replace("Write a text backwards", "Turn a text around"))
@@ -78,9 +123,7 @@ def test_the_doctor_finds_nothing_wrong_with_what_runs_and_names_what_is(house: 
     well = flask(house, running, "doctor")
     assert well.returncode == 0, well.stdout + well.stderr
     assert "wrong" not in well.stdout
-    (house / "jobs/tasks/odd.py").write_text(
-        "from jobs import task\n\n@task\ndef odd(what: object) -> None:\n    pass\n"
-    )
+    (house / "jobs/tasks/odd.py").write_text(ODD)
     running.stop()
     ill = flask(house, running, "doctor")
     assert ill.returncode == 1

@@ -1,5 +1,6 @@
 """The web application."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,7 +31,10 @@ from webapp import (
     uploads,
     words,
 )
+from webapp.catalog import usable
 from webapp.current import put_backend
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
@@ -41,9 +45,10 @@ PARTS = (security, auth, words, fragments, results, charts, markdown, output, er
 def create_app(backend: Backend | None = None) -> Flask:
     """Make the application; with settings from the environment unless a backend is given.
 
-    Raises ConfigError for bad settings and TaskError for a task that cannot be shown as a form.
+    Raises ConfigError for bad settings and TaskError for a task that cannot be shown as a form; in development the
+    application goes on without the tasks that are broken, for those are being worked on.
     """
-    backend = backend or open_backend(config.load())
+    backend = backend or _open_backend(config.load())
     settings = backend.settings
     app = Flask(__name__, root_path=str(ROOT), static_folder="static", template_folder="templates")
     app.config.update(
@@ -68,3 +73,12 @@ def create_app(backend: Backend | None = None) -> Flask:
     for blueprint in (tasks.bp, runs.bp, files.bp, secrets.bp, health.bp):
         app.register_blueprint(blueprint)
     return app
+
+
+def _open_backend(settings: config.Settings) -> Backend:
+    if settings.production:
+        return open_backend(settings)
+    catalog, errors = usable()
+    for error in errors:
+        log.warning("%s", error)
+    return open_backend(settings, catalog)

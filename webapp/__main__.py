@@ -3,14 +3,14 @@
 import sys
 
 import config
-from jobs import NoRedis, TaskError
+from jobs import NoRedis
 from webapp.serve import CannotStart, serve
 
 
 def main() -> None:
     try:
         serve(config.load())
-    except (config.ConfigError, TaskError, NoRedis, CannotStart) as error:
+    except (config.ConfigError, NoRedis, CannotStart) as error:
         sys.exit(f"Dumbwaiter cannot start.\n{error}")
 
 

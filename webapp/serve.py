@@ -20,8 +20,9 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings
-from jobs import Database, die_with_parent, open_backend, start_redis
+from jobs import Catalog, Database, die_with_parent, open_backend, start_redis
 from webapp import schema
+from webapp.catalog import usable
 from webapp.watch import TaskFiles
 
 log = logging.getLogger("dumbwaiter")
@@ -44,12 +45,12 @@ class CannotStart(Exception):
 def serve(settings: Settings) -> None:
     """Start everything, keep it running, and stop it all at SIGINT or SIGTERM.
 
-    Raises CannotStart, NoRedis or TaskError with a line that says what to do.
+    Raises CannotStart or NoRedis with a line that says what to do.
     """
     logging.basicConfig(level=settings.log_level, format="%(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with _lock(settings), contextlib.ExitStack() as stack:
-        backend = open_backend(settings)
+        backend = open_backend(settings, _tasks())
         settings.session_key()
         _check_port(settings)
         children = Children()
@@ -102,7 +103,7 @@ class Children:
         if not files.changed():
             return
         if problems := files.problems():
-            log.warning("%s\nUntil this is right, the tasks of before go on.", problems)
+            log.warning("%s\nUntil this is right, what runs is left alone.", problems)
             return
         log.warning("The tasks have changed; web server and workers take them up.")
         self._leaving = [process for process in self._leaving if process.poll() is None]
@@ -168,6 +169,13 @@ def _lock(settings: Settings) -> Iterator[None]:
                 f"It is running on {settings.data_dir} already. Stop it first, or give this one another DATA_DIR."
             ) from None
         yield
+
+
+def _tasks() -> Catalog:
+    catalog, errors = usable()
+    if errors:
+        raise CannotStart("\n".join(map(str, errors)))
+    return catalog
 
 
 def _check_port(settings: Settings) -> None:

@@ -8,8 +8,8 @@ from flask import Flask
 import config
 import webapp
 from jobs import open_backend
+from webapp.catalog import usable
 from webapp.commands.admin import admin
-from webapp.commands.catalog import usable
 from webapp.commands.doctor import doctor
 from webapp.commands.task import task
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from webapp.commands.catalog import usable
+from webapp.catalog import usable
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ import webapp
 from config import Settings
 from jobs import Catalog, Database, StoreAway, alive, connect_redis, open_backend
 from webapp import schema
-from webapp.commands.catalog import usable
+from webapp.catalog import usable
 from webapp.security import DASHBOARD
 from webapp.users import User
 

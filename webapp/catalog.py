@@ -1,4 +1,4 @@
-"""The tasks as commands find them: one that is broken is in nobody's way."""
+"""The tasks as commands and developers find them: one that is broken is in nobody's way."""
 
 from jobs import Catalog, TaskError, examine_catalog
 from webapp import forms
