@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from jobs.descriptors import NUMBERS, taken
 from jobs.secrets import Cover
 from jobs.spool import LONGEST_LINE
+from jobs.threads import others
 
 Write = Callable[[str, str], None]
 
@@ -29,10 +30,11 @@ class Capture:
     the run at hand. Nor is a process that the task forks, whose lines its parent would not get.
     """
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, cover: Cover | None = None) -> None:
         self.write = write
+        self._cover = cover
         self._pid = os.getpid()
-        self._strangers = weakref.WeakSet(set(threading.enumerate()) - {threading.current_thread()})
+        self._strangers = weakref.WeakSet(others())
         self._unfinished: dict[tuple[str, int], bytes] = {}
         self.aside: Mapping[str, TextIO] = {}
         """Where the process's own output goes, for what is not the task's, while the descriptors lead here."""
@@ -41,6 +43,11 @@ class Capture:
     def hears(self) -> bool:
         """Whether the calling thread is one of the task's."""
         return not self.is_copy and threading.current_thread() not in self._strangers
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a thread that the task has started goes on."""
+        return bool(others() - set(self._strangers))
 
     @property
     def is_copy(self) -> bool:
@@ -70,6 +77,8 @@ class Capture:
 
     def _finish(self, source: str, line: bytes) -> None:
         shown = _overwritten(line.removesuffix(b"\r"))[:LONGEST_BYTES]
+        if self._cover and len(shown) == LONGEST_BYTES:
+            shown = self._cover.whole(shown)
         self.write(source, shown.decode("utf-8", "backslashreplace"))
 
 
@@ -130,7 +139,7 @@ def captured(write: Write, cover: Cover | None = None) -> Iterator[None]:
     With a cover for what must not be seen, that is what goes to the process's own output too, by whatever way.
     """
     global _at_hand
-    capture = _at_hand = Capture(write)
+    capture = _at_hand = Capture(write, cover)
     beneath = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_text(*of) for of in (("out", sys.stdout), ("err", sys.stderr)))
     try:
@@ -148,7 +157,7 @@ def _from_beneath(capture: Capture, cover: Cover | None, out: TextIO, err: TextI
         yield
         return
     try:
-        with taken(cover, capture.feed_from_beneath, capture.leave_out, {"out": out, "err": err}) as capture.aside:
+        with taken(cover, capture, {"out": out, "err": err}) as capture.aside:
             yield
     finally:
         capture.aside = {}

@@ -13,17 +13,30 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import TextIO, cast
+from collections.abc import Iterator, Mapping
+from typing import Protocol, TextIO, cast
 
 from jobs import process
 from jobs.secrets import Cover
+from jobs.threads import OwnThread
 
 LOOK_SECONDS = 0.1
 MOST_BYTES = 1_000_000
 NUMBERS = {"out": 1, "err": 2}
 
-Feed = Callable[[str, bytes], None]
+
+class Listener(Protocol):
+    """Whose the output is."""
+
+    def feed_from_beneath(self, source: str, data: bytes) -> None:
+        """Hear what was written."""
+
+    def leave_out(self, source: str, count: int) -> None:
+        """Hear that so many bytes are lost."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether somebody who knows what must not be seen can write to this process's output for ever."""
 
 
 class Aside(io.TextIOBase):
@@ -92,14 +105,13 @@ class Taken:
 class Descriptors:
     """Those of this process that its output goes to, taken until they are given back."""
 
-    def __init__(self, cover: Cover, feed: Feed, leave_out: Callable[[str, int], None]) -> None:
+    def __init__(self, cover: Cover, listener: Listener) -> None:
         self._pid = os.getpid()
-        self._feed = feed
-        self._leave_out = leave_out
+        self._listener = listener
         self._reading = threading.Lock()
         self._over = threading.Event()
         self._taken: dict[str, Taken] = {}
-        self._thread = threading.Thread(target=self._read_on, name="descriptors", daemon=True)
+        self._thread = OwnThread(self._read_on, "descriptors")
         try:
             for source, stream in (("out", sys.__stdout__), ("err", sys.__stderr__)):
                 if stream is not None:  # otherwise this number is anybody's
@@ -117,11 +129,18 @@ class Descriptors:
             self._thread.start()
 
     def give_back(self) -> None:
-        """Have the descriptors lead where they did, and hear what was written last."""
+        """Have the descriptors lead where they did, and hear what was written last.
+
+        After a task that goes on in threads of its own they lead nowhere from now on.
+        """
+        global _are_lost
         if os.getpid() != self._pid:  # a copy that a task has forked
             return
-        for taken in self._taken.values():
-            taken.give_back()
+        if self._listener.goes_on:
+            _are_lost = True
+        else:
+            for taken in self._taken.values():
+                taken.give_back()
         self._over.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -141,22 +160,28 @@ class Descriptors:
             for source, taken in self._taken.items():
                 left_out, data = taken.read()
                 if left_out:
-                    self._leave_out(source, left_out)
+                    self._listener.leave_out(source, left_out)
                 if data:
-                    self._feed(source, data)
+                    self._listener.feed_from_beneath(source, data)
+
+
+_are_lost = False
+
+
+def are_lost() -> bool:
+    """Whether the process's own output leads nowhere any more, and it had better end."""
+    return _are_lost
 
 
 @contextlib.contextmanager
-def taken(
-    cover: Cover, feed: Feed, leave_out: Callable[[str, int], None], streams: Mapping[str, TextIO | None]
-) -> Iterator[Mapping[str, TextIO]]:
+def taken(cover: Cover, listener: Listener, streams: Mapping[str, TextIO | None]) -> Iterator[Mapping[str, TextIO]]:
     """Hear what goes to the process's own output meanwhile; gives what writes to where it went before.
 
     `streams` are those of Python that wrote there: who logs through one of them goes on, covered.
     """
     real = [(source, stream) for source, stream in (*streams.items(), *_own().items()) if stream is not None]
     _flush(real)
-    descriptors = Descriptors(cover, feed, leave_out)
+    descriptors = Descriptors(cover, listener)
     try:
         descriptors.start()
         with _logging_aside({id(stream): descriptors.aside[source] for source, stream in real}):

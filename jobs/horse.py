@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from jobs import memory
+from jobs import descriptors, memory
 from jobs.batch import Batch, Entry, Kind
 from jobs.catalog import Catalog
 from jobs.link import FLAGS, STARTED, STOP, PipeLink
@@ -187,6 +187,8 @@ def _work(
         flags[STARTED] = 1
         link = PipeLink(pipe, flags, files)
         _tell(link, perform(catalog, order, link))
+        if descriptors.are_lost():
+            os._exit(0)
 
 
 def _tell(link: PipeLink, outcome: Outcome) -> None:

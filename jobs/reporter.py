@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from jobs.threads import OwnThread
+
 log = logging.getLogger(__name__)
 
 
@@ -22,7 +24,7 @@ class Reporter:
         with self._changed:
             self._latest = (fraction, note)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+                self._thread = OwnThread(self._run, "progress")
                 self._thread.start()
             self._changed.notify()
 

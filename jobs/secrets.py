@@ -61,6 +61,7 @@ class Cover:
         spelled = {text for value in values.values() for text in _spellings(value) if len(text) >= SHORTEST_HIDDEN}
         longest_first = sorted(spelled, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if spelled else None
+        self._spelled = [text.encode() for text in longest_first]
 
     @property
     def hides(self) -> bool:
@@ -69,6 +70,11 @@ class Cover:
 
     def text(self, text: str) -> str:
         return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+    def whole(self, data: bytes) -> bytes:
+        """A text that was cut, without the beginning of a value at its end, which could not be told from others."""
+        begun = (size for value in self._spelled for size in range(len(value)) if data.endswith(value[:size]))
+        return data[: len(data) - max(begun, default=0)]
 
     def value(self, value: Any) -> Any:
         """The same for every text in a value that is plain JSON."""

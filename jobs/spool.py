@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs.batch import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.text import legible
+from jobs.threads import OwnThread
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Spool:
             self._changed.notify()
 
     def _start(self) -> None:
-        thread = threading.Thread(target=self._run, name="output", daemon=True)
+        thread = OwnThread(self._run, "output")
         with contextlib.suppress(RuntimeError):  # no memory for a thread now: the next entry tries again, or `close`
             thread.start()
             self._thread = thread

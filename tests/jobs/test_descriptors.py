@@ -1,5 +1,6 @@
 """What a task with secrets writes past Python: heard, covered, in the run's log alone, and without harm to anything."""
 
+import contextlib
 import ctypes
 import functools
 import logging
@@ -254,6 +255,24 @@ def test_a_thread_of_an_earlier_run_is_not_heard(capfd: Capfd) -> None:
     perform(catalog_of(task(leave)), Order("leave"), Heard())
     assert called(listen)[1].lines == []
     assert capfd.readouterr().out == "of the run before\n"
+
+
+@task
+def haunt(secrets: Secrets) -> None:
+    def go_on() -> None:
+        with contextlib.suppress(PermissionError):
+            while not threading.Event().wait(0.001):
+                os.write(1, secrets["TOKEN"].encode())
+
+    threading.Thread(target=go_on).start()
+
+
+def test_a_thread_that_is_left_behind_ends_with_its_process(tmp_path: Path, capfd: Capfd) -> None:
+    horse = Horse(catalog_of(haunt), 10**9, LocalStore(tmp_path))
+    horse.order(Order("haunt", secrets={"TOKEN": VALUE}))
+    with pytest.raises(HorseEnded):
+        until(lambda: isinstance(horse.listen(PATIENCE_SECONDS), Failure), "the end of its process")
+    assert VALUE not in "".join(capfd.readouterr())
 
 
 @task

@@ -286,3 +286,13 @@ def test_the_database_has_names_and_no_values(backend: Backend, vault: Vault) ->
     assert "API_TOKEN" in dump
     assert VALUE not in dump
     assert VALUE.encode() not in everywhere(backend.settings.data_dir)
+
+
+def test_a_line_that_is_cut_shows_no_part_of_a_value() -> None:
+    def say(secrets: Secrets) -> None:
+        print("é" + secrets["TOKEN"] * 4000)
+
+    heard = Heard()
+    perform(catalog_of(task(say)), Order("say", secrets={"TOKEN": VALUE}), heard)
+    (_source, line) = heard.lines[0]
+    assert set(line.partition(" … ")[0]) == {"é", "•"}, line[-80:]
