@@ -38,7 +38,8 @@ def framed(text: str) -> bytes:
     return _encoder.send(TextMessage(text))
 
 
-HEARTBEAT = framed("")  # which a page can hear: of pings its browser tells it nothing
+# A page can hear the empty text only: of pings its browser tells it nothing.
+QUESTION = _encoder.send(Ping()) + framed("")
 
 
 def _nothing() -> None:
@@ -188,7 +189,7 @@ class LiveSocket(Server):
             self.close(RESTART, "no answer")  # not 1008, as the library would: htmx would not come back from that
             return
         self.pong_received = False
-        self.sock.send(self.ws.send(Ping()) + HEARTBEAT)
+        self.sock.send(QUESTION)
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         """Send the page away. Without a reason nothing happens: flask-sock says so when a handler has returned."""
