@@ -5,16 +5,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from select import select
 
 import gevent
 import pytest
 from flask import Flask
 from gevent.event import Event
 from gevent.socket import socket, socketpair
-from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 from wsproto.events import Event as Heard
 
 from jobs import Backend, Listing
+from tests.frames import BINARY, PING, PONG, frame
 from tests.raw_page import RawPage
 from tests.waiting import PATIENCE_SECONDS, until
 from webapp.live.audience import Seat, Told
@@ -53,6 +55,12 @@ def soon(condition: Callable[[], bool], what: str) -> None:
     until(holds, what)
 
 
+def has_read(live: LiveSocket) -> bool:
+    """Whether the server has taken all that the page has sent."""
+    readable, _, _ = select([live.sock], [], [], 0)
+    return not readable
+
+
 def test_a_page_that_does_not_answer_is_sent_away_to_come_back(ends: tuple[LiveSocket, socket]) -> None:
     live, end = ends
     page, over = RawPage(end), Event()
@@ -77,6 +85,33 @@ def test_a_page_that_answers_stays(ends: tuple[LiveSocket, socket]) -> None:
         page.tell(ping.response())
         soon(lambda: live.pong_received, "its answer")
     assert live.connected
+
+
+def test_what_looks_like_an_answer_within_a_message_is_none(ends: tuple[LiveSocket, socket]) -> None:
+    live, end = ends
+    page, answer = RawPage(end), frame(PONG)
+    live.ask()
+    page.read()
+    end.sendall(frame(PING) + bytes((0x80 | BINARY, 0x80 | len(answer), 0, 0, 0, 0)))
+    assert [type(event) for event in page.read()] == [Pong]
+    end.sendall(answer)
+    soon(lambda: has_read(live), "the message")
+    assert not live.pong_received
+    end.sendall(answer)
+    soon(lambda: live.pong_received, "the answer")
+
+
+def test_an_answer_is_one_however_its_bytes_are_chopped(ends: tuple[LiveSocket, socket]) -> None:
+    live, end = ends
+    page, answer = RawPage(end), frame(PONG)
+    for cut in range(1, len(answer)):
+        live.ask()
+        page.read()
+        end.sendall(answer[:cut])
+        soon(lambda: has_read(live), "its first part")
+        assert not live.pong_received
+        end.sendall(answer[cut:])
+        soon(lambda: live.pong_received, "its second part")
 
 
 def test_what_is_sent_to_a_page_that_is_behind_waits_in_its_turn(ends: tuple[LiveSocket, socket]) -> None:

@@ -9,6 +9,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import gevent
@@ -40,6 +41,8 @@ def framed(text: str) -> bytes:
 
 # A page can hear the empty text only: of pings its browser tells it nothing.
 QUESTION = _encoder.send(Ping()) + framed("")
+
+ANSWER, ANSWER_BYTES = b"\x8a\x80", 6  # an empty pong, and behind it the mask, which hides nothing
 
 
 def _nothing() -> None:
@@ -133,13 +136,13 @@ class LiveSocket(Server):
     """simple-websocket's server with our limits, which lives on when the handler of its request has returned."""
 
     sock: WholeWrites  # type: ignore[assignment]  # all of a socket that the library uses
-    ws: Connection  # type: ignore[assignment]  # what is left of its own after the handshake
 
     def __init__(self, environ: dict[str, Any], **_options: Any) -> None:
         # A client offers compression and the library would take it, at 80 KB of memory for each connection.
         asked = {key: value for key, value in environ.items() if key != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
         super().__init__(asked, max_message_size=LARGEST_MESSAGE_BYTES, thread_class=NoThread)
-        self.environ, self.ws = {}, Connection(ConnectionType.SERVER)  # a page stays, what it asked with need not
+        self.environ = {}  # a page stays, what it asked with need not
+        del self.ws
         self.ask_at = time.monotonic() + PING_SECONDS
         self._when_ready: Callable[[], object] = _nothing
         self._when_over: Callable[[], object] = _nothing
@@ -154,6 +157,11 @@ class LiveSocket(Server):
         except RemoteProtocolError as error:
             raise BadRequest from error  # nothing has been written yet: it is still a request, and answered as one
         self.sock = WholeWrites(self.sock)  # type: ignore[arg-type]  # until now it is the server's own
+
+    @cached_property
+    def ws(self) -> Connection:  # type: ignore[override]  # what is left of the library's own after the handshake
+        """The protocol, from the first moment that the page or we say something unusual: most pages never do."""
+        return Connection(ConnectionType.SERVER)
 
     @property
     def input_buffer(self) -> list[Any]:
@@ -209,8 +217,14 @@ class LiveSocket(Server):
             return
         if not data:
             self._end()
+        elif self._is_plain_answer(data):
+            self.pong_received = True
         elif self.connected and not self._take(data):
             self._part()
+
+    def _is_plain_answer(self, data: bytes) -> bool:
+        """Whether this is what a browser answers, in one piece; once the protocol has begun, it may be part of more."""
+        return len(data) == ANSWER_BYTES and data.startswith(ANSWER) and "ws" not in vars(self)
 
     def _take(self, data: bytes) -> bool:
         """Do what the page's frames say; whether the connection goes on after them."""
