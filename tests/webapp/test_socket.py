@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,11 +18,14 @@ from wsproto.events import Event as Heard
 
 from jobs import Backend, Listing
 from tests.frames import BINARY, PING, PONG, frame
+from tests.people import make_owner
 from tests.raw_page import RawPage
 from tests.waiting import PATIENCE_SECONDS, until
 from webapp.live.audience import Seat, Told
 from webapp.live.hub import Hub, TooManyPages
+from webapp.live.seats import Seats
 from webapp.live.socket import RESTART, LiveSocket, framed
+from webapp.users import end_sessions, session_id_of
 
 LARGE = 8_000_000
 
@@ -146,6 +150,41 @@ def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket]) -> None:
     assert b"deflate" not in head
 
 
+def test_a_page_is_signed_out_when_its_session_ends_by_itself(
+    ends: tuple[LiveSocket, socket], backend: Backend, owner: int
+) -> None:
+    seats, live, session_id = Seats(), ends[0], session_id_of(owner, 1)
+    lasting, over = seat(live, session_id), seat(live, session_id, ends_at=time.time())
+    seats.add(lasting)
+    assert not seats.signed_out(backend.database)
+    seats.add(over)
+    assert seats.signed_out(backend.database) == [over]
+    assert seats.signed_out(backend.database) == [over], "it is here still"
+    seats.remove(over)
+    assert not seats.signed_out(backend.database)
+
+
+def test_every_page_of_a_session_is_signed_out_when_it_was_ended(
+    ends: tuple[LiveSocket, socket], backend: Backend, owner: int
+) -> None:
+    seats, live = Seats(), ends[0]
+    gone, one, another, new = (seat(live, session_id_of(owner, version)) for version in (1, 1, 1, 2))
+    for taken in (gone, one, another, new):
+        seats.add(taken)
+    seats.remove(gone)
+    end_sessions(backend.database, owner)
+    assert set(seats.signed_out(backend.database)) == {one, another}
+
+
+def seat(live: LiveSocket, session_id: str, ends_at: float = math.inf) -> Seat:
+    return Seat(live, session_id, ends_at, Told(None, datetime.now(UTC)))
+
+
+@pytest.fixture
+def owner(backend: Backend) -> int:
+    return make_owner(backend, "ada@example.com")
+
+
 @pytest.fixture
 def hub(app: Flask, backend: Backend) -> Iterator[Hub]:
     one = Hub(app, backend)
@@ -160,10 +199,8 @@ def test_no_more_pages_are_let_in_than_a_process_is_to_hold(hub: Hub, monkeypatc
     def join(owner_id: int) -> RawPage:
         ours, theirs = socketpair()
         theirs.settimeout(PATIENCE_SECONDS)
-        told = Told(None, datetime.now(UTC))
-        hub.join(
-            Seat(LiveSocket({**HANDSHAKE, "werkzeug.socket": ours}), f"{owner_id}.1", math.inf, told), Listing(owner_id)
-        )
+        live = LiveSocket({**HANDSHAKE, "werkzeug.socket": ours})
+        hub.join(seat(live, session_id_of(owner_id, 1)), Listing(owner_id))
         return RawPage(theirs)
 
     page = join(1)

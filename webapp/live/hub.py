@@ -22,8 +22,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import Backend, Listing, connect_redis, events
-from webapp import users
 from webapp.live.audience import Audience, Owner, Seat, wrong
+from webapp.live.seats import Seats
 from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Hub:
         self._app = app
         self._backend = backend
         self._owners: dict[int, Owner] = {}
-        self._seats: set[Seat] = set()
+        self._seats = Seats()
         self._in_turn: deque[LiveSocket] = deque()  # the one to be asked next is the first
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -105,7 +105,7 @@ class Hub:
     def send_away(self) -> None:
         """Have every page go and come back to another process."""
         self.leaving = True
-        for seat in list(self._seats):
+        for seat in self._seats:
             seat.socket.close(RESTART)
 
     def end(self) -> None:
@@ -119,7 +119,7 @@ class Hub:
     def _leave(self, seat: Seat, audience: Audience, since: float) -> None:
         listing = audience.listing
         with self._lock:
-            self._seats.discard(seat)
+            self._seats.remove(seat)
             audience.seats.discard(seat)
             owner = self._owners[listing.owner_id]
             if not audience.seats and owner.audiences.get(listing) is audience:
@@ -232,7 +232,8 @@ class Hub:
         owners = self._here()
         if now - self._sessions_checked_at >= CHECK_SESSIONS_SECONDS:
             self._sessions_checked_at = now
-            self._check_sessions()
+            for seat in self._seats.signed_out(self._backend.database):
+                seat.socket.close(SIGNED_OUT, "signed out")
         if now - self._checked_at >= (CHECK_SECONDS if self.prompt else CHECK_WITHOUT_REDIS_SECONDS):
             self._checked_at = now
             for owner in owners:
@@ -242,14 +243,6 @@ class Hub:
     def _here(self) -> list[Owner]:
         with self._lock:
             return list(self._owners.values())
-
-    def _check_sessions(self) -> None:
-        seats, now = list(self._seats), time.time()
-        here = {seat.session_id for seat in seats}
-        ended = here - users.current_sessions(self._backend.database, here) if here else here
-        for seat in seats:
-            if seat.ends_at <= now or seat.session_id in ended:
-                seat.socket.close(SIGNED_OUT, "signed out")
 
     # --- whether the pages are there
 
