@@ -24,7 +24,7 @@ from jobs.process import die_with_parent
 from jobs.redis import connect_redis
 from jobs.results import MARKS, Html, Markdown, html_in, markdown_in
 from jobs.run_files import owned_file, stored_in
-from jobs.runs import Ending, Listing, Run, State, endings, listed, owned, versions
+from jobs.runs import LARGEST_ID, Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.sealed import token_in
 from jobs.secrets import HIDDEN, MissingSecret, Secrets
 from jobs.show import Show
@@ -36,6 +36,7 @@ from jobs.workspace import Workspace
 
 __all__ = [
     "HIDDEN",
+    "LARGEST_ID",
     "MARKS",
     "MB",
     "Backend",

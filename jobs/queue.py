@@ -13,6 +13,8 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
+from jobs.runs import LARGEST_ID
+
 log = logging.getLogger(__name__)
 
 QUEUE = "runs"
@@ -20,7 +22,6 @@ DISPATCHER = "jobs.dispatch.execute"
 
 NO_TIMEOUT = -1  # the worker enforces the task's own, from outside the process that executes it
 KEPT_FAILURE_SECONDS = 24 * 3600
-LARGEST_ID = 2**31 - 1
 JOB_ID = re.compile(r"run-([1-9]\d{0,9})-\d{1,9}", re.ASCII)
 
 

@@ -6,8 +6,24 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, CheckConstraint, Enum, Index, Select, String, Text, literal, select, text, union_all
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import (
+    CTE,
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    Enum,
+    Index,
+    Integer,
+    Select,
+    String,
+    Text,
+    column,
+    func,
+    select,
+    text,
+    values,
+)
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from jobs.db import Base, PlainJson, UtcDateTime, utcnow
 
@@ -24,6 +40,7 @@ class State(StrEnum):
         return self in ENDED
 
 
+LARGEST_ID = 2**31 - 1
 DUE = text("due_at IS NOT NULL")
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
@@ -115,27 +132,52 @@ def listed(session: Session, listing: Listing) -> Sequence[Run]:
 
 
 def versions(session: Session, listings: Sequence[Listing]) -> list[list[tuple[int, int]]]:
-    """Of each listing the runs' ids and versions, newest first, read with one statement."""
+    """Of each listing the runs' ids and versions, newest first: one statement for all that are narrowed alike."""
     found: list[list[tuple[int, int]]] = [[] for _ in listings]
-    if listings:
-        parts = [_listed(listing).with_only_columns(Run.id, Run.version).subquery() for listing in listings]
-        every = [select(literal(place).label("place"), part.c.id, part.c.version) for place, part in enumerate(parts)]
-        for place, run_id, version in session.execute(union_all(*every)):
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for place, one in enumerate(listings):
+        alike.setdefault((one.task, one.state, one.limit), []).append(place)
+    for places in alike.values():
+        for place, run_id, version in session.execute(_versions(places, listings)):
             found[place].append((run_id, version))
     return [sorted(runs, reverse=True) for runs in found]
 
 
+def _versions(places: Sequence[int], listings: Sequence[Listing]) -> Select[int, int, int]:
+    """The versions of these listings' runs: down to the last one of each, which is looked for in its index."""
+    one, earlier = listings[places[0]], aliased(Run)
+    columns = [column(name, Integer) for name in ("place", "owner_id", "first", "last")]
+    rows = [(place, listings[place].owner_id, *_bounds(listings[place])) for place in places]
+    page = values(*columns, name="page").data(rows).cte()
+    fitting = select(earlier.id).where(*_of_page(earlier, page, one)).order_by(earlier.id.desc())
+    last = fitting.offset(one.limit - 1).limit(1).correlate(page).scalar_subquery()
+    mine = (*_of_page(Run, page, one), Run.id >= func.coalesce(last, 0))
+    return select(page.c.place, Run.id, Run.version).where(*mine)
+
+
+def _of_page(run: type[Run], page: CTE, listing: Listing) -> list[ColumnElement[bool]]:
+    bounds = run.id.between(page.c.first, page.c.last)
+    return [run.owner_id == page.c.owner_id, bounds, *_narrowed(run, listing)]
+
+
 def _listed(listing: Listing) -> Select[Run]:
-    query = select(Run).where(Run.owner_id == listing.owner_id).order_by(Run.id.desc()).limit(listing.limit)
+    mine = Run.owner_id == listing.owner_id, Run.id.between(*_bounds(listing)), *_narrowed(Run, listing)
+    return select(Run).where(*mine).order_by(Run.id.desc()).limit(listing.limit)
+
+
+def _bounds(listing: Listing) -> tuple[int, int]:
+    """Between which ids its runs are."""
+    last = LARGEST_ID if listing.before is None else listing.before - 1
+    return (0, last) if listing.run_id is None else (listing.run_id, min(listing.run_id, last))
+
+
+def _narrowed(run: type[Run], listing: Listing) -> list[ColumnElement[bool]]:
+    narrowed = []
     if listing.task is not None:
-        query = query.where(Run.task == listing.task)
+        narrowed.append(run.task == listing.task)
     if listing.state is not None:
-        query = query.where(Run.state == listing.state)
-    if listing.run_id is not None:
-        query = query.where(Run.id == listing.run_id)
-    if listing.before is not None:
-        query = query.where(Run.id < listing.before)
-    return query
+        narrowed.append(run.state == listing.state)
+    return narrowed
 
 
 LATEST = 100

@@ -9,9 +9,8 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
-from jobs import RunFile, owned_file
+from jobs import LARGEST_ID, RunFile, owned_file
 from webapp.current import backend
-from webapp.listings import LARGEST_ID
 
 bp = Blueprint("files", __name__)
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from jobs import Database, Listing, Outlook, Run, State, listed, outlooks
+from jobs import LARGEST_ID, Database, Listing, Outlook, Run, State, listed, outlooks
 
 PAGE_SIZE = 25
-LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 import jobs
-from jobs import Conflict, Listing, Run, State, chart_in
+from jobs import LARGEST_ID, Conflict, Listing, Run, State, chart_in
 from webapp import charts, fragments, tables
 from webapp.current import backend
-from webapp.listings import LARGEST_ID, Page, from_query, look_up
+from webapp.listings import Page, from_query, look_up
 from webapp.output import LONGEST_WORDS, sections
 from webapp.tables import Table, table_in
 
