@@ -150,7 +150,7 @@ class Audience:
 
 
 def wrong(database: Database, audiences: Sequence[Audience]) -> list[Audience]:
-    """Those whose picture is not what the database says, found with one statement for all of them."""
+    """Those whose picture is not what the database says, found with a statement for many of them."""
     found = []
     for first in range(0, len(audiences), LISTINGS_AT_ONCE):
         some = audiences[first : first + LISTINGS_AT_ONCE]
