@@ -98,7 +98,8 @@ class Attendance:
             heard = horse.listen(self._next() - time.monotonic(), self._bell.fileno())
             if isinstance(heard, Success | Failure | Stopped):
                 return heard
-            if self._tell_at < math.inf and (heard or time.monotonic() >= self._tell_at):
+            # Not when its time is up: a Redis that hangs has perhaps taken that already, and would take as long again.
+            if self._tell_at < math.inf and (heard or time.monotonic() >= self._tell_at) and not self._due_end():
                 self._tell_at = math.inf
                 tell_start()
             if isinstance(heard, Report):

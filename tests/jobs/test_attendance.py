@@ -1,29 +1,37 @@
 """A worker's attendance: what a task puts out while it runs is stored by the worker, whatever becomes of the task."""
 
 import json
+import math
 import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jobs import (
+    MB,
     Backend,
     Emit,
+    Failure,
     Kind,
     Log,
     Run,
     State,
     cancel,
     events,
+    lease,
     read_output,
     task,
 )
+from jobs.attendance import Attendance
+from jobs.bell import Bell
+from jobs.horse import Horse
 from tests import databases
 from tests.jobs.serving import catalog_of, ended, serving, start
-from tests.people import read
+from tests.people import make_owner, make_run, read
 from tests.waiting import until
 
 
@@ -73,6 +81,12 @@ def waste(lines: int) -> int:
     for number in range(lines):
         print("x" * 80, number)
     return lines
+
+
+@task(timeout=1)
+def linger() -> None:
+    """Take longer than allowed."""
+    signal.pause()
 
 
 ALL = (say, die, try_twice, flood, waste)
@@ -161,3 +175,19 @@ def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_st
     assert versions.pop(long.id)[:2] == [1, 2]  # queued, running
     assert [1, 3] in versions.values()  # queued, succeeded; a busy machine may take its time for some of them
     assert [read(kitchen, run).state for run in runs] == [State.SUCCEEDED] * len(runs)
+
+
+def test_a_redis_that_hangs_while_a_run_begins_is_not_asked_again_before_its_time_is_up(backend: Backend) -> None:
+    run = make_run(backend, make_owner(backend), "linger", parameters={})
+    kitchen, told = replace(backend, catalog=catalog_of(linger)), []
+    horse = Horse(kitchen.catalog, MB**2, backend.files)
+
+    def hang() -> None:
+        never = threading.Event()
+        never.wait(1.5)
+
+    held = lease.claim(backend.database, run.id, "worker")
+    assert held
+    attendance = Attendance(kitchen, held, Bell(), lambda: math.inf, lambda: None)
+    outcome = attendance.outcome(lambda: horse, hang, lambda: told.append("start"), lambda *_progress: None)
+    assert (outcome.kind if isinstance(outcome, Failure) else outcome, told) == ("Timeout", [])
