@@ -252,3 +252,15 @@ def is_accepted(model: TypeAdapter[str], text: str) -> bool:
     except ValidationError:
         return False
     return True
+
+
+@pytest.mark.parametrize(("window", "rem"), [(1024, 22), (1280, 30), (1600, 30)])
+def test_texts_and_rows_have_more_room_where_the_runs_have_enough(gallery: Gallery, window: int, rem: int) -> None:
+    page = gallery.open("compounds", viewport={"width": window, "height": 800})
+    assert width(page, "#task-form") == rem * 16
+    page.goto("/tasks/choices")
+    assert width(page, "#task-form") == 22 * 16
+
+
+def width(page: Page, selector: str) -> float:
+    return float(page.locator(selector).evaluate("one => one.getBoundingClientRect().width"))
