@@ -1,5 +1,6 @@
 """Starting and stopping everything, as a user does on a terminal."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -37,15 +38,16 @@ def descendants(stack: Stack) -> list[psutil.Process]:
 
 
 def names(processes: list[psutil.Process]) -> str:
-    return " ".join(" ".join(process.cmdline()) for process in processes if lives(process))
+    return " ".join(filter(None, map(command, processes)))
 
 
-def lives(process: psutil.Process) -> bool:
-    """Whether the process runs; one that has ended and is not reaped yet does not."""
+def command(process: psutil.Process) -> str:
+    """How a process was started that runs; one that has ended, and perhaps is not reaped yet, has no name."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        running = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return " ".join(process.cmdline()) if running else ""
     except psutil.NoSuchProcess:
-        return False
+        return ""
 
 
 def start_and_fail(**environment: str) -> str:
@@ -101,7 +103,7 @@ def test_starting_again_finds_all_data(own: Stack) -> None:
 def test_workers_web_server_and_redis_are_started_again_when_they_end(own: Stack) -> None:
     ada = Person(own.url, "ada@example.com")
     for process in descendants(own):
-        if lives(process):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended with the one before
             process.kill()
 
     def works() -> bool:

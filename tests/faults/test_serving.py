@@ -4,7 +4,7 @@ import resource
 import urllib.error
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -74,7 +74,7 @@ def full_disk(stack: Stack) -> Iterator[None]:
         yield
     finally:
         for one in [*writers, *psutil.Process(stack.process.pid).children(recursive=True)]:
-            if one.is_running():
+            with suppress(psutil.NoSuchProcess):
                 one.rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
