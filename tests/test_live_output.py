@@ -102,8 +102,9 @@ def test_lines_are_text_in_what_is_pushed(backend: Backend, ada: Person, run: Ru
         socket.recv(timeout=PATIENCE_SECONDS)
         for line in (*CORPUS, "the end"):
             put_out(backend, run, line)
+        frames = hear(socket, lambda frame: "the end" in frame)
         put_out(backend, run, *CORPUS, "the last", kind=Kind.EMITTED)
-        frames = hear(socket, lambda frame: "the last" in frame)
+        frames += hear(socket, lambda frame: "the last" in frame)
     assert lines(frames) == [*CORPUS, "the end"]
     pushed = BeautifulSoup("".join(frames), "html.parser")
     assert [one.text for one in pushed.select("pre")] == [*CORPUS, "the last"]
