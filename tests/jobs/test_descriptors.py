@@ -131,7 +131,6 @@ def test_a_library_that_holds_the_interpreter_can_write_more_than_anybody_reads(
     assert {text for _source, text in link.lines[1:-1]} == {HIDDEN}
 
 
-@pytest.mark.skipif(not CAN_FREE, reason="only Linux gives the memory back")
 def test_what_was_read_takes_no_memory() -> None:
     link, blocks = Heard(), []
 
@@ -145,7 +144,7 @@ def test_what_was_read_takes_no_memory() -> None:
         blocks.append(os.fstat(1).st_blocks * 512)
 
     assert called(say, link)[0] == Success(None)
-    assert blocks[0] < 50_000
+    assert blocks[0] < (50_000 if CAN_FREE else 20_000_000)
 
 
 def test_a_program_that_is_left_behind_holds_up_nobody_and_is_heard_no_more(capfd: Capfd) -> None:
