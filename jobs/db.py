@@ -10,7 +10,21 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Engine, Text, create_engine, event
+from sqlalchemy import (
+    CTE,
+    JSON,
+    DateTime,
+    Dialect,
+    Engine,
+    Select,
+    Text,
+    bindparam,
+    column,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError, OperationalError
@@ -67,6 +81,18 @@ class PlainJson(TypeDecorator[Any]):
 
 class Base(DeclarativeBase):
     """The base of every table."""
+
+
+def integers(session: Session, parameter: str, *names: str) -> CTE:
+    """Rows of integers, so named, that come as one parameter: the statement is compiled once, however many they are."""
+    each = func.json_each if session.get_bind().dialect.name == "sqlite" else func.json_array_elements
+    given = each(bindparam(parameter, type_=JSON)).table_valued(column("value", JSON)).c.value
+    return at_once(select(*(given[number].as_integer().label(name) for number, name in enumerate(names))))
+
+
+def at_once(rows: Select[*tuple[Any, ...]]) -> CTE:
+    """These rows, found before they are used and not again for every use."""
+    return rows.cte().prefix_with("MATERIALIZED")
 
 
 class Database:

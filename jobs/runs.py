@@ -6,26 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    CTE,
-    JSON,
-    CheckConstraint,
-    ColumnElement,
-    Enum,
-    Index,
-    Integer,
-    Select,
-    String,
-    Text,
-    column,
-    func,
-    select,
-    text,
-    values,
-)
-from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+from sqlalchemy import CTE, JSON, CheckConstraint, ColumnElement, Enum, Index, Select, String, Text, func, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.db import Base, PlainJson, UtcDateTime, utcnow
+from jobs.db import Base, PlainJson, UtcDateTime, at_once, integers, utcnow
 
 
 class State(StrEnum):
@@ -137,31 +121,31 @@ def versions(session: Session, listings: Sequence[Listing]) -> list[list[tuple[i
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, one in enumerate(listings):
         alike.setdefault((one.task, one.state, one.limit), []).append(place)
+    connection = session.connection()  # which makes no objects
     for places in alike.values():
-        for place, run_id, version in session.execute(_versions(places, listings)):
+        pages = [(place, listings[place].owner_id, *_bounds(listings[place])) for place in places]
+        asked = integers(session, "pages", "place", "owner_id", "first", "last")
+        rows = connection.execute(_versions(asked, listings[places[0]]), {"pages": pages}).all()
+        for place, run_id, version in rows:
             found[place].append((run_id, version))
     return [sorted(runs, reverse=True) for runs in found]
 
 
-def _versions(places: Sequence[int], listings: Sequence[Listing]) -> Select[int, int, int]:
-    """The versions of these listings' runs: down to the last one of each, which is looked for in its index."""
-    one, earlier = listings[places[0]], aliased(Run)
-    columns = [column(name, Integer) for name in ("place", "owner_id", "first", "last")]
-    rows = [(place, listings[place].owner_id, *_bounds(listings[place])) for place in places]
-    page = values(*columns, name="page").data(rows).cte()
-    fitting = select(earlier.id).where(*_of_page(earlier, page, one)).order_by(earlier.id.desc())
-    last = fitting.offset(one.limit - 1).limit(1).correlate(page).scalar_subquery()
-    mine = (*_of_page(Run, page, one), Run.id >= func.coalesce(last, 0))
-    return select(page.c.place, Run.id, Run.version).where(*mine)
+def _versions(asked: CTE, one: Listing) -> Select[int, int, int]:
+    """The versions of the runs of pages that are narrowed like this one: the last of each is looked for first."""
+    fitting = select(Run.id).where(*_between(asked), *_narrowed(one)).order_by(Run.id.desc())
+    last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
+    first = func.coalesce(last, asked.c.first).label("first")
+    page = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
+    return select(page.c.place, Run.id, Run.version).where(*_between(page), *_narrowed(one))
 
 
-def _of_page(run: type[Run], page: CTE, listing: Listing) -> list[ColumnElement[bool]]:
-    bounds = run.id.between(page.c.first, page.c.last)
-    return [run.owner_id == page.c.owner_id, bounds, *_narrowed(run, listing)]
+def _between(page: CTE) -> list[ColumnElement[bool]]:
+    return [Run.owner_id == page.c.owner_id, Run.id.between(page.c.first, page.c.last)]
 
 
 def _listed(listing: Listing) -> Select[Run]:
-    mine = Run.owner_id == listing.owner_id, Run.id.between(*_bounds(listing)), *_narrowed(Run, listing)
+    mine = Run.owner_id == listing.owner_id, Run.id.between(*_bounds(listing)), *_narrowed(listing)
     return select(Run).where(*mine).order_by(Run.id.desc()).limit(listing.limit)
 
 
@@ -171,12 +155,12 @@ def _bounds(listing: Listing) -> tuple[int, int]:
     return (0, last) if listing.run_id is None else (listing.run_id, min(listing.run_id, last))
 
 
-def _narrowed(run: type[Run], listing: Listing) -> list[ColumnElement[bool]]:
+def _narrowed(listing: Listing) -> list[ColumnElement[bool]]:
     narrowed = []
     if listing.task is not None:
-        narrowed.append(run.task == listing.task)
+        narrowed.append(Run.task == listing.task)
     if listing.state is not None:
-        narrowed.append(run.state == listing.state)
+        narrowed.append(Run.state == listing.state)
     return narrowed
 
 
