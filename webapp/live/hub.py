@@ -8,7 +8,6 @@ database may take its time, and a third asks the pages whether they are there.
 """
 
 import logging
-import math
 import secrets
 import threading
 import time
@@ -30,15 +29,14 @@ log = logging.getLogger(__name__)
 
 LISTEN_SECONDS = 0.5
 CHECK_SECONDS = 10.0
-CHECK_WITHOUT_REDIS_SECONDS = 2.0
-CHECK_SESSIONS_SECONDS = 1.25  # and up to LISTEN_SECONDS more: a page is closed within two
+CHECK_SESSIONS_SECONDS = 1.5  # a page whose session has ended is closed within two
 PING_SECONDS = 2.0
 SILENT_SECONDS = 6.0
 CONFIRM_SECONDS = 2
 RECONNECT_SECONDS = 0.5
 MOST_PAGES = 20
 MOST_PAGES_OF_ALL = 10_000  # 100 MB, and 2 % of a core when nothing happens
-ASK_SECONDS = 0.5
+ASK_SECONDS = 1.0
 ASKED_AT_ONCE = 100
 
 
@@ -58,10 +56,11 @@ class Hub:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
+        self._waiting: set[int] = set()  # owners whose channel Redis has not confirmed
         self._subscribed: set[int] = set()
         self._heard: set[int] = set()
         self._heard_at = -SILENT_SECONDS
-        self._pinged_at = self._checked_at = self._sessions_checked_at = time.monotonic()
+        self._pinged_at = self._checked_at = time.monotonic()
         self._check_wanted = threading.Event()
         self._over = threading.Event()
         self._is_alive: Callable[[], bool] = lambda: True
@@ -92,6 +91,8 @@ class Hub:
             audience.seats.add(seat)
             self._seats.add(seat)
             self._in_turn.append(seat.socket)
+            if not owner.confirmed.is_set():
+                self._waiting.add(listing.owner_id)
         log.info("live page of user %d opened", listing.owner_id)
         seat.socket.attend(partial(audience.tell, [seat]), partial(self._leave, seat, audience, time.monotonic()))
         if not owner.confirmed.is_set():
@@ -127,6 +128,7 @@ class Hub:
             gone = not owner.audiences
             if gone:
                 del self._owners[listing.owner_id]
+                self._waiting.discard(listing.owner_id)
         if gone:
             self._nudge()
         lasted, code = time.monotonic() - since, int(seat.socket.close_reason)
@@ -169,9 +171,17 @@ class Hub:
         if not pubsub.channels:
             pubsub.subscribe(self._control)
         with self._lock:
-            wanted = set(self._owners)
-            for owner_id in wanted & self._heard:
+            for owner_id in self._waiting & self._heard:
                 self._owners[owner_id].confirmed.set()
+                self._waiting.discard(owner_id)
+            wanted = set(self._owners) if self._owners.keys() != self._subscribed else self._subscribed
+        if wanted is not self._subscribed:
+            self._follow(pubsub, wanted)
+        if time.monotonic() - self._pinged_at >= PING_SECONDS:  # a Redis that is frozen breaks no connection
+            self._pinged_at = time.monotonic()
+            pubsub.ping()
+
+    def _follow(self, pubsub: Any, wanted: set[int]) -> None:
         for owner_id in wanted - self._subscribed:
             pubsub.subscribe(events.channel(owner_id))
             self._subscribed.add(owner_id)
@@ -179,9 +189,6 @@ class Hub:
             pubsub.unsubscribe(events.channel(owner_id))
             self._subscribed.discard(owner_id)
             self._heard.discard(owner_id)
-        if time.monotonic() - self._pinged_at >= PING_SECONDS:  # a Redis that is frozen breaks no connection
-            self._pinged_at = time.monotonic()
-            pubsub.ping()
 
     def _hear(self, message: dict[str, Any] | None) -> None:
         if message is None:
@@ -198,7 +205,6 @@ class Hub:
         if owner is None:
             return
         if message["type"] == "message" and b"sign_out" in message["data"]:
-            self._sessions_checked_at = -math.inf
             self._check_wanted.set()
         owner.news.mark_stale()
         _refresh(list(owner.audiences.values()))
@@ -219,7 +225,7 @@ class Hub:
 
     def _look_after(self) -> None:
         while not self._over.is_set():
-            self._check_wanted.wait(LISTEN_SECONDS)
+            self._check_wanted.wait(CHECK_SESSIONS_SECONDS)
             self._check_wanted.clear()
             try:
                 self._check(time.monotonic())
@@ -229,13 +235,11 @@ class Hub:
                 log.exception("the check of the open pages stumbled and goes on")
 
     def _check(self, now: float) -> None:
-        owners = self._here()
-        if now - self._sessions_checked_at >= CHECK_SESSIONS_SECONDS:
-            self._sessions_checked_at = now
-            for seat in self._seats.signed_out(self._backend.database):
-                seat.socket.close(SIGNED_OUT, "signed out")
-        if now - self._checked_at >= (CHECK_SECONDS if self.prompt else CHECK_WITHOUT_REDIS_SECONDS):
+        for seat in self._seats.signed_out(self._backend.database):
+            seat.socket.close(SIGNED_OUT, "signed out")
+        if not self.prompt or now - self._checked_at >= CHECK_SECONDS:
             self._checked_at = now
+            owners = self._here()
             for owner in owners:
                 owner.news.mark_stale()
             _refresh(wrong(self._backend.database, [one for owner in owners for one in list(owner.audiences.values())]))
