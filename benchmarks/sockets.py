@@ -16,10 +16,10 @@ flask-sock handler that accepts and waits, under the same gunicorn configuration
   estimate_pi for each core, and one worker more than those.
 
 What to expect: a sixth of the reference's memory, because its handler and its reader wait on a stack each and ours on
-none, and a little less CPU, half of which is checks that it does not make. A change of one user takes little longer
-than the reference's, which encodes its text for each socket but neither commits, reads nor renders it. The changes of
-fifty users are four to six times the reference, and cannot be near it: they are fifty pages read and rendered, at a
-millisecond and a half each, beside one text that is there already.
+none, and two thirds of its CPU, although that makes no checks. A change of one user takes little longer than the
+reference's, which encodes its text for each socket but neither commits, reads nor renders it. The changes of fifty
+users are five to eight times the reference, and cannot be near it: they are fifty pages read and rendered, at two
+milliseconds each, beside one text that is there already.
 
 Both servers run side by side: what is idle is measured at the same time, what is sent takes turns, so that a noisy
 machine disturbs both alike. Their clients need CPU too: the absolute figures are the machine's, believe the ratios.

@@ -35,7 +35,7 @@ SILENT_SECONDS = 6.0
 CONFIRM_SECONDS = 2
 RECONNECT_SECONDS = 0.5
 MOST_PAGES = 20
-MOST_PAGES_OF_ALL = 10_000  # 100 MB, and 2 % of a core when nothing happens
+MOST_PAGES_OF_ALL = 10_000  # 60 MB, and 1 to 2 % of a core when nothing happens
 ASK_SECONDS = 1.0
 ASKED_AT_ONCE = 100
 
