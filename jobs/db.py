@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from config import ConfigError
 
 WRITE_LOCK_SECONDS = 15.0
-SHORTEST_WAIT_SECONDS = 0.0002
+SHORTEST_WAIT_SECONDS = 0.00002
 LONGEST_WAIT_SECONDS = 0.02
 BUSY_MILLISECONDS = 50
 CONNECT_SECONDS = 5
@@ -110,6 +110,7 @@ class Database:
         prepare = _prepare_sqlite if self.engine.dialect.name == "sqlite" else _prepare_postgres
         prepare(self.engine)
         self._reader = self.engine.execution_options(reads_only=True)
+        self._writer: Connection | None = None
         self._line = threading.Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
@@ -131,8 +132,30 @@ class Database:
     @contextmanager
     def change(self) -> Iterator[Connection]:
         """A connection whose transaction commits when the block ends: for statements that need no objects."""
-        with self._in_line(), self.engine.begin() as connection:
+        with self._in_line(), self._writing() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A connection to write with; where writers wait for each other it is kept, as getting one costs a statement.
+
+        It is kept only as long as nothing goes wrong: a commit that failed may have left its transaction open.
+        """
+        if self._line is None:
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        self._writer = self._writer or self.engine.connect()
+        try:
+            yield self._writer
+        except BaseException:
+            self._drop_writer()
+            raise
+
+    def _drop_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer:
+            writer.close()
 
     @contextmanager
     def _in_line(self) -> Iterator[None]:
@@ -153,6 +176,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections, as must be done before a fork: SQLite's must not even be closed in another process."""
+        self._drop_writer()
         self.engine.dispose()
 
 
@@ -209,4 +233,4 @@ def _patiently(statement: Any) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(longest / 2, longest))
-        longest = min(2 * longest, LONGEST_WAIT_SECONDS)
+        longest = min(1.5 * longest, LONGEST_WAIT_SECONDS)

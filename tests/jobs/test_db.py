@@ -6,10 +6,11 @@ import time
 import traceback
 from datetime import UTC
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from jobs import Backend, Database, Run
@@ -79,3 +80,18 @@ def test_a_result_comes_back_as_it_went_in(backend: Backend, value: object) -> N
     run = make_run(backend, make_owner(backend), result=value)
     found = read(backend, run).result
     assert (found, type(found)) == (value, type(value))
+
+
+def test_a_commit_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/of-its-own")
+    with database.change() as connection:
+        connection.exec_driver_sql("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
+        connection.exec_driver_sql("CREATE TABLE child (id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(IntegrityError), database.change() as connection:
+        connection.exec_driver_sql("INSERT INTO child VALUES (2)")
+    with database.change() as connection:
+        connection.exec_driver_sql("INSERT INTO parent VALUES (1)")
+        connection.exec_driver_sql("INSERT INTO child VALUES (1)")
+    with database.read() as session:
+        assert session.scalars(text("SELECT id FROM child")).all() == [1]
+    database.close()
