@@ -76,7 +76,7 @@ class Record:
         self.send()
         try:
             assert self._execution
-            job.refresh()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+            job.refresh()
             self._worker._finalize_failure(job, self._queue, self._execution, (type(reason), reason, None))
         except Exception as error:  # whatever a damaged job makes RQ raise
             log.warning("RQ's record of job %s is incomplete (%s)", job.id, error)

@@ -6,6 +6,7 @@ import threading
 import urllib.error
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -35,6 +36,10 @@ def resume(restaurant: Restaurant) -> None:
 
 def refuse(restaurant: Restaurant) -> None:
     restaurant.relay.refuse()
+
+
+def has_more_runs(restaurant: Restaurant, number: int) -> bool:
+    return len(restaurant.runs()) > number
 
 
 def take(restaurant: Restaurant) -> None:
@@ -82,7 +87,7 @@ def test_a_run_is_executed_whose_web_process_was_killed_between_its_row_and_its_
         restaurant.redis.suspend()
         with ThreadPoolExecutor(1) as submitting:
             answer = submitting.submit(ada.submit, "reverse_text", text="hello")
-            until(lambda: len(restaurant.runs()) > number, "the row")  # noqa: B023  # asked at once
+            until(partial(has_more_runs, restaurant, number), "the row")
             killed = restaurant.web_workers()
             for worker in killed:
                 os.kill(worker.pid, signal.SIGKILL)

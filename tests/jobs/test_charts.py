@@ -42,7 +42,8 @@ def test_a_histogram_counts_every_value_once() -> None:
     assert (chart.x, chart.series) == ([0, 1, 2], {"a": [1, 3], "b": [0, 1]})
     assert Chart.histogram([5, 5], 3).x[0] == 4.5
     assert Chart.histogram([5, 5]).x == [4.5, 5.5]
-    assert sum(Chart.histogram(np.random.default_rng(1).normal(size=1000)).series[""]) == 1000  # type: ignore[arg-type]  # they are counts
+    counts = Chart.histogram(np.random.default_rng(1).normal(size=1000)).series[""]
+    assert np.sum(np.array(counts, dtype=int)) == 1000
 
 
 @pytest.mark.parametrize("most", [1, 6, 16, 20, 21, 30, 999])

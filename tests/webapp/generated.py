@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -113,10 +114,10 @@ def unions(draw: Draw, inner: st.SearchStrategy[Any]) -> Any:
 
 def compounds(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     limits = st.builds(lambda least, more: Field(min_length=least, max_length=least + more), BOUND_ROWS, BOUND_ROWS)
-    lists = st.builds(lambda item, limit: Annotated[list[item], limit], inner, limits)  # type: ignore[valid-type]  # made here
-    pairs = st.lists(inner, min_size=1, max_size=3).map(lambda items: tuple[*items])  # type: ignore[valid-type]  # likewise
-    named = inner.map(lambda item: dict[str, item])  # type: ignore[valid-type]  # likewise
-    sets = choices().map(lambda one: set[one])  # type: ignore[valid-type]  # likewise
+    lists = st.builds(lambda item, limit: Annotated[GenericAlias(list, (item,)), limit], inner, limits)
+    pairs = st.lists(inner, min_size=1, max_size=3).map(lambda items: GenericAlias(tuple, tuple(items)))
+    named = inner.map(lambda item: GenericAlias(dict, (str, item)))
+    sets = choices().map(lambda one: GenericAlias(set, (one,)))
     either = st.one_of(lists, pairs, named, sets, models(inner), unions(inner))
     return either | either.map(lambda one: one | None)
 
@@ -137,7 +138,9 @@ def tasks(draw: Draw) -> Task:
     def one(**values: Any) -> None: ...
 
     one.__dict__["__signature__"] = inspect.Signature(parameters)
-    return task(one).__dict__["__task__"]  # type: ignore[no-any-return]  # it is what task() puts there
+    made = task(one).__dict__["__task__"]
+    assert isinstance(made, Task)
+    return made
 
 
 def texts(field: forms.Field) -> st.SearchStrategy[str]:

@@ -3,6 +3,7 @@
 import math
 from datetime import date, datetime, time
 from fractions import Fraction
+from typing import Any
 
 import regex
 from bs4 import Tag
@@ -15,7 +16,7 @@ from webapp.forms import Field
 NUMBER = regex.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 EMAIL = regex.compile(rf"[a-zA-Z0-9.!#$%&'*+\/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})*")
-DATES = {"date": date, "time": time, "datetime-local": datetime}
+DATES: dict[str, Any] = {"date": date, "time": time, "datetime-local": datetime}
 URL = TypeAdapter(AnyUrl)
 
 
@@ -74,7 +75,7 @@ def _is_in_range(field: Field, text: str) -> bool:
 
 def _is_moment(field: Field, text: str) -> bool:
     try:
-        read = DATES[field.input_type].fromisoformat  # type: ignore[attr-defined]  # all three have it
+        read = DATES[field.input_type].fromisoformat
         moment = read(text)
     except ValueError:
         return False
