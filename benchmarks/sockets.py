@@ -16,7 +16,7 @@ flask-sock handler that accepts and waits, under the same gunicorn configuration
   estimate_pi for each core, and one worker more than those.
 
 What to expect: a sixth of the reference's memory, because its handler and its reader wait on a stack each and ours on
-none, and two thirds of its CPU, although that makes no checks. A change of one user takes little longer than the
+none, and about half of its CPU, although that makes no checks. A change of one user takes little longer than the
 reference's, which encodes its text for each socket but neither commits, reads nor renders it. The changes of fifty
 users are five to eight times the reference, and cannot be near it: they are fifty pages read and rendered, at two
 milliseconds each, beside one text that is there already.

@@ -56,7 +56,6 @@ class Hub:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
-        self._waiting: set[int] = set()  # owners whose channel Redis has not confirmed
         self._subscribed: set[int] = set()
         self._heard: set[int] = set()
         self._heard_at = -SILENT_SECONDS
@@ -91,8 +90,6 @@ class Hub:
             audience.seats.add(seat)
             self._seats.add(seat)
             self._in_turn.append(seat.socket)
-            if not owner.confirmed.is_set():
-                self._waiting.add(listing.owner_id)
         log.info("live page of user %d opened", listing.owner_id)
         seat.socket.attend(partial(audience.tell, [seat]), partial(self._leave, seat, audience, time.monotonic()))
         if not owner.confirmed.is_set():
@@ -128,7 +125,6 @@ class Hub:
             gone = not owner.audiences
             if gone:
                 del self._owners[listing.owner_id]
-                self._waiting.discard(listing.owner_id)
         if gone:
             self._nudge()
         lasted, code = time.monotonic() - since, int(seat.socket.close_reason)
@@ -171,17 +167,10 @@ class Hub:
         if not pubsub.channels:
             pubsub.subscribe(self._control)
         with self._lock:
-            for owner_id in self._waiting & self._heard:
-                self._owners[owner_id].confirmed.set()
-                self._waiting.discard(owner_id)
-            wanted = set(self._owners) if self._owners.keys() != self._subscribed else self._subscribed
-        if wanted is not self._subscribed:
-            self._follow(pubsub, wanted)
-        if time.monotonic() - self._pinged_at >= PING_SECONDS:  # a Redis that is frozen breaks no connection
-            self._pinged_at = time.monotonic()
-            pubsub.ping()
-
-    def _follow(self, pubsub: Any, wanted: set[int]) -> None:
+            wanted = set(self._owners)
+            for owner_id in wanted & self._heard:
+                if not (confirmed := self._owners[owner_id].confirmed).is_set():
+                    confirmed.set()  # which takes its time, also once it is set
         for owner_id in wanted - self._subscribed:
             pubsub.subscribe(events.channel(owner_id))
             self._subscribed.add(owner_id)
@@ -189,6 +178,9 @@ class Hub:
             pubsub.unsubscribe(events.channel(owner_id))
             self._subscribed.discard(owner_id)
             self._heard.discard(owner_id)
+        if time.monotonic() - self._pinged_at >= PING_SECONDS:  # a Redis that is frozen breaks no connection
+            self._pinged_at = time.monotonic()
+            pubsub.ping()
 
     def _hear(self, message: dict[str, Any] | None) -> None:
         if message is None:
