@@ -110,7 +110,7 @@ class Database:
         prepare = _prepare_sqlite if self.engine.dialect.name == "sqlite" else _prepare_postgres
         prepare(self.engine)
         self._reader = self.engine.execution_options(reads_only=True)
-        self._writer: Connection | None = None
+        self._kept: Connection | None = None
         self._line = threading.Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
@@ -126,58 +126,57 @@ class Database:
         A row that is read in order to be changed is read `with_for_update()`: on SQLite one writer follows the other
         anyway, on Postgres only those wait for each other that say so or write the same row.
         """
-        with self._in_line(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with self._writer() as connection, Session(connection, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def change(self) -> Iterator[Connection]:
         """A connection whose transaction commits when the block ends: for statements that need no objects."""
-        with self._in_line(), self._writing() as connection, connection.begin():
+        with self._writer() as connection, connection.begin():
             yield connection
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A connection to write with; where writers wait for each other it is kept, as getting one costs a statement.
+    def close(self) -> None:
+        """Close all connections, as must be done before a fork: SQLite's must not even be closed in another process."""
+        if self._line:
+            with _held(self._line):
+                self._drop_kept()
+        self.engine.dispose()
 
-        It is kept only as long as nothing goes wrong: a commit that failed may have left its transaction open.
+    @contextmanager
+    def _writer(self) -> Iterator[Connection]:
+        """A connection to write with: the process's one, where the database has one writer at a time anyway.
+
+        It is kept, as getting one costs as much as a statement, but only as long as nothing goes wrong: a commit that
+        failed may have left its transaction open.
         """
         if self._line is None:
             with self.engine.connect() as connection:
                 yield connection
             return
-        self._writer = self._writer or self.engine.connect()
-        try:
-            yield self._writer
-        except BaseException:
-            self._drop_writer()
-            raise
+        # Those that wait do so without a connection: they would leave none for the readers.
+        with _held(self._line):
+            self._kept = self._kept or self.engine.connect()
+            try:
+                yield self._kept
+            except BaseException:
+                self._drop_kept()
+                raise
 
-    def _drop_writer(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer:
-            writer.close()
+    def _drop_kept(self) -> None:
+        connection, self._kept = self._kept, None
+        if connection:
+            connection.close()
 
-    @contextmanager
-    def _in_line(self) -> Iterator[None]:
-        """Have this process's writers wait for each other, where the database has one at a time anyway.
 
-        They wait without a connection: those that wait for the lock with one would leave none for the readers.
-        """
-        if self._line is None:
-            yield
-            return
-        if not self._line.acquire(timeout=WRITE_LOCK_SECONDS):
-            locked = sqlite3.OperationalError("database is locked by other writers of this process")
-            raise OperationalError("BEGIN IMMEDIATE", None, locked)
-        try:
-            yield
-        finally:
-            self._line.release()
-
-    def close(self) -> None:
-        """Close all connections, as must be done before a fork: SQLite's must not even be closed in another process."""
-        self._drop_writer()
-        self.engine.dispose()
+@contextmanager
+def _held(line: threading.Lock) -> Iterator[None]:
+    if not line.acquire(timeout=WRITE_LOCK_SECONDS):
+        locked = sqlite3.OperationalError("database is locked by other writers of this process")
+        raise OperationalError("BEGIN IMMEDIATE", None, locked)
+    try:
+        yield
+    finally:
+        line.release()
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -121,12 +121,12 @@ def versions(session: Session, listings: Sequence[Listing]) -> list[list[tuple[i
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, one in enumerate(listings):
         alike.setdefault((one.task, one.state, one.limit), []).append(place)
-    connection = session.connection()  # which makes no objects
+    connection = session.connection()  # its rows are plain; a session would look for objects in them
     for places in alike.values():
         pages = [(place, listings[place].owner_id, *_bounds(listings[place])) for place in places]
         asked = integers(session, "pages", "place", "owner_id", "first", "last")
-        rows = connection.execute(_versions(asked, listings[places[0]]), {"pages": pages}).all()
-        for place, run_id, version in rows:
+        statement = _versions(asked, listings[places[0]])
+        for place, run_id, version in connection.execute(statement, {"pages": pages}).all():
             found[place].append((run_id, version))
     return [sorted(runs, reverse=True) for runs in found]
 

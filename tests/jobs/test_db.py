@@ -4,6 +4,7 @@ import multiprocessing
 import socket
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -95,3 +96,15 @@ def test_a_commit_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with database.read() as session:
         assert session.scalars(text("SELECT id FROM child")).all() == [1]
     database.close()
+
+
+def test_closing_waits_for_whoever_writes(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/of-its-own")
+    with ThreadPoolExecutor(1) as other:
+        with database.change() as connection:
+            connection.exec_driver_sql("CREATE TABLE kept (id INTEGER PRIMARY KEY)")
+            closing = other.submit(database.close)
+            assert not wait([closing], 0.2).done
+        closing.result()
+    with database.read() as session:
+        assert session.scalars(text("SELECT id FROM kept")).all() == []
