@@ -26,7 +26,9 @@ import psutil
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from jobs import Backend, State, utcnow
+from jobs.backend import Backend
+from jobs.db import utcnow
+from jobs.runs import State
 from tests.people import make_run, owner_id
 from tests.person import Person
 from tests.stack import Stack

@@ -32,7 +32,8 @@ from rq.job import Job
 from rq.worker import BaseWorker, SimpleWorker
 
 from config import Settings
-from jobs import Backend, Catalog, open_backend
+from jobs.backend import Backend, open_backend
+from jobs.catalog import Catalog
 from jobs.embedded_redis import _binary
 from jobs.worker import RunWorker
 

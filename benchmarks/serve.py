@@ -22,7 +22,9 @@ STOCK = "stock"
 def ours(data_dir: str, redis_url: str) -> BaseWorker:
     # Imported here: whatever a stock worker's process holds makes its forks slower.
     from config import Settings
-    from jobs import Catalog, open_backend, task
+    from jobs import task
+    from jobs.backend import open_backend
+    from jobs.catalog import Catalog
     from jobs.worker import RunWorker
 
     catalog = Catalog({function.__name__: task(function).__dict__["__task__"] for function in (nothing, moment)})

@@ -10,7 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from jobs import MB
+from jobs.files import MB
 from tests.person import Person
 from tests.raw_upload import END, RawUpload, head_of, text
 from tests.stack import Stack

@@ -16,10 +16,9 @@ from jobs import checkpoints, lease, people, workspace
 from jobs.backend import Backend
 from jobs.batch import Batch
 from jobs.bell import Bell
-from jobs.context import Checkpoint
+from jobs.context import Checkpoint, User
 from jobs.horse import Horse, HorseEnded, Report, Save
 from jobs.outcome import Failure, Interrupted, Outcome, Stopped, Success
-from jobs.people import User
 from jobs.perform import Order
 from jobs.runs import Run
 from jobs.sealed import tokens_in

@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jobs.serving import unserved
@@ -20,6 +21,14 @@ class StopRun(BaseException):
 
     It is no Exception, so that a task's `except Exception` does not swallow it.
     """
+
+
+@dataclass(frozen=True)
+class User:
+    """Whose run it is: `id` stays the same for an account, `email` is the address they sign in with."""
+
+    id: int = 0
+    email: str = "somebody@example.com"
 
 
 class FinalFailure(Exception):

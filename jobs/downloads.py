@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Annotated, Any, BinaryIO
 
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.pictures import MOST_PIXELS, REFERENCE, Keep, Picture
@@ -152,6 +151,8 @@ def _media_type(said: str, name: str) -> str:
 
 
 def _picture(stream: BinaryIO) -> tuple[str, tuple[int, int]] | tuple[str, None]:
+    from PIL import Image
+
     try:
         with Image.open(stream, formats=tuple(IMAGES)) as image:
             kind, size = IMAGES[str(image.format)], image.size

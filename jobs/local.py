@@ -7,9 +7,8 @@ from pydantic import BaseModel
 
 from jobs.batch import Batch, Entry, Kind
 from jobs.catalog import Catalog
-from jobs.context import StopRun
+from jobs.context import StopRun, User
 from jobs.outcome import Failure, Outcome
-from jobs.people import User
 from jobs.perform import Order, perform
 from jobs.sealed import UnsealedSecret, kept, reference_to, tokens_in
 from jobs.store import FileStore, StoredFile

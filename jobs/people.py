@@ -4,22 +4,12 @@ jobs/ knows no people: accounts are the web application's. All that is used of t
 stands, also as what those wait at who change what is its owner's.
 """
 
-from dataclasses import dataclass
-
 from sqlalchemy import column, select, table
 from sqlalchemy.orm import Session
 
 from jobs.db import Database
 
 USERS = table("users", column("id"), column("email"))
-
-
-@dataclass(frozen=True)
-class User:
-    """Whose run it is: `id` stays the same for an account, `email` is the address they sign in with."""
-
-    id: int = 0
-    email: str = "somebody@example.com"
 
 
 def address_of(database: Database, owner_id: int) -> str:

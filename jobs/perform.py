@@ -13,11 +13,10 @@ from pydantic import BaseModel, ValidationError
 from jobs import memory, sealed
 from jobs.capture import captured
 from jobs.catalog import Catalog
-from jobs.context import REPORTS_PER_SECOND, Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun
+from jobs.context import REPORTS_PER_SECOND, Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun, User
 from jobs.files import OPEN
 from jobs.link import Link
 from jobs.outcome import Failure, Outcome, Stopped, Success
-from jobs.people import User
 from jobs.reporter import Reporter
 from jobs.secrets import Cover, Secrets
 from jobs.serving import Kitchen

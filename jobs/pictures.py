@@ -1,15 +1,18 @@
 """Pictures: an image that a task emits or returns goes to the file store, and what is kept of it refers to that."""
 
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeGuard
 
-from PIL.Image import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.storable import ResultError
 from jobs.store import StoredFile
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MOST_PIXELS = 50_000_000
 LARGEST_BYTES = 50_000_000
@@ -34,7 +37,7 @@ class Tile:
     earlier ones, and an image that the task returns takes their place.
     """
 
-    image: Image
+    image: "Image"
     x: int
     y: int
     width: int
@@ -63,6 +66,12 @@ class Picture(BaseModel):
     tile: Canvas | None = None
 
 
+def is_image(value: object) -> "TypeGuard[Image]":
+    """Return whether a value is an image of Pillow, which whoever made one has imported."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(value, pillow.Image)
+
+
 def picture_in(value: object) -> Picture | None:
     """What a kept value refers to, if it has the form of a reference; that it is one, only the run's files say."""
     if not isinstance(value, dict) or set(value) != {REFERENCE}:
@@ -86,15 +95,15 @@ class Darkroom:
         """What is kept of a partial result. Raises ResultError for an image that is too large."""
         if isinstance(value, Tile):
             return _reference(self._developed(value.image, "The tile"), _canvas(value))
-        return _reference(self._developed(value, "The partial result")) if isinstance(value, Image) else value
+        return _reference(self._developed(value, "The partial result")) if is_image(value) else value
 
     def result(self, value: Any) -> Any:
         """What is kept of a result. Raises ResultError for an image that is too large, and for a tile."""
         if isinstance(value, Tile):
             raise ResultError("A tile is a partial result: emit it, and return the whole image.")
-        return _reference(self._developed(value, "The result")) if isinstance(value, Image) else value
+        return _reference(self._developed(value, "The result")) if is_image(value) else value
 
-    def _developed(self, image: Image, what: str) -> Picture:
+    def _developed(self, image: "Image", what: str) -> Picture:
         pixels = image.width * image.height
         if not 0 < pixels <= MOST_PIXELS:
             size = f"{image.width:,} × {image.height:,} pixels"
@@ -128,5 +137,5 @@ def _canvas(tile: Tile) -> Canvas:
         raise ResultError(f"The tile lies {where}, which no page can show.") from None
 
 
-def _as_png(image: Image) -> Image:
+def _as_png(image: "Image") -> "Image":
     return image if image.mode in PNG_MODES else image.convert("RGB")

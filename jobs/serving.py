@@ -5,10 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL.Image import Image
-
 from jobs.downloads import Download, Pantry
-from jobs.pictures import Darkroom, Keep, Tile
+from jobs.pictures import Darkroom, Keep, Tile, is_image
 from jobs.storable import ResultError
 
 
@@ -35,8 +33,10 @@ class Kitchen:
 
 def unserved(value: Any) -> Any:
     """What is kept where there is no store, as of a task that is called as a plain function."""
-    files = (Image, Tile, Download, Path, bytes)
-    return None if isinstance(value, Tile) else _each(value, lambda one: None if isinstance(one, files) else one)
+    files = (Tile, Download, Path, bytes)
+    if isinstance(value, Tile):
+        return None
+    return _each(value, lambda one: None if isinstance(one, files) or is_image(one) else one)
 
 
 def _each(value: Any, serve: Callable[[Any], Any], within: bool = False) -> Any:

@@ -9,10 +9,9 @@ from typing import Annotated, Any, ParamSpec, TypedDict, TypeVar, Unpack, overlo
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
 
-from jobs.context import Cancelled, Checkpoint, Emit, Log, Progress
+from jobs.context import Cancelled, Checkpoint, Emit, Log, Progress, User
 from jobs.examples import example_of, files_of
 from jobs.files import File
-from jobs.people import User
 from jobs.sealed import typed_secret_in
 from jobs.secrets import NAME, Secrets
 from jobs.workspace import Workspace

@@ -5,7 +5,8 @@ from typing import Any
 from alembic import context
 
 import config
-from jobs import Base, Database, UtcDateTime, checkpoints, leader, output
+from jobs import checkpoints, leader, output
+from jobs.db import Base, Database, UtcDateTime
 from webapp import throttle, users
 
 # Importing the rooms that own tables puts these on the metadata beside the runs.

@@ -15,7 +15,11 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from config import Settings
-from jobs import Backend, Database, connect_redis, die_with_parent, open_backend, start_redis
+from jobs.backend import Backend, open_backend
+from jobs.db import Database
+from jobs.embedded_redis import start_redis
+from jobs.process import die_with_parent
+from jobs.redis import connect_redis
 from tests import databases
 from tests.objects import KEY, ObjectServer
 from tests.person import Person

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import jobs
-from jobs import MB, Task, task
-from jobs.task import CONTEXT_TYPES
+from jobs import task
+from jobs.files import MB
+from jobs.task import CONTEXT_TYPES, Task
 from webapp.forms import Field, fields_of
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tasks.md"

@@ -13,7 +13,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, SecretStr, model_validator
 from werkzeug.serving import make_server
 
-from jobs import Backend, File, LongText, Show, Slider, open_backend, task
+from jobs import File, LongText, Show, Slider, task
+from jobs.backend import Backend, open_backend
 from tests.jobs.serving import catalog_of
 from webapp import create_app
 

@@ -3,9 +3,11 @@
 from functools import partial
 from typing import Any, BinaryIO
 
-from jobs import Backend, Run, RunFile, run_files, runner
+from jobs import run_files, runner
+from jobs.backend import Backend
 from jobs.perform import Order, perform
-from jobs.store import StoredFile
+from jobs.runs import Run
+from jobs.store import RunFile, StoredFile
 from jobs.unstored import Unstored
 from webapp.users import User
 

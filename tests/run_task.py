@@ -18,19 +18,15 @@ from typing import Any
 
 import pytest
 
-from jobs import (
-    Backend,
-    Catalog,
-    Kind,
-    Run,
-    State,
-    Task,
-    die_with_parent,
-    open_backend,
-    read_output,
-    submit,
-)
+from jobs.backend import Backend, open_backend
+from jobs.batch import Kind
+from jobs.catalog import Catalog
+from jobs.output import read_output
 from jobs.pool import Pool
+from jobs.process import die_with_parent
+from jobs.runs import Run, State
+from jobs.submit import submit
+from jobs.task import Task
 from tests import databases
 from tests.conftest import redis_running, settings_for
 from tests.people import make_owner, read

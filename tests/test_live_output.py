@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from jobs import Backend, Entry, Kind, Run, State, events, output, utcnow
-from jobs.batch import Batch
+from jobs import events, output
+from jobs.backend import Backend
+from jobs.batch import Batch, Entry, Kind
+from jobs.db import utcnow
+from jobs.runs import Run, State
 from tests.people import make_run, owner_id
 from tests.person import Person, hear, hears_nothing
 from tests.stack import Stack

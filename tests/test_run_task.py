@@ -6,7 +6,8 @@ import stat
 import pytest
 from pydantic import ValidationError
 
-from jobs import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, State, User, Workspace, task
+from jobs import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, User, Workspace, task
+from jobs.runs import State
 from jobs.tasks.reverse_text import reverse_text
 from tests.run_task import RunTask
 

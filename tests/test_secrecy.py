@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Backend, Kind, Run, read_output
+from jobs.backend import Backend
+from jobs.batch import Kind
+from jobs.output import read_output
+from jobs.runs import Run
 from tests.person import Person
 from tests.stack import Stack, copied_project
 from tests.waiting import until

@@ -15,7 +15,8 @@ import psutil
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
-from jobs import Run, State, utcnow
+from jobs.db import utcnow
+from jobs.runs import Run, State
 from tests import databases
 from tests.conftest import database_of, mark_newer
 from tests.people import make_owner, make_run, read

@@ -3,7 +3,7 @@
 import sys
 
 import config
-from jobs import NoRedis
+from jobs.embedded_redis import NoRedis
 from webapp.serve import CannotStart, serve
 
 

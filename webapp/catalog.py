@@ -1,6 +1,7 @@
 """The tasks as commands and developers find them: one that is broken is in nobody's way."""
 
-from jobs import Catalog, TaskError, examine_catalog
+from jobs.catalog import Catalog, examine_catalog
+from jobs.task import TaskError
 from webapp import forms
 
 

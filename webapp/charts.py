@@ -12,7 +12,8 @@ from flask import Flask
 from gevent.threadpool import ThreadPool
 from markupsafe import Markup
 
-from jobs import Chart, chart_in
+from jobs import Chart
+from jobs.charts import chart_in
 from webapp import fragments
 from webapp.tables import Table, View
 

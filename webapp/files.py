@@ -9,7 +9,9 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
-from jobs import LARGEST_ID, RunFile, owned_file
+from jobs.run_files import owned_file
+from jobs.runs import LARGEST_ID
+from jobs.store import RunFile
 from webapp.current import backend
 
 bp = Blueprint("files", __name__)

@@ -6,7 +6,8 @@ from typing import Any
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from jobs import Ending, Outlook, Run
+from jobs.outlook import Outlook
+from jobs.runs import Ending, Run
 from webapp.listings import Page, to_query
 
 

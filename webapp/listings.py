@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from jobs import LARGEST_ID, Database, Listing, Outlook, Run, State, listed, outlooks
+from jobs.db import Database
+from jobs.outlook import Outlook, outlooks
+from jobs.runs import LARGEST_ID, Listing, Run, State, listed
 
 PAGE_SIZE = 25
 

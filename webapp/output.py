@@ -7,7 +7,12 @@ from datetime import UTC, datetime
 from flask import Flask
 from markupsafe import Markup
 
-from jobs import Database, Entry, Kind, Picture, Run, Stored, picture_in, read_output, stored_in
+from jobs.batch import Entry, Kind
+from jobs.db import Database
+from jobs.output import Stored, read_output
+from jobs.pictures import Picture, picture_in
+from jobs.run_files import stored_in
+from jobs.runs import Run
 from webapp import fragments
 from webapp.results import Shown
 

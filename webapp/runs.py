@@ -6,8 +6,10 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-import jobs
-from jobs import LARGEST_ID, Conflict, Listing, Run, State, chart_in
+from jobs import submit
+from jobs.charts import chart_in
+from jobs.runs import LARGEST_ID, Listing, Run, State
+from jobs.submit import Conflict
 from webapp import charts, fragments, tables
 from webapp.current import backend
 from webapp.listings import Page, from_query, look_up
@@ -58,7 +60,7 @@ def table_csv(run_id: int) -> Response:
 def cancel(run_id: int) -> Response:
     _mine(run_id)
     try:
-        jobs.cancel(backend(), current_user.id, run_id)
+        submit.cancel(backend(), current_user.id, run_id)
     except Conflict as conflict:
         abort(409, description=str(conflict))
     if not request.headers.get("HX-Request"):
@@ -71,7 +73,7 @@ def cancel(run_id: int) -> Response:
 @bp.post("/runs/<int:run_id>/retry")
 def retry(run_id: int) -> Response:
     try:
-        again = jobs.retry(backend(), current_user.id, _mine(run_id).runs[0])
+        again = submit.retry(backend(), current_user.id, _mine(run_id).runs[0])
     except Conflict as conflict:
         abort(409, description=str(conflict))
     return redirect(url_for("runs.show", run_id=again.id), 303)

@@ -20,7 +20,11 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings
-from jobs import Catalog, Database, die_with_parent, open_backend, start_redis
+from jobs.backend import open_backend
+from jobs.catalog import Catalog
+from jobs.db import Database
+from jobs.embedded_redis import start_redis
+from jobs.process import die_with_parent
 from webapp import schema
 from webapp.catalog import usable
 from webapp.watch import TaskFiles

@@ -10,7 +10,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from jobs import MARKS, frame_in
+from jobs.frames import frame_in
+from jobs.results import MARKS
 
 ROWS_AT_A_GLANCE = 8
 ROWS_PER_PAGE = 100

@@ -7,7 +7,11 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs import Listing, NotKept, Run, Task, outlooks, submit
+from jobs.belongings import NotKept
+from jobs.outlook import outlooks
+from jobs.runs import Listing, Run
+from jobs.submit import submit
+from jobs.task import Task
 from webapp import forms, fragments, uploads
 from webapp.current import backend
 from webapp.forms import Form

@@ -14,18 +14,11 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestTimeout
 from werkzeug.sansio import multipart
 
-from jobs import (
-    MB,
-    File,
-    FileWriter,
-    QuotaExceeded,
-    RunFile,
-    Task,
-    kinds_in_words,
-    media_type_of,
-    note_uploads,
-    used_bytes,
-)
+from jobs import File
+from jobs.belongings import QuotaExceeded, note_uploads, used_bytes
+from jobs.files import MB, kinds_in_words, media_type_of
+from jobs.store import FileWriter, RunFile
+from jobs.task import Task
 from webapp import forms
 from webapp.current import backend
 from webapp.files import tame

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, ForeignKeyConstraint, String, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs import Base, Database, UtcDateTime, utcnow
+from jobs.db import Base, Database, UtcDateTime, utcnow
 from webapp import passwords
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from flask import Flask
 
-from jobs import File, Outlook, Run, State
+from jobs import File
+from jobs.outlook import Outlook
+from jobs.runs import Run, State
 from webapp.current import backend
 from webapp.files import tame
 from webapp.forms import Field, fields_of, spoken

@@ -6,7 +6,10 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from jobs import Backend, Kind, Run, events, lease
+from jobs import events, lease
+from jobs.backend import Backend
+from jobs.batch import Kind
+from jobs.runs import Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_pages import violations
 from tests.browser.test_stopping import latest

@@ -7,8 +7,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from jobs import Run, State, lease, utcnow
+from jobs import lease
+from jobs.db import utcnow
 from jobs.outcome import Failure
+from jobs.runs import Run, State
 from tests.browser.conftest import NewContext, open_live, register
 from tests.people import make_run
 from tests.stack import Stack

@@ -8,7 +8,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from jobs import Backend, Emit, Kind, Progress, Run, events, lease
+from jobs import Emit, Progress, events, lease
+from jobs.backend import Backend
+from jobs.batch import Kind
+from jobs.runs import Run
 from jobs.tasks.mandelbrot import HEIGHT, WIDTH, mandelbrot
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_output import held_run

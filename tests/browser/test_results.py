@@ -7,7 +7,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from jobs import Backend, Chart, Html, Kind, Markdown, Run, lease
+from jobs import Chart, Html, Markdown, lease
+from jobs.backend import Backend
+from jobs.batch import Kind
+from jobs.runs import Run
 from jobs.storable import storable
 from tests.browser.conftest import NewContext, open_live, register
 from tests.browser.test_hostile_text import ALL, TEXTS

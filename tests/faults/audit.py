@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from jobs import Database, State
+from jobs.db import Database
+from jobs.runs import State
 
 TABLE = """
 CREATE TABLE audit (

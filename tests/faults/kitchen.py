@@ -15,8 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from config import Settings
-from jobs import Backend, Run, open_backend, submit
+from jobs.backend import Backend, open_backend
 from jobs.presence import WorkerRow
+from jobs.runs import Run
+from jobs.submit import submit
 from tests import databases
 from tests.faults.audit import begin_audit, completions, entries
 from tests.faults.processes import PoolProcess, RedisServer, children, send

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from jobs import connect_redis, die_with_parent, start_redis
 from jobs.backend import Backend
+from jobs.embedded_redis import start_redis
+from jobs.process import die_with_parent
+from jobs.redis import connect_redis
 from tests.waiting import PATIENCE_SECONDS, until
 
 ROOT = Path(__file__).parent.parent.parent

@@ -18,7 +18,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import Conflict, Run, State, cancel
+from jobs.runs import Run, State
+from jobs.submit import Conflict, cancel
 from tests.conftest import database_of, migrate
 from tests.faults.audit import claims, completions
 from tests.faults.kitchen import Kitchen

@@ -7,7 +7,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from jobs import Catalog, Checkpoint, Progress, task
+from jobs import Checkpoint, Progress, task
+from jobs.catalog import Catalog
 
 KEPT: list[bytearray] = []
 

@@ -10,7 +10,9 @@ from itertools import chain
 import psutil
 import pytest
 
-from jobs import Database, Run, State, lease
+from jobs import lease
+from jobs.db import Database
+from jobs.runs import Run, State
 from tests import databases
 from tests.faults.audit import claims
 from tests.faults.kitchen import Kitchen

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Run, State
+from jobs.runs import Run, State
 from tests.faults.audit import claims, entries
 from tests.faults.kitchen import Kitchen
 from tests.faults.processes import await_end, children, lives, send

@@ -9,8 +9,11 @@ import pytest
 from rq.utils import as_text
 from sqlalchemy import insert
 
-from jobs import Run, State, open_backend, submit, utcnow
+from jobs.backend import open_backend
+from jobs.db import utcnow
 from jobs.queue import QUEUE
+from jobs.runs import Run, State
+from jobs.submit import submit
 from jobs.sweeper import Sweeper
 from tests.faults.kitchen import Kitchen
 from tests.faults.relay import Relay

@@ -10,8 +10,11 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from jobs import Backend, Conflict, Run, State, cancel, queue
+from jobs import queue
+from jobs.backend import Backend
 from jobs.leader import LeaderRow
+from jobs.runs import Run, State
+from jobs.submit import Conflict, cancel
 from tests.faults.audit import claims, entries
 from tests.faults.kitchen import Kitchen
 from tests.faults.processes import await_end, lives, send

@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from jobs import Catalog, Kind, Task, task
-from jobs.batch import Batch
+from jobs import task
+from jobs.batch import Batch, Kind
+from jobs.catalog import Catalog
 from jobs.outcome import Outcome
 from jobs.perform import Order, perform
 from jobs.store import FileStore, StoredFile
+from jobs.task import Task
 
 
 class Heard:

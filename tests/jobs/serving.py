@@ -7,8 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from config import Settings
-from jobs import Backend, Catalog, Run, open_backend, presence, submit
+from jobs import presence
+from jobs.backend import Backend, open_backend
+from jobs.catalog import Catalog
 from jobs.pool import Pool
+from jobs.runs import Run
+from jobs.submit import submit
 from tests.people import make_owner, read
 from tests.waiting import until
 

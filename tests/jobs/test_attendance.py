@@ -11,24 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from jobs import (
-    MB,
-    Backend,
-    Emit,
-    Failure,
-    Kind,
-    Log,
-    Run,
-    State,
-    cancel,
-    events,
-    lease,
-    read_output,
-    task,
-)
+from jobs import Emit, Log, events, lease, task
 from jobs.attendance import Attendance
+from jobs.backend import Backend
+from jobs.batch import Kind
 from jobs.bell import Bell
+from jobs.files import MB
 from jobs.horse import Horse
+from jobs.outcome import Failure
+from jobs.output import read_output
+from jobs.runs import Run, State
+from jobs.submit import cancel
 from tests import databases
 from tests.jobs.serving import catalog_of, ended, serving, start
 from tests.people import make_owner, make_run, read

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs import TaskError, load_catalog
-from jobs.catalog import TASKS
+from jobs.catalog import TASKS, load_catalog
+from jobs.task import TaskError
 
 GOOD = "from jobs import task\n\n\n@task\ndef {name}(number: int) -> int:\n    return number\n"
 

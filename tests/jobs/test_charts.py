@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs import Chart, chart_in
+from jobs import Chart
+from jobs.charts import chart_in
 from jobs.outcome import Failure, Success
 from jobs.storable import storable
 from tests.jobs.calling import called

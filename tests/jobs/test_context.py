@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs import Cancelled, Checkpoint, Progress, StopRun, Success
+from jobs import Cancelled, Checkpoint, Progress, StopRun
 from jobs.context import REPORTS_PER_SECOND
+from jobs.outcome import Success
 from jobs.storable import ResultError
 from tests.jobs.calling import Heard, called
 

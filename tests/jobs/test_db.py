@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from jobs import Backend, Database, Run
-from jobs.db import CONNECT_SECONDS
+from jobs.backend import Backend
+from jobs.db import CONNECT_SECONDS, Database
+from jobs.runs import Run
 from tests.people import make_owner, make_run, read
 
 PROCESSES, EACH = 4, 20

@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 import jobs.downloads
-from jobs import Download, Emit, download_in, picture_in
+from jobs import Download, Emit
+from jobs.downloads import download_in
 from jobs.outcome import Failure, Success
+from jobs.pictures import picture_in
 from tests.jobs.calling import Heard, called
 
 CONTENT = b"soup,price\nleek,3\n"

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-from jobs import TaskError, load_catalog, task
+from jobs import task
+from jobs.catalog import load_catalog
+from jobs.task import TaskError
 
 
 def example_of(function: Any) -> Any:

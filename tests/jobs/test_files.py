@@ -6,9 +6,12 @@ from typing import Annotated, Any
 import pytest
 from pydantic import ValidationError
 
-from jobs import Backend, Failure, File, FileField, Outcome, Success, Task, task
+from jobs import File, FileField, task
+from jobs.backend import Backend
 from jobs.files import file_in, files_in, media_type_of
+from jobs.outcome import Failure, Outcome, Success
 from jobs.perform import Order, perform
+from jobs.task import Task
 from tests.jobs.calling import Heard
 from tests.jobs.serving import catalog_of
 

@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from jobs import frame_in
+from jobs.frames import frame_in
 from jobs.storable import LARGEST_BYTES, ResultError, storable
 
 PEOPLE = {"name": ["Ada", None], "age": [36.5, float("nan")], "born": [datetime(1815, 12, 10, tzinfo=UTC), None]}

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from jobs import Emit, RunFile, Tile, task
+from jobs import Emit, Tile, task
 from jobs.batch import Batch
 from jobs.horse import Horse, HorseEnded
 from jobs.local_store import LocalStore
 from jobs.outcome import Failure, Outcome, Success
 from jobs.perform import Order
+from jobs.store import RunFile
 from tests.jobs.serving import catalog_of
 from tests.waiting import PATIENCE_SECONDS, until
 

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jobs import Backend, leader
+from jobs import leader
+from jobs.backend import Backend
 from jobs.leader import Leadership
 
 

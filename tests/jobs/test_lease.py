@@ -7,9 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from jobs import Backend, Run, State, lease, utcnow
+from jobs import lease
+from jobs.backend import Backend
+from jobs.db import utcnow
 from jobs.lease import Change, Claim, Hold
 from jobs.outcome import Failure
+from jobs.runs import Run, State
 from tests.people import make_owner, make_run, read
 
 

@@ -4,7 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from jobs import Backend, Outlook, Run, State, outlooks, presence, utcnow
+from jobs import presence
+from jobs.backend import Backend
+from jobs.db import utcnow
+from jobs.outlook import Outlook, outlooks
+from jobs.runs import Run, State
 from tests.people import make_owner, make_run
 
 NOW = utcnow()

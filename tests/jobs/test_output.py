@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
-from jobs import Backend, Entry, Kind, Run, lease, output, read_output
-from jobs.batch import LARGEST_BYTES, Batch
+from jobs import lease, output
+from jobs.backend import Backend
+from jobs.batch import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.db import utcnow
-from jobs.output import OutputRow
+from jobs.output import OutputRow, read_output
+from jobs.runs import Run
 from jobs.unstored import Unstored
 from tests import databases
 from tests.people import make_owner, make_run, read

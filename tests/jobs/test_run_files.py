@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from jobs import Backend, Kind, Run, RunFile, lease, output, owned_file, read_output, run_files, stored_in
-from jobs.batch import Batch, Entry
-from jobs.store import SHELVES
+from jobs import lease, output, run_files
+from jobs.backend import Backend
+from jobs.batch import Batch, Entry, Kind
+from jobs.output import read_output
+from jobs.run_files import owned_file, stored_in
+from jobs.runs import Run
+from jobs.store import SHELVES, RunFile
 from jobs.sweeper import Sweeper
 from jobs.unstored import Unstored
 from tests import databases

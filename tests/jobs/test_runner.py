@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from jobs import Backend, Progress, Run, State, lease, runner, task, utcnow
-from jobs.backend import open_backend
+from jobs import Progress, lease, runner, task
+from jobs.backend import Backend, open_backend
+from jobs.db import utcnow
 from jobs.outcome import Success
+from jobs.runs import Run, State
 from jobs.storable import ResultError, storable
 from tests import databases
 from tests.jobs.serving import catalog_of

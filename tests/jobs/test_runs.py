@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Sequence
 
-from jobs import Backend, Listing, Run, State, listed, versions
+from jobs.backend import Backend
+from jobs.runs import Listing, Run, State, listed, versions
 from tests.people import make_owner, make_run
 from tests.work import calls_of
 

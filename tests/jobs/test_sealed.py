@@ -20,8 +20,11 @@ from pydantic import (
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypedDict
 
-from jobs import Backend, Task, TaskError, sealed, submit, task
+from jobs import sealed, task
+from jobs.backend import Backend
 from jobs.sealed import tokens_in
+from jobs.submit import submit
+from jobs.task import Task, TaskError
 from tests.people import make_owner
 
 

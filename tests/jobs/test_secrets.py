@@ -13,24 +13,14 @@ import psutil
 import pytest
 
 from config import Settings
-from jobs import (
-    Backend,
-    Checkpoint,
-    Download,
-    Emit,
-    Failure,
-    Log,
-    Progress,
-    Secrets,
-    State,
-    Success,
-    TaskError,
-    cancel,
-    submit,
-    task,
-)
+from jobs import Checkpoint, Download, Emit, Log, Progress, Secrets, task
+from jobs.backend import Backend
+from jobs.outcome import Failure, Success
 from jobs.perform import Order, perform
+from jobs.runs import State
 from jobs.secrets import HIDDEN, Cover, MissingSecret
+from jobs.submit import cancel, submit
+from jobs.task import TaskError
 from jobs.vault import LONGEST_VALUE, RefusedSecret, SecretRow, Vault
 from tests.jobs.calling import Heard
 from tests.jobs.serving import catalog_of, ended, serving, start

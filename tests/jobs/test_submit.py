@@ -7,22 +7,12 @@ from typing import Annotated
 import pytest
 from pydantic import AfterValidator, Field
 
-from jobs import (
-    Backend,
-    Conflict,
-    Run,
-    State,
-    TaskError,
-    cancel,
-    events,
-    lease,
-    open_backend,
-    retry,
-    submit,
-    task,
-)
+from jobs import events, lease, task
+from jobs.backend import Backend, open_backend
 from jobs.queue import DISPATCHER
-from jobs.submit import push
+from jobs.runs import Run, State
+from jobs.submit import Conflict, cancel, push, retry, submit
+from jobs.task import TaskError
 from tests.people import make_owner, read
 
 

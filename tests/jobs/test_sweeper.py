@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from jobs import Backend, Run, State, checkpoints, lease, open_backend, utcnow
+from jobs import checkpoints, lease
+from jobs.backend import Backend, open_backend
+from jobs.db import utcnow
 from jobs.outcome import Failure
 from jobs.queue import push, take_next, taken
+from jobs.runs import Run, State
 from jobs.sweeper import Sweeper, Watch
 from tests.people import make_owner, make_run, read
 

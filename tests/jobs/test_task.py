@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field, ValidationError
 
-from jobs import Progress, Task, TaskError, task
+from jobs import Progress, task
+from jobs.task import Task, TaskError
 
 
 def definition(function: Any) -> Task:

@@ -12,18 +12,11 @@ import pytest
 from rq.exceptions import StopRequested
 from rq.worker import Worker, WorkerStatus
 
-from jobs import (
-    Backend,
-    Checkpoint,
-    FinalFailure,
-    Progress,
-    Run,
-    State,
-    cancel,
-    lease,
-    task,
-)
+from jobs import Checkpoint, FinalFailure, Progress, lease, task
+from jobs.backend import Backend
 from jobs.queue import push, taken
+from jobs.runs import Run, State
+from jobs.submit import cancel
 from jobs.worker import RunWorker
 from tests.jobs.serving import catalog_of, ended, serving, start
 from tests.people import read

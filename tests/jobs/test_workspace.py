@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from jobs import Backend, Failure, Progress, Run, State, Success, User, Workspace, cancel, lease, task
+from jobs import Progress, User, Workspace, lease, task
+from jobs.backend import Backend
+from jobs.outcome import Failure, Success
+from jobs.runs import Run, State
+from jobs.submit import cancel
 from jobs.workspace import tidy, workspace
 from tests.jobs.calling import called
 from tests.jobs.serving import catalog_of, ended, serving, start

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, SecretStr, create_model
 from werkzeug.datastructures import MultiDict
 
-from jobs import LongText, Show, Task, task
+from jobs import LongText, Show, task
+from jobs.task import Task
 from webapp import forms
 from webapp.forms.texts import DURATION
 

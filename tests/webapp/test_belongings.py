@@ -8,8 +8,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select
 
-from jobs import Backend, QuotaExceeded, Run, RunFile, note_uploads, run_files, uploads, used_bytes
-from jobs.store import SHELVES
+from jobs import run_files, uploads
+from jobs.backend import Backend
+from jobs.belongings import QuotaExceeded, note_uploads, used_bytes
+from jobs.runs import Run
+from jobs.store import SHELVES, RunFile
 from jobs.uploads import Upload
 from tests.people import execute, note_file, owner_id, read
 from tests.visitor import Visitor, soup, the

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import Backend, Chart, Kind, Run, State
+from jobs import Chart
+from jobs.backend import Backend
+from jobs.batch import Kind
+from jobs.runs import Run, State
 from jobs.storable import storable
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id

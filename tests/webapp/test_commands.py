@@ -14,7 +14,9 @@ from click.testing import Result
 from flask import Flask
 from PIL import Image
 
-from jobs import Backend, Download, Emit, Run, State, Tile, open_backend, task
+from jobs import Download, Emit, Tile, task
+from jobs.backend import Backend, open_backend
+from jobs.runs import Run, State
 from tests.gallery import CATALOG
 from tests.jobs.serving import catalog_of
 from tests.people import make_owner, read

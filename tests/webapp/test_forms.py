@@ -10,8 +10,10 @@ from bs4 import BeautifulSoup
 from flask import Flask, render_template
 from pydantic import Field
 
-from jobs import Catalog, LongText, Slider, Task, TaskError, task
+from jobs import LongText, Slider, task
 from jobs.backend import Backend, open_backend
+from jobs.catalog import Catalog
+from jobs.task import Task, TaskError
 from tests.visitor import the
 from webapp import create_app, forms
 

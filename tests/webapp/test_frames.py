@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from jobs import Backend, State
+from jobs.backend import Backend
+from jobs.runs import State
 from jobs.storable import storable
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the

@@ -2,7 +2,9 @@
 
 import pytest
 
-from jobs import Backend, Html, Run, State
+from jobs import Html
+from jobs.backend import Backend
+from jobs.runs import Run, State
 from jobs.storable import storable
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id

@@ -3,7 +3,9 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from jobs import Backend, Markdown, State
+from jobs import Markdown
+from jobs.backend import Backend
+from jobs.runs import State
 from jobs.storable import storable
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id

@@ -8,8 +8,10 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 
-from jobs import Backend, Entry, Kind, Listing, Run, lease, output
-from jobs.batch import LARGEST_BYTES, Batch
+from jobs import lease, output
+from jobs.backend import Backend
+from jobs.batch import LARGEST_BYTES, Batch, Entry, Kind
+from jobs.runs import Listing, Run
 from tests.people import make_owner, make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_picture import targets

@@ -10,7 +10,10 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from sqlalchemy import delete, update
 
-from jobs import Backend, Listing, Run, State, lease, presence, utcnow
+from jobs import lease, presence
+from jobs.backend import Backend
+from jobs.db import utcnow
+from jobs.runs import Listing, Run, State
 from tests.people import make_owner, make_run
 from webapp.live.picture import Picture, Shown, difference, draw, shown_from
 

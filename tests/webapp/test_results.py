@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from jobs import Backend, Listing, Markdown, State
+from jobs import Markdown
+from jobs.backend import Backend
+from jobs.runs import Listing, State
 from jobs.storable import ResultError, storable
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from jobs import Backend, Run, State, lease, utcnow
+from jobs import lease
+from jobs.backend import Backend
+from jobs.db import utcnow
 from jobs.outcome import Failure
+from jobs.runs import Run, State
 from tests.people import execute, make_run, owner_id, read
 from tests.visitor import Visitor, soup, the
 from webapp.listings import PAGE_SIZE

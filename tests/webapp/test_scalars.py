@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from pydantic import UUID4, AwareDatetime, BaseModel, EmailStr, Field, FutureDate, HttpUrl, NaiveDatetime, StrictInt
 
-from jobs import Show, Task, task
+from jobs import Show, task
+from jobs.task import Task
 from tests.gallery import scalars
 from webapp import forms
 

@@ -16,8 +16,12 @@ from pydantic import (
     field_serializer,
 )
 
-from jobs import Backend, Failure, Run, TaskError, open_backend, task
+from jobs import task
+from jobs.backend import Backend, open_backend
+from jobs.outcome import Failure
 from jobs.perform import Order, perform
+from jobs.runs import Run
+from jobs.task import TaskError
 from tests.jobs.calling import Heard
 from tests.jobs.serving import catalog_of
 from tests.people import owner_id

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from jobs import Backend, Secrets, open_backend, task
+from jobs import Secrets, task
+from jobs.backend import Backend, open_backend
 from tests.jobs.serving import catalog_of
 from tests.people import owner_id
 from tests.visitor import Visitor, soup, the

@@ -6,8 +6,11 @@ import pytest
 from flask import Flask
 from PIL import Image
 
-from jobs import Backend, Chart, Kind, Markdown, Run, State
+from jobs import Chart, Markdown
+from jobs.backend import Backend
+from jobs.batch import Kind
 from jobs.outcome import Failure, Success
+from jobs.runs import Run, State
 from jobs.storable import storable
 from tests.jobs.calling import called
 from tests.people import make_run, note_file, owner_id

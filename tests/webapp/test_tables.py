@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from bs4 import Tag
 
-from jobs import Backend, Run, State
+from jobs.backend import Backend
+from jobs.runs import Run, State
 from jobs.storable import storable
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the

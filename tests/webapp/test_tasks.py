@@ -2,7 +2,10 @@
 
 import pytest
 
-from jobs import Backend, Run, State, load_catalog, open_backend, task
+from jobs import task
+from jobs.backend import Backend, open_backend
+from jobs.catalog import load_catalog
+from jobs.runs import Run, State
 from tests.jobs.serving import catalog_of
 from tests.people import read
 from tests.visitor import Visitor, soup, the

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from jobs import Backend
+from jobs.backend import Backend
 from jobs.run_files import RunFileRow
 from jobs.uploads import Upload
 from tests.people import execute, read

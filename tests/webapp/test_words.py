@@ -7,8 +7,12 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from jobs import Backend, Outlook, Run, State, lease, open_backend, presence, task, utcnow
+from jobs import lease, presence, task
+from jobs.backend import Backend, open_backend
+from jobs.db import utcnow
 from jobs.outcome import Failure
+from jobs.outlook import Outlook
+from jobs.runs import Run, State
 from tests.jobs.serving import catalog_of
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the

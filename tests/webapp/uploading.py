@@ -9,7 +9,9 @@ from flask import Flask
 from pydantic import BaseModel, Field
 from werkzeug.test import TestResponse
 
-from jobs import Backend, File, FileField, Run, task
+from jobs import File, FileField, task
+from jobs.backend import Backend
+from jobs.runs import Run
 from tests.jobs.serving import catalog_of
 from tests.people import read
 from tests.visitor import ORIGIN, Visitor, soup, the

@@ -9,7 +9,9 @@ import click
 from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
-from jobs import File, Task, files_in
+from jobs import File
+from jobs.files import files_in
+from jobs.task import Task
 from webapp import forms
 from webapp.forms import Field, Tray
 from webapp.forms.fields import FILES

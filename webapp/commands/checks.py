@@ -18,7 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import webapp
 from config import Settings
-from jobs import Catalog, Database, StoreAway, alive, connect_redis, open_backend
+from jobs.backend import open_backend
+from jobs.catalog import Catalog
+from jobs.db import Database
+from jobs.presence import alive
+from jobs.redis import connect_redis
+from jobs.store import StoreAway
 from webapp import schema
 from webapp.catalog import usable
 from webapp.security import DASHBOARD

@@ -6,7 +6,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from jobs import FileStore, download_in, picture_in
+from jobs.downloads import download_in
+from jobs.pictures import picture_in
+from jobs.store import FileStore
 from webapp import words
 
 SAVE = click.Option(

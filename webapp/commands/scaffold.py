@@ -33,7 +33,8 @@ def {name}(
 '''
 
 TEST = """\
-from jobs import Progress, State
+from jobs import Progress
+from jobs.runs import State
 from jobs.tasks.{name} import {name}
 from tests.run_task import RunTask
 

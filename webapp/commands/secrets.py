@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from jobs import Secrets, Task
+from jobs import Secrets
+from jobs.task import Task
 
 PREFIX = "SECRET_"
 # These settings begin alike, and are no task's.

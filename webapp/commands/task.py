@@ -10,28 +10,19 @@ from typing import Any, BinaryIO
 import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
-from jobs import (
-    MB,
-    Catalog,
-    Failure,
-    File,
-    FileStore,
-    Kind,
-    LocalStore,
-    Outcome,
-    QuotaExceeded,
-    Run,
-    RunFile,
-    State,
-    Success,
-    Task,
-    media_type_of,
-    note_uploads,
-    owned,
-    read_output,
-    run_here,
-    submit,
-)
+from jobs import File
+from jobs.batch import Kind
+from jobs.belongings import QuotaExceeded, note_uploads
+from jobs.catalog import Catalog
+from jobs.files import MB, media_type_of
+from jobs.local import run_here
+from jobs.local_store import LocalStore
+from jobs.outcome import Failure, Outcome, Success
+from jobs.output import read_output
+from jobs.runs import Run, State, owned
+from jobs.store import FileStore, RunFile
+from jobs.submit import submit
+from jobs.task import Task
 from webapp import users
 from webapp.commands import arguments, scaffold
 from webapp.commands.saving import SAVE, save

@@ -11,7 +11,8 @@ from typing import Any, TextIO
 
 import click
 
-from jobs import Entry, Kind, picture_in
+from jobs.batch import Entry, Kind
+from jobs.pictures import picture_in
 
 
 class Terminal:

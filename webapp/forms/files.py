@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from jobs import File, media_type_of
+from jobs import File
+from jobs.files import media_type_of
 from webapp.files import tame
 from webapp.forms.fields import FILES, Field
 

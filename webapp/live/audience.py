@@ -9,7 +9,8 @@ from datetime import datetime
 import gevent
 from flask import Flask
 
-from jobs import Database, Ending, Listing, versions
+from jobs.db import Database
+from jobs.runs import Ending, Listing, versions
 from webapp import fragments
 from webapp.current import backend
 from webapp.live.news import News, since

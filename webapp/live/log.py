@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from jobs import Database, Kind
+from jobs.batch import Kind
+from jobs.db import Database
 from webapp import fragments, output
 from webapp.listings import Page
 from webapp.output import Drawn

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jobs import Database, Ending, endings, utcnow
+from jobs.db import Database, utcnow
+from jobs.runs import Ending, endings
 
 KEPT = timedelta(minutes=10)
 

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from jobs import Database, Kind, Listing, Outlook, Run, State
+from jobs.batch import Kind
+from jobs.db import Database
+from jobs.outlook import Outlook
+from jobs.runs import Listing, Run, State
 from webapp import fragments
 from webapp.listings import Page, look_up
 from webapp.live import log
