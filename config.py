@@ -9,8 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 # A Unix socket's path holds 107 bytes on Linux and 103 on macOS.
 LONGEST_SOCKET_PATH = 100
@@ -22,10 +21,10 @@ class ConfigError(Exception):
     """The environment holds a value that cannot be used; the message names it and says what to do."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that may differ between two machines, named as in the environment."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
     app_env: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
@@ -40,7 +39,7 @@ class Settings(BaseSettings):
     secret_key: str = ""
     secret_key_previous: str = ""
     workers: int = Field(default=2, ge=1, le=256)
-    worker_memory_mb: int = Field(default=1024, ge=64)
+    task_environment: str = ""
     lease_seconds: int = Field(default=60, ge=2, le=3600)
     web_concurrency: int = Field(default=1, ge=1, le=64)
     trusted_proxies: int = Field(default=0, ge=0, le=5)
@@ -113,9 +112,14 @@ class Settings(BaseSettings):
         return not self.redis_url
 
     @property
+    def redis_folder(self) -> Path:
+        """Where the embedded Redis keeps its files."""
+        return self.data_dir / "redis"
+
+    @property
     def redis_socket(self) -> Path:
         """The embedded Redis's private socket: in DATA_DIR, or under the temporary folder where that is too long."""
-        path = self.data_dir / "redis" / "redis.sock"
+        path = self.redis_folder / "redis.sock"
         if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
             return path
         digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:12]
@@ -148,7 +152,8 @@ def load() -> Settings:
     Raises ConfigError with one line for each bad value, by its name in the environment.
     """
     try:
-        return Settings()
+        given = {name: os.environ.get(name.upper()) for name in Settings.model_fields}
+        return Settings.model_validate({name: value for name, value in given.items() if value})
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_url=False):

@@ -5,12 +5,12 @@ from typing import Any
 from alembic import context
 
 import config
-from jobs import checkpoints, leader, output
+from jobs import checkpoints, leader, output, presence, run_files, uploads, vault
 from jobs.db import Base, Database, UtcDateTime
 from webapp import throttle, users
 
 # Importing the rooms that own tables puts these on the metadata beside the runs.
-__all__ = ["checkpoints", "leader", "output", "throttle", "users"]
+__all__ = ["checkpoints", "leader", "output", "presence", "run_files", "throttle", "uploads", "users", "vault"]
 
 
 def migrate() -> None:

@@ -15,7 +15,8 @@ from tests import databases
 from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("config.py", "jobs", "webapp", "templates", "static", "migrations", "tests", "alembic.ini", "gunicorn.conf.py")
+FILES = ("config.py", "alembic.ini", "gunicorn.conf.py", "pyproject.toml", ".flaskenv")
+FOLDERS = ("jobs", "webapp", "templates", "static", "migrations", "tests")
 START_SECONDS = 120
 STOP_SECONDS = 60
 
@@ -23,11 +24,10 @@ STOP_SECONDS = 60
 def copied_project(copy: Path) -> Path:
     """A copy of the project, to run and to change."""
     copy.mkdir()
-    for name in (*PARTS, "pyproject.toml", ".flaskenv"):
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, copy / name)
+    for name in FILES:
+        shutil.copy(ROOT / name, copy / name)
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     return copy
 
 

@@ -57,6 +57,11 @@ def test_a_bad_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, nam
         config.load()
 
 
+def test_an_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    assert config.load().port == 8000
+
+
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_the_platforms_postgres_url_means_psycopg(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     monkeypatch.setenv("DATABASE_URL", f"{scheme}://u:p@host/db")

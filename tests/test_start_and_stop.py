@@ -1,12 +1,15 @@
 """Starting and stopping everything, as a user does on a terminal."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +21,15 @@ from websockets.exceptions import ConnectionClosedError
 from jobs.db import utcnow
 from jobs.runs import Run, State
 from tests import databases
-from tests.conftest import database_of, mark_newer
-from tests.people import make_owner, make_run, read
+from tests.people import make_owner, make_run, note_file, owner_id, read
 from tests.person import Person, hear
 from tests.stack import ROOT, Stack, free_port
 from tests.visitor import the
 from tests.waiting import PATIENCE_SECONDS, until
+
+MOST_STOP_SECONDS = 10  # it takes two; idle connections used to be waited for for twenty
+LARGE = 50_000_000
+SCRIPT = "static/vendor/htmx-4.0.1.min.js"
 
 
 @pytest.fixture
@@ -51,22 +57,6 @@ def command(process: psutil.Process) -> str:
         return ""
 
 
-def start_and_fail(**environment: str) -> str:
-    """What a start that cannot be prints; it must end by itself."""
-    own = {"PATH": os.environ["PATH"], "DATABASE_URL": databases.url_of(Path(environment["DATA_DIR"]))}
-    done = subprocess.run(
-        [sys.executable, "-m", "webapp"],
-        cwd=ROOT,
-        env={**own, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    return done.stderr
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_stops_all_and_leaves_no_process(own: Stack, number: signal.Signals) -> None:
     started = descendants(own)
@@ -83,6 +73,108 @@ def test_stopping_sends_open_pages_away_to_come_back(own: Stack) -> None:
             hear(page, lambda _frame: False)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_does_not_wait_for_those_who_ask_nothing(own: Stack, number: signal.Signals) -> None:
+    ada = Person(own.url, "ada@example.com")
+    started = descendants(own)
+    with contextlib.ExitStack() as open_pages:
+        idle = [asked(own, "GET", "/healthz") for _ in range(10)]
+        for page in [open_pages.enter_context(ada.socket()) for _ in range(5)]:
+            page.recv(timeout=PATIENCE_SECONDS)
+        asked_at = time.monotonic()
+        assert own.stop(number) == 0
+        assert time.monotonic() - asked_at < MOST_STOP_SECONDS
+        assert names(started) == ""
+        for connection in idle:
+            assert connection.sock.recv(1) == b""
+
+
+def asked(stack: Stack, *request: Any) -> http.client.HTTPConnection:
+    """A connection that is kept open behind an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_SECONDS)
+    connection.request(*request)
+    answer = connection.getresponse()
+    assert answer.read()
+    assert not answer.will_close
+    return connection
+
+
+def refuses(stack: Stack) -> bool:
+    """Whether no connection is taken any more."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", stack.port)) != 0
+
+
+def test_stopping_finishes_what_has_been_asked_to_the_last_byte(own: Stack) -> None:
+    """Some of an upload, of a request's first line and of a download are under way when the end is asked for."""
+    ada = Person(own.url, "ada@example.com")
+    download, uploading, begun = downloading(own, ada), asked(own, "GET", "/healthz"), asked(own, "GET", "/healthz")
+    body = b"text=" + b"x" * 500
+    head = f"POST /tasks/reverse_text HTTP/1.1\r\nHost: 127.0.0.1:{own.port}\r\nCookie: {ada.cookie}\r\n"
+    head += f"Origin: {own.url}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    uploading.sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:100])
+    begun.sock.sendall(b"GET /hea")
+    own.process.terminate()
+    until(lambda: refuses(own), "the end of what is new")
+    assert len(download.read()) == LARGE
+    uploading.sock.sendall(body[100:])
+    assert uploading.sock.recv(12) == b"HTTP/1.1 303"
+    begun.sock.sendall(b"lthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert begun.sock.recv(12) == b"HTTP/1.1 200"
+    assert own.process.wait(MOST_STOP_SECONDS) == 0
+    backend = own.backend()
+    with backend.database.read() as session:
+        assert session.query(Run).filter(Run.parameters["text"].as_string() == "x" * 500).count() == 1
+    backend.database.close()
+
+
+def downloading(stack: Stack, person: Person) -> http.client.HTTPResponse:
+    """The answer of a file too large for what lies between, of which nothing has been read."""
+    backend = stack.backend()
+    run = make_run(backend, owner_id(backend, person.email), state=State.SUCCEEDED)
+    file = note_file(backend, run.id, bytes(LARGE))
+    backend.database.close()
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_SECONDS)
+    connection.request("GET", f"/runs/{run.id}/files/{file.sha256}", headers={"Cookie": person.cookie})
+    answer = connection.getresponse()
+    assert answer.status == http.HTTPStatus.OK
+    return answer
+
+
+def test_a_request_that_comes_as_all_stops_is_answered_whole_or_refused(own: Stack) -> None:
+    answers: list[int] = []
+    with ThreadPoolExecutor(8) as threads:
+        asking = [threads.submit(ask_on, own, answers) for _ in range(8)]
+        until(lambda: len(answers) > 100 or any(one.done() for one in asking), "the first answers")
+        own.stop()
+        for one in asking:
+            one.result()
+    assert set(answers) == {(ROOT / SCRIPT).stat().st_size}
+
+
+def ask_on(stack: Stack, answers: list[int]) -> None:
+    """Ask again and again until it is refused, and note how long each answer was; one that ends too soon raises."""
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_SECONDS)
+    while True:
+        try:
+            connection.request("GET", f"/{SCRIPT}")
+            answer = connection.getresponse()
+        except ConnectionError:
+            return
+        answers.append(len(answer.read()))
+
+
+def test_a_start_that_is_stopped_halfway_leaves_no_process(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "PORT": str(free_port())}
+    starting = subprocess.Popen([sys.executable, "-m", "webapp"], cwd=ROOT, env=environment)
+    process = psutil.Process(starting.pid)
+    until(lambda: "webapp.prepare" in names(process.children()), "what comes before web server and workers")
+    started = process.children(recursive=True)
+    starting.send_signal(signal.SIGINT)
+    assert starting.wait(PATIENCE_SECONDS) == 0
+    assert names(started) == ""
 
 
 def test_even_a_killed_start_leaves_no_process(own: Stack) -> None:
@@ -131,16 +223,18 @@ def test_a_run_whose_process_is_killed_fails_and_says_so(own: Stack) -> None:
     run_id = ada.submit("estimate_pi", samples="10000000000")
     until(lambda: ada.get(f"/runs/{run_id}").select_one("progress[value]"), "progress")
     for process in descendants(own):
-        if is_horse(process):
+        if is_child_of_template_copy(process):
             process.kill()
     until(lambda: ada.get(f"/runs/{run_id}").select_one("article[data-state=failed]"), "the failure")
-    assert "ended abruptly (signal 9)" in ada.get(f"/runs/{run_id}").text
+    assert "The process was killed (SIGKILL)" in ada.get(f"/runs/{run_id}").text
 
 
-def is_horse(process: psutil.Process) -> bool:
-    """Whether this is a worker's child, the pool's grandchild."""
-    parents = [parent for parent in process.parents() if "-m jobs" in " ".join(parent.cmdline())]
-    return len(parents) == 2
+def is_child_of_template_copy(process: psutil.Process) -> bool:
+    """Whether this process executes runs: the template's grandchild."""
+    try:
+        return len([parent for parent in process.parents() if "-m jobs.template" in command(parent)]) == 2
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_stopping_gives_back_a_run_that_takes_longer(own: Stack) -> None:
@@ -153,63 +247,6 @@ def test_stopping_gives_back_a_run_that_takes_longer(own: Stack) -> None:
         run = session.get_one(Run, run_id)
     assert (run.state, run.attempt, run.lease_token) == (State.QUEUED, 1, None)
     backend.database.engine.dispose()
-
-
-def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        said = start_and_fail(DATA_DIR=str(tmp_path), PORT=str(port))
-    assert f"Port {port} on 127.0.0.1 cannot be used" in said
-    assert f"PORT={port + 1} make run" in said
-
-
-def test_a_second_start_on_the_same_data_is_refused(stack: Stack) -> None:
-    said = start_and_fail(DATA_DIR=str(stack.data_dir), PORT=str(free_port()))
-    assert "running" in said
-    assert "another DATA_DIR" in said
-
-
-def test_a_redis_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
-    url = f"redis://user:secret@127.0.0.1:{free_port()}/0"
-    said = start_and_fail(DATA_DIR=str(tmp_path), PORT=str(free_port()), REDIS_URL=url)
-    assert "REDIS_URL" in said
-    assert "secret" not in said
-
-
-@pytest.mark.parametrize("place", ["127.0.0.1:1/name", "secret:secret@host/name"])
-def test_a_postgres_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path, place: str) -> None:
-    url = f"postgresql://user:secret@{place}"
-    said = start_and_fail(DATA_DIR=str(tmp_path), PORT=str(free_port()), DATABASE_URL=url)
-    assert "DATABASE_URL" in said
-    assert "secret" not in said
-
-
-def test_a_data_dir_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    assert "DATA_DIR" in start_and_fail(DATA_DIR=str(tmp_path / "file" / "inside"), PORT=str(free_port()))
-
-
-def test_a_bad_setting_is_named(tmp_path: Path) -> None:
-    assert "WORKERS" in start_and_fail(DATA_DIR=str(tmp_path), WORKERS="many")
-
-
-def test_production_does_not_migrate_by_itself(tmp_path: Path) -> None:
-    said = start_and_fail(APP_ENV="production", SECRET_KEY="x" * 40, DATA_DIR=str(tmp_path), PORT=str(free_port()))
-    assert "alembic upgrade head" in said
-
-
-@pytest.mark.parametrize("environment", ["development", "production"])
-def test_a_schema_that_is_newer_than_the_code_is_left_alone_and_named(
-    tmp_path: Path, empty_database: Path, environment: str
-) -> None:
-    databases.copy(empty_database, tmp_path)
-    database = database_of(tmp_path)
-    mark_newer(database)
-    database.close()
-    said = start_and_fail(APP_ENV=environment, SECRET_KEY="x" * 40, DATA_DIR=str(tmp_path), PORT=str(free_port()))
-    assert "The database's schema, 9999, is newer than this code" in said
 
 
 def test_the_procfile_releases_and_serves(tmp_path: Path) -> None:

@@ -1,17 +1,39 @@
 """`python -m webapp`: everything, in the foreground."""
 
+import json
+import os
 import sys
 
 import config
-from jobs.embedded_redis import NoRedis
-from webapp.serve import CannotStart, serve
+from webapp.serve import Options
 
 
 def main() -> None:
+    """Read the settings, then become the process that runs everything.
+
+    That process stays as long as the application, and pydantic would hold 12 MB of it. Another program that is given
+    the settings takes the place of this one, under the same process id.
+    """
     try:
-        serve(config.load())
-    except (config.ConfigError, NoRedis, CannotStart) as error:
+        options = options_of(config.load())
+    except config.ConfigError as error:
         sys.exit(f"Dumbwaiter cannot start.\n{error}")
+    os.execv(sys.executable, [sys.executable, "-m", "webapp.serve", json.dumps(options._asdict())])  # noqa: S606  # ours
+
+
+def options_of(settings: config.Settings) -> Options:
+    return Options(
+        production=settings.production,
+        host=settings.host,
+        port=settings.port,
+        data_dir=str(settings.data_dir),
+        embeds_redis=settings.embeds_redis,
+        redis_folder=str(settings.redis_folder),
+        redis_socket=str(settings.redis_socket),
+        web_concurrency=settings.web_concurrency,
+        trusted_proxies=settings.trusted_proxies,
+        log_level=settings.log_level,
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
-"""Runs everything as children of one process: Redis where none is given, the workers, the web server."""
+"""`python -m webapp.serve`, which `python -m webapp` becomes: runs everything as children of one process.
+
+These are Redis where none is given, the workers, and the web server. The process stays as long as they do, so it
+imports neither the application nor pydantic: it is given the settings that it needs, and a child checks and migrates.
+"""
 
 import contextlib
 import fcntl
+import json
 import logging
 import os
 import signal
@@ -9,30 +14,18 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import NamedTuple
 
-import click
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
-
-from config import Settings
-from jobs.backend import open_backend
-from jobs.catalog import Catalog
-from jobs.db import Database
-from jobs.embedded_redis import start_redis
-from jobs.process import die_with_parent
-from webapp import schema
-from webapp.catalog import usable
+from webapp.embedded_redis import NoRedis, start_redis
+from webapp.process import die_with_parent
 from webapp.watch import TaskFiles
 
 log = logging.getLogger("dumbwaiter")
 
 ROOT = Path(__file__).parent.parent
-REDIS_SECONDS = 20
 WEB_SECONDS = 60
 STOP_SECONDS = 27  # platforms kill everything 30 s after they asked
 REDIS_STOP_SECONDS = 2
@@ -46,28 +39,48 @@ class CannotStart(Exception):
     """Something outside prevents the start; the message says what to do."""
 
 
-def serve(settings: Settings) -> None:
+class Options(NamedTuple):
+    """The settings that this process needs, named as in config.Settings; paths are text, as in JSON."""
+
+    production: bool
+    host: str
+    port: int
+    data_dir: str
+    embeds_redis: bool
+    redis_folder: str
+    redis_socket: str
+    web_concurrency: int
+    trusted_proxies: int
+    log_level: str
+
+
+def main() -> None:
+    try:
+        serve(Options(**json.loads(sys.argv[1])))
+    except (NoRedis, CannotStart) as error:
+        sys.exit(f"Dumbwaiter cannot start.\n{error}")
+
+
+def serve(options: Options) -> None:
     """Start everything, keep it running, and stop it all at SIGINT or SIGTERM.
 
     Raises CannotStart or NoRedis with a line that says what to do.
     """
-    logging.basicConfig(level=settings.log_level, format="%(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    with _lock(settings), contextlib.ExitStack() as stack:
-        backend = open_backend(settings, _tasks())
-        settings.session_key()
-        _check_port(settings)
+    logging.basicConfig(level=options.log_level, format="%(message)s")
+    with _lock(Path(options.data_dir)), contextlib.ExitStack() as stack:
+        _check_port(options)
         children = Children()
         stack.callback(children.stop)
-        if settings.embeds_redis:
-            children.start("Redis", lambda: start_redis(settings, _tie_to(os.getpid())))
-        _wait_for_redis(settings, backend.redis.ping, children)
-        _migrate(settings, backend.database)
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        children.start("workers", _python("-m", "jobs", env=environment))
-        children.start("web", _python("-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), env=environment))
-        _announce(settings, children)
-        children.watch(None if settings.production else TaskFiles())
+        if options.embeds_redis:
+            folder, path = Path(options.redis_folder), Path(options.redis_socket)
+            children.start("Redis", lambda: start_redis(folder, path, _tie_to(os.getpid())))
+        _prepare(options, children)
+        if children.stopping:
+            return
+        children.start("workers", _python("-m", "jobs"))
+        children.start("web", _python("-m", "gunicorn", *_gunicorn_arguments(options)))
+        _announce(options, children)
+        children.watch(None if options.production else TaskFiles())
 
 
 class Children:
@@ -138,13 +151,13 @@ def _end(processes: list["subprocess.Popen[bytes]"], deadline: float) -> None:
             process.wait()
 
 
-def _python(*arguments: str, env: dict[str, str]) -> Start:
+def _python(*arguments: str) -> Start:
     # A session of its own for each child: Ctrl-C reaches this process alone, which then stops them in order.
     def start() -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env=env,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=_tie_to(os.getpid()),
@@ -153,87 +166,93 @@ def _python(*arguments: str, env: dict[str, str]) -> Start:
     return start
 
 
+def _gunicorn_arguments(options: Options) -> list[str]:
+    return [
+        f"--config={ROOT / 'gunicorn.conf.py'}",
+        f"--bind={_in_brackets(options.host)}:{options.port}",
+        f"--workers={options.web_concurrency}",
+        f"--forwarded-allow-ips={'*' if options.trusted_proxies else '127.0.0.1'}",
+        f"--log-level={'warning' if options.log_level == 'INFO' else options.log_level.lower()}",
+    ]
+
+
+def _in_brackets(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def _tie_to(parent: int) -> Callable[[], None]:
     return lambda: die_with_parent(parent, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def _lock(settings: Settings) -> Iterator[None]:
+def _lock(data_dir: Path) -> Iterator[None]:
     """Hold DATA_DIR for this process: a second one on the same data would start a second Redis on the same files."""
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (settings.data_dir / "lock").open("w")
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (data_dir / "lock").open("w")
     except OSError as error:
-        raise CannotStart(f"DATA_DIR ({settings.data_dir}) cannot be written to: {error.strerror}.") from None
+        raise CannotStart(f"DATA_DIR ({data_dir}) cannot be written to: {error.strerror}.") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CannotStart(
-                f"It is running on {settings.data_dir} already. Stop it first, or give this one another DATA_DIR."
+                f"It is running on {data_dir} already. Stop it first, or give this one another DATA_DIR."
             ) from None
         yield
 
 
-def _tasks() -> Catalog:
-    catalog, errors = usable()
-    if errors:
-        raise CannotStart("\n".join(map(str, errors)))
-    return catalog
-
-
-def _check_port(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _check_port(options: Options) -> None:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((options.host, options.port))
         except OSError as error:
             raise CannotStart(
-                f"Port {settings.port} on {settings.host} cannot be used ({error.strerror}). "
-                f"Stop what uses it, or choose another: PORT={settings.port + 1} make run"
+                f"Port {options.port} on {options.host} cannot be used ({error.strerror}). "
+                f"Stop what uses it, or choose another: PORT={options.port + 1} make run"
             ) from None
 
 
-def _wait_for_redis(settings: Settings, ping: Callable[[], Any], children: Children) -> None:
-    deadline = time.monotonic() + REDIS_SECONDS
-    while not children.stopping:
-        try:
-            ping()
-            return
-        except RedisError as error:
-            if settings.embeds_redis and children.ended("Redis"):
-                raise CannotStart(f"Redis ended at once; {settings.data_dir}/redis/redis.log says why.") from None
-            if time.monotonic() > deadline:
-                place = settings.redis.rpartition("@")[2]
-                raise CannotStart(f"Redis at REDIS_URL ({place}) does not answer: {error}") from None
+def _prepare(options: Options, children: Children) -> None:
+    """Have a child see to tasks, Redis and the schema; it says by itself what is wrong with them."""
+    child = _python("-m", "webapp.prepare")()
+    while child.poll() is None:
+        if children.stopping or (options.embeds_redis and children.ended("Redis")):
+            _end([child], time.monotonic() + REDIS_STOP_SECONDS)
         time.sleep(0.05)
+    if children.stopping:
+        return
+    if options.embeds_redis and children.ended("Redis"):
+        raise CannotStart(f"Redis ended at once; {options.redis_folder}/redis.log says why.")
+    if child.returncode < 0:
+        raise CannotStart(f"What checks tasks and database was ended by signal {-child.returncode}.")
+    if child.returncode:
+        sys.exit(child.returncode)
 
 
-def _migrate(settings: Settings, database: Database) -> None:
-    """Bring the schema up to date; in production that is the release step's work, and here only checked."""
-    try:
-        if newer := schema.newer(database):
-            raise CannotStart(f"The database's {newer}")
-        if settings.production and not schema.is_current(database):
-            raise CannotStart("The database's schema is behind. Run the release step first: alembic upgrade head")
-        schema.upgrade(database)
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).splitlines()[0]
-        raise CannotStart(f"The database at DATABASE_URL cannot be used: {reason}") from None
-    finally:
-        database.engine.dispose()
-
-
-def _announce(settings: Settings, children: Children) -> None:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104  # compared, not bound
-    address = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def _announce(options: Options, children: Children) -> None:
+    host = "127.0.0.1" if options.host in ("0.0.0.0", "::") else options.host  # noqa: S104  # compared, not bound
     deadline = time.monotonic() + WEB_SECONDS
     while not children.stopping:
-        with contextlib.suppress(OSError), direct.open(f"{address}/healthz", timeout=5):
-            click.echo(f"Dumbwaiter is ready: {address} (Ctrl-C stops it)")
+        if _answers(host, options.port):
+            address = f"http://{_in_brackets(host)}:{options.port}"
+            sys.stdout.write(f"Dumbwaiter is ready: {address} (Ctrl-C stops it)\n")
+            sys.stdout.flush()
             return
         if children.ended("web") or time.monotonic() > deadline:
             raise CannotStart("The web server did not start; what it printed above says why.")
         time.sleep(0.1)
+
+
+def _answers(host: str, port: int) -> bool:
+    # http.client would hold 3 MB for good after this one question.
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=5) as connection:
+        connection.sendall(f"GET /healthz HTTP/1.0\r\nHost: {_in_brackets(host)}\r\n\r\n".encode())
+        return connection.makefile("rb").readline().split()[1:2] == [b"200"]
+    return False
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.db import Base, Database, UtcDateTime, utcnow
+from jobs.runs import Run
+from jobs.vault import SecretRow
 from webapp import passwords
 
 
@@ -43,7 +45,7 @@ def session_id_of(user_id: int, session_version: int) -> str:
 
 # Runs and secrets know their owner only as a number, because jobs/ knows no people. The tables' constraints are added
 # here, where both are known.
-for _owned in ("runs", "secrets"):
+for _owned in (Run.__tablename__, SecretRow.__tablename__):
     Base.metadata.tables[_owned].append_constraint(
         ForeignKeyConstraint(["owner_id"], ["users.id"], name=f"fk_{_owned}_owner", ondelete="CASCADE")
     )

@@ -8,26 +8,23 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from config import Settings
-
 
 class NoRedis(Exception):
     """No Redis can be started here; the message says what to do."""
 
 
-def start_redis(settings: Settings, in_child: Callable[[], None] | None = None) -> "subprocess.Popen[bytes]":
+def start_redis(folder: Path, socket: Path, in_child: Callable[[], None] | None = None) -> "subprocess.Popen[bytes]":
     """Start the server in the foreground of a child process.
 
-    It listens on a private socket only, writes every change to an append-only file in DATA_DIR, and refuses writes
+    It listens on a private socket only, writes every change to an append-only file in the folder, and refuses writes
     rather than drop keys when memory is full. Raises NoRedis when there is no binary or no private place for it.
     """
-    folder = settings.data_dir / "redis"
     _private(folder)
-    _private(settings.redis_socket.parent)
-    settings.redis_socket.unlink(missing_ok=True)
+    _private(socket.parent)
+    socket.unlink(missing_ok=True)
     options = {
         "port": "0",
-        "unixsocket": str(settings.redis_socket),
+        "unixsocket": str(socket),
         "unixsocketperm": "700",
         "dir": str(folder),
         "appendonly": "yes",

@@ -1,0 +1,80 @@
+"""Makes the web application out of its parts."""
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import config
+from jobs.backend import Backend, open_backend
+from webapp import (
+    admin,
+    auth,
+    charts,
+    errors,
+    files,
+    forms,
+    fragments,
+    health,
+    live,
+    markdown,
+    output,
+    pages,
+    results,
+    runs,
+    secrets,
+    security,
+    tasks,
+    trays,
+    uploads,
+    words,
+)
+from webapp.catalog import usable
+from webapp.current import put_backend
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parent.parent
+LARGEST_REQUEST_BYTES = 1024 * 1024
+SESSION_DAYS = 14
+PARTS = (security, auth, words, fragments, results, charts, markdown, output, errors, pages, admin, uploads, trays)
+
+
+def make(backend: Backend | None = None) -> Flask:
+    """Make the application, as `webapp.create_app` says."""
+    backend = backend or _open_backend(config.load())
+    settings = backend.settings
+    app = Flask("webapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
+    app.config.update(
+        SECRET_KEY=settings.session_key(),
+        SECRET_KEY_FALLBACKS=[settings.secret_key_previous] if settings.secret_key_previous else None,
+        SESSION_COOKIE_NAME="dumbwaiter",
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
+        MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST_BYTES,
+    )
+    proxies = settings.trusted_proxies
+    proxied = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
+    app.wsgi_app = proxied  # type: ignore[method-assign]  # Flask's own way to add middleware
+    put_backend(app, backend)
+    for task in backend.catalog.values():
+        forms.fields_of(task)
+    for part in PARTS:
+        part.init_app(app)
+    live.init_app(app, backend)
+    for blueprint in (tasks.bp, runs.bp, files.bp, secrets.bp, health.bp):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _open_backend(settings: config.Settings) -> Backend:
+    if settings.production:
+        return open_backend(settings)
+    catalog, errors = usable()
+    for error in errors:
+        log.warning("%s", error)
+    return open_backend(settings, catalog)

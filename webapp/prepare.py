@@ -1,0 +1,78 @@
+"""`python -m webapp.prepare`: sees to everything that must be right before web server and workers can start."""
+
+import logging
+import sys
+import time
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+import config
+from config import Settings
+from jobs.db import Database
+from jobs.redis import connect_redis
+from webapp import schema
+from webapp.catalog import usable
+from webapp.serve import CannotStart
+
+REDIS_SECONDS = 20
+
+
+def main() -> None:
+    try:
+        prepare(config.load())
+    except (config.ConfigError, CannotStart) as error:
+        sys.exit(f"Dumbwaiter cannot start.\n{error}")
+
+
+def prepare(settings: Settings) -> None:
+    """Check the tasks, wait for Redis, and bring the schema up to date.
+
+    Raises CannotStart with a line that says what to do.
+    """
+    logging.basicConfig(level=settings.log_level, format="%(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings.session_key()  # made before several processes ask for it
+    _check_tasks()
+    _wait_for_redis(settings)
+    _migrate(settings)
+
+
+def _check_tasks() -> None:
+    _catalog, errors = usable()
+    if errors:
+        raise CannotStart("\n".join(map(str, errors)))
+
+
+def _wait_for_redis(settings: Settings) -> None:
+    redis = connect_redis(settings)
+    deadline = time.monotonic() + REDIS_SECONDS
+    while True:
+        try:
+            redis.ping()
+            return
+        except RedisError as error:
+            if time.monotonic() > deadline:
+                place = settings.redis.rpartition("@")[2]
+                raise CannotStart(f"Redis at REDIS_URL ({place}) does not answer: {error}") from None
+        time.sleep(0.05)
+
+
+def _migrate(settings: Settings) -> None:
+    """Bring the schema up to date; in production that is the release step's work, and here only checked."""
+    database = Database(settings.database)
+    try:
+        if newer := schema.newer(database):
+            raise CannotStart(f"The database's {newer}")
+        if settings.production and not schema.is_current(database):
+            raise CannotStart("The database's schema is behind. Run the release step first: alembic upgrade head")
+        schema.upgrade(database)
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", error)).splitlines()[0]
+        raise CannotStart(f"The database at DATABASE_URL cannot be used: {reason}") from None
+    finally:
+        database.close()
+
+
+if __name__ == "__main__":
+    main()
