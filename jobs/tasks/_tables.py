@@ -21,7 +21,7 @@ MOST_COLUMNS = 500
 LOOK_SECONDS = 0.2
 COPIED = 0.3  # the share of the work, after which the copy is made
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "400MB",
+    "memory_limit": "128MB",
     "threads": "2",
     "preserve_insertion_order": "false",
     "autoinstall_known_extensions": "false",  # it would fetch them

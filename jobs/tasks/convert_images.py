@@ -3,12 +3,14 @@
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import Field
 
 from jobs import Download, File, FileField, FinalFailure, Progress, Show, Slider, Workspace, task
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 EXAMPLES = Path(__file__).with_name("examples")
 MOST_PIXELS = 50_000_000
@@ -63,8 +65,10 @@ def convert_images(
     return Download(path, "images.zip", "application/zip"), rows
 
 
-def _upright(file: File, longest_side: int | None) -> Image.Image:
+def _upright(file: File, longest_side: int | None) -> "Image.Image":
     """An image as a camera meant it, at most so large."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with file.open() as stream, Image.open(stream, formats=READ) as image:
             if image.width * image.height > MOST_PIXELS:
@@ -83,7 +87,9 @@ def _upright(file: File, longest_side: int | None) -> Image.Image:
         raise NotConverted(f"This image is damaged: {error}") from None
 
 
-def _save(image: Image.Image, target: Any, format: Format, quality: int) -> None:
+def _save(image: "Image.Image", target: Any, format: Format, quality: int) -> None:
+    from PIL import Image
+
     transparent = image.has_transparency_data
     image = image.convert("RGBA" if transparent else "RGB")
     if transparent and format == WITHOUT_TRANSPARENCY:

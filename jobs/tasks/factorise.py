@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from flint import fmpz
 from pydantic import Field
 
 from jobs import task
@@ -13,5 +12,7 @@ def factorise(
     number: Annotated[int, Field(ge=1, le=10**45, description="A whole number of up to 45 digits.")],
 ) -> dict[str, int | list[tuple[int, int]]]:
     """Find the prime factors of a whole number, exactly."""
+    from flint import fmpz  # it takes 12 MB
+
     factors = [(int(prime), int(exponent)) for prime, exponent in fmpz(number).factor()]
     return {"number": number, "factors": factors}

@@ -2,14 +2,15 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from jobs import Chart, File, FileField, FinalFailure, Markdown, Progress, Show, Workspace, task
 from jobs.tasks._tables import Column, Encoding, Table, opened
+
+if TYPE_CHECKING:
+    from jobs.tasks._components import Numbers
 
 EXAMPLES = Path(__file__).with_name("examples")
 MOST_ROWS = 100_000
@@ -18,8 +19,6 @@ MOST_GROUPS = 7  # beside "others"
 MOST_COMPONENTS = 5  # that are listed
 LONGEST_LABEL = 60
 NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
-
-Numbers = NDArray[np.float64]
 
 
 @task(
@@ -36,10 +35,11 @@ def principal_components(
     progress: Progress,
 ) -> tuple[Any, ...]:
     """Draw rows with many numbers as points: what is alike lies together (PCA of the standardised columns)."""
+    from jobs.tasks._components import components
+
     with opened(table, workspace, progress, encoding) as data:
         values, names, groups = _sample(data, group)
-    scaled = _standardised(values)
-    points, directions, shares = _components(scaled)
+    points, directions, shares = components(values)
     return (
         Markdown(
             f"**{len(points):,} rows, {len(names)} columns**, {shares[0] + shares[1]:.0%} of their variance drawn"
@@ -49,7 +49,7 @@ def principal_components(
     )
 
 
-def _sample(data: Table, group: str) -> tuple[Numbers, list[str], list[str]]:
+def _sample(data: Table, group: str) -> tuple[list[tuple[float, ...]], list[str], list[str]]:
     """Rows without gaps, at most MOST_ROWS and always the same ones; their columns; and the group of each row."""
     by_name = {column.name: column for column in data.columns}
     if group and group not in by_name:
@@ -67,7 +67,7 @@ def _sample(data: Table, group: str) -> tuple[Numbers, list[str], list[str]]:
     )
     if len(rows) < 3:
         raise FinalFailure("Three rows at least must have a number in each of these columns. Choose another table.")
-    return np.array([row[1:] for row in rows], dtype=float), [one.name for one in varying], [row[0] for row in rows]
+    return [row[1:] for row in rows], [one.name for one in varying], [row[0] for row in rows]
 
 
 def _varies(data: Table, column: Column) -> bool:
@@ -75,21 +75,7 @@ def _varies(data: Table, column: Column) -> bool:
     return bool(least != most)
 
 
-def _standardised(values: Numbers) -> Numbers:
-    spread = values.std(axis=0)
-    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1))
-
-
-def _components(scaled: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """The rows as points along the principal components, the components, and the share of variance of each."""
-    variances, vectors = np.linalg.eigh(scaled.T @ scaled)
-    order = np.argsort(variances)[::-1]
-    directions = vectors[:, order].T
-    directions *= np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(axis=1)])[:, np.newaxis]
-    return scaled @ directions.T, directions, np.clip(variances[order], 0, None) / variances.clip(0).sum()
-
-
-def _scatter(points: Numbers, groups: list[str], shares: Numbers) -> Chart:
+def _scatter(points: "Numbers", groups: list[str], shares: "Numbers") -> Chart:
     step = -(-len(points) // MOST_POINTS)
     frequent = {name for name, _count in Counter(groups).most_common(MOST_GROUPS)}
     series: dict[str, list[tuple[float, float]]] = {}
@@ -99,7 +85,7 @@ def _scatter(points: Numbers, groups: list[str], shares: Numbers) -> Chart:
     return Chart("scatter", dict(sorted(series.items())), title="Rows", x_label=labels[0], y_label=labels[1])
 
 
-def _loadings(names: list[str], directions: Numbers, shares: Numbers) -> list[dict[str, Any]]:
+def _loadings(names: list[str], directions: "Numbers", shares: "Numbers") -> list[dict[str, Any]]:
     """How much of each column is in each component, and how much of the variance the component has."""
     shown = range(min(MOST_COMPONENTS, len(directions)))
     variance = {"column": "(share of variance)", **{f"component {n + 1}": round(float(shares[n]), 4) for n in shown}}

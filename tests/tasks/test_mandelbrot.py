@@ -13,6 +13,7 @@ WHOLE = {"x": -0.5, "y": 0.0, "zoom": 0.0, "iterations": 200}
 def painted(**values: Any) -> tuple[Image.Image, list[Tile]]:
     tiles: list[Tile] = []
     picture = mandelbrot(**{**WHOLE, **values}, progress=Progress(), emit=Emit(develop=tiles.append))
+    assert isinstance(picture, Image.Image)
     return picture, tiles
 
 
