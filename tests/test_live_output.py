@@ -1,7 +1,7 @@
 """Live output: lines and partial results come up over the socket, once each, to their owner alone."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -12,9 +12,10 @@ from jobs.backend import Backend
 from jobs.batch import Batch, Entry, Kind
 from jobs.db import utcnow
 from jobs.runs import Run, State
-from tests.people import make_run, owner_id
+from tests.people import make_run, owner_id, read
 from tests.person import Person, hear, hears_nothing
 from tests.stack import Stack
+from tests.visitor import the
 from tests.waiting import PATIENCE_SECONDS
 from tests.webapp.test_output import CORPUS
 
@@ -55,6 +56,17 @@ def put_out(backend: Backend, run: Run, *contents: Any, kind: Kind = Kind.LOG, s
     events.publish(backend.redis, change)
 
 
+def draw_line(
+    backend: Backend, run: Run, *contents: str, ended: Sequence[str] = (), replaces: bool = True, source: str = "err"
+) -> None:
+    """The same with lines that have no end yet, in place of those before."""
+    batches = [Batch(Kind.LOG, [Entry(1.0, source, line) for line in ended], 1000)] if ended else []
+    unfinished = [Entry(2.0, source, line) for line in contents]
+    change = output.store(backend.database, run, batches, unfinished=unfinished, replaces=replaces)
+    assert change is not None
+    events.publish(backend.redis, change)
+
+
 def lines(frames: list[str]) -> list[str]:
     return [line.text for frame in frames for line in BeautifulSoup(frame, "html.parser").select("ol li > span")]
 
@@ -79,6 +91,33 @@ def test_a_page_that_comes_back_gets_what_it_missed_and_no_more(backend: Backend
     put_out(backend, run, "four")
     with ada.socket(f"?run={run.id}&shown={run.id}.1&log=4") as socket:
         assert lines([str(socket.recv(timeout=PATIENCE_SECONDS))]) == ["one", "two", "three", "four"]
+
+
+def test_a_line_without_an_end_is_drawn_anew_and_then_comes_among_the_others(
+    backend: Backend, ada: Person, run: Run
+) -> None:
+    put_out(backend, run, "before")
+    with ada.socket(f"?run={run.id}") as socket:
+        hear(socket, lambda frame: "before" in frame)
+        for percent in range(10, 100, 10):
+            draw_line(backend, run, f"{percent} %")
+            (*_, frame) = hear(socket, lambda frame, percent=percent: f"{percent} %" in frame)  # type: ignore[misc]
+            assert f'hx-target="#run-{run.id}-log-unfinished" hx-swap="outerMorph"' in frame
+            assert "-entries" not in frame
+        draw_line(backend, run, ended=["100 %"])
+        (*_, frame) = hear(socket, lambda frame: "100 %" in frame)
+    assert lines([frame]) == ["100 %"]
+    assert "90 %" not in frame
+    assert the(BeautifulSoup(frame, "html.parser"), f"#run-{run.id}-log-unfinished").text == ""
+
+
+def test_a_page_that_asks_gets_a_line_without_an_end_once(backend: Backend, ada: Person, run: Run) -> None:
+    put_out(backend, run, "before")
+    draw_line(backend, run, "10 %")
+    version = read(backend, run).version
+    asked = f"/live/changes?run={run.id}&shown={run.id}.{version}&log=2"
+    assert lines([str(ada.get(asked))]) == ["10 %"]
+    assert str(ada.get(f"{asked}.{version}")) == ""
 
 
 def test_only_the_runs_own_page_hears_its_lines_and_only_its_owners(

@@ -23,17 +23,22 @@ ENTRIES_PER_CHUNK = 200
 
 @dataclass(frozen=True)
 class Chunk:
-    """Batches that follow each other, rendered: their first entry's number, the one after their last, their attempt."""
+    """Batches that follow each other, rendered: their first entry's number, the one after their last, their attempt.
+
+    One that is unfinished is shown below the others, and replaced.
+    """
 
     number: int
     end: int
     attempt: int
     html: str
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One kind of a run's output at one version: what is kept of it, and how many entries before that were dropped.
+    """One kind of a run's output at one version: what is kept of it, and how many entries before that were dropped;
+    lines without an end, rendered as they follow the others.
 
     Pages append what is new, so they hold more than is kept. When `turn`, the last entry at that moment, has been
     dropped, pages are to get it whole again: so they never hold more than twice what is kept.
@@ -45,6 +50,7 @@ class Drawn:
     chunks: Sequence[Chunk] = ()
     dropped: int = 0
     turn: int = 0
+    unfinished: str = ""
 
     @property
     def id(self) -> str:
@@ -72,9 +78,10 @@ def draw(database: Database, run: Run, kind: Kind, earlier: Drawn | None = None)
     known = earlier or Drawn(kind, run.id, run.version)
     read = read_output(database, run.id, kind, known.end - 1)
     kept = [chunk for chunk in known.chunks if chunk.end - 1 > read.dropped]
-    chunks = [*kept, *(_chunk(database, run, kind, batches) for batches in _grouped(read.batches))]
+    chunks = [*kept, *(_chunk(database, run, kind, batches) for batches in _grouped(read.finished))]
     dropped = min(read.dropped, chunks[0].number - 1) if chunks else 0
-    now = replace(known, version=run.version, chunks=chunks, dropped=dropped)
+    now = replace(known, version=read.version, chunks=chunks, dropped=dropped)
+    now = replace(now, unfinished=_unfinished(now, read.unfinished))
     return replace(now, turn=now.end - 1) if dropped >= known.turn else now
 
 
@@ -97,6 +104,14 @@ def _chunk(database: Database, run: Run, kind: Kind, batches: Sequence[Stored]) 
     return Chunk(batches[0].number, batches[-1].end, batches[0].attempt, html)
 
 
+def _unfinished(drawn: Drawn, batch: Stored | None) -> str:
+    """Lines without an end, as they follow what is drawn."""
+    if not batch:
+        return ""
+    chunk = Chunk(batch.number, batch.end, batch.attempt, _lines(batch.entries), unfinished=True)
+    return appended(drawn, [chunk], drawn.chunks[-1] if drawn.chunks else None, gaps=False)
+
+
 def sections(database: Database, run: Run, words: str = "") -> Markup:
     """A run's partial results and its log as its page shows them; of the log, those lines that hold `words`."""
     log = found(database, run, words) if words else whole(draw(database, run, Kind.LOG))
@@ -110,14 +125,21 @@ def whole(drawn: Drawn) -> str:
 
 def found(database: Database, run: Run, words: str) -> str:
     """The log's section with the lines that hold `words`, whatever their case."""
-    wanted, count, chunks, read = words.casefold(), 0, [], read_output(database, run.id, Kind.LOG)
-    for batches in _grouped(read.batches):
-        lines = [entry for batch in batches for entry in batch.entries if wanted in entry.content.casefold()]
-        if lines:
+    count, chunks, read = 0, [], read_output(database, run.id, Kind.LOG)
+    for batches in _grouped(read.finished):
+        if lines := _lines_with(words, batches):
             chunks.append(Chunk(batches[0].number, batches[-1].end, batches[0].attempt, _lines(lines)))
             count += len(lines)
-    log = Drawn(Kind.LOG, run.id, run.version, chunks, read.dropped)
+    log = Drawn(Kind.LOG, run.id, read.version, chunks, read.dropped)
+    if read.unfinished and (lines := _lines_with(words, [read.unfinished])):
+        log = replace(log, unfinished=_unfinished(log, replace(read.unfinished, entries=lines)))
+        count += len(lines)
     return _section(log, appended(log, chunks, gaps=False), words=words, count=count)
+
+
+def _lines_with(words: str, batches: Sequence[Stored]) -> list[Entry]:
+    wanted = words.casefold()
+    return [entry for batch in batches for entry in batch.entries if wanted in entry.content.casefold()]
 
 
 def appended(drawn: Drawn, chunks: Iterable[Chunk], before: Chunk | None = None, gaps: bool = True) -> str:
@@ -130,6 +152,11 @@ def appended(drawn: Drawn, chunks: Iterable[Chunk], before: Chunk | None = None,
         parts.append(fragments.render("runs/_output_chunk.html", id=drawn.id, **values))
         before = chunk
     return "".join(parts)
+
+
+def unfinished(drawn: Drawn) -> str:
+    """The place of the lines without an end."""
+    return fragments.render("runs/_log_unfinished.html", drawn=drawn, unfinished=fragments.escaped(drawn.unfinished))
 
 
 def dropped(drawn: Drawn) -> str:
@@ -153,5 +180,6 @@ def _tile(value: object, known: frozenset[str]) -> Picture | None:
 
 
 def _section(drawn: Drawn, entries: str, **values: object) -> str:
-    shown = {"id": drawn.id, "drawn": drawn, "entries": fragments.escaped(entries), "words": "", **values}
+    rendered = {"entries": fragments.escaped(entries), "unfinished": fragments.escaped(drawn.unfinished)}
+    shown = {"id": drawn.id, "drawn": drawn, "words": "", **rendered, **values}
     return fragments.render(f"runs/_{drawn.kind}.html", **shown)

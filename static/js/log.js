@@ -2,9 +2,20 @@
 (() => {
   const end = (output) => Number([...output.querySelectorAll("[data-end]")].at(-1)?.dataset.end ?? 0);
 
+  // The number that comes next and, where lines without an end are shown, the run's version that they are of.
+  const claim = (output) => {
+    const unfinished = output.querySelector(".log__unfinished:not(:empty)");
+    return unfinished ? `${end(output)}.${unfinished.dataset.drawn}` : end(output);
+  };
+
   document.addEventListener("live:describe", ({ detail }) => {
-    for (const output of document.querySelectorAll("#main .output")) detail.set(output.dataset.kind, end(output));
+    for (const output of document.querySelectorAll("#main .output")) detail.set(output.dataset.kind, claim(output));
   });
+
+  const keepNewer = (arriving, newness) => {
+    const shown = document.getElementById(arriving.id);
+    if (shown && newness(shown) > newness(arriving)) arriving.replaceWith(shown.cloneNode(true));
+  };
 
   const leaveOut = (chunk, count) => {
     if (Number(chunk.dataset.number) + count >= Number(chunk.dataset.end)) return chunk.remove();
@@ -13,9 +24,9 @@
 
   document.addEventListener("htmx:before:swap", ({ detail }) => {
     for (const { fragment, swapSpec, target } of detail.tasks) {
-      for (const arriving of fragment.querySelectorAll(".output")) {
-        const shown = document.getElementById(arriving.id);
-        if (shown && end(shown) > end(arriving)) arriving.replaceWith(shown.cloneNode(true));
+      for (const arriving of fragment.querySelectorAll(".output")) keepNewer(arriving, end);
+      for (const arriving of fragment.querySelectorAll(".log__unfinished")) {
+        keepNewer(arriving, ({ dataset }) => Number(dataset.drawn));
       }
       if (swapSpec.style !== "beforeend") continue;
       for (const chunk of fragment.querySelectorAll("[data-end]")) {

@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from jobs import events, lease
 from jobs.backend import Backend
@@ -13,7 +13,7 @@ from jobs.runs import Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_pages import violations
 from tests.browser.test_stopping import latest
-from tests.test_live_output import make_held, put_out
+from tests.test_live_output import draw_line, make_held, put_out
 from tests.webapp.test_output import CORPUS
 
 
@@ -95,6 +95,67 @@ def test_an_answer_that_crosses_a_push_brings_nothing_twice_or_back(page: Page, 
     expect(page.locator(".log li > span")).to_have_text(["one", "two", "three", "four"])
 
 
+def unfinished(page: Page) -> Locator:
+    return page.locator(".log__unfinished li > span")
+
+
+def test_a_line_without_an_end_is_drawn_anew_in_its_place_until_it_ends(page: Page, backend: Backend, run: Run) -> None:
+    open_live(page, f"/runs/{run.id}")
+    draw_line(backend, run, "loading ...")
+    expect(unfinished(page)).to_have_text(["loading ..."])
+    draw_line(backend, run, "10 %", ended=["loading ... done"])
+    expect(unfinished(page)).to_have_text(["10 %"])
+    page.locator(".log__unfinished li").evaluate("line => line.drawnBefore = true")
+    place = unfinished(page).bounding_box()
+    for percent in range(20, 100, 10):
+        draw_line(backend, run, f"{percent} %")
+        expect(unfinished(page)).to_have_text([f"{percent} %"])
+        assert lines(page) == ["loading ... done", f"{percent} %"]
+    assert page.locator(".log__unfinished li").evaluate("line => line.drawnBefore")
+    assert unfinished(page).bounding_box() == place
+    draw_line(backend, run, ended=["90 %"])
+    expect(unfinished(page)).to_have_count(0)
+    assert lines(page) == ["loading ... done", "90 %"]
+    assert page.get_by_text("90 %", exact=True).bounding_box() == place
+    assert was_not_reloaded(page)
+
+
+def test_a_page_that_was_cut_off_has_the_line_as_it_is_now(page: Page, backend: Backend, run: Run) -> None:
+    put_out(backend, run, "one")
+    draw_line(backend, run, "10 %")
+    open_live(page, f"/runs/{run.id}")
+    for percent in range(20, 100, 10):
+        page.evaluate("window.dispatchEvent(new Event('online'))")  # it connects anew
+        draw_line(backend, run, f"{percent} %")
+    expect(unfinished(page)).to_have_text(["90 %"])
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    draw_line(backend, run, ended=["100 %"])
+    expect(unfinished(page)).to_have_count(0)
+    assert lines(page) == ["one", "100 %"]
+    assert was_not_reloaded(page)
+
+
+def test_an_older_answer_does_not_bring_back_a_line_that_has_ended(page: Page, backend: Backend, run: Run) -> None:
+    put_out(backend, run, "one")
+    draw_line(backend, run, "10 %")
+    open_live(page, f"/runs/{run.id}")
+    draw_line(backend, run, "20 %")
+    expect(unfinished(page)).to_have_text(["20 %"])
+    ask = "query => fetch(`/live/changes?${query}`).then(answer => answer.text())"
+    older = [page.evaluate(ask, f"run={run.id}&log={claim}") for claim in ("0", "2")]
+    swap = "answer => htmx.swap({sourceElement: document.body, target: 'body', swap: 'none', text: answer})"
+    draw_line(backend, run, "30 %")
+    expect(unfinished(page)).to_have_text(["30 %"])
+    for answer in older:
+        page.evaluate(swap, answer)
+        assert lines(page) == ["one", "30 %"]
+    draw_line(backend, run, ended=["100 %"])
+    expect(unfinished(page)).to_have_count(0)
+    for answer in older:
+        page.evaluate(swap, answer)
+        assert lines(page) == ["one", "100 %"]
+
+
 def test_the_log_follows_its_end_until_its_reader_scrolls_up(page: Page, backend: Backend, run: Run) -> None:
     page.set_viewport_size({"width": 1280, "height": 1200})
     put_out(backend, run, *(f"line {number}" for number in range(200)))
@@ -153,6 +214,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_narrow_window(
     put_out(backend, run, "fire", source="err")
     put_out(backend, run, "smoke", source="warning")
     put_out(backend, run, {"a_key": "x" * 300}, [1, 2], "text", kind=Kind.EMITTED)
+    draw_line(backend, run, f"line 50: 42 %|{'█' * 60}")
     for path in (f"/runs/{run.id}", f"/runs/{run.id}?log=line", f"/runs/{run.id}?log=nowhere"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -84,6 +84,7 @@ def test_tiles_come_up_while_the_run_is_running_and_then_the_whole_picture(page:
     until(lambda: image.evaluate("image => image.complete && image.naturalWidth") == WIDTH, "the picture")
     with Image.open(io.BytesIO(page.request.get(str(image.get_attribute("src"))).body())) as shown:
         right = mandelbrot(**LONG, progress=Progress(), emit=Emit())
+        assert isinstance(right, Image.Image)
         assert (shown.size, shown.tobytes()) == ((WIDTH, HEIGHT), right.tobytes())
 
 

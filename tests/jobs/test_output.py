@@ -12,8 +12,6 @@ from jobs.batch import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.db import utcnow
 from jobs.output import OutputRow, read_output
 from jobs.runs import Run
-from jobs.unstored import Unstored
-from tests import databases
 from tests.people import make_owner, make_run, read
 
 NASTY = "<b>&\"'</b> ünïcødé \U0001f600 \u202e \\x00"
@@ -102,32 +100,103 @@ def test_a_flood_of_years_can_be_counted(backend: Backend, run: Run) -> None:
     assert lines(backend, run) == [(10**12 + 3, "c")]
 
 
+# --- lines without an end
+
+
+def entries(*contents: str) -> list[Entry]:
+    return [Entry(1.5, "out", content) for content in contents]
+
+
+def unfinished(backend: Backend, run: Run) -> list[str]:
+    stored = read_output(backend.database, run.id, Kind.LOG)
+    assert [one.unfinished for one in stored.batches[:-1]] == [False] * len(stored.batches[:-1])
+    return [entry.content for entry in stored.unfinished.entries] if stored.unfinished else []
+
+
+def test_a_line_without_an_end_is_replaced_until_it_ends(backend: Backend, run: Run) -> None:
+    database = backend.database
+    assert output.store(database, run, [batch("a")], unfinished=entries("10 %"))
+    assert (lines(backend, run), unfinished(backend, run)) == ([(1, "a"), (2, "10 %")], ["10 %"])
+    assert output.store(database, run, [], unfinished=entries("20 %", "and another"), replaces=True)
+    assert lines(backend, run) == [(1, "a"), (2, "20 %"), (3, "and another")]
+    assert unfinished(backend, run) == ["20 %", "and another"]
+    assert output.store(database, run, [batch("b")], unfinished=entries("30 %"), replaces=True)
+    assert lines(backend, run) == [(1, "a"), (2, "b"), (3, "30 %")]
+    assert lines(backend, run, after=1) == [(2, "b"), (3, "30 %")]
+    assert output.store(database, run, [batch("100 %", dropped=5), batch(1, kind=Kind.EMITTED)], replaces=True)
+    assert (lines(backend, run), unfinished(backend, run)) == ([(1, "a"), (2, "b"), (8, "100 %")], [])
+    assert read_output(database, run.id, Kind.EMITTED).unfinished is None
+
+
+def test_a_line_that_was_wiped_is_gone(backend: Backend, run: Run) -> None:
+    assert output.store(backend.database, run, [], unfinished=entries("loading"))
+    assert output.store(backend.database, run, [], replaces=True)
+    assert lines(backend, run) == []
+    assert output.store(backend.database, run, [batch("a")])
+    assert output.store(backend.database, run, [], replaces=True), "there is nothing to replace"
+    assert lines(backend, run) == [(1, "a")]
+
+
+def test_what_is_read_is_of_the_runs_version(backend: Backend, run: Run) -> None:
+    assert read_output(backend.database, run.id, Kind.LOG).version == read(backend, run).version
+    change = output.store(backend.database, run, [batch("a")], unfinished=entries("b"))
+    assert change is not None
+    for after in (0, 1, 2):
+        assert read_output(backend.database, run.id, Kind.LOG, after).version == change.version
+
+
+def test_a_run_that_lost_its_lease_replaces_nothing(backend: Backend, run: Run) -> None:
+    assert output.store(backend.database, run, [], unfinished=entries("10 %"))
+    lease.release(backend.database, "worker")
+    assert output.store(backend.database, run, [], unfinished=entries("late"), replaces=True) is None
+    assert lines(backend, run) == [(1, "10 %")]
+
+
+@pytest.mark.parametrize("end", [lease.lose, lease.release])
+def test_half_a_line_of_a_worker_that_died_is_kept(backend: Backend, run: Run, end: Any) -> None:
+    assert output.store(backend.database, run, [batch("a")], unfinished=entries("half a li"))
+    end(backend.database, "worker")
+    assert (lines(backend, run), unfinished(backend, run)) == ([(1, "a"), (2, "half a li")], [])
+    again = claimed(backend, run)
+    assert output.store(backend.database, again, [], unfinished=entries("anew"))
+    assert output.store(backend.database, again, [batch("b")], unfinished=entries("anew: 2"), replaces=True)
+    assert lines(backend, run) == [(1, "a"), (2, "half a li"), (3, "b"), (4, "anew: 2")]
+    assert unfinished(backend, run) == ["anew: 2"]
+
+
+def test_nothing_is_unfinished_when_its_run_has_ended(backend: Backend, run: Run) -> None:
+    assert output.store(backend.database, run, [], unfinished=entries("no newline at end"))
+    assert lease.succeed(backend.database, run, None)
+    assert (lines(backend, run), unfinished(backend, run)) == ([(1, "no newline at end")], [])
+
+
+def test_a_line_that_others_follow_stays(backend: Backend, run: Run) -> None:
+    assert output.store(backend.database, run, [], unfinished=entries("10 %"))
+    assert output.store(backend.database, run, [batch("a")])
+    assert unfinished(backend, run) == []
+    assert output.store(backend.database, run, [batch("b")], replaces=True)
+    assert lines(backend, run) == [(1, "10 %"), (2, "a"), (3, "b")]
+
+
+def test_a_line_without_an_end_makes_no_other_give_way(backend: Backend, run: Run) -> None:
+    output.store(backend.database, run, [batch("large", size=LARGEST_BYTES)])
+    for number in range(1, 4):
+        assert output.store(backend.database, run, [], unfinished=entries(f"{number} " * 50_000), replaces=number > 1)
+        assert [number for number, _ in lines(backend, run)] == [1, 2]
+    assert output.store(backend.database, run, [batch("small", size=9)], replaces=True)
+    assert lines(backend, run) == [(2, "small")]
+    assert read_output(backend.database, run.id, Kind.LOG).dropped == 1
+
+
+def test_half_a_line_counts_once_it_is_kept(backend: Backend, run: Run) -> None:
+    assert output.store(backend.database, run, [batch("a", size=9)], unfinished=entries("x" * LARGEST_BYTES))
+    lease.lose(backend.database, "worker")
+    assert output.store(backend.database, claimed(backend, run), [batch("b", size=9)])
+    assert [number for number, _ in lines(backend, run)] == [3], "the first two were more than 1 MB"
+
+
 def test_output_goes_with_its_run(backend: Backend, run: Run) -> None:
     output.store(backend.database, run, [batch("a")])
     with backend.database.write() as session:
         session.execute(delete(Run).where(Run.id == run.id))
     assert lines(backend, run) == []
-
-
-def test_while_the_database_is_away_output_waits_and_the_oldest_gives_way(backend: Backend, run: Run) -> None:
-    unstored = Unstored(backend, run)
-    databases.take_away(backend.settings.data_dir)
-    try:
-        for number in range(30):
-            unstored.add(batch(str(number), size=LARGEST_BYTES // 10))
-            assert unstored.try_to_store(), "the run goes on"
-    finally:
-        databases.bring_back(backend.settings.data_dir)
-    assert unstored.store()
-    assert lines(backend, run) == [(number + 1, str(number)) for number in range(20, 30)]
-    assert unstored.store(), "nothing is left"
-    assert len(lines(backend, run)) == 10
-
-
-def test_output_that_no_database_takes_does_not_cost_the_run(backend: Backend, run: Run) -> None:
-    unstored = Unstored(backend, run)
-    unstored.add(batch("poison", dropped=2**63))
-    assert unstored.store()
-    unstored.add(batch("good"))
-    assert unstored.store()
-    assert lines(backend, run) == [(1, "good")]

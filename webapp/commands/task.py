@@ -186,7 +186,7 @@ def _follow(run: Run) -> Run:
         if now is None:
             raise click.ClickException("The run is not there any more.")
         for kind in Kind:
-            for batch in read_output(backend().database, run.id, kind, after[kind]).batches:
+            for batch in read_output(backend().database, run.id, kind, after[kind]).finished:
                 after[kind] = batch.end - 1
                 for entry in batch.entries:
                     terminal.entry(kind, entry)

@@ -1,12 +1,25 @@
 """What has to be sent so that a page shows what its run has put out: all of it at first, then what is new."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from jobs.batch import Kind
 from jobs.db import Database
 from webapp import fragments, output
 from webapp.listings import Page
 from webapp.output import Drawn
+
+CLAIM = re.compile(r"(\d{1,15})(?:\.(\d{1,15}))?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a page says that it shows: the number that comes next, and of which version the lines without an end are;
+    0 where there are none."""
+
+    end: int
+    version: int = 0
 
 
 def draw(database: Database, page: Page, earlier: Mapping[Kind, Drawn]) -> dict[Kind, Drawn]:
@@ -15,30 +28,46 @@ def draw(database: Database, page: Page, earlier: Mapping[Kind, Drawn]) -> dict[
     return {kind: output.draw(database, run, kind, earlier.get(kind)) for run in shown for kind in Kind}
 
 
-def claimed(query: Mapping[str, str]) -> dict[Kind, int]:
-    """What a page says that it shows: of each kind the number that comes next; nothing where that means nothing."""
-    said = {kind: query.get(kind, "") for kind in Kind}
-    return {kind: int(end) for kind, end in said.items() if end.isascii() and end.isdecimal() and len(end) < 16}
+def claimed(query: Mapping[str, str]) -> dict[Kind, Claim]:
+    """What a page says that it shows of each kind, `log=3` or `log=3.17`; nothing where that means nothing."""
+    said = {kind: CLAIM.fullmatch(query.get(kind, "")) for kind in Kind}
+    return {kind: Claim(int(one[1]), int(one[2] or 0)) for kind, one in said.items() if one}
 
 
-def difference(shown: Mapping[Kind, Drawn | int], now: Mapping[Kind, Drawn]) -> str:
+def difference(shown: Mapping[Kind, Drawn | Claim], now: Mapping[Kind, Drawn]) -> str:
     """The partials that bring a page from one moment to the next.
 
     A page that says what it shows gets everything or nothing, which may come twice or cross another answer; only one
-    that was sent what came before on the same socket gets what is new alone.
+    that was sent what came before on the same socket gets what is new alone. Lines without an end come whole anyway.
     """
-    return "".join(_difference(shown.get(kind), drawn) for kind, drawn in now.items() if drawn.chunks)
+    return "".join(_difference(shown.get(kind), drawn) for kind, drawn in now.items())
 
 
-def _difference(shown: Drawn | int | None, now: Drawn) -> str:
-    if shown == now.end:
-        return ""
-    if not isinstance(shown, Drawn) or shown.turn != now.turn:
-        return fragments.partial(f"#{now.id}", "outerMorph", output.whole(now))
+def _difference(shown: Drawn | Claim | None, now: Drawn) -> str:
+    match shown:
+        case Drawn() if shown.turn == now.turn and (shown.chunks or shown.unfinished):
+            return _news(shown, now)
+        case Claim() if max(shown.end, 1) == now.end and (now.chunks or shown.version):
+            has = shown.version == (now.version if now.unfinished else 0)
+            return "" if has else _unfinished(now)
+    return _whole(now) if now.chunks or now.unfinished else ""
+
+
+def _news(shown: Drawn, now: Drawn) -> str:
     parts = []
     if new := [chunk for chunk in now.chunks if chunk.number >= shown.end]:
         entries = output.appended(now, new, shown.chunks[-1])
         parts.append(fragments.partial(f"#{now.id}-entries", "beforeend", entries))
     if now.dropped != shown.dropped:
         parts.append(fragments.partial(f"#{now.id}-dropped", "innerHTML", output.dropped(now)))
+    if now.unfinished != shown.unfinished:
+        parts.append(_unfinished(now))
     return "".join(parts)
+
+
+def _unfinished(now: Drawn) -> str:
+    return fragments.partial(f"#{now.id}-unfinished", "outerMorph", output.unfinished(now))
+
+
+def _whole(now: Drawn) -> str:
+    return fragments.partial(f"#{now.id}", "outerMorph", output.whole(now))

@@ -11,6 +11,7 @@ from jobs.runs import Listing, Run, State
 from webapp import fragments
 from webapp.listings import Page, look_up
 from webapp.live import log
+from webapp.live.log import Claim
 from webapp.output import Drawn
 
 LONGEST_CLAIM = 2000
@@ -28,13 +29,13 @@ class Fragment:
 @dataclass(frozen=True)
 class Shown:
     """What a page shows already: its runs in their order with their versions, what it knows of them, and its end;
-    of what a run has put out, what it was sent, or the number that it says comes next."""
+    of what a run has put out, what it was sent, or what it says that it has."""
 
     versions: Mapping[int, int]
     more: bool
     outlooks: Mapping[int, str] = field(default_factory=dict)
     stopping: frozenset[int] = frozenset()
-    output: Mapping[Kind, Drawn | int] = field(default_factory=dict)
+    output: Mapping[Kind, Drawn | Claim] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
