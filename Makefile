@@ -38,6 +38,7 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.sockets
 	$(BIN)/python -m benchmarks.recovery
 	$(BIN)/python -m benchmarks.upload
+	$(BIN)/python -m benchmarks.memory
 
 # Rewrites the tables in docs/tasks.md from the code that they describe.
 docs: .venv/ready-dev

@@ -34,15 +34,15 @@ class Contender(Protocol):
 class Ours:
     """Runs are done when their results are in the database."""
 
-    name = "ours"
-
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, name: str = "ours", task: str = "nothing") -> None:
+        self.name = name
+        self._task = task
         self._backend = backend
-        self._owner_id = make_owner(backend)
+        self._owner_id = make_owner(backend, f"{task}@example.com")
         self._older = 0
 
     def fill(self, jobs: int) -> None:
-        runs = [Run(owner_id=self._owner_id, task="nothing", parameters={}) for _ in range(jobs)]
+        runs = [Run(owner_id=self._owner_id, task=self._task, parameters={}) for _ in range(jobs)]
         with self._backend.database.write() as session:
             session.add_all(runs)
         self._older = min((run.id for run in runs), default=1) - 1

@@ -1,6 +1,7 @@
 """How fast waiting runs are worked off, beside RQ's own workers on jobs that do nothing, in one run.
 
-Each run of ours is two durable commits, an event and a call in the work-horse; RQ's jobs are bare. The runs are rows
+Each run of ours is two durable commits, an event and a process of its own, forked before it is needed; of those "kept"
+all share one process, so the ratio of the two is what isolation costs. RQ's jobs are bare. The runs are rows
 and on the queue before the workers begin, and the first ones, while the workers get warm, do not count. A job starts
 with its function's first line, and its wait begins with the call that queues it. Round trips to Redis are counted
 where they leave the worker, commands where they arrive. The three take turns, so that a noisy machine disturbs all
@@ -135,7 +136,8 @@ def main() -> None:
         with redis_running(settings) as redis:
             backend = open_backend(settings)
             migrate(backend.database)
-            contenders = (Ours(backend), Stock("SimpleWorker", redis), Stock("Worker", redis))
+            kept = Ours(backend, "ours, kept", "nothing_kept")
+            contenders = (Ours(backend), kept, Stock("SimpleWorker", redis), Stock("Worker", redis))
             rows = measure(Ground(settings, redis), contenders)
             backend.database.close()
     names = [contender.name for contender in contenders]

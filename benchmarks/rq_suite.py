@@ -34,8 +34,9 @@ from rq.worker import BaseWorker, SimpleWorker
 from config import Settings
 from jobs.backend import Backend, open_backend
 from jobs.catalog import Catalog
-from jobs.embedded_redis import _binary
+from jobs.template_process import TemplateProcess
 from jobs.worker import RunWorker
+from webapp.embedded_redis import _binary
 
 ROOT = Path(__file__).parent.parent
 # fmt: off
@@ -107,16 +108,17 @@ class Ours(RunWorker, Given):
     dequeue_job_and_maintain_ttl = SimpleWorker.dequeue_job_and_maintain_ttl
 
     backend: ClassVar[Backend]
+    template: ClassVar[TemplateProcess]
     made: ClassVar[list[RunWorker]] = []
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.given = arguments, options
         self.made.append(self)
-        super().__init__(self.backend, "ours")
+        super().__init__(self.backend, "ours", self.template.ask_for_copy)
 
 
 class Plugin:
-    """Leaves out what does not apply, says why, and ends the work-horses that a test leaves behind."""
+    """Leaves out what does not apply, says why, and ends the children that a test leaves waiting."""
 
     def __init__(self) -> None:
         self._left_out: Counter[str] = Counter()
@@ -129,7 +131,7 @@ class Plugin:
 
     def pytest_runtest_teardown(self) -> None:
         while Ours.made:
-            Ours.made.pop()._horse.kill()
+            Ours.made.pop()._template.close()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("deselected")
@@ -188,6 +190,8 @@ def main() -> None:
     options, pytests = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name, redis_at_a_port(folder := Path(name)) as port:
         fetch_tests(folder, options.source)
+        Ours.template = TemplateProcess()
+        Ours.template.look()
         Ours.backend = open_empty(folder, port)
         worker = SimpleWorker if options.stock else Ours
         for module in (rq, rq.worker):

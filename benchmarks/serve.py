@@ -14,7 +14,7 @@ from redis import Redis
 from redis.connection import AbstractConnection
 from rq.worker import BaseWorker
 
-from benchmarks.noop import moment, nothing
+from benchmarks.noop import moment, nothing, nothing_kept
 
 STOCK = "stock"
 
@@ -24,12 +24,18 @@ def ours(data_dir: str, redis_url: str) -> BaseWorker:
     from config import Settings
     from jobs import task
     from jobs.backend import open_backend
-    from jobs.catalog import Catalog
+    from jobs.catalog import Catalog, load_catalog
+    from jobs.template_process import TemplateProcess
     from jobs.worker import RunWorker
+    from tests.forked_template import forked
+    from tests.waiting import until
 
-    catalog = Catalog({function.__name__: task(function).__dict__["__task__"] for function in (nothing, moment)})
+    ours = (task(nothing), task(moment), task(keep=True)(nothing_kept))
+    catalog = Catalog({**load_catalog(), **{function.__name__: function.__dict__["__task__"] for function in ours}})
+    template = TemplateProcess(start=forked(catalog))
+    until(template.look, "the template")
     settings = Settings.model_validate({"data_dir": Path(data_dir), "redis_url": redis_url})
-    return RunWorker(open_backend(settings, catalog), f"bench.{os.getpid()}")
+    return RunWorker(open_backend(settings, catalog), f"bench.{os.getpid()}", template.ask_for_copy)
 
 
 def stock(kind: str, redis_url: str) -> BaseWorker:
@@ -53,7 +59,7 @@ def main() -> None:
     kind, data_dir, redis_url, *counter = sys.argv[1:]
     if counter:
         count_trips(counter[0])
-    worker = ours(data_dir, redis_url) if kind == "ours" else stock(kind, redis_url)
+    worker = ours(data_dir, redis_url) if kind.startswith("ours") else stock(kind, redis_url)
     print("ready", flush=True)
     sys.stdin.readline()
     worker.work(burst=bool(counter), logging_level="WARNING")

@@ -129,6 +129,8 @@ class Bare(Server):
             "gunicorn",
             "-c",
             str(ROOT / "gunicorn.conf.py"),
+            f"--bind=127.0.0.1:{self.port}",
+            "--log-level=warning",
             "benchmarks.bare:create_app()",
         ]
         self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)

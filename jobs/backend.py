@@ -1,5 +1,6 @@
 """What every process needs to work with runs: settings, database, Redis, the queue, the tasks and the files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from jobs.queue import open_queue
 from jobs.redis import connect_redis
 from jobs.s3_store import Bucket, S3Store
 from jobs.store import FileStore
+from jobs.task import TaskSummary
 from jobs.vault import Vault
 
 
@@ -26,6 +28,8 @@ class Backend:
     catalog: Catalog
     files: FileStore
     vault: Vault
+    tasks: Mapping[str, TaskSummary]
+    """What workers, who have no task's code, know of the tasks."""
 
     @property
     def workspaces(self) -> Path:
@@ -38,7 +42,8 @@ def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
     redis = connect_redis(settings)
     loaded = load_catalog() if catalog is None else catalog
     files, database = open_store(settings), Database(settings.database)
-    return Backend(settings, database, redis, open_queue(redis), loaded, files, Vault(database, settings))
+    vault, tasks = Vault(database, settings), {name: task.summary for name, task in loaded.items()}
+    return Backend(settings, database, redis, open_queue(redis), loaded, files, vault, tasks)
 
 
 def open_store(settings: Settings) -> FileStore:

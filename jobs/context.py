@@ -13,6 +13,9 @@ from jobs.text import keepable
 # The most progress reports a run writes in one second; the last one always gets through.
 REPORTS_PER_SECOND = 10
 
+# More than is shown: what is a secret is found and hidden before a note is cut to its length.
+LONGEST_NOTE_SENT = 900
+
 T = TypeVar("T")
 
 
@@ -63,18 +66,16 @@ class Progress:
         self,
         report: Callable[[float | None, str], None] = _nobody,
         stop_requested: Callable[[], bool] = _never,
-        cover: Callable[[str], str] = str,
     ) -> None:
         self._report = report
         self._stop_requested = stop_requested
-        self._cover = cover
 
     def __call__(self, fraction: float | None, note: str = "") -> None:
         if self._stop_requested():
             raise StopRun
         if fraction is not None:
             fraction = min(1.0, max(0.0, float(fraction)))
-        self._report(fraction, keepable(self._cover(str(note)))[:200])
+        self._report(fraction, keepable(str(note)[:LONGEST_NOTE_SENT]))
 
     def track(self, items: Iterable[T], thing: str = "", total: int | None = None) -> Iterator[T]:
         """The items, while it is told which of them is at hand: `for row in progress.track(rows, "row")`.
@@ -137,7 +138,7 @@ class Checkpoint:
 class Log:
     """Writes lines to the run's page: `log("tile 4 is empty")`, `log.warning("tile 5 is missing")`.
 
-    What a task prints, and logs with Python's logging from INFO on, comes there too. A line is cut at 10,000
+    What its process writes, and logs with Python's logging from INFO on, comes there too. A line is cut at 10,000
     characters; of each run the newest 1 MB of lines is kept, at most 10,000.
     """
 

@@ -4,7 +4,6 @@ import io
 import mimetypes
 import re
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Annotated, Any, BinaryIO
@@ -68,9 +67,8 @@ def download_in(value: object) -> KeptFile | None:
 class Pantry:
     """Turns downloads and paths into files and what refers to them; every other value stays as it is."""
 
-    def __init__(self, keep: Keep, cover: Callable[[str], str] = str) -> None:
+    def __init__(self, keep: Keep) -> None:
         self._keep = keep
-        self._cover = cover
         self._files = 0
         self._bytes = 0
 
@@ -97,9 +95,9 @@ class Pantry:
         return {REFERENCE: Picture(sha256=stored.sha256, width=size[0], height=size[1]).model_dump(exclude_none=True)}
 
     def _stored(self, file: Download, stream: BinaryIO) -> KeptFile:
-        name = _name(file, self._cover)
+        name = _name(file)
         picture, size = _picture(stream)
-        media_type = picture or _media_type(self._cover(file.media_type or ""), name)
+        media_type = picture or _media_type(file.media_type or "", name)
         stored = self._keep(stream, name, media_type)
         width, height = size or (None, None)
         return KeptFile(
@@ -139,9 +137,9 @@ def _legible(content: bytes) -> str:
         ) from None
 
 
-def _name(file: Download, cover: Callable[[str], str]) -> str:
+def _name(file: Download) -> str:
     given = file.name or (file.content.name if isinstance(file.content, Path) else "")
-    return keepable(PurePath(cover(given)).name)[-LONGEST_NAME:] or "file"
+    return keepable(PurePath(given).name)[-LONGEST_NAME:] or "file"
 
 
 def _media_type(said: str, name: str) -> str:

@@ -1,20 +1,25 @@
 """The pool: N workers, each started again whatever ended it, and the sweeper's turn between."""
 
 import contextlib
+import gc
 import logging
 import os
 import signal
 import socket
 import time
 import uuid
+from collections.abc import Mapping
+from dataclasses import replace
 from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import lease, presence, workspace
+from jobs import lease, presence, runner, workspace
 from jobs.backend import Backend
 from jobs.process import die_with_parent
 from jobs.sweeper import TURN_SECONDS, Sweeper, revive
+from jobs.task import TaskSummary
+from jobs.template_process import Start, TemplateProcess, start_template
 from jobs.worker import GRACE_SECONDS, RunWorker
 
 log = logging.getLogger(__name__)
@@ -26,10 +31,11 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Pool:
-    """Forks workers from a process without threads, so that they share the memory of all imported tasks."""
+    """Forks workers from a process without threads, so that they share the memory of what is imported."""
 
-    def __init__(self, backend: Backend, size: int) -> None:
+    def __init__(self, backend: Backend, size: int, start: Start = start_template) -> None:
         self._backend = backend
+        self._template = TemplateProcess(backend.settings.task_environment, start)
         self._size = size
         self._sweeper = Sweeper(backend)
         self._workers: dict[int, str] = {}
@@ -38,14 +44,19 @@ class Pool:
         self._stopping = False
 
     def run(self) -> None:
-        """Keep the workers running until SIGTERM or SIGINT; then let running runs end, or give them back."""
+        """Keep the workers running until SIGTERM or SIGINT; then let running runs end, or give them back.
+
+        Raises TaskError for a broken task file.
+        """
         for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
         next_turn = 0.0
         while not self._stopping:
             self._reap()
-            while len(self._workers) < self._size and not self._stopping:
-                self._fork()
+            if self._template.look():
+                self._prepare(self._template.tasks or {})
+                while len(self._workers) < self._size and not self._stopping:
+                    self._fork()
             self._bury()
             if time.monotonic() >= next_turn:
                 next_turn = time.monotonic() + TURN_SECONDS
@@ -57,6 +68,18 @@ class Pool:
         # From here, so that the workers hear of it also while the loop waits for a database that does not answer.
         self._stopping = True
         self._signal(signal.SIGTERM)
+
+    def _prepare(self, tasks: Mapping[str, TaskSummary]) -> None:
+        """Have in memory what workers share: all that each of them makes for itself, it has for itself alone."""
+        if self._backend.tasks is tasks:
+            return
+        self._backend = replace(self._backend, tasks=tasks)
+        try:
+            runner.warm_up(self._backend)
+        except SQLAlchemyError:
+            log.warning("the database did not answer; each worker compiles its statements")
+        gc.collect()
+        gc.freeze()  # a collection would copy every page that it looks at
 
     def _fork(self) -> None:
         parent, name = os.getpid(), f"{socket.gethostname()[:60]}.{uuid.uuid4().hex[:12]}"
@@ -75,7 +98,8 @@ class Pool:
             for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            RunWorker(self._backend, name).work(logging_level="WARNING")
+            self._template.forget()
+            RunWorker(self._backend, name, self._template.ask_for_copy).work(logging_level="WARNING")
             status = 0
         except Exception:
             log.exception("a worker could not go on")
@@ -118,6 +142,7 @@ class Pool:
         killed = set(self._workers.values())
         self._signal(signal.SIGKILL)
         self._reap_until(float("inf"))
+        self._template.close()
         workspace.tidy(self._backend.workspaces)
         try:
             for name in killed:

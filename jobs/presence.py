@@ -3,8 +3,9 @@
 import os
 import socket
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import String, delete, func, select
+from sqlalchemy import String, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.db import Base, Database, UtcDateTime, utcnow
@@ -23,10 +24,27 @@ class WorkerRow(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+WORKERS = cast(Table, WorkerRow.__table__)
+SEEN = update(WORKERS).where(WORKERS.c.name == bindparam("worker")).values(seen_at=bindparam("now"))
+FIRST_SEEN = insert(WORKERS)
+
+
 def seen(database: Database, worker: str) -> None:
     """Note that this worker is alive now."""
-    with database.write() as session:
-        session.merge(WorkerRow(name=worker, host=socket.gethostname(), pid=os.getpid(), seen_at=utcnow()))
+    now = utcnow()
+    with database.change() as connection:
+        if connection.execute(SEEN, {"worker": worker, "now": now}).rowcount == 0:
+            row = {"name": worker, "host": socket.gethostname(), "pid": os.getpid(), "started_at": now, "seen_at": now}
+            connection.execute(FIRST_SEEN, row)
+
+
+def warm_up(database: Database) -> None:
+    """Compile the statements above, by a row that nobody sees."""
+    with database.change() as connection:
+        row = {"name": "", "host": "", "pid": 0, "started_at": utcnow(), "seen_at": utcnow()}
+        connection.execute(FIRST_SEEN, row)
+        connection.execute(SEEN, {"worker": "", "now": utcnow()})
+        connection.execute(delete(WORKERS).where(WORKERS.c.name == ""))
 
 
 def gone(database: Database, worker: str) -> None:

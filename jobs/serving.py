@@ -13,9 +13,9 @@ from jobs.storable import ResultError
 class Kitchen:
     """What a task's partial results and its result pass through before they are kept as JSON."""
 
-    def __init__(self, keep: Keep, task: str, cover: Callable[[str], str] = str) -> None:
+    def __init__(self, keep: Keep, task: str) -> None:
         self._darkroom = Darkroom(keep, f"{task}.png")
-        self._pantry = Pantry(keep, cover)
+        self._pantry = Pantry(keep)
         self._pid = os.getpid()
 
     def partial(self, value: Any) -> Any:

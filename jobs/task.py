@@ -1,9 +1,10 @@
 """`@task`: an annotated Python function becomes a task that users can run."""
 
 import inspect
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
@@ -46,7 +47,26 @@ class Options(TypedDict, total=False):
     memory: int | None
     grace: float
     secrets: Sequence[str]
+    keep: bool
     example: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """What a worker needs to know of a task whose code it never has: times in seconds, memory in MB.
+
+    `asks_for` are the names of those of CONTEXT_TYPES that the worker has to provide for.
+    """
+
+    name: str
+    timeout: float = TIMEOUT_SECONDS
+    retries: int = 0
+    backoff: float = BACKOFF_SECONDS
+    memory: int | None = None
+    grace: float = GRACE_SECONDS
+    secrets: Sequence[str] = ()
+    keep: bool = False
+    asks_for: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +86,7 @@ class Task:
     memory: int | None = None
     grace: float = GRACE_SECONDS
     secrets: Sequence[str] = ()
+    keep: bool = False
     example: Mapping[str, Any] | None = None  # JSON
     example_files: Sequence[File] = ()  # those that it refers to
 
@@ -77,6 +98,13 @@ class Task:
     def asks_for(self, kind: Any) -> bool:
         """Whether one of its parameters is annotated with this one of CONTEXT_TYPES."""
         return kind in self.context.values()
+
+    @property
+    def summary(self) -> TaskSummary:
+        """What a worker needs to know of it."""
+        names = [kind.__name__ for kind in (Checkpoint, User, Secrets) if self.asks_for(kind)]
+        shared = {each.name: getattr(self, each.name) for each in fields(TaskSummary) if each.name != "asks_for"}
+        return TaskSummary(**shared, asks_for=names)
 
     def call(self, parameters: BaseModel, context: Mapping[Any, Any]) -> Any:
         """Call the function with validated parameters and what it asks for from `context`, by type."""
@@ -103,6 +131,10 @@ def task(
     - `grace` is how long a run that its owner stops may tidy up, in seconds (5).
     - `secrets` names those of its user's secrets that it gets, such as ("API_TOKEN",), where it asks for Secrets (all);
       its page says before a run which of them are missing.
+    - `keep` has all of its runs on a worker share one process, one after another: for state that is expensive to make
+      and cannot be forked, such as a model on a GPU. What a run leaves in memory the next one finds, also another
+      user's; so it cannot be had together with secrets. A run that does not succeed, or that leaves threads, child
+      processes, signal handlers, alarms, the working directory, the umask or the environment changed, ends the process.
     - `example` are parameters that its page offers to fill in, with files as `File.at(path)`; without it, those that
       `Field(examples=...)` says.
 
@@ -138,6 +170,8 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
             raise TypeError(
                 f"{found!r} is a Secret of a type, which cannot be kept; use SecretStr, and convert its value"
             )
+        if options.get("keep") and (Secrets in context.values() or _takes_secrets(model)):
+            raise TypeError("the option 'keep' and secrets exclude each other: runs of several users share a process")
         example, files = example_of(model, options.get("example")), tuple(files_of(options.get("example")))
     except (TypeError, ValueError, NameError, PydanticUserError) as error:
         raise TaskError(f"{source}: task {name!r}: {str(error).splitlines()[0]}") from error
@@ -155,6 +189,11 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
     )
 
 
+def _takes_secrets(model: type[BaseModel]) -> bool:
+    """Return whether a parameter, or a part of one, is a secret."""
+    return '"format": "password"' in json.dumps(model.model_json_schema(), default=str)
+
+
 def _check(options: Options) -> None:
     unknown = sorted(set(options) - set(Options.__annotations__))
     if unknown:
@@ -163,6 +202,8 @@ def _check(options: Options) -> None:
         value, least = options.get(name), 1 if name in ("timeout", "memory") else 0
         if value is not None and (not isinstance(value, int | float) or not least <= value < math.inf):
             raise ValueError(f"the option {name!r} must be a number from {least} on, not {value!r}")
+    if not isinstance(options.get("keep", False), bool):
+        raise ValueError("the option 'keep' must be True or False")
     if not isinstance(options.get("retries", 0), int):
         raise ValueError("the option 'retries' must be a whole number")
     names: Any = options.get("secrets", ())

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from rq.worker import BaseWorker
 
 from jobs import runner
-from jobs.attendance import Act
 from jobs.backend import Backend
 from jobs.dispatch import NotRecorded
 from jobs.lease import Change
+from jobs.monitor import Act
 from jobs.outcome import Outcome, Success
+from jobs.pending_output import PendingOutput
 from jobs.queue import Refused, WakeUp
 from jobs.record import Record
 from jobs.runs import Run
-from jobs.unstored import Unstored
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Turn:
         self,
         backend: Backend,
         worker: BaseWorker,
-        execute: Callable[[Run, Act, Act], tuple[Outcome, Unstored]],
+        execute: Callable[[Run, Act, Act], tuple[Outcome, PendingOutput]],
         may_go_on: Callable[[], bool],
     ) -> None:
         self._backend = backend
@@ -79,10 +79,10 @@ class Turn:
             self._record.dropped(job)
             return None
         began = time.monotonic()
-        outcome, unstored = self._execute(run, self._look_ahead, functools.partial(self._tell_start, job, run))
+        outcome, pending = self._execute(run, self._look_ahead, functools.partial(self._tell_start, job, run))
         seconds = time.monotonic() - began
         following = self._following(outcome)
-        ended = runner.end(self._backend, run, outcome, _named_by(following), unstored)
+        ended = runner.end(self._backend, run, outcome, _named_by(following), pending)
         self._record.changed(*ended.changes)
         self._record.ended(job, seconds)
         return AtHand(following, ended.following) if following else None

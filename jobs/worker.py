@@ -1,14 +1,11 @@
-"""The RQ worker: takes jobs off the queue and has a work-horse execute the runs that they name."""
+"""The RQ worker: takes jobs off the queue and has children execute the runs that they name."""
 
 import contextlib
-import functools
-import gc
 import logging
 import math
-import os
-import signal
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -21,16 +18,19 @@ from rq.utils import now
 from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import events, lease, memory, presence, runner
-from jobs.attendance import Act, Attendance
+from jobs import events, lease, presence
 from jobs.backend import Backend
 from jobs.bell import Bell
-from jobs.horse import Horse
-from jobs.outcome import Outcome
+from jobs.file_requests import FileRequests
+from jobs.monitor import Act, Monitor, Surroundings
+from jobs.outcome import Failure, Outcome
+from jobs.pending_output import PendingOutput
 from jobs.queue import WakeUp
 from jobs.runs import Run
+from jobs.task import TaskSummary
+from jobs.template_client import TemplateClient
 from jobs.turn import Turn
-from jobs.unstored import Unstored
+from jobs.workspace import workspace
 
 log = logging.getLogger(__name__)
 
@@ -46,21 +46,26 @@ DAMAGED_SECONDS = 0.05
 class RunWorker(SimpleWorker):
     """A worker on the one queue; on one queue RQ moves a job with BLMOVE, so none is lost between pop and start.
 
-    RQ's own worker forks for every job, which forgets imports and costs more than a short task itself. This one keeps
-    its work-horse: to RQ the job runs in this process, which passes it on and watches. Redis may fail at any moment:
-    that delays the next wake-up and costs neither the run at hand nor the warm process.
+    RQ's own worker forks for every job, which costs more than a short task itself. To RQ the job runs in this process,
+    which has a child execute it that the template has forked before it was needed, and watches. Redis may fail at any
+    moment: that delays the next wake-up and does not cost the run at hand.
     """
 
     job_class: type[Job] = WakeUp
     max_connection_wait_time = 2.0
     log_result_lifespan = False
 
-    def __init__(self, backend: Backend, name: str) -> None:
+    def __init__(self, backend: Backend, name: str, ask_for_copy: Callable[[socket.socket], None]) -> None:
         self._backend = backend
         self._bell = Bell()
         self._leave_at = math.inf
-        # The horse is forked while no connection is open yet: it inherits none.
-        self._horse = self._new_horse()
+        self._folder = contextlib.ExitStack()
+        self._template = TemplateClient(ask_for_copy)
+        self._template.prepare()
+        files = FileRequests(backend.files, self._bell)
+        self._surroundings = Surroundings(
+            backend, self._bell, self._template, files, lambda: self._leave_at, self._show_life
+        )
         super().__init__(
             [backend.queue],
             name=name,
@@ -69,12 +74,6 @@ class RunWorker(SimpleWorker):
             worker_ttl=WORKER_TTL_SECONDS,
         )
         self._seen_at = self._beat_at = self._suspension_seen_at = -math.inf
-
-    def bootstrap(self, *arguments: Any, **options: Any) -> None:
-        super().bootstrap(*arguments, **options)
-        runner.warm_up(self._backend)
-        gc.collect()
-        gc.freeze()  # a replaced horse shares this memory for longer when no collection writes to it
 
     # --- the end
 
@@ -90,7 +89,7 @@ class RunWorker(SimpleWorker):
             raise StopRequested
 
     def teardown(self) -> None:
-        self._horse.kill()
+        self._template.close_and_wait()
         # A stop may come between the claim and the outcome.
         events.publish(self._backend.redis, *lease.release(self._backend.database, self.name))
         presence.gone(self._backend.database, self.name)
@@ -119,44 +118,28 @@ class RunWorker(SimpleWorker):
         try:
             Turn(self._backend, self, self._execute, self._may_go_on).take(job)
         finally:
+            self._clear_up()
             self.executions.clear()
             self._state = WorkerStatus.IDLE
 
-    def _execute(self, run: Run, meanwhile: Act, tell_start: Act) -> tuple[Outcome, Unstored]:
-        attendance = Attendance(self._backend, run, self._bell, lambda: self._leave_at, self._show_life)
+    def _execute(self, run: Run, meanwhile: Act, tell_start: Act) -> tuple[Outcome, PendingOutput]:
+        self._clear_up()
+        task = self._backend.tasks.get(run.task) or TaskSummary(run.task)
         try:
-            tell = functools.partial(runner.report, self._backend, run)
-            outcome = attendance.outcome(self._fit_horse, meanwhile, tell_start, tell)
-            return outcome, attendance.unstored
-        except BaseException:
-            self._horse.kill()  # it may still be at work, and its outcome must not be taken for that of the next run
-            raise
+            folder = self._folder.enter_context(workspace(self._backend.workspaces))
+        except OSError as error:
+            words = f"There is no room for the run's files: {error.strerror or error}. Tell whoever runs this server."
+            return Failure("NoWorkspace", words), PendingOutput(self._backend, run)
+        monitor = Monitor(self._surroundings, run, task, folder)
+        return monitor.outcome(meanwhile, tell_start), monitor.pending
+
+    def _clear_up(self) -> None:
+        """Wait until nothing of the run before is left, neither processes nor files."""
+        self._template.await_ends()
+        self._folder.close()
 
     def _may_go_on(self) -> bool:
         return not self._stop_requested
-
-    # --- the work-horse
-
-    def _new_horse(self) -> Horse:
-        most_bytes = self._backend.settings.worker_memory_mb * memory.MB
-        return Horse(self._backend.catalog, most_bytes, self._backend.files)
-
-    def _fit_horse(self) -> Horse:
-        if not self._horse.fit:
-            self._horse.kill()
-            self._backend.database.close()
-            self._horse = self._new_horse()
-        return self._horse
-
-    @property
-    def horse_pid(self) -> int:
-        return self._horse.pid if self.executions else 0
-
-    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
-        """End the process of the run at hand, at RQ's command; the attendance sees that it has ended."""
-        if pid := self.horse_pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, sig)
 
     # --- signs of life, in the database and in Redis
 

@@ -1,6 +1,6 @@
 """Workspaces: a private folder for one attempt of a run, gone after it, however that ends.
 
-A folder is locked by the process that works in it, and the system drops a lock with its process. So a folder that
+A folder is locked by the worker whose run it is for, and the system drops a lock with its process. So a folder that
 nobody has locked is nobody's, and whoever finds it may remove it: it needs no list, and no clock.
 """
 
@@ -27,11 +27,11 @@ Workspace = Annotated[Path, Private()]
 
 
 @contextlib.contextmanager
-def workspace(folder: str) -> Iterator[Path]:
-    """A workspace in this folder, or where the system keeps what is temporary if that is an empty text."""
+def workspace(folder: Path | None) -> Iterator[Path]:
+    """Make a workspace in this folder, or where the system keeps what is temporary. Raises OSError."""
     if folder:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    path, lock = _locked(folder or None)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path, lock = _locked(folder)
     try:
         yield path
     finally:
@@ -46,7 +46,7 @@ def tidy(folder: Path) -> None:
             _remove_if_abandoned(path)
 
 
-def _locked(folder: str | None) -> tuple[Path, int]:
+def _locked(folder: Path | None) -> tuple[Path, int]:
     while True:
         path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
         with contextlib.suppress(FileNotFoundError):  # somebody has tidied up before the lock was there

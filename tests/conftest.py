@@ -17,7 +17,6 @@ from sqlalchemy import text
 from config import Settings
 from jobs.backend import Backend, open_backend
 from jobs.db import Database
-from jobs.embedded_redis import start_redis
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
 from tests import databases
@@ -26,6 +25,7 @@ from tests.person import Person
 from tests.postgres import NoPostgres, throw_away
 from tests.stack import Stack
 from tests.waiting import until
+from webapp.embedded_redis import start_redis
 
 ROOT = Path(__file__).parent.parent
 
@@ -84,7 +84,7 @@ def mark_newer(database: Database) -> None:
 def redis_running(settings: Settings) -> Iterator[Redis]:
     """A Redis of these settings' own, which ends with this process too."""
     parent = os.getpid()
-    server = start_redis(settings, lambda: die_with_parent(parent, signal.SIGKILL))
+    server = start_redis(settings.redis_folder, settings.redis_socket, lambda: die_with_parent(parent, signal.SIGKILL))
     redis = connect_redis(settings)
     try:
         until(lambda: _answers(redis), "Redis starting")

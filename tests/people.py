@@ -1,14 +1,18 @@
 """Owners and runs made directly in the database."""
 
-from functools import partial
-from typing import Any, BinaryIO
+from typing import Any
 
-from jobs import run_files, runner
+from jobs import lease, run_files, runner
 from jobs.backend import Backend
-from jobs.perform import Order, perform
+from jobs.batch import Entry
+from jobs.execute import Order
+from jobs.execution import Emitted, Execution, Heard, Keep, Open, Save
+from jobs.local import execute_in_child, open_file, put_file
+from jobs.pending_output import PendingOutput
 from jobs.runs import Run
-from jobs.store import RunFile, StoredFile
-from jobs.unstored import Unstored
+from jobs.shared_state import Progress
+from jobs.store import RunFile
+from jobs.workspace import workspace
 from webapp.users import User
 
 
@@ -49,33 +53,32 @@ def note_file(
     return file
 
 
-class Here:
-    """The link of a task that is called in this process."""
-
-    def __init__(self, backend: Backend, run: Run, unstored: Unstored) -> None:
-        self.report = partial(runner.report, backend, run)
-        self.put_out = unstored.add
-        self.open = backend.files.open
-        self._files = backend.files
-        self._unstored = unstored
-
-    def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
-        stored = self._files.put(stream)
-        self._unstored.add_file(RunFile(*stored, name, media_type))
-        return stored
-
-    def save(self, value: Any) -> None:
-        """Checkpoints are kept by workers."""
-
-    def stop_requested(self) -> bool:
-        return False
-
-
 def execute(backend: Backend, run_id: int) -> None:
-    """See a run through as a worker does, with its task called in this process."""
+    """See a run through as a worker does, with its task called in a child of this process."""
     run = runner.take(backend, run_id, "worker")
     if run is None:
         return
-    unstored = Unstored(backend, run)
-    outcome = perform(backend.catalog, Order(run.task, run.parameters), Here(backend, run, unstored))
-    runner.end(backend, run, outcome, unstored=unstored)
+    pending = PendingOutput(backend, run)
+
+    def take(child: Execution, heard: Heard) -> None:
+        match heard:
+            case Entry():
+                pending.add_line(heard)
+            case Emitted(value):
+                pending.emit(value)
+            case Progress():
+                if progress := child.progress():
+                    lease.report(backend.database, run, *progress)
+            case Save():
+                child.answer(True)
+            case Keep(file, start, name, media_type):
+                stored = put_file(backend.files, file, start)
+                pending.add_file(RunFile(*stored, name, media_type))
+                child.answer(list(stored))
+            case Open(sha256):
+                open_file(backend.files, child, sha256)
+
+    with workspace(None) as folder:
+        order = Order(run.task, run.parameters, folder=str(folder))
+        outcome = execute_in_child(backend.catalog, order, take, lambda: False)
+    runner.end(backend, run, outcome, pending=pending)

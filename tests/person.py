@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from bs4 import BeautifulSoup
 from websockets.sync.client import ClientConnection, connect
+from werkzeug.datastructures import MultiDict
 
 from tests.visitor import PASSWORD
 from tests.waiting import PATIENCE_SECONDS
@@ -35,7 +36,9 @@ class Person:
 
     def post(self, path: str, **form: str) -> str:
         """Post a form and return where it led."""
-        data = urllib.parse.urlencode(form).encode()
+        return self._sent(path, urllib.parse.urlencode(form).encode())
+
+    def _sent(self, path: str, data: bytes) -> str:
         request = urllib.request.Request(self.url + path, data, {"Origin": self.url})
         try:
             self._opener.open(request, timeout=PATIENCE_SECONDS)
@@ -47,6 +50,11 @@ class Person:
 
     def submit(self, task: str, **parameters: str) -> int:
         return int(self.post(f"/tasks/{task}", **parameters).rpartition("/")[2])
+
+    def submit_all(self, task: str, values: MultiDict[str, str]) -> int:
+        """Submit a task with all that its form sends, with names that come more than once."""
+        data = urllib.parse.urlencode(list(values.items(multi=True))).encode()
+        return int(self._sent(f"/tasks/{task}", data).rpartition("/")[2])
 
     def socket(self, query: str = "", **options: str) -> ClientConnection:
         headers = {"Cookie": self.cookie, "Origin": options.get("origin", self.url)}

@@ -29,6 +29,7 @@ from jobs.submit import submit
 from jobs.task import Task
 from tests import databases
 from tests.conftest import redis_running, settings_for
+from tests.forked_template import forked
 from tests.people import make_owner, read
 from tests.waiting import until
 
@@ -122,4 +123,4 @@ def run_task(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> 
 
 def _work(backend: Backend, parent: int) -> None:
     die_with_parent(parent, signal.SIGTERM)
-    Pool(backend, 1).run()
+    Pool(backend, 1, forked(backend.catalog)).run()

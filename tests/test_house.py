@@ -16,7 +16,7 @@ ROOMS = {"config": set[str](), "jobs": {"config"}, "webapp": {"config", "jobs"}}
 
 
 def python_files(room: str) -> list[Path]:
-    return [ROOT / f"{room}.py"] if room == "config" else sorted((ROOT / room).rglob("*.py"))
+    return sorted((ROOT / room).rglob("*.py")) or [ROOT / f"{room}.py"]
 
 
 def imported(path: Path) -> set[str]:
@@ -38,10 +38,33 @@ def test_imports_run_one_way(room: str) -> None:
 
 
 def test_what_a_task_file_imports_brings_nothing_of_the_server() -> None:
-    heavy = ("sqlalchemy", "rq", "redis", "cryptography", "PIL", "config")
-    program = f"import sys, jobs; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert brought_in("import jobs", "sqlalchemy", "rq", "redis", "cryptography", "PIL", "config") == ""
+
+
+def brought_in(program: str, *names: str) -> str:
+    """Those of the modules that are there when a program has run."""
+    tail = f"; import sys; print(*(name for name in {names} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program + tail], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_what_only_starts_and_watches_the_others_imports_nothing_of_the_application() -> None:
+    """These two processes stay as long as the application, and would hold its memory once more."""
+    ours = ("config", "jobs", "webapp.application")
+    heavy = ("pydantic", "flask", "sqlalchemy", "alembic", "rq", "redis", "cryptography")
+    assert brought_in("import webapp.serve", *ours, *heavy, "gevent", "http.client", "inspect") == ""
+    assert brought_in("import runpy; runpy.run_path('gunicorn.conf.py')", *ours, *heavy, "webapp") == ""
+
+
+def test_nobody_imports_the_dialects_of_a_database_that_is_not_used() -> None:
+    program = "import webapp.application, jobs.__main__"
+    assert brought_in(program, "sqlalchemy.dialects.postgresql", "psycopg") == ""
+
+
+def test_tasks_import_what_is_large_only_when_they_run() -> None:
+    """Every worker and every web server has all tasks: each would hold that memory, whichever are used."""
+    load = "from jobs.catalog import load_catalog; assert load_catalog()"
+    assert brought_in(load, "numpy", "flint", "fpdf", "markdown_it", "PIL", "duckdb") == ""
 
 
 def test_jobs_knows_neither_flask_nor_templates() -> None:
@@ -79,9 +102,8 @@ def test_no_file_is_too_long_to_read() -> None:
 
 
 def test_importing_the_application_needs_no_environment_and_starts_no_thread() -> None:
-    program = (
-        "import os; os.environ['PORT'] = 'nonsense'; import webapp, jobs, threading; print(threading.active_count())"
-    )
+    imports = "import os; os.environ['PORT'] = 'nonsense'; import webapp.application, jobs, threading"
+    program = f"{imports}; print(threading.active_count())"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
 

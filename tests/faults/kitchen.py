@@ -21,7 +21,7 @@ from jobs.runs import Run
 from jobs.submit import submit
 from tests import databases
 from tests.faults.audit import begin_audit, completions, entries
-from tests.faults.processes import PoolProcess, RedisServer, children, send
+from tests.faults.processes import PoolProcess, RedisServer, send
 from tests.faults.scale import scale
 from tests.faults.tasks import TASKS
 from tests.people import make_owner
@@ -90,13 +90,13 @@ class Kitchen:
         return pool
 
     def await_ready(self, pool: PoolProcess) -> None:
-        """Wait until each of the pool's workers has shown itself and has its work-horse."""
+        """Wait until each of the pool's workers has shown itself and has a child that waits for a run."""
 
         def works() -> bool:
             assert not pool.ended(), pool.output
             workers = pool.workers()
             shown = self._shown()
-            return len(workers) == pool.size and all(pid in shown and children(pid) for pid in workers)
+            return len(workers) == pool.size and shown.issuperset(workers) and pool.has_waiting_children()
 
         until(works, "the pool", START_SECONDS)
 
@@ -114,9 +114,12 @@ class Kitchen:
 
         return until(held, "a worker having the run") or 0
 
-    def horse_of(self, run: Run) -> int:
-        """The process id of the work-horse that executes the run."""
-        return until(lambda: children(self.worker_of(run)), "a work-horse")[0]
+    def child_of(self, run: Run) -> int:
+        """The process id of the child that executes the run, once its task has noted it."""
+        self.await_start(run)
+        beginning = f"{run.parameters['number']} start "
+        lines = self.ledger.read_text().splitlines()
+        return [int(line.removeprefix(beginning)) for line in lines if line.startswith(beginning)][-1]
 
     def freeze(self, pids: list[int]) -> None:
         """Freeze processes, at a moment when none of them holds SQLite's one lock for writing.

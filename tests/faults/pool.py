@@ -17,6 +17,7 @@ import config
 from jobs.backend import open_backend
 from jobs.pool import Pool
 from tests.faults.tasks import TASKS
+from tests.forked_template import forked
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
         _replace(constant, getattr(importlib.import_module(module), constant), value)
     if clock := os.environ.get("CLOCK"):
         _move_clocks(Path(clock))
-    Pool(open_backend(settings, TASKS), settings.workers).run()
+    Pool(open_backend(settings, TASKS), settings.workers, forked(TASKS)).run()
 
 
 def _move_clocks(file: Path) -> None:

@@ -1,4 +1,7 @@
-"""The processes of a test: started in a session of their own, found by it, and ended by their ids."""
+"""The processes of a test: started in a session of their own, found by it, and ended by their ids.
+
+Each child has a session of its own too; it and all that is in it are found beneath the process that has forked it.
+"""
 
 import contextlib
 import os
@@ -11,10 +14,11 @@ from pathlib import Path
 import psutil
 
 from jobs.backend import Backend
-from jobs.embedded_redis import start_redis
 from jobs.process import die_with_parent
 from jobs.redis import connect_redis
+from tests.forked_template import TEMPLATE
 from tests.waiting import PATIENCE_SECONDS, until
+from webapp.embedded_redis import start_redis
 
 ROOT = Path(__file__).parent.parent.parent
 STOP_SECONDS = 60.0
@@ -50,7 +54,7 @@ def send(number: signal.Signals, pids: Iterable[int]) -> None:
 
 
 def in_session(session: int) -> list[int]:
-    """The living processes of a session: whatever was started in it and all that came of that."""
+    """The living processes of a session."""
     found = []
     for pid in psutil.pids():
         with contextlib.suppress(ProcessLookupError):
@@ -59,8 +63,30 @@ def in_session(session: int) -> list[int]:
     return found
 
 
+def in_sessions(sessions: set[int]) -> set[int]:
+    """The living processes of some sessions, and all that is beneath them, whatever its session."""
+    parents: dict[int, int] = {}
+    found: set[int] = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            parents[process.pid] = process.ppid()
+            if os.getsid(process.pid) in sessions:
+                found.add(process.pid)
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return set(filter(lives, found))
+
+
+def is_template(pid: int) -> bool:
+    """Whether this is a template as tests fork it."""
+    try:
+        return psutil.Process(pid).name() == TEMPLATE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class PoolProcess:
-    """A pool, its workers and their work-horses."""
+    """A pool: its supervisor, its workers, and its template with a copy for each worker, which has the children."""
 
     def __init__(self, environment: dict[str, str], output: Path) -> None:
         parent = os.getpid()
@@ -76,6 +102,7 @@ class PoolProcess:
                 preexec_fn=lambda: die_with_parent(parent, signal.SIGKILL),
             )
         self._output = output
+        self._sessions = {self._process.pid}
         self.size = int(environment["WORKERS"])
 
     @property
@@ -88,18 +115,36 @@ class PoolProcess:
         return self._output.read_text()
 
     def workers(self) -> list[int]:
-        return children(self.pid)
+        return [pid for pid in children(self.pid) if not is_template(pid)]
 
-    def horses(self) -> list[int]:
-        return [horse for worker in self.workers() for horse in children(worker)]
+    def templates(self) -> list[int]:
+        """The template, or none while it is being started again."""
+        return [pid for pid in children(self.pid) if is_template(pid)]
 
-    def crew(self) -> tuple[list[int], list[int]]:
-        """The workers and their work-horses, to see later whether they are still the same."""
-        return self.workers(), self.horses()
+    def copies(self) -> list[int]:
+        """The template's copies, one for each worker; those of a template that has ended go on."""
+        return [pid for pid in in_session(self.pid) if is_template(pid) and pid not in self.templates()]
+
+    def children(self) -> list[int]:
+        """The processes that execute a run or wait for one."""
+        return [child for copy in self.copies() for child in children(copy)]
+
+    def has_waiting_children(self) -> bool:
+        """Whether each worker has its copy of the template, and that a child."""
+        copies = self.copies()
+        return len(copies) == self.size and all(map(children, copies))
+
+    def crew(self) -> tuple[list[int], ...]:
+        """The processes that live longer than a run, to see later whether they are still the same."""
+        return self.workers(), self.templates(), self.copies()
 
     def everyone(self) -> list[int]:
         """The pool, what it started, and what that left behind."""
-        return in_session(self.pid)
+        found = in_sessions(self._sessions)
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                self._sessions.add(os.getsid(pid))  # what a child leaves behind is in the child's
+        return sorted(found)
 
     def send(self, number: signal.Signals) -> None:
         """Signal the pool alone."""
@@ -140,7 +185,10 @@ class RedisServer:
 
     def start(self) -> None:
         parent = os.getpid()
-        self._server = start_redis(self._settings, lambda: die_with_parent(parent, signal.SIGKILL))
+        settings = self._settings
+        self._server = start_redis(
+            settings.redis_folder, settings.redis_socket, lambda: die_with_parent(parent, signal.SIGKILL)
+        )
         redis = connect_redis(self._settings)
         until(lambda: self._answers(redis.ping), "Redis starting")
         redis.close()

@@ -93,7 +93,9 @@ class Soak:
 
     def _break_something(self) -> None:
         faults = {
-            "work-horse killed": self._kill_horse,
+            "child killed": self._kill_child,
+            "copy of the template killed": self._kill_copy,
+            "template killed": self._kill_template,
             "worker killed": self._kill_worker,
             "pool killed": self._kill_pool,
             "pool and all its processes killed": self._kill_all,
@@ -120,8 +122,14 @@ class Soak:
         send(number, chosen := pids and [self._dice.choice(sorted(pids))])
         return bool(chosen)
 
-    def _kill_horse(self) -> bool:
-        return self._signal(signal.SIGKILL, self._dice.choice(self._pools).horses())
+    def _kill_child(self) -> bool:
+        return self._signal(signal.SIGKILL, self._dice.choice(self._pools).children())
+
+    def _kill_copy(self) -> bool:
+        return self._signal(signal.SIGKILL, self._dice.choice(self._pools).copies())
+
+    def _kill_template(self) -> bool:
+        return self._signal(signal.SIGKILL, self._dice.choice(self._pools).templates())
 
     def _kill_worker(self) -> bool:
         return self._signal(signal.SIGKILL, self._dice.choice(self._pools).workers())

@@ -10,8 +10,6 @@ from typing import Any
 from jobs import Checkpoint, Progress, task
 from jobs.catalog import Catalog
 
-KEPT: list[bytearray] = []
-
 
 def note(ledger: str, number: int, event: str) -> None:
     """Append a line to the ledger: one write of a few bytes, which no other process can come between."""
@@ -144,12 +142,6 @@ def give(ledger: str, number: int, what: str) -> Any:
     return things[what]
 
 
-@task
-def keep(ledger: str, number: int, megabytes: int) -> None:
-    """Never let go of some memory."""
-    KEPT.append(bytearray(b"x" * megabytes * 1_000_000))
-
-
 @task(retries=1, backoff=3)
 def fail_once(ledger: str, number: int) -> None:
     """Fail at the first attempt."""
@@ -173,5 +165,5 @@ def leave_a_trace(*_arguments: Any) -> None:
     Path(os.environ["TRACE"]).touch()
 
 
-ALL = (count, step, wait_for, report_until, report, hold, swallow, gobble, breed, leave, give, keep, fail_once, strike)
+ALL = (count, step, wait_for, report_until, report, hold, swallow, gobble, breed, leave, give, fail_once, strike)
 TASKS = Catalog({function.__name__: function.__dict__["__task__"] for function in ALL})

@@ -3,14 +3,16 @@
 import random
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from jobs.runs import Run, State
 from tests.faults.audit import claims, entries
 from tests.faults.kitchen import Kitchen
-from tests.faults.processes import await_end, children, lives, send
+from tests.faults.processes import PoolProcess, await_end, lives, send
 from tests.faults.scale import scale
 from tests.waiting import until
 
@@ -24,14 +26,14 @@ def all_succeeded(runs: list[Run]) -> bool:
 
 
 @LONG_LEASE
-def test_a_killed_work_horse_fails_the_run_it_was_executing_and_no_other(kitchen: Kitchen) -> None:
+def test_a_killed_child_fails_the_run_it_was_executing_and_no_other(kitchen: Kitchen) -> None:
     kills = scale(100, 10)
     pool = kitchen.open_pool(2)
     runs = kitchen.submit_many(10, seconds=0.1)
     for _ in range(kills):
         runs += kitchen.submit_many(random.randint(1, 4), seconds=random.uniform(0, 0.1))
         threading.Event().wait(random.uniform(0, 0.2))
-        send(signal.SIGKILL, [random.choice(until(pool.horses, "a work-horse"))])
+        send(signal.SIGKILL, [random.choice(until(pool.children, "a child"))])
     kitchen.settle()
     ended = kitchen.check()
     failed = [run for run in ended if run.state is State.FAILED]
@@ -44,29 +46,46 @@ def test_a_killed_work_horse_fails_the_run_it_was_executing_and_no_other(kitchen
 
 
 @LONG_LEASE
-def test_a_work_horse_killed_while_it_is_idle_hurts_no_run(kitchen: Kitchen) -> None:
+@pytest.mark.parametrize("of", [PoolProcess.children, PoolProcess.copies, PoolProcess.templates])
+def test_a_process_killed_while_it_waits_hurts_no_run(kitchen: Kitchen, of: Callable[[PoolProcess], list[int]]) -> None:
     pool = kitchen.open_pool(2)
     for _ in range(scale(20, 4)):
-        horses = pool.horses()
-        send(signal.SIGKILL, horses)
-        await_end(horses)
+        killed = of(pool)
+        send(signal.SIGKILL, killed)
+        await_end(killed)
         kitchen.submit_many(4)
         assert all_succeeded(list(kitchen.settle()))
-    assert {kitchen.times(run) for run in kitchen.check()} == {(1, 1)}
+        kitchen.await_ready(pool)
+    assert {(run.attempt, run.losses, *kitchen.times(run)) for run in kitchen.check()} == {(1, 0, 1, 1)}
 
 
 @LONG_LEASE
-def test_a_killed_worker_takes_its_work_horse_along_and_the_run_is_run_again_at_once(
-    kitchen: Kitchen, tmp_path: Path
+def test_a_killed_template_leaves_the_run_at_hand_alone_and_is_started_again(kitchen: Kitchen, tmp_path: Path) -> None:
+    pool, go = kitchen.open_pool(2), tmp_path / "go"
+    run = kitchen.submit("wait_for", file=str(go))
+    kitchen.await_start(run)
+    workers, (template,) = pool.workers(), pool.templates()
+    send(signal.SIGKILL, [template])
+    until(lambda: pool.templates() not in ([], [template]), "another template")
+    assert kitchen.await_end(kitchen.submit()).state is State.SUCCEEDED
+    go.touch()
+    kitchen.settle()
+    assert {(run.state, run.attempt, *kitchen.times(run)) for run in kitchen.check()} == {(State.SUCCEEDED, 1, 1, 1)}
+    assert pool.workers() == workers
+
+
+@LONG_LEASE
+@pytest.mark.parametrize("killed", ["worker", "copy of the template"])
+def test_what_a_child_depends_on_takes_it_along_and_the_run_is_run_again_at_once(
+    kitchen: Kitchen, tmp_path: Path, killed: str
 ) -> None:
     kitchen.open_pool(2)
     for turn in range(scale(20, 2)):
         go = tmp_path / f"go-{turn}"
         run = kitchen.submit("wait_for", file=str(go))
-        kitchen.await_start(run)
-        worker, horse = kitchen.worker_of(run), kitchen.horse_of(run)
-        send(signal.SIGKILL, [worker])
-        await_end([horse], GONE_SECONDS)
+        child = kitchen.child_of(run)
+        send(signal.SIGKILL, [kitchen.worker_of(run) if killed == "worker" else psutil.Process(child).ppid()])
+        await_end([child], GONE_SECONDS)
         kitchen.await_start(run, times=2, patience=AT_ONCE_SECONDS)
         go.touch()
         kitchen.settle()
@@ -95,22 +114,21 @@ def test_a_batch_survives_the_end_of_every_process(kitchen: Kitchen, redis_too: 
     print(f"{len(ended)} runs, {len(lost)} of them lost and run again")
 
 
-@pytest.mark.parametrize("frozen", ["worker", "worker and work-horse", "pool"])
+@pytest.mark.parametrize("frozen", ["worker", "worker and child", "pool"])
 def test_what_a_frozen_process_brings_too_late_is_dropped(kitchen: Kitchen, tmp_path: Path, frozen: str) -> None:
     pools = [kitchen.open_pool(1), kitchen.open_pool(1)]
     go = tmp_path / "go"
     run = kitchen.submit("wait_for", file=str(go))
-    kitchen.await_start(run)
-    worker, horse = kitchen.worker_of(run), kitchen.horse_of(run)
+    child, worker = kitchen.child_of(run), kitchen.worker_of(run)
     (whole,) = [pool for pool in pools if worker in pool.workers()]
-    pids = {"worker": [worker], "worker and work-horse": [worker, horse], "pool": whole.everyone()}[frozen]
+    pids = {"worker": [worker], "worker and child": [worker, child], "pool": whole.everyone()}[frozen]
     kitchen.freeze(pids)
     try:
         kitchen.await_start(run, times=2)
         go.touch()
         kitchen.settle()
         if frozen == "worker":
-            until(lambda: kitchen.noted(run, "end") == 2, "the first work-horse being done")
+            until(lambda: kitchen.noted(run, "end") == 2, "the first child being done")
     finally:
         send(signal.SIGCONT, pids)
     until(lambda: "its outcome here is dropped" in whole.output, "the late outcome")
@@ -158,19 +176,18 @@ def test_a_worker_that_cannot_start_is_tried_again_without_haste(kitchen: Kitche
     kitchen.check()
 
 
-def test_children_that_a_task_leaves_behind_end_with_its_process(kitchen: Kitchen) -> None:
+def test_processes_that_a_task_leaves_behind_end_with_its_run(kitchen: Kitchen) -> None:
     pool = kitchen.open_pool(1)
-    run = kitchen.submit("breed", count=3)
-    kitchen.settle()
-    left = kitchen.read(run).result
-    (horse,) = pool.horses()
-    assert set(children(horse)) == set(left)
-    send(signal.SIGKILL, [horse])
+    crew = pool.crew()
+    run = kitchen.await_end(kitchen.submit("breed", count=3))
+    assert isinstance(run.result, list)
+    assert len(run.result) == 3
+    await_end(run.result)
     kitchen.submit()
     assert all_succeeded(list(kitchen.settle()))
-    await_end(left)
-    kitchen.submit("breed", count=3)
-    kitchen.settle()
+    assert pool.crew() == crew
     kitchen.check()
+    everyone = pool.everyone()
     assert pool.stop() == 0
+    await_end(everyone, GONE_SECONDS)
     assert pool.everyone() == []

@@ -62,6 +62,24 @@ def test_stopping_again_and_again_loses_nothing_and_spends_no_attempt(kitchen: K
         assert {kitchen.times(run) for run in ended} == {(1, 1)}
 
 
+@LONG_LEASE
+def test_a_stop_of_every_process_at_once_loses_nothing_and_spends_no_attempt(kitchen: Kitchen) -> None:
+    """A child that hears of it first ends at once; its run is given back all the same."""
+    pool = kitchen.open_pool(2)
+    for _ in range(scale(50, 4)):
+        first, *_ = kitchen.submit_many(3, seconds=random.uniform(0.05, 1.5))
+        kitchen.await_start(first)
+        threading.Event().wait(random.uniform(0, 0.5))
+        everyone = pool.everyone()
+        random.shuffle(everyone)
+        send(signal.SIGTERM, everyone)
+        until(pool.ended, "the end of the pool")
+        await_end(everyone)
+        pool = kitchen.open_pool(2)
+    kitchen.settle()
+    assert {(run.state, run.attempt, run.losses) for run in kitchen.check()} == {(State.SUCCEEDED, 1, 0)}
+
+
 def test_a_deploy_stops_everything_in_time_and_the_run_goes_on_after_it(tmp_path: Path) -> None:
     """Platforms send SIGTERM to all processes at once and SIGKILL half a minute later."""
     stack = Stack(tmp_path)

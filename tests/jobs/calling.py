@@ -1,55 +1,85 @@
-"""Functions called as tasks are, in this process, with everything heard that they put out."""
+"""Functions called as tasks are, in a child of this process, with everything heard that they put out."""
 
 import hashlib
-from collections.abc import Callable
-from typing import Any, BinaryIO
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from jobs import task
-from jobs.batch import Batch, Kind
+from jobs.batch import Entry
 from jobs.catalog import Catalog
+from jobs.execute import Order
+from jobs.execution import Emitted, Execution, Keep, Open, Save
+from jobs.execution import Heard as Event
+from jobs.local import execute_in_child, open_file
 from jobs.outcome import Outcome
-from jobs.perform import Order, perform
-from jobs.store import FileStore, StoredFile
-from jobs.task import Task
+from jobs.store import FileStore
+from jobs.task import Task, task
+from jobs.workspace import workspace
 
 
 class Heard:
-    """A link that keeps what it is sent."""
+    """What a task has put out."""
 
     def __init__(self, stop: bool = False, store: FileStore | None = None) -> None:
-        self.batches: list[Batch] = []
+        self.entries: list[Entry] = []
+        self.values: list[Any] = []
+        self.saved: list[Any] = []
         self.files: list[bytes] = []
+        self.names: list[tuple[str, str]] = []
+        self.progress: list[tuple[float | None, str]] = []
         self.stop = stop
         self._store = store
-
-    def put_out(self, batch: Batch) -> None:
-        self.batches.append(batch)
-
-    def report(self, fraction: float | None, note: str) -> None: ...
-    def save(self, value: Any) -> None: ...
-
-    def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
-        self.files.append(stream.read())
-        return StoredFile(hashlib.sha256(self.files[-1]).hexdigest(), len(self.files[-1]))
-
-    def open(self, sha256: str) -> BinaryIO:
-        assert self._store is not None, "this test has no files"
-        return self._store.open(sha256)
 
     def stop_requested(self) -> bool:
         return self.stop
 
     @property
     def lines(self) -> list[tuple[str, str]]:
-        return [(e.source, e.content) for batch in self.batches if batch.kind is Kind.LOG for e in batch.entries]
+        return [(entry.source, entry.content) for entry in self.entries]
 
-    @property
-    def values(self) -> list[Any]:
-        return [e.content for batch in self.batches if batch.kind is Kind.EMITTED for e in batch.entries]
+    def take(self, child: Execution, event: Event) -> None:
+        match event:
+            case Entry():
+                self.entries.append(event)
+            case Emitted(value):
+                self.values.append(value)
+            case Save(value):
+                self.saved.append(value)
+                child.answer(True)
+            case Keep(file, start, name, media_type):
+                self._keep(child, file, start)
+                self.names.append((name, media_type))
+            case Open(sha256):
+                assert self._store is not None, "this test has no files"
+                open_file(self._store, child, sha256)
+            case _ if progress := child.progress():
+                self.progress.append((progress.fraction, progress.note))
+
+    def _keep(self, child: Execution, file: int, start: int) -> None:
+        with os.fdopen(file, "rb") as stream:
+            stream.seek(start)
+            self.files.append(stream.read())
+        child.answer([hashlib.sha256(self.files[-1]).hexdigest(), len(self.files[-1])])
 
 
-def called(function: Callable[..., Any], link: Heard | None = None) -> tuple[Outcome, Heard]:
+def executed(catalog: Catalog, order: Order, heard: Heard) -> Outcome:
+    """Execute an order."""
+    with workspace(None) as folder:
+        in_folder = order._replace(folder=str(folder))
+        return execute_in_child(catalog, in_folder, heard.take, heard.stop_requested)
+
+
+def called(
+    function: Callable[..., Any],
+    heard: Heard | None = None,
+    secrets: Mapping[str, str] | None = None,
+    **parameters: Any,
+) -> tuple[Outcome, Heard]:
     """Call a function as a task."""
-    link = link or Heard()
-    registered: Task = task(function).__dict__["__task__"]
-    return perform(Catalog({registered.name: registered}), Order(registered.name), link), link
+    heard = heard or Heard()
+    registered: Task = function.__dict__.get("__task__") or task(function).__dict__["__task__"]
+    order = Order(registered.name, parameters, secrets=secrets or {})
+    return executed(Catalog({registered.name: registered}), order, heard), heard
+
+
+__all__ = ["Heard", "called", "executed"]

@@ -1,24 +1,43 @@
 """A backend with a test's own tasks, and one worker that serves them."""
 
 import multiprocessing
+import os
+import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from sqlalchemy import select
 
 from config import Settings
 from jobs import presence
 from jobs.backend import Backend, open_backend
 from jobs.catalog import Catalog
 from jobs.pool import Pool
+from jobs.presence import WorkerRow
 from jobs.runs import Run
 from jobs.submit import submit
+from jobs.template_process import TemplateProcess
+from tests.forked_template import forked
 from tests.people import make_owner, read
 from tests.waiting import until
 
 
 def catalog_of(*functions: Callable[..., Any]) -> Catalog:
     return Catalog({function.__name__: function.__dict__["__task__"] for function in functions})
+
+
+@contextmanager
+def template_of(tasks: Catalog) -> Iterator[Callable[[socket.socket], None]]:
+    """A template with these tasks, and how a worker asks it for a copy."""
+    template = TemplateProcess(start=forked(tasks))
+    try:
+        until(template.look, "the template")
+        yield template.ask_for_copy
+    finally:
+        template.close()
 
 
 @contextmanager
@@ -37,13 +56,20 @@ def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
 
 
 def _serve(backend: Backend) -> None:
-    Pool(backend, 1).run()
+    Pool(backend, 1, forked(backend.catalog)).run()
 
 
 def start(kitchen: Backend, name: str, **parameters: Any) -> Run:
     """Submit a run of an owner of its own."""
     owner_id, task = make_owner(kitchen, f"{time.time_ns()}@example.com"), kitchen.catalog[name]
     return submit(kitchen, task, owner_id, task.parameters.model_validate(parameters))
+
+
+def kill_worker_of(kitchen: Backend, run: Run) -> None:
+    """Kill the worker that has the run."""
+    with kitchen.database.read() as session:
+        pid = session.scalars(select(WorkerRow.pid).where(WorkerRow.name == read(kitchen, run).worker)).one()
+    os.kill(pid, signal.SIGKILL)
 
 
 def ended(kitchen: Backend, run: Run) -> Run:

@@ -10,6 +10,7 @@ from jobs.context import REPORTS_PER_SECOND
 from jobs.outcome import Success
 from jobs.storable import ResultError
 from tests.jobs.calling import Heard, called
+from tests.waiting import until
 
 Said = list[tuple[float | None, str]]
 
@@ -82,6 +83,8 @@ def test_tracking_many_items_tells_seldom() -> None:
 @pytest.mark.parametrize("asked", [True, False])
 def test_a_task_that_asks_learns_of_its_end_and_keeps_its_result(asked: bool) -> None:
     def count(cancelled: Cancelled) -> str:
+        if asked:
+            until(cancelled, "the stop")
         return "as far as it went" if cancelled() else "all of it"
 
     outcome, _heard = called(count, Heard(stop=asked))

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 from jobs import File, FileField, task
 from jobs.backend import Backend
+from jobs.execute import Order
 from jobs.files import file_in, files_in, media_type_of
 from jobs.outcome import Failure, Outcome, Success
-from jobs.perform import Order, perform
 from jobs.task import Task
-from tests.jobs.calling import Heard
+from tests.jobs.calling import Heard, executed
 from tests.jobs.serving import catalog_of
 
 
@@ -34,8 +34,8 @@ def kept(backend: Backend, content: bytes, name: str = "a.csv") -> dict[str, Any
     return File(name, stored.size, stored.sha256, media_type_of(name)).kept()
 
 
-def performed(backend: Backend, given: dict[str, Any]) -> Outcome:
-    return perform(catalog_of(count_lines), Order("count_lines", given), Heard(store=backend.files))
+def outcome_of(backend: Backend, given: dict[str, Any]) -> Outcome:
+    return executed(catalog_of(count_lines), Order("count_lines", given), Heard(store=backend.files))
 
 
 def test_a_task_stays_a_plain_function_of_files_at_paths(tmp_path: Path) -> None:
@@ -52,13 +52,13 @@ def test_what_is_kept_leads_to_the_same_file_in_the_store(backend: Backend) -> N
     assert parameters.model_dump(mode="json") == given
     assert COUNT_LINES.parameters.model_validate(parameters.model_dump(mode="json")) == parameters
     assert [file.name for file in files_in(given)] == ["a.csv", "c.txt"]
-    assert performed(backend, given) == Success([2, 1])
+    assert outcome_of(backend, given) == Success([2, 1])
 
 
 def test_a_file_that_is_not_kept_any_more_fails_the_run_by_its_name(backend: Backend) -> None:
     given = {"table": kept(backend, b"gone")}
     backend.files.delete(given["table"]["$file"]["sha256"])
-    outcome = performed(backend, given)
+    outcome = outcome_of(backend, given)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.message) == ("FileNotFoundError", "a.csv cannot be read: it is not kept any more")
 

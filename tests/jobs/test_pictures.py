@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 import jobs.pictures
-from jobs import Emit, Progress, StopRun, Tile
+from jobs import Cancelled, Emit, StopRun, Tile
 from jobs.outcome import Failure, Stopped, Success
 from jobs.pictures import picture_in
 from tests.jobs.calling import Heard, called
+from tests.waiting import until
 
 RED = (200, 30, 40)
 
@@ -156,7 +157,8 @@ def test_a_task_with_pictures_is_a_plain_function_too() -> None:
 
 
 def test_a_run_that_is_to_stop_stops_at_its_next_tile() -> None:
-    def paint(emit: Emit, progress: Progress) -> None:
+    def paint(emit: Emit, cancelled: Cancelled) -> None:
+        until(cancelled, "the stop")
         emit(Tile(red(), 0, 0, 10, 10))
 
     outcome, heard = called(paint, Heard(stop=True))

@@ -1,6 +1,7 @@
 """Files of runs: noted under the run's lease, shown to its owner only, and deleted when no run refers to them."""
 
 import hashlib
+import math
 import os
 import time
 from typing import Any
@@ -10,13 +11,13 @@ from sqlalchemy import delete
 
 from jobs import lease, output, run_files
 from jobs.backend import Backend
-from jobs.batch import Batch, Entry, Kind
+from jobs.batch import Kind
 from jobs.output import read_output
+from jobs.pending_output import PendingOutput
 from jobs.run_files import owned_file, stored_in
 from jobs.runs import Run
 from jobs.store import SHELVES, RunFile
 from jobs.sweeper import Sweeper
-from jobs.unstored import Unstored
 from tests import databases
 from tests.people import make_owner, make_run
 
@@ -89,22 +90,21 @@ def test_the_same_file_may_be_noted_again_and_keeps_its_first_name(backend: Back
 
 
 def test_a_file_waits_for_the_batch_that_refers_to_it_and_for_the_database(backend: Backend, run: Run) -> None:
-    unstored, file = Unstored(backend, run), put(backend)
-    unstored.add_file(file)
-    assert unstored.try_to_store()
-    assert seen(backend, run, file) is None, "one transaction is enough for both"
-    unstored.add(Batch(Kind.EMITTED, [Entry(1.0, Kind.EMITTED, reference(file))], 100))
+    pending, file = PendingOutput(backend, run), put(backend)
+    pending.add_file(file)
+    assert pending.due_at == math.inf, "one transaction is enough for both"
+    pending.emit(reference(file))
     databases.take_away(backend.settings.data_dir)
     try:
-        assert unstored.try_to_store()
+        assert pending.try_to_store([])
     finally:
         databases.bring_back(backend.settings.data_dir)
-    assert unstored.store()
+    assert pending.store()
     assert seen(backend, run, file) == file
     assert len(read_output(backend.database, run.id, Kind.EMITTED).batches) == 1
     last = put(backend, b"the result")
-    unstored.add_file(last)
-    assert unstored.store()
+    pending.add_file(last)
+    assert pending.store()
     assert seen(backend, run, last) == last, "the one of a result comes with no batch"
 
 

@@ -73,7 +73,7 @@ def test_a_result_is_recorded(backend: Backend) -> None:
     ("how", "kind", "words"),
     [
         ("raise", "RuntimeError", "the oven is cold \\x00"),
-        ("exit", "SystemExit", "3"),
+        ("exit", "SystemExit", "The task ended Python with sys.exit(3)."),
         ("surrogate", "ResultError", "surrogates not allowed"),
         ("large", "ResultError", "too large: 2,000,002 bytes"),
         ("object", "ResultError", "cannot be kept as JSON"),
@@ -90,7 +90,7 @@ def test_a_failure_says_what_happened(kitchen: Backend, how: str, kind: str, wor
 def test_the_traceback_begins_in_the_task(kitchen: Backend) -> None:
     traceback = executed(kitchen, "misbehave", {"how": "raise"}).error_traceback or ""
     assert "in misbehave" in traceback
-    assert "jobs/perform.py" not in traceback
+    assert "jobs/execute.py" not in traceback
 
 
 def test_a_task_that_is_gone_is_named_when_no_other_worker_has_taken_the_run(kitchen: Backend) -> None:
@@ -155,7 +155,6 @@ def test_an_outcome_outlasts_a_database_that_is_away(backend: Backend) -> None:
     taken = runner.take(backend, run.id, "worker")
     assert taken is not None
     databases.take_away(data_dir)
-    runner.report(backend, taken, 0.5, "nobody can record this")
     threading.Timer(0.5, databases.bring_back, [data_dir]).start()
     assert runner.end(backend, taken, Success("kept")).changes
     assert (read(backend, run).state, read(backend, run).result) == (State.SUCCEEDED, "kept")

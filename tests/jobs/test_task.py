@@ -6,8 +6,11 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field, ValidationError
 
-from jobs import Progress, task
+from jobs import Progress, Secrets, task
+from jobs.context import LONGEST_NOTE_SENT
+from jobs.secrets import HIDDEN
 from jobs.task import Task, TaskError
+from tests.jobs.calling import called
 
 
 def definition(function: Any) -> Task:
@@ -83,8 +86,20 @@ def test_star_arguments_are_refused() -> None:
 @pytest.mark.parametrize(("given", "kept"), [(-1, 0.0), (0.25, 0.25), (7, 1.0), (None, None)])
 def test_progress_stays_between_nothing_and_all(given: float | None, kept: float | None) -> None:
     said: list[tuple[float | None, str]] = []
-    Progress(lambda *report: said.append(report))(given, "\x00" + "x" * 300)
-    assert said == [(kept, "\\x00" + "x" * 196)]
+    Progress(lambda *report: said.append(report))(given, "\x00")
+    assert said == [(kept, "\\x00")]
+
+
+def test_a_note_is_cut_at_200_characters_after_it_was_redacted() -> None:
+    said: list[tuple[float | None, str]] = []
+    Progress(lambda *report: said.append(report))(None, "x" * 2000)
+    assert [len(note) for _share, note in said] == [LONGEST_NOTE_SENT], "more than is shown, and bounded"
+
+    def work(secrets: Secrets, progress: Progress) -> None:
+        progress(0.5, "x" * 190 + secrets["TOKEN"] + "y" * 300)
+
+    _outcome, heard = called(work, secrets={"TOKEN": "correct-horse-battery"})
+    assert heard.progress == [(0.5, ("x" * 190 + HIDDEN + "y" * 300)[:200])]
 
 
 def test_a_name_that_the_database_cannot_hold_is_refused() -> None:

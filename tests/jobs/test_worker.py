@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from jobs.queue import push, taken
 from jobs.runs import Run, State
 from jobs.submit import cancel
 from jobs.worker import RunWorker
-from tests.jobs.serving import catalog_of, ended, serving, start
+from tests.jobs.serving import catalog_of, ended, kill_worker_of, serving, start
 from tests.people import read
 from tests.waiting import until
 
@@ -91,14 +92,17 @@ def gobble() -> int:
 
 @task
 def resume(folder: str, checkpoint: Checkpoint) -> list[int]:
-    """Go on where an earlier attempt was; each attempt gets two steps further and then loses its process."""
+    """Go on where an earlier attempt was; each attempt gets two steps further, then loses its worker."""
     done: list[int] = checkpoint.load([])
     for step in range(len(done), 5):
         checkpoint.save(done := [*done, step])
         if step % 2:
             Path(folder, "at").write_text(str(step))
-            os.kill(os.getppid(), signal.SIGKILL)
+            signal.pause()
     return done
+
+
+LOADED: list[int] = []
 
 
 ALL = (who, linger, crash, tidy, stubborn, fail_twice, give_up, gobble, resume)
@@ -122,10 +126,10 @@ def finished(backend: Backend, name: str, **parameters: Any) -> Run:
     return ended(backend, start(backend, name, **parameters))
 
 
-def test_runs_share_a_warm_process(kitchen: Backend) -> None:
-    first, second = finished(kitchen, "who"), finished(kitchen, "who")
-    assert first.state is State.SUCCEEDED
-    assert first.result == second.result
+def test_every_run_has_a_process_of_its_own(kitchen: Backend) -> None:
+    done = [finished(kitchen, "who") for _ in range(3)]
+    assert {run.state for run in done} == {State.SUCCEEDED}
+    assert len({run.result for run in done}) == 3
 
 
 def test_a_run_that_takes_too_long_fails_from_outside_and_the_next_one_runs(kitchen: Backend) -> None:
@@ -204,7 +208,7 @@ def test_the_lease_of_a_running_run_lies_ahead(kitchen: Backend) -> None:
 
 def test_a_stop_that_was_swallowed_is_remembered(backend: Backend) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    worker = RunWorker(backend, "test")
+    worker = RunWorker(backend, "test", lambda channel: None)
     try:
         with contextlib.suppress(StopRequested):  # as a destructor does that the signal interrupts
             worker.request_stop(signal.SIGTERM, None)
@@ -256,13 +260,22 @@ def test_a_failure_that_is_declared_final_is_not_tried_again(kitchen: Backend, f
 def test_a_task_that_takes_too_much_memory_fails_and_the_next_one_runs(kitchen: Backend) -> None:
     run = finished(kitchen, "gobble")
     assert (run.state, run.error_kind) == (State.FAILED, "OutOfMemory")
-    assert run.error_message == "It needed more memory than this task may take (100 MB)."
+    assert run.error_message == "Out of memory: it needed more than this task may take (100 MB)."
     assert finished(kitchen, "who").state is State.SUCCEEDED
 
 
 def test_an_attempt_goes_on_where_the_one_before_was_lost(kitchen: Backend, tmp_path: Path) -> None:
-    run = finished(kitchen, "resume", folder=str(tmp_path))
+    run = start(kitchen, "resume", folder=str(tmp_path))
+    at = tmp_path / "at"
+    for step in ("1", "3"):
+        until(partial(_says, at, step), "two more steps")
+        kill_worker_of(kitchen, run)
+    run = ended(kitchen, run)
     assert (run.state, run.result, run.losses, run.attempt) == (State.SUCCEEDED, [0, 1, 2, 3, 4], 2, 3)
+
+
+def _says(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text() == text
 
 
 def test_stopping_gives_a_run_at_hand_back_without_spending_an_attempt(

@@ -6,6 +6,8 @@ import pty
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -14,17 +16,20 @@ from click.testing import Result
 from flask import Flask
 from PIL import Image
 
-from jobs import Download, Emit, Tile, task
+from jobs import Download, Emit, Tile, lease, output, task
 from jobs.backend import Backend, open_backend
+from jobs.batch import Batch, Entry, Kind
 from jobs.runs import Run, State
 from tests.gallery import CATALOG
 from tests.jobs.serving import catalog_of
 from tests.people import make_owner, read
 from tests.stack import ROOT
 from tests.visitor import PASSWORD, Visitor
+from tests.waiting import until
 from tests.webapp.test_compounds import VALUES
 from webapp import commands, create_app, users
 from webapp.commands import arguments, scaffold
+from webapp.commands.task import LOOK_SECONDS
 from webapp.commands.task import task as task_commands
 
 
@@ -100,6 +105,26 @@ def test_nothing_is_submitted_for_somebody_whose_account_is_disabled(shell: Flas
         assert session.query(Run).filter(Run.owner_id == owner_id).count() == 0
     flask(shell, "admin", "enable", "ada@example.com")
     assert flask(shell, *arguments).exit_code == 0
+
+
+def test_who_follows_a_run_sees_a_line_when_it_has_ended(shell: Flask, backend: Backend) -> None:
+    make_owner(backend, "ada@example.com")
+    submit = ("task", "submit", "reverse_text", "--as", "ada@example.com", "--text", "x", "--follow")
+    with ThreadPoolExecutor() as threads:
+        following = threads.submit(flask, shell, *submit)
+        run = until(lambda: lease.claim(backend.database, 1, "worker"), "the submission")
+        assert run is not None
+        for percent in ("10 %", "20 %", "30 %"):
+            half = [Entry(1.0, "err", percent)]
+            assert output.store(backend.database, run, [], unfinished=half, replaces=True)
+            time.sleep(1.5 * LOOK_SECONDS)
+        batch = Batch(Kind.LOG, [Entry(1.0, "err", "100 %")], 100)
+        assert output.store(backend.database, run, [batch], unfinished=[Entry(1.0, "out", "half")], replaces=True)
+        time.sleep(1.5 * LOOK_SECONDS)
+        assert lease.succeed(backend.database, run, "x")
+        followed = following.result()
+    assert followed.stderr.splitlines()[1:] == ["100 %", "half"]
+    assert followed.stdout == "x\n"
 
 
 @pytest.mark.parametrize("name", ["Shout", "2fast", "class", "a-b", "../up", "x" * 101, "größe"])

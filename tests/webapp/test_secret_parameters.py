@@ -18,11 +18,11 @@ from pydantic import (
 
 from jobs import task
 from jobs.backend import Backend, open_backend
+from jobs.execute import Order
 from jobs.outcome import Failure
-from jobs.perform import Order, perform
 from jobs.runs import Run
 from jobs.task import TaskError
-from tests.jobs.calling import Heard
+from tests.jobs.calling import Heard, executed
 from tests.jobs.serving import catalog_of
 from tests.people import owner_id
 from tests.run_task import RunTask
@@ -180,14 +180,14 @@ def test_nobody_can_use_what_was_sealed_for_another(ada: Visitor, ben: Visitor) 
 
 def test_a_run_whose_secret_no_key_opens_any_more_says_so() -> None:
     order = Order("fetch", {"token": {"$sealed": "by another key"}})
-    outcome = perform(catalog_of(fetch), order, Heard())
+    outcome = executed(catalog_of(fetch), order, Heard())
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.final) == ("LostSecret", True)
     assert "Start a new run." in outcome.message
 
 
 def test_a_task_that_has_changed_says_nothing_of_a_secret_that_does_not_fit_any_more() -> None:
-    outcome = perform(catalog_of(fetch), Order("fetch", {"token": {"$sealed": "a"}}, opened={"a": "hunter2"}), Heard())
+    outcome = executed(catalog_of(fetch), Order("fetch", {"token": {"$sealed": "a"}}, opened={"a": "hunter2"}), Heard())
     assert isinstance(outcome, Failure)
     assert outcome.message.startswith("The parameters no longer fit this task: token: Value should have at least 8")
     assert "hunter2" not in outcome.message

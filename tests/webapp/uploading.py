@@ -50,7 +50,9 @@ def weigh(book: File, copies: int) -> int:
 def cramped(app: Flask, backend: Backend) -> Backend:
     """The application with these tasks, where 0.1 MB are let through and 0.5 MB kept of each user."""
     settings = backend.settings.model_copy(update={"max_upload_mb": 0.1, "user_quota_mb": 0.5})
-    changed = replace(backend, settings=settings, catalog=catalog_of(bind, plain, weigh))
+    catalog = catalog_of(bind, plain, weigh)
+    tasks = {name: task.summary for name, task in catalog.items()}
+    changed = replace(backend, settings=settings, catalog=catalog, tasks=tasks)
     put_backend(app, changed)
     return changed
 

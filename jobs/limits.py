@@ -1,6 +1,7 @@
-"""How much memory a process holds, and may hold. Linux tells and enforces it; elsewhere there is no limit."""
+"""The memory that a process may take. Linux enforces it; elsewhere there is no limit."""
 
 import contextlib
+import os
 import resource
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ MB = 1_000_000
 
 
 @contextlib.contextmanager
-def limited_to(megabytes: int | None) -> Iterator[None]:
+def memory_limited_to(megabytes: int | None) -> Iterator[None]:
     """Let this process take at most so much more than it holds already; beyond that it meets a MemoryError.
 
     The limit is on data that is the process's own (RLIMIT_DATA). The address space would be the wrong measure: threads
@@ -28,17 +29,12 @@ def limited_to(megabytes: int | None) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
-def resident_bytes(pid: int) -> int:
-    """What a process holds in memory; 0 where that cannot be told."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
-    return 0
-
-
 def die_first() -> None:
     """When the machine runs out of memory, let Linux end this process before any other."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        file = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(file, b"1000")
+        os.close(file)
 
 
 def _data_bytes() -> int:

@@ -1,4 +1,4 @@
-"""A worker's attendance: what a task puts out while it runs is stored by the worker, whatever becomes of the task."""
+"""The monitor of a run: what a task puts out while it runs is stored by the worker, whatever becomes of the task."""
 
 import json
 import math
@@ -6,24 +6,24 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from jobs import Emit, Log, events, lease, task
-from jobs.attendance import Attendance
+from jobs import Cancelled, Emit, Log, events, lease, task
 from jobs.backend import Backend
 from jobs.batch import Kind
 from jobs.bell import Bell
-from jobs.files import MB
-from jobs.horse import Horse
-from jobs.outcome import Failure
+from jobs.file_requests import FileRequests
+from jobs.monitor import Monitor, Surroundings
+from jobs.outcome import Failure, Success
 from jobs.output import read_output
 from jobs.runs import Run, State
 from jobs.submit import cancel
+from jobs.template_client import TemplateClient
+from jobs.workspace import workspace
 from tests import databases
-from tests.jobs.serving import catalog_of, ended, serving, start
+from tests.jobs.serving import catalog_of, ended, serving, start, template_of
 from tests.people import make_owner, make_run, read
 from tests.waiting import until
 
@@ -76,10 +76,22 @@ def waste(lines: int) -> int:
     return lines
 
 
+def hang(seconds: float) -> None:
+    """Wait, as for a Redis that does not answer."""
+    threading.Event().wait(seconds)
+
+
 @task(timeout=1)
 def linger() -> None:
     """Take longer than allowed."""
     signal.pause()
+
+
+@task(timeout=30, grace=60)
+def heed(cancelled: Cancelled) -> str:
+    """Wait for a stop."""
+    until(cancelled, "the stop")
+    return "heard of it"
 
 
 ALL = (say, die, try_twice, flood, waste)
@@ -158,29 +170,45 @@ def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_st
     with kitchen.redis.pubsub(ignore_subscribe_messages=True) as pages:
         pages.psubscribe(f"{events.CHANNEL}*")
         assert pages.get_message(timeout=10) is None  # the subscription is there
-        runs = [start(kitchen, "waste", lines=0) for _ in range(10)]
+        runs = [start(kitchen, "waste", lines=0) for _ in range(40)]
         long = start(kitchen, "say", file=str(tmp_path / "go on"))
         started = kitchen.queue.started_job_registry
         until(lambda: started.get_job_ids() == [f"run-{long.id}-1"], "the start in RQ's record")
         told = [json.loads(event["data"]) for event in iter(lambda: pages.get_message(timeout=1), None)]
     every = (*runs, long)
     versions = {run.id: [event["version"] for event in told if event["run"] == run.id] for run in every}
-    assert versions.pop(long.id)[:2] == [1, 2]  # queued, running
+    assert all(told == sorted(told) for told in versions.values()), "in their order"
+    assert versions.pop(long.id)[:2] == [1, 2]  # queued, running, and what it puts out after that
     assert [1, 3] in versions.values()  # queued, succeeded; a busy machine may take its time for some of them
     assert [read(kitchen, run).state for run in runs] == [State.SUCCEEDED] * len(runs)
 
 
-def test_a_redis_that_hangs_while_a_run_begins_is_not_asked_again_before_its_time_is_up(backend: Backend) -> None:
-    run = make_run(backend, make_owner(backend), "linger", parameters={})
-    kitchen, told = replace(backend, catalog=catalog_of(linger)), []
-    horse = Horse(kitchen.catalog, MB**2, backend.files)
-
-    def hang() -> None:
-        never = threading.Event()
-        never.wait(1.5)
-
+def test_a_stop_that_comes_before_there_is_a_process_reaches_the_task(backend: Backend) -> None:
+    run, tasks = make_run(backend, make_owner(backend), "heed", parameters={}), catalog_of(heed)
     held = lease.claim(backend.database, run.id, "worker")
     assert held
-    attendance = Attendance(kitchen, held, Bell(), lambda: math.inf, lambda: None)
-    outcome = attendance.outcome(lambda: horse, hang, lambda: told.append("start"), lambda *_progress: None)
+    with template_of(tasks) as ask, workspace(None) as folder:
+        bell, template = Bell(), TemplateClient(ask)
+        files = FileRequests(backend.files, bell)
+        surroundings = Surroundings(backend, bell, template, files, lambda: math.inf, lambda: None)
+        monitor = Monitor(surroundings, held, tasks["heed"].summary, folder)
+        lease.request_stop(backend.database, run.id, run.owner_id)
+        bell.ring()
+        outcome = monitor.outcome(lambda: None, lambda: None)
+        template.close_and_wait()
+    assert outcome == Success("heard of it")
+
+
+def test_a_redis_that_hangs_while_a_run_begins_is_not_asked_again_before_its_time_is_up(backend: Backend) -> None:
+    run, tasks = make_run(backend, make_owner(backend), "linger", parameters={}), catalog_of(linger)
+    told: list[str] = []
+    held = lease.claim(backend.database, run.id, "worker")
+    assert held
+    with template_of(tasks) as ask, workspace(None) as folder:
+        bell, template = Bell(), TemplateClient(ask)
+        files = FileRequests(backend.files, bell)
+        surroundings = Surroundings(backend, bell, template, files, lambda: math.inf, lambda: None)
+        monitor = Monitor(surroundings, held, tasks["linger"].summary, folder)
+        outcome = monitor.outcome(lambda: hang(1.5), lambda: told.append("start"))
+        template.close_and_wait()
     assert (outcome.kind if isinstance(outcome, Failure) else outcome, told) == ("Timeout", [])

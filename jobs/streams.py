@@ -1,0 +1,56 @@
+"""The standard output and error of a child, as Python's print and sys.stdout have them."""
+
+import io
+import os
+import threading
+from typing import Any
+
+
+class Descriptor(io.RawIOBase):
+    """Writes to a file descriptor, all of what it is given."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data).cast("B")
+        size = len(left)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        return size
+
+
+class StandardStream(io.TextIOWrapper):
+    """A text stream that holds nothing back: what a task wrote before it crashed is there.
+
+    Except while there are several threads: then each one's lines stay whole, and what has no end yet waits for it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        raw: Any = Descriptor(descriptor)
+        super().__init__(raw, "utf-8", "backslashreplace", write_through=True)
+        self._begun: dict[int, str] = {}
+
+    def write(self, text: str) -> int:
+        thread = threading.get_ident()
+        whole = self._begun.pop(thread, "") + text
+        if threading.active_count() > 1:
+            whole, _end, rest = whole.rpartition("\n")
+            whole += _end
+            if rest:
+                self._begun[thread] = rest
+        if whole:
+            super().write(whole)
+        return len(text)
+
+    def flush(self) -> None:
+        for thread in list(self._begun):
+            if begun := self._begun.pop(thread, ""):
+                super().write(begun)
+        super().flush()

@@ -1,0 +1,72 @@
+"""One worker that serves the tasks of these tests to several users."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.backend import Backend
+from jobs.batch import Kind
+from jobs.output import read_output
+from jobs.runs import Run
+from jobs.submit import submit
+from tests.conftest import opened, redis_running, settings_for
+from tests.isolation import kept, tasks, uses
+from tests.jobs.serving import catalog_of, serving
+from tests.people import make_owner, read
+from tests.waiting import until
+
+FUNCTIONS = {**vars(tasks), **vars(uses), **vars(kept)}
+TASKS = catalog_of(*(value for value in FUNCTIONS.values() if hasattr(value, "__task__")))
+TOKEN = "correct-horse-battery"
+
+
+@dataclass
+class OneWorker:
+    """A backend whose one worker executes what is submitted, in the order of its submission."""
+
+    backend: Backend
+    users: int = 0
+
+    def submit(self, name: str, *, token: str = "", **parameters: Any) -> Run:
+        """Submit a run of a user of its own."""
+        self.users += 1
+        owner_id, task = make_owner(self.backend, f"user{self.users}@example.com"), TASKS[name]
+        if token:
+            self.backend.vault.put(owner_id, "API_TOKEN", token)
+        return submit(self.backend, task, owner_id, task.parameters.model_validate(parameters))
+
+    def ended(self, run: Run) -> Run:
+        until(lambda: read(self.backend, run).state.ended, f"the end of {run.task}")
+        return read(self.backend, run)
+
+    def run(self, name: str, *, token: str = "", **parameters: Any) -> Run:
+        return self.ended(self.submit(name, token=token, **parameters))
+
+    def lines(self, run: Run, kind: Kind = Kind.LOG) -> list[Any]:
+        batches = read_output(self.backend.database, run.id, kind).batches
+        return [entry.content for batch in batches for entry in batch.entries]
+
+    def finished_lines(self, run: Run) -> list[Any]:
+        batches = read_output(self.backend.database, run.id, Kind.LOG).finished
+        return [entry.content for batch in batches for entry in batch.entries]
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[OneWorker]:
+    data_dir = tmp_path_factory.mktemp("isolation")
+    # A Redis of its own: the other tests empty theirs, and their jobs are not for this worker.
+    with (
+        redis_running(settings_for(data_dir)),
+        opened(data_dir, settings_for(data_dir).redis, empty_database) as backend,
+        serving(backend.settings, TASKS) as one,
+    ):
+        yield OneWorker(one)
+
+
+@pytest.fixture
+def worker(served: OneWorker) -> OneWorker:
+    """The worker, which has nothing left of the test before."""
+    return served
