@@ -158,19 +158,13 @@ def test_a_worker_is_started_again_whatever_ended_it(running: Kitchen, number: s
 
 @LONG_LEASE
 def test_a_worker_that_cannot_start_is_tried_again_without_haste(kitchen: Kitchen) -> None:
-    pool = kitchen.open_pool(1)
-    (worker,) = pool.workers()
-    with kitchen.backend.database.write() as session:
-        session.connection().exec_driver_sql("ALTER TABLE workers RENAME TO away")
-        session.connection().exec_driver_sql("ALTER TABLE runs RENAME TO runs_away")
-    send(signal.SIGKILL, [worker])
+    pool = kitchen.open_pool(1, ready=False, constants={"jobs.worker.WORKER_TTL_SECONDS": "no number"})
     until(lambda: "ended with 1;" in pool.output, "a start that fails")
     before = pool.output.count("ended with 1;")
     threading.Event().wait(5)
     assert pool.output.count("ended with 1;") - before <= 5
-    with kitchen.backend.database.write() as session:
-        session.connection().exec_driver_sql("ALTER TABLE away RENAME TO workers")
-        session.connection().exec_driver_sql("ALTER TABLE runs_away RENAME TO runs")
+    assert pool.stop() == 0
+    kitchen.open_pool(1)
     kitchen.submit()
     assert all_succeeded(list(kitchen.settle()))
     kitchen.check()
