@@ -1,4 +1,4 @@
-"""How gunicorn serves the application: gevent workers, whose loop watches ten thousand open sockets.
+"""The configuration of gunicorn: gevent workers, whose loop watches ten thousand open sockets.
 
 gunicorn's first process reads this too and stays as long as the others, so nothing of the application is imported here.
 webapp.serve gives the settings as arguments: address, number of processes, proxies, level of logging.
@@ -53,7 +53,7 @@ class Connection(gevent.socket.socket):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing of a request has come, not even what is still unread in the system's buffer."""
+        """Return whether nothing of a request has come, not even what is still unread in the system's buffer."""
         return self.waits is not None and fcntl.ioctl(self, termios.FIONREAD, bytes(4)) == bytes(4)
 
 
@@ -90,7 +90,7 @@ class Worker(GeventWorker):
         gevent.get_hub().loop.run_callback(self._end_idle)
 
     def notify(self) -> None:
-        """Say every second that the worker lives; connections may have become idle since it was asked to end."""
+        """Report every second that the worker lives; connections may have become idle since it was asked to end."""
         super().notify()
         if not self.alive:
             gevent.get_hub().loop.run_callback(self._end_idle)

@@ -1,4 +1,4 @@
-"""How much memory the application takes, started as `make run` does, with two workers and with three.
+"""Measure the memory that the application takes, started as `make run` does, with two workers and with three.
 
 Memory is the proportional set size: a page that several processes share counts in each of them by its share, so that
 the sum over all of them is what the machine has to have. What each further worker adds is the difference of the two
@@ -33,7 +33,7 @@ Memory = list[tuple[str, float]]
 
 
 def memory_of(stack: Stack) -> Memory:
-    """What each process of the running application takes now."""
+    """Return the memory of each process of the running application."""
     launcher = psutil.Process(stack.process.pid)
     found = []
     for process in [launcher, *launcher.children(recursive=True)]:

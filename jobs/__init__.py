@@ -1,4 +1,4 @@
-"""What a task file imports: `@task`, what a task may ask for beside its parameters, and what it may return."""
+"""The names that a task file imports: `@task`, the context types, and the types that a task may return."""
 
 from jobs.charts import Chart
 from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun, User

@@ -29,7 +29,7 @@ class Backend:
     files: FileStore
     vault: Vault
     tasks: Mapping[str, TaskSummary]
-    """What workers, who have no task's code, know of the tasks."""
+    """The tasks as workers know them, which have no task's code."""
 
     @property
     def workspaces(self) -> Path:

@@ -44,7 +44,7 @@ class Channel:
 
     @property
     def is_flushed(self) -> bool:
-        """Whether everything has been sent."""
+        """Return whether everything has been sent."""
         return not self._outgoing
 
     def send(self, body: Any, files: Sequence[int] = ()) -> None:

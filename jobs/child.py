@@ -58,9 +58,10 @@ def prepare() -> LogHandler:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False))  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = StandardStream(1)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = StandardStream(2)  # type: ignore[misc]
+    # The types call sys.__stdin__ and its like final; libraries write to them, so they must not lead elsewhere.
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False))  # type: ignore[misc]  # see above
+    sys.stdout = sys.__stdout__ = StandardStream(1)  # type: ignore[misc]  # see above
+    sys.stderr = sys.__stderr__ = StandardStream(2)  # type: ignore[misc]  # see above
     faulthandler.enable(file=2)
     root, handler = logging.getLogger(), LogHandler()
     root.handlers = [handler]  # what task files have set up for themselves would write everything twice
@@ -135,7 +136,7 @@ def _end_copy(outcome: Outcome) -> NoReturn:
 
 
 def _reseed() -> None:
-    """Have the libraries' own generators begin anew; NumPy and PyTorch fork theirs as they are."""
+    """Seed the libraries' own generators anew; NumPy and PyTorch fork theirs as they are."""
     random.seed()
     if numpy := sys.modules.get("numpy.random"):
         numpy.seed()

@@ -1,4 +1,4 @@
-"""What connects a child with its worker, and the child's end of it."""
+"""The connection between a child and its worker, and the child's end of it."""
 
 import contextlib
 import io

@@ -80,7 +80,7 @@ def spoil(secrets: Secrets) -> str:
     signal.alarm(2)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
-    builtins.sum = lambda *_things: 0  # type: ignore[assignment]
+    builtins.sum = lambda *_things: 0  # type: ignore[assignment]  # the damage that is done
     KEPT.append(secrets["API_TOKEN"])
     threading.Thread(target=threading.Event().wait, daemon=True).start()
     return "spoilt"
