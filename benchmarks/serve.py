@@ -4,8 +4,10 @@ It prints `ready` and begins at a line on standard input, so that several begin 
 appends a byte to it for every round trip to Redis, and ends when the queue is empty.
 """
 
+import gc
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +16,29 @@ from redis import Redis
 from redis.connection import AbstractConnection
 from rq.worker import BaseWorker
 
-from benchmarks.noop import moment, nothing, nothing_kept
-
 STOCK = "stock"
 
 
 def ours(data_dir: str, redis_url: str) -> BaseWorker:
     # Imported here: whatever a stock worker's process holds makes its forks slower.
+    from benchmarks.template import start
     from config import Settings
-    from jobs import task
+    from jobs import runner
     from jobs.backend import open_backend
-    from jobs.catalog import Catalog, load_catalog
+    from jobs.catalog import Catalog
     from jobs.template_process import TemplateProcess
     from jobs.worker import RunWorker
-    from tests.forked_template import forked
     from tests.waiting import until
 
-    ours = (task(nothing), task(moment), task(keep=True)(nothing_kept))
-    catalog = Catalog({**load_catalog(), **{function.__name__: function.__dict__["__task__"] for function in ours}})
-    template = TemplateProcess(start=forked(catalog))
+    template = TemplateProcess(start=start)
     until(template.look, "the template")
     settings = Settings.model_validate({"data_dir": Path(data_dir), "redis_url": redis_url})
-    return RunWorker(open_backend(settings, catalog), f"bench.{os.getpid()}", template.ask_for_copy)
+    assert template.tasks
+    backend = replace(open_backend(settings, Catalog({})), tasks=template.tasks)
+    runner.warm_up(backend)
+    gc.collect()
+    gc.freeze()  # as the supervisor does before it forks its workers
+    return RunWorker(backend, f"bench.{os.getpid()}", template.ask_for_copy)
 
 
 def stock(kind: str, redis_url: str) -> BaseWorker:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 HEADER = struct.Struct("!IB")
 LARGEST_BYTES = 64 * 1024 * 1024
 MOST_FILES = 8
@@ -37,7 +39,7 @@ class Channel:
         self._incoming = bytearray()
         self._files: deque[int] = deque()
         self._messages: deque[Message] = deque()
-        self._outgoing: deque[tuple[bytes, list[int]]] = deque()
+        self._outgoing: deque[tuple[bytes, Sequence[int]]] = deque()
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -48,9 +50,12 @@ class Channel:
         return not self._outgoing
 
     def send(self, body: Any, files: Sequence[int] = ()) -> None:
-        """Send a message, or as much of it as the other side takes now. Raises OSError when nobody is there."""
+        """Send a message, or as much of it as the other side takes now, and close the files that go with it.
+
+        Raises OSError when nobody is there.
+        """
         encoded = json.dumps(body).encode()
-        self._outgoing.append((HEADER.pack(len(encoded), len(files)) + encoded, [os.dup(file) for file in files]))
+        self._outgoing.append((HEADER.pack(len(encoded), len(files)) + encoded, files))
         self.flush()
 
     def flush(self) -> None:
@@ -106,7 +111,7 @@ class Channel:
                 return
             encoded = self._incoming[HEADER.size : HEADER.size + length]
             del self._incoming[: HEADER.size + length]
-            self._messages.append(self._decoded(encoded, count))
+            self._messages.append(self._message(encoded, count))
 
     def _add_files(self, descriptors: bytes) -> None:
         count = len(descriptors) // DESCRIPTOR.size
@@ -115,15 +120,27 @@ class Channel:
                 os.set_inheritable(file, False)
             self._files.append(file)
 
-    def _decoded(self, encoded: bytearray, count: int) -> Message:
+    def _message(self, encoded: bytearray, count: int) -> Message:
         if count > len(self._files):
             raise BadMessage("a message without its files")
         try:
-            return Message(json.loads(encoded.decode()), [self._files.popleft() for _ in range(count)])
+            return Message(_decoded(encoded), [self._files.popleft() for _ in range(count)] if count else [])
         except (ValueError, RecursionError) as error:
             raise BadMessage(str(error)) from None
+
+
+def _decoded(text: bytearray) -> Any:
+    try:
+        return from_json(text, cache_strings="none")
+    except ValueError:  # it reads neither deep nesting nor halves of surrogate pairs
+        return json.loads(text.decode())
 
 
 def channel_pair() -> tuple[socket.socket, socket.socket]:
     """Return two sockets that are connected to each other."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def socket_of(descriptor: int) -> socket.socket:
+    """Return the socket of a descriptor, without the calls that find out of which kind it is."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)

@@ -14,10 +14,12 @@ import random
 import signal
 import socket
 import sys
+from _signal import signal as set_handler  # type: ignore[import-not-found]  # what signal.signal wraps into enums
 from typing import NoReturn
 
 from pydantic import create_model
 
+from jobs import at_fork
 from jobs.catalog import Catalog
 from jobs.channel import Channel
 from jobs.child_link import ChildLink, Ends, connected_ends
@@ -76,7 +78,7 @@ def warm_up() -> None:
         ours, theirs = connected_ends()
         worker = Channel(socket.socket(fileno=ours.channel))
         link = ChildLink(theirs)
-        worker.send({"order": Order("nothing")._asdict()})
+        worker.send({"order": list(Order("nothing"))})
         order = link.next_order()
         assert order
         link.finish(execute(nothing, order, link), is_fit=False)
@@ -93,10 +95,11 @@ def run_child(catalog: Catalog, ends: Ends, parent: int, handler: LogHandler) ->
     try:
         os.setsid()
         die_with_parent(parent, signal.SIGKILL)
+        at_fork.begin_child()
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+            set_handler(number, 0)
+        set_handler(signal.SIGINT, signal.default_int_handler)
         os.dup2(ends.out, 1)
         os.dup2(ends.err, 2)
         _reseed()

@@ -4,14 +4,13 @@ import contextlib
 import io
 import os
 import secrets
-import socket
 import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, BinaryIO, NamedTuple
 
-from jobs.channel import Channel, channel_pair
+from jobs.channel import Channel, channel_pair, socket_of
 from jobs.context import StopRun
 from jobs.execute import Order
 from jobs.outcome import Failure, Outcome, Success
@@ -57,7 +56,7 @@ class ChildLink:
     """
 
     def __init__(self, ends: Ends) -> None:
-        self._channel = Channel(socket.socket(fileno=ends.channel))
+        self._channel = Channel(socket_of(ends.channel))
         self._streams = (ends.out, ends.err)
         self._mark = b"\x1e" + ends.mark.encode() + b"\x1e"
         self._state = SharedState(ends.state)
@@ -81,7 +80,7 @@ class ChildLink:
             return None
         self._ended = False
         self._state.start()
-        return Order(**body["order"])
+        return Order(*body["order"])
 
     def finish(self, outcome: Outcome, is_fit: bool) -> None:
         """Send the outcome, as the last message of a run."""
@@ -142,7 +141,7 @@ class ChildLink:
     def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
         """Hand a file over, and wait until the store has it. Raises StoreAway, and StopRun when the run is to end."""
         with _descriptor_of(stream) as (file, start):
-            answer, _ = self._ask({"keep": [start, name, media_type]}, file)
+            answer, _ = self._ask({"keep": [start, name, media_type]}, os.dup(file))
         match answer:
             case [str(sha256), int(size)]:
                 return StoredFile(sha256, size)

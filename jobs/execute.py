@@ -1,10 +1,10 @@
 """Calls a task and turns whatever comes of it into an outcome; touches neither database nor Redis nor file store."""
 
 import contextlib
-import inspect
 import traceback
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from pathlib import Path
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from pydantic import BaseModel, ValidationError
@@ -27,6 +27,7 @@ LONGEST_MESSAGE_SENT = 40_000
 LONGEST_TRACEBACK_SENT = 60_000
 
 NOTHING: Mapping[str, Any] = {}
+UNFINISHED = (CoroutineType, AsyncGeneratorType, GeneratorType)
 
 
 class Order(NamedTuple):
@@ -66,17 +67,25 @@ def execute(catalog: Catalog, order: Order, link: Link) -> Outcome:
     task = catalog.get(order.task)
     if task is None:
         return Failure("NoSuchTask", f"There is no task {order.task!r} any more.", final=True)
-    kitchen = Kitchen(link.keep, task.name)
-    emit = Emit(link.emit, link.stop_requested, kitchen.partial)
-    context = {kind: _context(kind, order, link, emit) for kind in task.context.values()}
     try:
+        if task.memory is None:
+            return _called(task, order, link)
         with limits.memory_limited_to(task.memory):
-            result = _result(task.call(_validated(task, order, link), context), emit)
-            return Success(storable(kitchen.result(result)))
+            return _called(task, order, link)
     except BaseException as error:  # a task may raise anything, SystemExit too, and its owner has to hear of it
         if isinstance(error, StopRun) and link.stop_requested():
             return Stopped()
         return explain(error, task)
+
+
+def _called(task: Task, order: Order, link: Link) -> Success:
+    kitchen = Kitchen(link.keep, task.name)
+    emit = Emit(link.emit, link.stop_requested, kitchen.partial)
+    context = {kind: _context(kind, order, link, emit) for kind in task.context.values()}
+    returned = task.call(_validated(task, order, link), context)
+    if isinstance(returned, UNFINISHED):
+        returned = _result(returned, emit)
+    return Success(storable(kitchen.result(returned)))
 
 
 def _context(kind: Any, order: Order, link: Link, emit: Emit) -> Any:
@@ -100,7 +109,7 @@ def _context(kind: Any, order: Order, link: Link, emit: Emit) -> Any:
 
 
 def _validated(task: Task, order: Order, link: Link) -> BaseModel:
-    parameters = sealed.opened(order.parameters, order.opened)
+    parameters = sealed.opened(order.parameters, order.opened) if order.opened else order.parameters
     try:
         return task.parameters.model_validate(parameters, context={OPEN: link.open})
     except ValidationError:
@@ -114,12 +123,13 @@ def _result(returned: Any, emit: Emit) -> Any:
 
     The value says what to do and not the function, which may be decorated.
     """
-    if inspect.iscoroutine(returned):
-        return _result(_awaited(returned), emit)
-    if inspect.isasyncgen(returned):
-        return _awaited(_emit_all(returned, emit))
-    if inspect.isgenerator(returned):
-        return _emitted(returned, emit)
+    match returned:
+        case CoroutineType():
+            return _result(_awaited(returned), emit)
+        case AsyncGeneratorType():
+            return _awaited(_emit_all(returned, emit))
+        case GeneratorType():
+            return _emitted(returned, emit)
     return returned
 
 

@@ -3,14 +3,13 @@
 import logging
 import os
 import select
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from jobs.batch import Entry
-from jobs.channel import BadMessage, Channel, Message
+from jobs.channel import BadMessage, Channel, Message, socket_of
 from jobs.child_link import Ends
 from jobs.execute import Order
 from jobs.lines import Transcript
@@ -76,7 +75,7 @@ class Execution:
     """One child, and the run that it executes."""
 
     def __init__(self, pid: int, ends: Ends) -> None:
-        end = socket.socket(fileno=ends.channel)
+        end = socket_of(ends.channel)
         end.setblocking(False)
         self.pid = pid
         self._channel = Channel(end)
@@ -88,6 +87,7 @@ class Execution:
             os.set_blocking(pipe, False)
         self._readable = {self._channel.fileno(), *self._pipes}
         self._heard: list[Heard] = []
+        self._has_read = False
         self._begin({})
 
     def _begin(self, secrets: Mapping[str, str]) -> None:
@@ -98,7 +98,7 @@ class Execution:
         """Have the child execute a run."""
         self._begin({**order.secrets, **order.opened})
         self._state.reset()
-        self._send({"order": order._asdict()})
+        self._send({"order": list(order)})
 
     @property
     def started(self) -> bool:
@@ -111,7 +111,7 @@ class Execution:
 
     def answer(self, answer: Any, *files: int) -> None:
         """Answer a Save, a Keep or an Open; the files stay the caller's."""
-        self._send({"answer": answer}, *files)
+        self._send({"answer": answer}, *map(os.dup, files))
 
     # --- waiting
 
@@ -127,8 +127,7 @@ class Execution:
         with suppress(OSError):
             self._channel.flush()
         messages = self._received()
-        for pipe in list(self._pipes):
-            self._read(pipe)
+        self._has_read = bool(messages) | any([self._read(pipe) for pipe in list(self._pipes)])
         for message in messages:
             try:
                 self._heard.extend(self._understood(message))
@@ -140,7 +139,11 @@ class Execution:
     def hear_the_rest(self) -> list[Heard]:
         """Return what has come from a process that writes no more, and the lines that have no end."""
         # A pipe holds no more than what these take; what others write meanwhile is not waited for.
-        heard = [one for _ in range(READS_FOR_ALL) for one in self.hear()]
+        heard = self.hear()
+        for _ in range(READS_FOR_ALL):
+            if not self._has_read:
+                break
+            heard += self.hear()
         self._transcript.close()
         heard += self._heard
         self._heard.clear()

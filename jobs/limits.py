@@ -11,13 +11,13 @@ MB = 1_000_000
 
 
 @contextlib.contextmanager
-def memory_limited_to(megabytes: int | None) -> Iterator[None]:
+def memory_limited_to(megabytes: int) -> Iterator[None]:
     """Let this process take at most so much more than it holds already; beyond that it meets a MemoryError.
 
     The limit is on data that is the process's own (RLIMIT_DATA). The address space would be the wrong measure: threads
     and numeric libraries reserve much more of it than they ever use.
     """
-    if megabytes is None or sys.platform != "linux":
+    if sys.platform != "linux":
         yield
         return
     _soft, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -110,7 +110,6 @@ class Monitor:
             child.ask_to_stop()
         self._end_at = time.monotonic() + self._task.timeout
         meanwhile()
-        self._template.prepare()
         outcome = self._watch(child, tell_start)
         self._child = None
         self._give_back(child)
@@ -119,6 +118,7 @@ class Monitor:
     def _give_back(self, child: Execution) -> None:
         fit = self._ended is not None and self._ended.is_fit
         self._template.give_back(child, self._keeper if fit else "")
+        self._template.prepare()
 
     # --- the loop
 

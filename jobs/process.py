@@ -7,7 +7,9 @@ import sys
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+_fflush = LIBC.fflush
 PR_SET_CHILD_SUBREAPER = 36
+ADOPTS_ORPHANS = sys.platform == "linux"
 
 
 def die_with_parent(parent_pid: int, with_signal: signal.Signals) -> None:
@@ -24,10 +26,10 @@ def die_with_parent(parent_pid: int, with_signal: signal.Signals) -> None:
 
 def adopt_orphans() -> None:
     """Ask Linux to give every process beneath this one that loses its parent to it; elsewhere do nothing."""
-    if sys.platform == "linux":
+    if ADOPTS_ORPHANS:
         LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def flush_c_output() -> None:
     """Write out what C's standard streams hold back."""
-    LIBC.fflush(None)
+    _fflush(None)

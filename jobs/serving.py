@@ -9,6 +9,8 @@ from jobs.downloads import Download, Pantry
 from jobs.pictures import Darkroom, Keep, Tile, is_image
 from jobs.storable import ResultError
 
+LEAVES = (str, int, float)
+
 
 class Kitchen:
     """What a task's partial results and its result pass through before they are kept as JSON."""
@@ -41,6 +43,8 @@ def unserved(value: Any) -> Any:
 
 def _each(value: Any, serve: Callable[[Any], Any], within: bool = False) -> Any:
     """A value with its parts served; what refers to itself is left to whoever writes it as JSON, who says so."""
+    if value is None or isinstance(value, LEAVES):
+        return value
     if within and isinstance(value, Tile):
         raise ResultError("A tile is a partial result of its own: emit it alone.")
     try:

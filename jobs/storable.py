@@ -1,9 +1,8 @@
 """What the database keeps of a task's values: plain JSON, at most 1 MB."""
 
-import json
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from jobs.frames import plain
 
@@ -18,7 +17,7 @@ def storable(value: Any, what: str = "The result") -> Any:
     """The value as JSON keeps it, at most 1 MB, with NaN and infinity as text. Raises ResultError with the reason."""
     try:
         encoded = to_json(value, inf_nan_mode="strings", fallback=plain)
-        kept = json.loads(encoded)
+        kept = from_json(encoded, cache_strings="none")
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         reason = str(error).removeprefix("Error serializing to JSON: ")
         raise ResultError(f"{what} cannot be kept as JSON: {reason}") from None

@@ -108,8 +108,7 @@ class Task:
 
     def call(self, parameters: BaseModel, context: Mapping[Any, Any]) -> Any:
         """Call the function with validated parameters and what it asks for from `context`, by type."""
-        arguments = {name: getattr(parameters, name) for name in self.parameters.model_fields}
-        return self.function(**arguments, **{name: context[kind] for name, kind in self.context.items()})
+        return self.function(**vars(parameters), **{name: context[kind] for name, kind in self.context.items()})
 
 
 @overload

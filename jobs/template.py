@@ -1,4 +1,4 @@
-"""The template process: it imports the tasks once, and forks. `python -m jobs.template`, started by the supervisor.
+"""The template process: it imports the tasks once, and forks. It is started by the supervisor.
 
 Nothing of the application's is in it: it is started with an environment of its own, connects to nothing and starts no
 thread. It forks one copy of itself for each worker, which lives as long as the worker keeps its channel open; and that
@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from jobs import limits
+from jobs import at_fork, limits
 from jobs.catalog import Catalog, load_catalog
 from jobs.channel import Channel
 from jobs.child import LogHandler, prepare, run_child, warm_up
 from jobs.child_link import connected_ends
-from jobs.process import adopt_orphans
+from jobs.process import ADOPTS_ORPHANS, adopt_orphans
 from jobs.task import TaskError
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ def serve(catalog: Catalog, supervisor: Channel, requests: socket.socket) -> Non
     handler = prepare()
     if threading.active_count() > 1:
         log.warning("a task file starts threads when it is imported: runs will not have them")
+        at_fork.register()
     limits.die_first()  # its children are as it is, and of them the largest goes first
     warm_up()
     gc.collect()
@@ -114,16 +115,19 @@ class Children:
 
     def reap(self) -> None:
         """Take note of the children that have ended."""
-        with contextlib.suppress(ChildProcessError):
-            while True:
+        while True:
+            try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
-                if not pid:
-                    return
-                if pid in self._known:
-                    self._known.remove(pid)
-                    self.ended[pid] = os.waitstatus_to_exitcode(status)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid in self._known:
+                self._known.remove(pid)
+                self.ended[pid] = os.waitstatus_to_exitcode(status)
+                if not ADOPTS_ORPHANS:  # then this is all that finds what it has left behind
                     with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.killpg(pid, signal.SIGKILL)  # where nobody adopts orphans this is all that finds them
+                        os.killpg(pid, signal.SIGKILL)
 
     def sweep(self) -> None:
         """Kill the children that are not known, and theirs, until there are none, or for SWEEP_SECONDS."""
@@ -190,7 +194,6 @@ class WorkersCopy:
             run_child(self._catalog, theirs, parent, self._handler)
         theirs.close()
         self._worker.send({"forked": pid, "mark": ours.mark}, ours.descriptors)
-        ours.close()
 
     def _tell_ends(self) -> None:
         self._children.reap()
@@ -226,7 +229,3 @@ def main() -> None:
         channel.send({"error": str(error)})
         sys.exit(1)
     serve(catalog, channel, requests)
-
-
-if __name__ == "__main__":
-    main()

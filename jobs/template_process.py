@@ -17,6 +17,7 @@ from jobs.task import TaskError, TaskSummary
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
+SCRIPT = Path(__file__).with_name("template_start.py")
 RESTART_SECONDS = 1.0
 
 # What task code sees of the environment: what Python, libraries and programs need to work. Everything else, first of
@@ -52,10 +53,17 @@ def task_environment(environment: Mapping[str, str], named: str = "") -> dict[st
 
 
 def start_template(supervisor: socket.socket, requests: socket.socket, environment: Mapping[str, str]) -> TaskProcess:
-    """Start `python -m jobs.template`, a process that has nothing of this one but the two sockets."""
+    """Start a template, a process that has nothing of this one but the two sockets."""
+    return start_process("jobs.template", supervisor, requests, environment)
+
+
+def start_process(
+    module: str, supervisor: socket.socket, requests: socket.socket, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    """Start a template whose `main` is in this module."""
     descriptors = (supervisor.fileno(), requests.fileno())
     return subprocess.Popen(
-        [sys.executable, "-m", "jobs.template", *map(str, descriptors)],
+        [sys.executable, str(SCRIPT), module, *map(str, descriptors)],
         cwd=ROOT,
         env=dict(environment),
         stdin=subprocess.DEVNULL,

@@ -29,9 +29,13 @@ Workspace = Annotated[Path, Private()]
 @contextlib.contextmanager
 def workspace(folder: Path | None) -> Iterator[Path]:
     """Make a workspace in this folder, or where the system keeps what is temporary. Raises OSError."""
-    if folder:
+    try:
+        path, lock = _locked(folder)
+    except FileNotFoundError:
+        if folder is None:
+            raise
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path, lock = _locked(folder)
+        path, lock = _locked(folder)
     try:
         yield path
     finally:
@@ -48,12 +52,12 @@ def tidy(folder: Path) -> None:
 
 def _locked(folder: Path | None) -> tuple[Path, int]:
     while True:
-        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+        path = tempfile.mkdtemp(prefix=PREFIX, dir=folder)
         with contextlib.suppress(FileNotFoundError):  # somebody has tidied up before the lock was there
             lock = os.open(path, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if path.exists():
-                return path, lock
+            if os.path.exists(path):
+                return Path(path), lock
             os.close(lock)
 
 
@@ -69,6 +73,9 @@ def _remove_if_abandoned(path: Path) -> None:
 
 def _remove(path: Path) -> None:
     """Remove a folder with all that is in it, also what a task has taken its own rights to."""
+    with contextlib.suppress(OSError):
+        path.rmdir()  # most are empty
+        return
     _allow(path)
     for folder, names, _files in os.walk(path):
         for name in names:

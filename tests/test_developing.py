@@ -61,8 +61,9 @@ def test_a_broken_file_is_named_and_the_tasks_of_before_go_on_until_it_is_right(
     file = house / "jobs/tasks/reverse_text.py"
     right = file.read_text()
     file.write_text(f"{right}\n\nprint('loading')\nbroken()\n")
-    until(lambda: "jobs/tasks/reverse_text.py:" in running.output, "the word about it")
-    assert "NameError: name 'broken' is not defined\nUntil this is right" in running.output
+    words = "NameError: name 'broken' is not defined\nUntil this is right"
+    until(lambda: words in running.output, "the words about it")
+    assert "jobs/tasks/reverse_text.py:" in running.output
     ada = Person(running.url, "ada@example.com")
     assert "Write a text backwards" in ada.get("/tasks/reverse_text").text
     file.write_text(right.replace("Write a text backwards", "Turn a text around"))

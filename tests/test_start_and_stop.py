@@ -232,7 +232,7 @@ def test_a_run_whose_process_is_killed_fails_and_says_so(own: Stack) -> None:
 def is_child_of_template_copy(process: psutil.Process) -> bool:
     """Whether this process executes runs: the template's grandchild."""
     try:
-        return len([parent for parent in process.parents() if "-m jobs.template" in command(parent)]) == 2
+        return len([parent for parent in process.parents() if " jobs.template " in command(parent)]) == 2
     except psutil.NoSuchProcess:
         return False
 

@@ -73,8 +73,6 @@ def test_files_arrive_with_their_own_message(ends: Ends) -> None:
     ends.sends.send("x" * 2_000_000, [first])
     ends.sends.send("none")
     ends.sends.send("two", [second, third])
-    for descriptor in (first, second, third):
-        os.close(descriptor)  # the sender's are its own: what was sent is on its way
     large, none, two = ends.receive(3)
     assert [len(message.files) for message in (large, none, two)] == [1, 0, 2]
     assert not any(map(os.get_inheritable, (*large.files, *two.files))), "programs that are started have none of them"
@@ -138,13 +136,11 @@ def test_whoever_waits_for_one_message_gets_those_after_it_later() -> None:
 def test_what_was_not_fetched_is_closed_with_the_channel() -> None:
     before = len(os.listdir("/proc/self/fd"))
     both = Ends()
-    file = file_of(b"soup")
-    both.sends.send("one", [file])
-    both.sends.send("x" * 5_000_000, [file])
-    both.sends.send("two", [file])
+    both.sends.send("one", [file_of(b"soup")])
+    both.sends.send("x" * 5_000_000, [file_of(b"soup")])
+    both.sends.send("two", [file_of(b"soup")])
     for message in both.hears.receive():
         os.close(*message.files)
     both.sends.close()
     both.hears.close()
-    os.close(file)
     assert len(os.listdir("/proc/self/fd")) == before

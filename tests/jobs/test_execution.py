@@ -70,7 +70,7 @@ def trusted(child: Child) -> Child:
 
 def test_an_order_arrives_as_it_was_given(child: Child) -> None:
     child.execution.order(Order("brew", {"cups": 2}, {"done": 1}, (7, "ada@example.com"), "/tmp"))
-    order = Order(**child.channel.receive_one().body["order"])
+    order = Order(*child.channel.receive_one().body["order"])
     assert (order.task, order.parameters, order.checkpoint) == ("brew", {"cups": 2}, {"done": 1})
     assert (list(order.owner), order.folder) == ([7, "ada@example.com"], "/tmp")
 
@@ -100,7 +100,7 @@ def test_everything_that_is_said_is_redacted(trusted: Child) -> None:
     trusted.send(emit={VALUE: [VALUE]})
     trusted.send(save=[VALUE])
     trusted.send(log=["info", VALUE])
-    trusted.channel.send({"keep": [0, f"{VALUE}.txt", f"text/{VALUE}"]}, [trusted.ends.state])
+    trusted.channel.send({"keep": [0, f"{VALUE}.txt", f"text/{VALUE}"]}, [os.dup(trusted.ends.state)])
     emitted, save, keep = trusted.execution.hear()
     assert (emitted, save) == (Emitted({HIDDEN: [HIDDEN]}), Save([HIDDEN]))
     assert isinstance(keep, Keep)
@@ -204,7 +204,7 @@ def test_an_order_that_nobody_takes_holds_up_nobody(child: Child) -> None:
 
     child.socket.setblocking(False)
     until(has_arrived, "the order")
-    assert received[0].body["order"]["parameters"]["text"] == "é" * 3_000_000
+    assert Order(*received[0].body["order"]).parameters["text"] == "é" * 3_000_000
     assert heard == []
 
 
