@@ -9,9 +9,9 @@ from rq.job import Job
 from sqlalchemy import func, select
 
 from benchmarks.serve import STOCK
-from jobs.backend import Backend
-from jobs.runs import Run, State
-from jobs.submit import push
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
+from jobs.runs.submit import push
 from tests.people import make_owner, make_run, read
 from tests.waiting import until
 

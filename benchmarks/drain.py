@@ -22,7 +22,7 @@ from redis import Redis
 
 from benchmarks.contenders import Contender, Ours, Stock
 from config import Settings
-from jobs.backend import open_backend
+from jobs.runs.backend import open_backend
 from tests.conftest import migrate, redis_running, settings_for
 from tests.waiting import until
 

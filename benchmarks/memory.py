@@ -57,8 +57,8 @@ def _kind(process: psutil.Process, launcher: psutil.Process) -> str:
     if "redis" in process.name():
         return "Redis"
     above = [parent for parent in process.parents() if parent.pid != launcher.pid]
-    if "jobs.template" in process.cmdline():
-        return KINDS[6 + min(2, sum("jobs.template" in parent.cmdline() for parent in above))]
+    if "jobs.worker.template" in process.cmdline():
+        return KINDS[6 + min(2, sum("jobs.worker.template" in parent.cmdline() for parent in above))]
     is_first = process.ppid() == launcher.pid
     if "gunicorn" in process.cmdline():
         return "web server's first process" if is_first else "web process"

@@ -26,9 +26,9 @@ import psutil
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from jobs.backend import Backend
-from jobs.db import utcnow
-from jobs.runs import State
+from jobs.runs.backend import Backend
+from jobs.runs.run import State
+from jobs.storage.database import utcnow
 from tests.people import make_run, owner_id
 from tests.person import Person
 from tests.stack import Stack

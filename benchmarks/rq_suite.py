@@ -32,10 +32,10 @@ from rq.job import Job
 from rq.worker import BaseWorker, SimpleWorker
 
 from config import Settings
-from jobs.backend import Backend, open_backend
-from jobs.catalog import Catalog
-from jobs.template_process import TemplateProcess
-from jobs.worker import RunWorker
+from jobs.authoring.catalog import Catalog
+from jobs.runs.backend import Backend, open_backend
+from jobs.worker.template_process import TemplateProcess
+from jobs.worker.worker import RunWorker
 from webapp.embedded_redis import _binary
 
 ROOT = Path(__file__).parent.parent

@@ -23,11 +23,11 @@ def ours(data_dir: str, redis_url: str) -> BaseWorker:
     # Imported here: whatever a stock worker's process holds makes its forks slower.
     from benchmarks.template import start
     from config import Settings
-    from jobs import runner
-    from jobs.backend import open_backend
-    from jobs.catalog import Catalog
-    from jobs.template_process import TemplateProcess
-    from jobs.worker import RunWorker
+    from jobs.authoring.catalog import Catalog
+    from jobs.runs.backend import open_backend
+    from jobs.worker import attempt
+    from jobs.worker.template_process import TemplateProcess
+    from jobs.worker.worker import RunWorker
     from tests.waiting import until
 
     template = TemplateProcess(start=start)
@@ -35,7 +35,7 @@ def ours(data_dir: str, redis_url: str) -> BaseWorker:
     settings = Settings.model_validate({"data_dir": Path(data_dir), "redis_url": redis_url})
     assert template.tasks
     backend = replace(open_backend(settings, Catalog({})), tasks=template.tasks)
-    runner.warm_up(backend)
+    attempt.warm_up(backend)
     gc.collect()
     gc.freeze()  # as the supervisor does before it forks its workers
     return RunWorker(backend, f"bench.{os.getpid()}", template.ask_for_copy)

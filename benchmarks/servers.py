@@ -14,10 +14,10 @@ from flask.sessions import SecureCookieSessionInterface
 from sqlalchemy import update
 
 from benchmarks.crowd import Place
-from jobs import events
-from jobs.db import utcnow
-from jobs.lease import Change
-from jobs.runs import Run, State
+from jobs.runs import events
+from jobs.runs.lease import Change
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
 from tests.people import make_owner
 from tests.stack import ROOT, Stack, free_port
 from tests.waiting import until

@@ -19,7 +19,7 @@ from rq import Queue, Worker
 from rq.job import JobStatus
 from websockets.sync.client import ClientConnection
 
-from jobs.redis import connect_redis
+from jobs.storage.redis import connect_redis
 from tests.person import Person, hear, shows
 from tests.stack import Stack
 

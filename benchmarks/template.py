@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from benchmarks.noop import moment, nothing, nothing_kept
 from jobs import task
-from jobs.catalog import Catalog, load_catalog
-from jobs.channel import Channel
-from jobs.template import serve
-from jobs.template_process import start_process
+from jobs.authoring.catalog import Catalog, load_catalog
+from jobs.worker.channel import Channel
+from jobs.worker.template import serve
+from jobs.worker.template_process import start_process
 
 
 def catalog() -> Catalog:

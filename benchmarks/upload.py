@@ -10,7 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from jobs.files import MB
+from jobs.authoring.file_parameters import MB
 from tests.person import Person
 from tests.raw_upload import END, RawUpload, head_of, text
 from tests.stack import Stack

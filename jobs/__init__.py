@@ -1,15 +1,15 @@
 """The names that a task file imports: `@task`, the context types, and the types that a task may return."""
 
-from jobs.charts import Chart
-from jobs.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun, User
-from jobs.downloads import Download
-from jobs.files import File, FileField
-from jobs.pictures import Tile
-from jobs.results import Html, Markdown
-from jobs.secrets import MissingSecret, Secrets
-from jobs.show import Show
-from jobs.task import LongText, Slider, task
-from jobs.workspace import Workspace
+from jobs.authoring.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun, User
+from jobs.authoring.file_parameters import File, FileField
+from jobs.authoring.secrets import MissingSecret, Secrets
+from jobs.authoring.show import Show
+from jobs.authoring.task import LongText, Slider, task
+from jobs.authoring.workspace import Workspace
+from jobs.values.charts import Chart
+from jobs.values.downloads import Download
+from jobs.values.images import Tile
+from jobs.values.results import Html, Markdown
 
 __all__ = [
     "Cancelled",

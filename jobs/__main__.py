@@ -4,10 +4,10 @@ import logging
 import sys
 
 import config
-from jobs.backend import open_backend
-from jobs.catalog import Catalog
-from jobs.pool import Pool
-from jobs.task import TaskError
+from jobs.authoring.catalog import Catalog
+from jobs.authoring.task import TaskError
+from jobs.runs.backend import open_backend
+from jobs.worker.supervisor import Pool
 
 
 def main() -> None:

@@ -5,12 +5,13 @@ from typing import Any
 from alembic import context
 
 import config
-from jobs import checkpoints, leader, output, presence, run_files, uploads, vault
-from jobs.db import Base, Database, UtcDateTime
+from jobs.runs import checkpoints, heartbeats, output, run_files, uploads, vault
+from jobs.storage.database import Base, Database, UtcDateTime
+from jobs.worker import leader
 from webapp import throttle, users
 
 # Importing the rooms that own tables puts these on the metadata beside the runs.
-__all__ = ["checkpoints", "leader", "output", "presence", "run_files", "throttle", "uploads", "users", "vault"]
+__all__ = ["checkpoints", "heartbeats", "leader", "output", "run_files", "throttle", "uploads", "users", "vault"]
 
 
 def migrate() -> None:

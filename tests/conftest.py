@@ -15,10 +15,10 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from config import Settings
-from jobs.backend import Backend, open_backend
-from jobs.db import Database
-from jobs.process import die_with_parent
-from jobs.redis import connect_redis
+from jobs.runs.backend import Backend, open_backend
+from jobs.storage.database import Database
+from jobs.storage.redis import connect_redis
+from jobs.worker.process import die_with_parent
 from tests import databases
 from tests.objects import KEY, ObjectServer
 from tests.person import Person

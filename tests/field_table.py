@@ -6,8 +6,8 @@ from typing import Any
 
 import jobs
 from jobs import task
-from jobs.files import MB
-from jobs.task import CONTEXT_TYPES, Task
+from jobs.authoring.file_parameters import MB
+from jobs.authoring.task import CONTEXT_TYPES, Task
 from webapp.forms import Field, fields_of
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tasks.md"

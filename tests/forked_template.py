@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from multiprocessing import resource_tracker
 from typing import Any
 
-from jobs.catalog import Catalog
-from jobs.channel import Channel
-from jobs.process import LIBC
-from jobs.template import serve
+from jobs.authoring.catalog import Catalog
+from jobs.worker.channel import Channel
+from jobs.worker.process import LIBC
+from jobs.worker.template import serve
 
 PR_SET_NAME = 15
 TEMPLATE = "template"

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, EmailStr, Field, HttpUrl, NaiveD
 from werkzeug.serving import make_server
 
 from jobs import File, LongText, Show, Slider, task
-from jobs.backend import Backend, open_backend
+from jobs.runs.backend import Backend, open_backend
 from tests.jobs.serving import catalog_of
 from webapp import create_app
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from minio import Minio
 from minio.helpers import DictType
 
-from jobs.s3_store import Bucket, S3Store
+from jobs.storage.s3_store import Bucket, S3Store
 from tests.stack import free_port
 from tests.waiting import until
 

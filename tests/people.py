@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from jobs import lease, run_files, runner
-from jobs.backend import Backend
-from jobs.batch import Entry
-from jobs.execute import Order
-from jobs.execution import Emitted, Execution, Heard, Keep, Open, Save
-from jobs.local import execute_in_child, open_file, put_file
-from jobs.pending_output import PendingOutput
-from jobs.runs import Run
-from jobs.shared_state import Progress
-from jobs.store import RunFile
-from jobs.workspace import workspace
+from jobs.runs import lease, run_files
+from jobs.runs.backend import Backend
+from jobs.runs.output_entries import Entry
+from jobs.runs.run import Run
+from jobs.values.stored_file import RunFile
+from jobs.worker import attempt
+from jobs.worker.execute import Order
+from jobs.worker.execution import Emitted, Execution, Heard, Keep, Open, Save
+from jobs.worker.local import execute_in_child, open_file, put_file
+from jobs.worker.pending_output import PendingOutput
+from jobs.worker.shared_state import Progress
+from jobs.worker.workspace import workspace
 from webapp.users import User
 
 
@@ -55,7 +56,7 @@ def note_file(
 
 def execute(backend: Backend, run_id: int) -> None:
     """See a run through as a worker does, with its task called in a child of this process."""
-    run = runner.take(backend, run_id, "worker")
+    run = attempt.take(backend, run_id, "worker")
     if run is None:
         return
     pending = PendingOutput(backend, run)
@@ -81,4 +82,4 @@ def execute(backend: Backend, run_id: int) -> None:
     with workspace(None) as folder:
         order = Order(run.task, run.parameters, folder=str(folder))
         outcome = execute_in_child(backend.catalog, order, take, lambda: False)
-    runner.end(backend, run, outcome, pending=pending)
+    attempt.end(backend, run, outcome, pending=pending)

@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from jobs.process import die_with_parent
+from jobs.worker.process import die_with_parent
 from tests.waiting import until
 
 DEBIANS_FOLDERS = "/usr/lib/postgresql"

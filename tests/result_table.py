@@ -4,9 +4,9 @@ import hashlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from jobs.serving import Kitchen
-from jobs.storable import storable
-from jobs.store import StoredFile
+from jobs.values.json_value import storable
+from jobs.values.kept_values import Kitchen
+from jobs.values.stored_file import StoredFile
 from webapp.results import Shown
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tasks.md"

@@ -18,15 +18,15 @@ from typing import Any
 
 import pytest
 
-from jobs.backend import Backend, open_backend
-from jobs.batch import Kind
-from jobs.catalog import Catalog
-from jobs.output import read_output
-from jobs.pool import Pool
-from jobs.process import die_with_parent
-from jobs.runs import Run, State
-from jobs.submit import submit
-from jobs.task import Task
+from jobs.authoring.catalog import Catalog
+from jobs.authoring.task import Task
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.output import read_output
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run, State
+from jobs.runs.submit import submit
+from jobs.worker.process import die_with_parent
+from jobs.worker.supervisor import Pool
 from tests import databases
 from tests.conftest import redis_running, settings_for
 from tests.forked_template import forked

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from config import Settings
-from jobs.backend import Backend, open_backend
+from jobs.runs.backend import Backend, open_backend
 from tests import databases
 from tests.waiting import until
 

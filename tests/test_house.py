@@ -13,6 +13,14 @@ LONGEST_FILE = 300
 LONGEST_TEMPLATE = 60
 # Each room, and the rooms it may import from.
 ROOMS = {"config": set[str](), "jobs": {"config"}, "webapp": {"config", "jobs"}}
+# The rooms of jobs/, and those beneath each.
+ROOMS_OF_JOBS = {
+    "values": set[str](),
+    "authoring": {"values"},
+    "storage": {"values"},
+    "runs": {"values", "authoring", "storage"},
+    "worker": {"values", "authoring", "storage", "runs"},
+}
 
 
 def python_files(room: str) -> list[Path]:
@@ -35,6 +43,18 @@ def test_imports_run_one_way(room: str) -> None:
     for path in python_files(room):
         others = {name.partition(".")[0] for name in imported(path)} & set(ROOMS) - {room}
         assert others <= ROOMS[room], f"{path} imports {others - ROOMS[room]}"
+
+
+@pytest.mark.parametrize("room", ROOMS_OF_JOBS)
+def test_imports_run_downwards_between_the_rooms_of_jobs(room: str) -> None:
+    for path in python_files(f"jobs/{room}"):
+        others = {name.split(".")[1] for name in imported(path) if name.startswith("jobs.")} - {room}
+        assert others <= ROOMS_OF_JOBS[room], f"{path} imports {others - ROOMS_OF_JOBS[room]}"
+
+
+def test_every_module_of_jobs_has_a_room() -> None:
+    found = {path.name for path in (ROOT / "jobs").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert found - {"__pycache__"} == {"__init__.py", "__main__.py", "tasks", *ROOMS_OF_JOBS}
 
 
 def test_what_a_task_file_imports_brings_nothing_of_the_server() -> None:
@@ -63,7 +83,7 @@ def test_nobody_imports_the_dialects_of_a_database_that_is_not_used() -> None:
 
 def test_tasks_import_what_is_large_only_when_they_run() -> None:
     """Every worker and every web server has all tasks: each would hold that memory, whichever are used."""
-    load = "from jobs.catalog import load_catalog; assert load_catalog()"
+    load = "from jobs.authoring.catalog import load_catalog; assert load_catalog()"
     assert brought_in(load, "numpy", "flint", "fpdf", "markdown_it", "PIL", "duckdb") == ""
 
 

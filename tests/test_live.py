@@ -14,10 +14,10 @@ from sqlalchemy import delete, update
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from jobs import events, lease
-from jobs.db import utcnow
-from jobs.lease import Change
-from jobs.runs import Run, State
+from jobs.runs import events, lease
+from jobs.runs.lease import Change
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
 from tests import databases
 from tests.people import make_run, owner_id, read
 from tests.person import Person, hear, hears_nothing, shows

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from jobs import events, output
-from jobs.backend import Backend
-from jobs.batch import Batch, Entry, Kind
-from jobs.db import utcnow
-from jobs.runs import Run, State
+from jobs.runs import events, output
+from jobs.runs.backend import Backend
+from jobs.runs.output_entries import Batch, Entry, Kind
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
 from tests.people import make_run, owner_id, read
 from tests.person import Person, hear, hears_nothing
 from tests.stack import Stack

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobs import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, User, Workspace, task
-from jobs.runs import State
+from jobs.runs.run import State
 from jobs.tasks.reverse_text import reverse_text
 from tests.run_task import RunTask
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.backend import Backend
-from jobs.batch import Kind
-from jobs.output import read_output
-from jobs.runs import Run
+from jobs.runs.backend import Backend
+from jobs.runs.output import read_output
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run
 from tests.person import Person
 from tests.stack import Stack, copied_project
 from tests.waiting import until

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
-from jobs.db import utcnow
-from jobs.runs import Run, State
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
 from tests import databases
 from tests.people import make_owner, make_run, note_file, owner_id, read
 from tests.person import Person, hear
@@ -232,7 +232,7 @@ def test_a_run_whose_process_is_killed_fails_and_says_so(own: Stack) -> None:
 def is_child_of_template_copy(process: psutil.Process) -> bool:
     """Whether this process executes runs: the template's grandchild."""
     try:
-        return len([parent for parent in process.parents() if " jobs.template " in command(parent)]) == 2
+        return len([parent for parent in process.parents() if " jobs.worker.template " in command(parent)]) == 2
     except psutil.NoSuchProcess:
         return False
 

@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from jobs.backend import Backend, open_backend
+from jobs.runs.backend import Backend, open_backend
 from webapp import (
     admin,
     auth,

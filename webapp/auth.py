@@ -18,7 +18,7 @@ from flask import (
 from flask_login import LoginManager, current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs import events
+from jobs.runs import events
 from webapp import passwords, throttle, users
 from webapp.current import backend
 from webapp.security import local_path

@@ -1,7 +1,7 @@
 """The tasks as commands and developers find them: one that is broken is in nobody's way."""
 
-from jobs.catalog import Catalog, examine_catalog
-from jobs.task import TaskError
+from jobs.authoring.catalog import Catalog, examine_catalog
+from jobs.authoring.task import TaskError
 from webapp import forms
 
 

@@ -13,7 +13,7 @@ from gevent.threadpool import ThreadPool
 from markupsafe import Markup
 
 from jobs import Chart
-from jobs.charts import chart_in
+from jobs.values.charts import chart_in
 from webapp import fragments
 from webapp.tables import Table, View
 

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from jobs.outlook import Outlook
-from jobs.runs import Ending, Run
+from jobs.runs.run import Ending, Run
+from jobs.runs.wait_estimate import Outlook
 from webapp.listings import Page, to_query
 
 

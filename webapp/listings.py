@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from jobs.db import Database
-from jobs.outlook import Outlook, outlooks
-from jobs.runs import LARGEST_ID, Listing, Run, State, listed
+from jobs.runs.run import LARGEST_ID, Listing, Run, State, listed
+from jobs.runs.wait_estimate import Outlook, outlooks
+from jobs.storage.database import Database
 
 PAGE_SIZE = 25
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from flask import Flask
 from markupsafe import Markup
 
-from jobs.batch import Entry, Kind
-from jobs.db import Database
-from jobs.output import Stored, read_output
-from jobs.pictures import Picture, picture_in
-from jobs.run_files import stored_in
-from jobs.runs import Run
+from jobs.runs.output import Stored, read_output
+from jobs.runs.output_entries import Entry, Kind
+from jobs.runs.run import Run
+from jobs.runs.run_files import stored_in
+from jobs.storage.database import Database
+from jobs.values.images import Picture, picture_in
 from webapp import fragments
 from webapp.results import Shown
 

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import config
 from config import Settings
-from jobs.db import Database
-from jobs.redis import connect_redis
+from jobs.storage.database import Database
+from jobs.storage.redis import connect_redis
 from webapp import schema
 from webapp.catalog import usable
 from webapp.serve import CannotStart

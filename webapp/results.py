@@ -10,12 +10,12 @@ from flask import Flask
 from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 
-from jobs.charts import chart_in
-from jobs.downloads import download_in
-from jobs.pictures import picture_in
-from jobs.results import html_in, markdown_in
-from jobs.run_files import stored_in
-from jobs.runs import Run
+from jobs.runs.run import Run
+from jobs.runs.run_files import stored_in
+from jobs.values.charts import chart_in
+from jobs.values.downloads import download_in
+from jobs.values.images import picture_in
+from jobs.values.results import html_in, markdown_in
 from webapp.current import backend
 from webapp.files import tame
 from webapp.tables import Table, table_in

@@ -6,10 +6,10 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs import submit
-from jobs.charts import chart_in
-from jobs.runs import LARGEST_ID, Listing, Run, State
-from jobs.submit import Conflict
+from jobs.runs import submit
+from jobs.runs.run import LARGEST_ID, Listing, Run, State
+from jobs.runs.submit import Conflict
+from jobs.values.charts import chart_in
 from webapp import charts, fragments, tables
 from webapp.current import backend
 from webapp.listings import Page, from_query, look_up

@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from jobs.db import Database
+from jobs.storage.database import Database
 
 INI = Path(__file__).parent.parent / "alembic.ini"
 

@@ -7,11 +7,11 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.belongings import NotKept
-from jobs.outlook import outlooks
-from jobs.runs import Listing, Run
-from jobs.submit import submit
-from jobs.task import Task
+from jobs.authoring.task import Task
+from jobs.runs.file_ownership import NotKept
+from jobs.runs.run import Listing, Run
+from jobs.runs.submit import submit
+from jobs.runs.wait_estimate import outlooks
 from webapp import forms, fragments, uploads
 from webapp.current import backend
 from webapp.forms import Form

@@ -15,10 +15,11 @@ from werkzeug.exceptions import RequestTimeout
 from werkzeug.sansio import multipart
 
 from jobs import File
-from jobs.belongings import QuotaExceeded, note_uploads, used_bytes
-from jobs.files import MB, kinds_in_words, media_type_of
-from jobs.store import FileWriter, RunFile
-from jobs.task import Task
+from jobs.authoring.file_parameters import MB, kinds_in_words, media_type_of
+from jobs.authoring.task import Task
+from jobs.runs.file_ownership import QuotaExceeded, note_uploads, used_bytes
+from jobs.storage.store import FileWriter
+from jobs.values.stored_file import RunFile
 from webapp import forms
 from webapp.current import backend
 from webapp.files import tame

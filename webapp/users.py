@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, ForeignKeyConstraint, String, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.db import Base, Database, UtcDateTime, utcnow
-from jobs.runs import Run
-from jobs.vault import SecretRow
+from jobs.runs.run import Run
+from jobs.runs.vault import SecretRow
+from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 from webapp import passwords
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Flask
 
 from jobs import File
-from jobs.outlook import Outlook
-from jobs.runs import Run, State
+from jobs.runs.run import Run, State
+from jobs.runs.wait_estimate import Outlook
 from webapp.current import backend
 from webapp.files import tame
 from webapp.forms import Field, fields_of, spoken

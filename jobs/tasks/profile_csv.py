@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from jobs import Chart, File, FileField, Markdown, Progress, Show, Workspace, task
-from jobs.files import MB
+from jobs.authoring.file_parameters import MB
 from jobs.tasks._tables import Column, Encoding, Table, opened
 
 EXAMPLES = Path(__file__).with_name("examples")

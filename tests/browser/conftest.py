@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
-from jobs.backend import Backend
-from jobs.runs import Run
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run
 from tests.conftest import opened
 from tests.gallery import served
 from tests.stack import Stack

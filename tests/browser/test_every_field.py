@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from jobs.task import Task
+from jobs.authoring.task import Task
 from tests.browser.conftest import Gallery
 from tests.browser.test_forms import EITHER_WAY, add, errors, field, run, show, was_accepted
 from tests.field_table import KINDS

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from jobs.backend import Backend
-from jobs.runs import Run
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_pages import violations
 from tests.waiting import until

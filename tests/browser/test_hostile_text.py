@@ -14,11 +14,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Dialog, Page, expect
 from sqlalchemy import update
 
-from jobs import events
-from jobs.backend import Backend
-from jobs.db import utcnow
-from jobs.lease import Change
-from jobs.runs import Run, State
+from jobs.runs import events
+from jobs.runs.backend import Backend
+from jobs.runs.lease import Change
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
 from jobs.tasks.reverse_text import reverse_text
 from tests.browser.conftest import open_live, was_not_reloaded
 from tests.people import make_run, owner_id

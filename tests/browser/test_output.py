@@ -6,10 +6,10 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from jobs import events, lease
-from jobs.backend import Backend
-from jobs.batch import Kind
-from jobs.runs import Run
+from jobs.runs import events, lease
+from jobs.runs.backend import Backend
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_pages import violations
 from tests.browser.test_stopping import latest

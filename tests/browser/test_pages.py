@@ -7,10 +7,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from jobs import lease
-from jobs.db import utcnow
-from jobs.outcome import Failure
-from jobs.runs import Run, State
+from jobs.runs import lease
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
+from jobs.values.outcome import Failure
 from tests.browser.conftest import NewContext, open_live, register
 from tests.people import make_run
 from tests.stack import Stack

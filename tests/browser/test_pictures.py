@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from jobs import Emit, Progress, events, lease
-from jobs.backend import Backend
-from jobs.batch import Kind
-from jobs.runs import Run
+from jobs import Emit, Progress
+from jobs.runs import events, lease
+from jobs.runs.backend import Backend
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run
 from jobs.tasks.mandelbrot import HEIGHT, WIDTH, mandelbrot
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_output import held_run

@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from jobs import Chart, Html, Markdown, lease
-from jobs.backend import Backend
-from jobs.batch import Kind
-from jobs.runs import Run
-from jobs.storable import storable
+from jobs import Chart, Html, Markdown
+from jobs.runs import lease
+from jobs.runs.backend import Backend
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run
+from jobs.values.json_value import storable
 from tests.browser.conftest import NewContext, open_live, register
 from tests.browser.test_hostile_text import ALL, TEXTS
 from tests.browser.test_output import held_run

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from jobs.backend import Backend
-from jobs.db import utcnow
-from jobs.runs import Run, State
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.people import make_run
 from tests.stack import Stack

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from jobs.db import Database
-from jobs.runs import State
+from jobs.runs.run import State
+from jobs.storage.database import Database
 
 TABLE = """
 CREATE TABLE audit (

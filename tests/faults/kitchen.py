@@ -15,10 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from config import Settings
-from jobs.backend import Backend, open_backend
-from jobs.presence import WorkerRow
-from jobs.runs import Run
-from jobs.submit import submit
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.heartbeats import WorkerRow
+from jobs.runs.run import Run
+from jobs.runs.submit import submit
 from tests import databases
 from tests.faults.audit import begin_audit, completions, entries
 from tests.faults.processes import PoolProcess, RedisServer, send
@@ -32,7 +32,7 @@ SETTLE_SECONDS = 180.0
 LEASE_SECONDS = scale(4, 2)
 LONG_LEASE_SECONDS = 60
 # In the short form a sweeper that died is succeeded sooner; in full it is as in production.
-SOONER = scale({}, {"jobs.leader.LEADER_SECONDS": 4, "jobs.sweeper.SWEEP_SECONDS": 1.0})
+SOONER = scale({}, {"jobs.worker.leader.LEADER_SECONDS": 4, "jobs.worker.sweeper.SWEEP_SECONDS": 1.0})
 
 
 class Kitchen:

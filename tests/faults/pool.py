@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import config
-from jobs.backend import open_backend
-from jobs.pool import Pool
+from jobs.runs.backend import open_backend
+from jobs.worker.supervisor import Pool
 from tests.faults.tasks import TASKS
 from tests.forked_template import forked
 
@@ -35,7 +35,7 @@ def _move_clocks(file: Path) -> None:
     def moved(clock: Callable[[], datetime]) -> Callable[[], datetime]:
         return lambda: clock() + timedelta(seconds=float(file.read_text() or 0))
 
-    for module, name in (("jobs.db", "utcnow"), ("rq.utils", "now")):
+    for module, name in (("jobs.storage.database", "utcnow"), ("rq.utils", "now")):
         clock = getattr(importlib.import_module(module), name)
         _replace(name, clock, moved(clock))
 

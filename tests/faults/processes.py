@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 
-from jobs.backend import Backend
-from jobs.process import die_with_parent
-from jobs.redis import connect_redis
+from jobs.runs.backend import Backend
+from jobs.storage.redis import connect_redis
+from jobs.worker.process import die_with_parent
 from tests.forked_template import TEMPLATE
 from tests.waiting import PATIENCE_SECONDS, until
 from webapp.embedded_redis import start_redis

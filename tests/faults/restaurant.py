@@ -6,8 +6,8 @@ import psutil
 from sqlalchemy import select
 
 from config import Settings
-from jobs.backend import Backend, open_backend
-from jobs.runs import Run, State
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.run import Run, State
 from tests import databases
 from tests.faults.audit import claims, completions
 from tests.faults.processes import RedisServer

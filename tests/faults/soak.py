@@ -18,8 +18,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import Run, State
-from jobs.submit import Conflict, cancel
+from jobs.runs.run import Run, State
+from jobs.runs.submit import Conflict, cancel
 from tests.conftest import database_of, migrate
 from tests.faults.audit import claims, completions
 from tests.faults.kitchen import Kitchen
@@ -27,7 +27,7 @@ from tests.faults.processes import PoolProcess, send
 
 POOLS = 2
 WORKERS_PER_POOL = 2
-CONSTANTS = {"jobs.worker.GRACE_SECONDS": 2}
+CONSTANTS = {"jobs.worker.worker.GRACE_SECONDS": 2}
 MOST_SECONDS = 6.0
 SETTLE_SECONDS = 600.0
 

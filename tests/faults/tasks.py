@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs import Checkpoint, Progress, task
-from jobs.catalog import Catalog
+from jobs.authoring.catalog import Catalog
 
 
 def note(ledger: str, number: int, event: str) -> None:

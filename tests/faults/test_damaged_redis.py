@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from jobs.queue import DISPATCHER, QUEUE, job_id
-from jobs.runs import Run, State
+from jobs.runs.queue import DISPATCHER, QUEUE, job_id
+from jobs.runs.run import Run, State
 from tests.faults.kitchen import Kitchen
 from tests.waiting import until
 

@@ -10,9 +10,9 @@ from itertools import chain
 import psutil
 import pytest
 
-from jobs import lease
-from jobs.db import Database
-from jobs.runs import Run, State
+from jobs.runs import lease
+from jobs.runs.run import Run, State
+from jobs.storage.database import Database
 from tests import databases
 from tests.faults.audit import claims
 from tests.faults.kitchen import Kitchen

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.runs import Run, State
+from jobs.runs.run import Run, State
 from tests.faults.audit import claims
 from tests.faults.kitchen import Kitchen
 from tests.faults.scale import scale

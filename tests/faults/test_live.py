@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import update
 
-from jobs.runs import Run
+from jobs.runs.run import Run
 from tests.faults.restaurant import Restaurant
 from tests.person import Person, hear, shows
 from tests.waiting import PATIENCE_SECONDS

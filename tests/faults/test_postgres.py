@@ -5,7 +5,7 @@ import threading
 import psycopg
 import pytest
 
-from jobs.runs import State
+from jobs.runs.run import State
 from tests import databases
 from tests.faults.kitchen import Kitchen
 from tests.faults.scale import scale

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.runs import Run, State
+from jobs.runs.run import Run, State
 from tests.faults.audit import claims, entries
 from tests.faults.kitchen import Kitchen
 from tests.faults.processes import PoolProcess, await_end, lives, send
@@ -158,7 +158,7 @@ def test_a_worker_is_started_again_whatever_ended_it(running: Kitchen, number: s
 
 @LONG_LEASE
 def test_a_worker_that_cannot_start_is_tried_again_without_haste(kitchen: Kitchen) -> None:
-    pool = kitchen.open_pool(1, ready=False, constants={"jobs.worker.WORKER_TTL_SECONDS": "no number"})
+    pool = kitchen.open_pool(1, ready=False, constants={"jobs.worker.worker.WORKER_TTL_SECONDS": "no number"})
     until(lambda: "ended with 1;" in pool.output, "a start that fails")
     before = pool.output.count("ended with 1;")
     threading.Event().wait(5)

@@ -9,12 +9,12 @@ import pytest
 from rq.utils import as_text
 from sqlalchemy import insert
 
-from jobs.backend import open_backend
-from jobs.db import utcnow
-from jobs.queue import QUEUE
-from jobs.runs import Run, State
-from jobs.submit import submit
-from jobs.sweeper import Sweeper
+from jobs.runs.backend import open_backend
+from jobs.runs.queue import QUEUE
+from jobs.runs.run import Run, State
+from jobs.runs.submit import submit
+from jobs.storage.database import utcnow
+from jobs.worker.sweeper import Sweeper
 from tests.faults.kitchen import Kitchen
 from tests.faults.relay import Relay
 from tests.faults.scale import scale

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from jobs.backend import Backend
-from jobs.runs import Run, State
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
 from tests.faults.locking import locked
 from tests.person import Person
 from tests.stack import Stack

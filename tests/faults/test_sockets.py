@@ -13,10 +13,10 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection
 from wsproto.events import Ping, Pong, TextMessage
 
-from jobs import events
-from jobs.backend import Backend
-from jobs.lease import Change
-from jobs.runs import Run, State
+from jobs.runs import events
+from jobs.runs.backend import Backend
+from jobs.runs.lease import Change
+from jobs.runs.run import Run, State
 from tests.faults.scale import scale
 from tests.frames import CONTINUATION, PING, TEXT, frame
 from tests.people import make_run, owner_id

@@ -10,11 +10,11 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from jobs import queue
-from jobs.backend import Backend
-from jobs.leader import LeaderRow
-from jobs.runs import Run, State
-from jobs.submit import Conflict, cancel
+from jobs.runs import queue
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
+from jobs.runs.submit import Conflict, cancel
+from jobs.worker.leader import LeaderRow
 from tests.faults.audit import claims, entries
 from tests.faults.kitchen import Kitchen
 from tests.faults.processes import await_end, lives, send
@@ -40,7 +40,7 @@ def read(backend: Backend, run_id: int) -> Run:
 @pytest.mark.parametrize("grace", [20, 0.2], ids=["runs may end", "runs are given back"])
 def test_stopping_again_and_again_loses_nothing_and_spends_no_attempt(kitchen: Kitchen, grace: float) -> None:
     stops = scale(50, 6)
-    constants = {"jobs.worker.GRACE_SECONDS": grace}
+    constants = {"jobs.worker.worker.GRACE_SECONDS": grace}
     pool = kitchen.open_pool(2, constants=constants)
     for each in range(stops):
         first, *_ = kitchen.submit_many(3, seconds=random.uniform(0.05, 1.5))
@@ -108,7 +108,7 @@ def test_a_deploy_stops_everything_in_time_and_the_run_goes_on_after_it(tmp_path
 @LONG_LEASE
 def test_a_run_goes_on_after_a_deploy_from_where_it_was(kitchen: Kitchen) -> None:
     steps = 40
-    pool = kitchen.open_pool(1, constants={"jobs.worker.GRACE_SECONDS": 1})
+    pool = kitchen.open_pool(1, constants={"jobs.worker.worker.GRACE_SECONDS": 1})
     run = kitchen.submit("step", steps=steps, seconds=0.1)
     for deploy in range(1, scale(4, 2)):
         kitchen.await_start(run, event=f"step-{deploy * 8}")
@@ -119,7 +119,7 @@ def test_a_run_goes_on_after_a_deploy_from_where_it_was(kitchen: Kitchen) -> Non
         waiting = kitchen.read(run)
         assert (waiting.state, waiting.attempt, waiting.losses) == (State.QUEUED, 1, 0)
         kitchen.redis.start()
-        pool = kitchen.open_pool(1, constants={"jobs.worker.GRACE_SECONDS": 1})
+        pool = kitchen.open_pool(1, constants={"jobs.worker.worker.GRACE_SECONDS": 1})
     kitchen.settle()
     (done,) = kitchen.check()
     assert (done.state, done.attempt, done.result) == (State.SUCCEEDED, 1, list(range(steps)))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from jobs.backend import Backend
-from jobs.batch import Kind
-from jobs.output import read_output
-from jobs.runs import Run
-from jobs.submit import submit
+from jobs.runs.backend import Backend
+from jobs.runs.output import read_output
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run
+from jobs.runs.submit import submit
 from tests.conftest import opened, redis_running, settings_for
 from tests.isolation import kept, tasks, uses
 from tests.jobs.serving import catalog_of, serving

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.template_process import task_environment
+from jobs.worker.template_process import task_environment
 from tests.stack import Stack
 
 HIDDEN = {
@@ -25,7 +25,7 @@ SEEN = {"TZ": "Europe/Berlin", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "
 def test_processes_that_have_tasks_never_had_a_key(tmp_path: Path) -> None:
     with Stack(tmp_path, **HIDDEN, **SEEN, TASK_ENVIRONMENT="MODEL_*, OTHER") as stack:
         every = psutil.Process(stack.process.pid).children(recursive=True)
-        with_tasks = [process for process in every if "jobs.template" in process.cmdline()]
+        with_tasks = [process for process in every if "jobs.worker.template" in process.cmdline()]
         assert len(with_tasks) >= 1 + 2 + 2, "the template, its copy for each worker, and a child for each"
         for process in with_tasks:
             environment = process.environ()

@@ -6,9 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from jobs import Secrets, task
-from jobs.runs import State
-from jobs.submit import cancel
-from jobs.task import TaskError
+from jobs.authoring.task import TaskError
+from jobs.runs.run import State
+from jobs.runs.submit import cancel
 from tests.isolation.conftest import OneWorker
 from tests.waiting import until
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs.batch import Kind
-from jobs.checkpoints import load
-from jobs.runs import State
+from jobs.runs.checkpoints import load
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import State
 from tests.isolation.conftest import TOKEN, OneWorker
 from tests.waiting import until
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.runs import State
+from jobs.runs.run import State
 from tests.isolation.conftest import OneWorker
 from tests.isolation.uses import USES
 

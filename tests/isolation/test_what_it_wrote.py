@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.runs import State
+from jobs.runs.run import State
 from tests.isolation.conftest import TOKEN, OneWorker
 from tests.waiting import until
 

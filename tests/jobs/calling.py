@@ -5,16 +5,16 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobs.batch import Entry
-from jobs.catalog import Catalog
-from jobs.execute import Order
-from jobs.execution import Emitted, Execution, Keep, Open, Save
-from jobs.execution import Heard as Event
-from jobs.local import execute_in_child, open_file
-from jobs.outcome import Outcome
-from jobs.store import FileStore
-from jobs.task import Task, task
-from jobs.workspace import workspace
+from jobs.authoring.catalog import Catalog
+from jobs.authoring.task import Task, task
+from jobs.runs.output_entries import Entry
+from jobs.storage.store import FileStore
+from jobs.values.outcome import Outcome
+from jobs.worker.execute import Order
+from jobs.worker.execution import Emitted, Execution, Keep, Open, Save
+from jobs.worker.execution import Heard as Event
+from jobs.worker.local import execute_in_child, open_file
+from jobs.worker.workspace import workspace
 
 
 class Heard:

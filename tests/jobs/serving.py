@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy import select
 
 from config import Settings
-from jobs import presence
-from jobs.backend import Backend, open_backend
-from jobs.catalog import Catalog
-from jobs.pool import Pool
-from jobs.presence import WorkerRow
-from jobs.runs import Run
-from jobs.submit import submit
-from jobs.template_process import TemplateProcess
+from jobs.authoring.catalog import Catalog
+from jobs.runs import heartbeats
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.heartbeats import WorkerRow
+from jobs.runs.run import Run
+from jobs.runs.submit import submit
+from jobs.worker.supervisor import Pool
+from jobs.worker.template_process import TemplateProcess
 from tests.forked_template import forked
 from tests.people import make_owner, read
 from tests.waiting import until
@@ -47,12 +47,12 @@ def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
     pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened,))
     pool.start()
     try:
-        until(lambda: presence.alive(opened.database), "the worker")
+        until(lambda: heartbeats.alive(opened.database), "the worker")
         yield opened
     finally:
         pool.terminate()
         pool.join()
-    assert presence.alive(opened.database) == 0, "a worker that stops says so"
+    assert heartbeats.alive(opened.database) == 0, "a worker that stops says so"
 
 
 def _serve(backend: Backend) -> None:

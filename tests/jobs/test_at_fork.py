@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from jobs.template_process import ROOT, SCRIPT
+from jobs.worker.template_process import ROOT, SCRIPT
 
 FORKS = """
 import json, logging, os, random, threading
-from jobs import at_fork
+from jobs.worker import at_fork
 
 def in_a_fork(function):
     reads, writes = os.pipe()

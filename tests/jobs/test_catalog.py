@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.catalog import TASKS, load_catalog
-from jobs.task import TaskError
+from jobs.authoring.catalog import TASKS, load_catalog
+from jobs.authoring.task import TaskError
 
 GOOD = "from jobs import task\n\n\n@task\ndef {name}(number: int) -> int:\n    return number\n"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.channel import HEADER, LARGEST_BYTES, BadMessage, Channel, Message, channel_pair
+from jobs.worker.channel import HEADER, LARGEST_BYTES, BadMessage, Channel, Message, channel_pair
 from tests.waiting import until
 
 

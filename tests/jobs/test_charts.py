@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from jobs import Chart
-from jobs.charts import chart_in
-from jobs.outcome import Failure, Success
-from jobs.storable import storable
+from jobs.values.charts import chart_in
+from jobs.values.json_value import storable
+from jobs.values.outcome import Failure, Success
 from tests.jobs.calling import called
 
 LOSS = Chart("line", {"train": [0.9, 0.4], "test": [1, None]}, [1, 2], title="Loss")

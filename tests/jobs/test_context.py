@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from jobs import Cancelled, Checkpoint, Progress, StopRun
-from jobs.context import REPORTS_PER_SECOND
-from jobs.outcome import Success
-from jobs.storable import ResultError
+from jobs.authoring.context import REPORTS_PER_SECOND
+from jobs.values.json_value import ResultError
+from jobs.values.outcome import Success
 from tests.jobs.calling import Heard, called
 from tests.waiting import until
 

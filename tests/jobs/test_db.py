@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from jobs.backend import Backend
-from jobs.db import CONNECT_SECONDS, Database
-from jobs.runs import Run
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run
+from jobs.storage.database import CONNECT_SECONDS, Database
 from tests.people import make_owner, make_run, read
 
 PROCESSES, EACH = 4, 20

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import jobs.downloads
 from jobs import Download, Emit
-from jobs.downloads import download_in
-from jobs.outcome import Failure, Success
-from jobs.pictures import picture_in
+from jobs.values import downloads
+from jobs.values.downloads import download_in
+from jobs.values.images import picture_in
+from jobs.values.outcome import Failure, Success
 from tests.jobs.calling import Heard, called
 
 CONTENT = b"soup,price\nleek,3\n"
@@ -57,7 +57,7 @@ def test_a_file_is_kept_with_its_name_size_and_hash(tmp_path: Path, way: str) ->
     assert heard.files == [CONTENT]
 
 
-@pytest.mark.parametrize(("kind", "media_type"), jobs.downloads.IMAGES.items())
+@pytest.mark.parametrize(("kind", "media_type"), downloads.IMAGES.items())
 def test_what_is_a_picture_is_told_by_its_content(kind: str, media_type: str) -> None:
     file = download_in(kept(Download(image(kind), "x.bin", "text/plain"))[0])
     assert file is not None
@@ -97,7 +97,7 @@ def test_files_may_be_parts_and_partial_results(tmp_path: Path) -> None:
     assert heard.files == [b"1", b"a", b"b"]
 
 
-@pytest.mark.parametrize(("kind", "media_type"), jobs.downloads.IMAGES.items())
+@pytest.mark.parametrize(("kind", "media_type"), downloads.IMAGES.items())
 def test_bytes_of_a_picture_are_one(kind: str, media_type: str) -> None:
     result, heard = kept({"drawn": image(kind)})
     picture = picture_in(result["drawn"])
@@ -123,7 +123,7 @@ def test_the_files_of_one_attempt_are_bounded(monkeypatch: pytest.MonkeyPatch, t
     assert "at most 100 files can be kept. Put them into one archive." in refused([Download(b"")] * 101)
     large = tmp_path / "large"
     with large.open("wb") as file:
-        file.truncate(jobs.downloads.MOST_BYTES + 1)
+        file.truncate(downloads.MOST_BYTES + 1)
     assert "500,000,001 bytes, and 500,000,000 can be kept" in refused(large)
 
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import Field
 
 from jobs import task
-from jobs.catalog import load_catalog
-from jobs.task import TaskError
+from jobs.authoring.catalog import load_catalog
+from jobs.authoring.task import TaskError
 
 
 def example_of(function: Any) -> Any:

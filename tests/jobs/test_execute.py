@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from jobs.context import FinalFailure
-from jobs.outcome import Failure
+from jobs.authoring.context import FinalFailure
+from jobs.values.outcome import Failure
 from tests.jobs.calling import called
 
 
@@ -106,7 +106,7 @@ def test_the_traceback_begins_in_the_task_and_ends_with_its_exception() -> None:
 
     traceback = str(failure(fail).traceback)
     assert traceback.splitlines()[1].endswith("in fail")
-    assert "jobs/execute.py" not in traceback
+    assert "jobs/worker/execute.py" not in traceback
     assert traceback.endswith("RuntimeError: why\n")
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jobs import Cancelled, Emit
-from jobs.outcome import Failure, Outcome, Stopped, Success
-from jobs.storable import ResultError
+from jobs.values.json_value import ResultError
+from jobs.values.outcome import Failure, Outcome, Stopped, Success
 from tests.jobs.calling import Heard, called
 from tests.waiting import until
 

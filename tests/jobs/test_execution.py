@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from jobs.channel import HEADER, Channel
-from jobs.child_link import connected_ends
-from jobs.execute import Order
-from jobs.execution import LONGEST_MESSAGE, LONGEST_TRACEBACK, Emitted, Ended, Execution, Heard, Keep, Open, Save
-from jobs.outcome import Failure, Stopped, Success
-from jobs.secrets import HIDDEN
-from jobs.shared_state import Progress, SharedState
+from jobs.authoring.secrets import HIDDEN
+from jobs.values.outcome import Failure, Stopped, Success
+from jobs.worker.channel import HEADER, Channel
+from jobs.worker.child_link import connected_ends
+from jobs.worker.execute import Order
+from jobs.worker.execution import LONGEST_MESSAGE, LONGEST_TRACEBACK, Emitted, Ended, Execution, Heard, Keep, Open, Save
+from jobs.worker.shared_state import Progress, SharedState
 from tests.jobs.calling import called
 from tests.waiting import until
 

@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from jobs import Download, File, task
-from jobs.bell import Bell
-from jobs.catalog import Catalog
-from jobs.execute import Order
-from jobs.execution import Execution, Heard, Keep, Open
-from jobs.file_requests import FileRequests
-from jobs.local import execute_in_child
-from jobs.local_store import LocalStore
-from jobs.outcome import Failure, Outcome, Stopped, Success
-from jobs.s3_store import Bucket, S3Store
-from jobs.store import FileStore, RunFile, StoreAway
+from jobs.authoring.catalog import Catalog
+from jobs.storage.local_store import LocalStore
+from jobs.storage.s3_store import Bucket, S3Store
+from jobs.storage.store import FileStore
+from jobs.values.outcome import Failure, Outcome, Stopped, Success
+from jobs.values.stored_file import RunFile, StoreAway
+from jobs.worker.execute import Order
+from jobs.worker.execution import Execution, Heard, Keep, Open
+from jobs.worker.file_requests import FileRequests
+from jobs.worker.local import execute_in_child
+from jobs.worker.wakeup_pipe import Bell
 from tests.objects import KEY, ObjectServer
 
 

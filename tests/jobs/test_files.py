@@ -7,11 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from jobs import File, FileField, task
-from jobs.backend import Backend
-from jobs.execute import Order
-from jobs.files import file_in, files_in, media_type_of
-from jobs.outcome import Failure, Outcome, Success
-from jobs.task import Task
+from jobs.authoring.file_parameters import file_in, files_in, media_type_of
+from jobs.authoring.task import Task
+from jobs.runs.backend import Backend
+from jobs.values.outcome import Failure, Outcome, Success
+from jobs.worker.execute import Order
 from tests.jobs.calling import Heard, executed
 from tests.jobs.serving import catalog_of
 

@@ -10,8 +10,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from jobs.frames import frame_in
-from jobs.storable import LARGEST_BYTES, ResultError, storable
+from jobs.values.dataframe import frame_in
+from jobs.values.json_value import LARGEST_BYTES, ResultError, storable
 
 PEOPLE = {"name": ["Ada", None], "age": [36.5, float("nan")], "born": [datetime(1815, 12, 10, tzinfo=UTC), None]}
 KEPT = {"columns": ["name", "age", "born"], "rows": [["Ada", 36.5, "1815-12-10T00:00:00Z"], [None, None, None]]}

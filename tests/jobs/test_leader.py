@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jobs import leader
-from jobs.backend import Backend
-from jobs.leader import Leadership
+from jobs.runs.backend import Backend
+from jobs.worker import leader
+from jobs.worker.leader import Leadership
 
 
 def test_one_of_many_leads_and_goes_on_leading(backend: Backend) -> None:

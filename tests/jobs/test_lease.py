@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from jobs import lease
-from jobs.backend import Backend
-from jobs.db import utcnow
-from jobs.lease import Change, Claim, Hold
-from jobs.outcome import Failure
-from jobs.runs import Run, State
+from jobs.runs import lease
+from jobs.runs.backend import Backend
+from jobs.runs.lease import Change, Claim, Hold
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
+from jobs.values.outcome import Failure
 from tests.people import make_owner, make_run, read
 
 

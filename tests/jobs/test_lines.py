@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from jobs.batch import Entry
-from jobs.lines import LONGEST_LINE, MOST_WAITING, Transcript
-from jobs.redaction import Redactor
-from jobs.secrets import HIDDEN
+from jobs.authoring.secrets import HIDDEN
+from jobs.runs.output_entries import Entry
+from jobs.worker.redaction import Redactor
+from jobs.worker.transcript import LONGEST_LINE, MOST_WAITING, Transcript
 
 MARK = b"\x1eof this run\x1e"
 CUT = " … (cut after 10,000 characters)"

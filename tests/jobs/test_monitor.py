@@ -10,18 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Cancelled, Emit, Log, events, lease, task
-from jobs.backend import Backend
-from jobs.batch import Kind
-from jobs.bell import Bell
-from jobs.file_requests import FileRequests
-from jobs.monitor import Monitor, Surroundings
-from jobs.outcome import Failure, Success
-from jobs.output import read_output
-from jobs.runs import Run, State
-from jobs.submit import cancel
-from jobs.template_client import TemplateClient
-from jobs.workspace import workspace
+from jobs import Cancelled, Emit, Log, task
+from jobs.runs import events, lease
+from jobs.runs.backend import Backend
+from jobs.runs.output import read_output
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run, State
+from jobs.runs.submit import cancel
+from jobs.values.outcome import Failure, Success
+from jobs.worker.file_requests import FileRequests
+from jobs.worker.monitor import Monitor, Surroundings
+from jobs.worker.template_client import TemplateClient
+from jobs.worker.wakeup_pipe import Bell
+from jobs.worker.workspace import workspace
 from tests import databases
 from tests.jobs.serving import catalog_of, ended, serving, start, template_of
 from tests.people import make_owner, make_run, read

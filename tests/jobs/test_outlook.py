@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from jobs import presence
-from jobs.backend import Backend
-from jobs.db import utcnow
-from jobs.outlook import Outlook, outlooks
-from jobs.runs import Run, State
+from jobs.runs import heartbeats
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
+from jobs.runs.wait_estimate import Outlook, outlooks
+from jobs.storage.database import utcnow
 from tests.people import make_owner, make_run
 
 NOW = utcnow()
@@ -42,7 +42,7 @@ def test_runs_of_everybody_that_wait_longer_are_ahead(backend: Backend, owner_id
 
 def test_the_time_is_what_such_runs_took_shared_by_the_workers(backend: Backend, owner_id: int) -> None:
     for name in ("one", "two"):
-        presence.seen(backend.database, name)
+        heartbeats.seen(backend.database, name)
     for seconds in (9, 10, 60):
         took(backend, owner_id, seconds)
     took(backend, owner_id, 4, "factorise")
@@ -56,7 +56,7 @@ def test_the_time_is_what_such_runs_took_shared_by_the_workers(backend: Backend,
 
 
 def test_a_task_that_never_succeeded_makes_the_time_unknown(backend: Backend, owner_id: int) -> None:
-    presence.seen(backend.database, "one")
+    heartbeats.seen(backend.database, "one")
     waiting(backend, owner_id, 2)
     run = waiting(backend, owner_id, 1)
     assert outlooks(backend.database, [run])[run.id] == Outlook(workers=1, ahead=1, seconds=None)

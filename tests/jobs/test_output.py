@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select
 
-from jobs import lease, output
-from jobs.backend import Backend
-from jobs.batch import LARGEST_BYTES, Batch, Entry, Kind
-from jobs.db import utcnow
-from jobs.output import OutputRow, read_output
-from jobs.runs import Run
+from jobs.runs import lease, output
+from jobs.runs.backend import Backend
+from jobs.runs.output import OutputRow, read_output
+from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
+from jobs.runs.run import Run
+from jobs.storage.database import utcnow
 from tests.people import make_owner, make_run, read
 
 NASTY = "<b>&\"'</b> ünïcødé \U0001f600 \u202e \\x00"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from jobs import events, lease
-from jobs.backend import Backend
-from jobs.batch import LARGEST_BYTES, Entry, Kind
-from jobs.output import read_output
-from jobs.pending_output import BATCH_BYTES, PendingOutput, Waiting
-from jobs.runs import Run
+from jobs.runs import events, lease
+from jobs.runs.backend import Backend
+from jobs.runs.output import read_output
+from jobs.runs.output_entries import LARGEST_BYTES, Entry, Kind
+from jobs.runs.run import Run
+from jobs.worker.pending_output import BATCH_BYTES, PendingOutput, Waiting
 from tests import databases
 from tests.people import make_owner, make_run, read
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import jobs.pictures
 from jobs import Cancelled, Emit, StopRun, Tile
-from jobs.outcome import Failure, Stopped, Success
-from jobs.pictures import picture_in
+from jobs.values import images
+from jobs.values.images import picture_in
+from jobs.values.outcome import Failure, Stopped, Success
 from tests.jobs.calling import Heard, called
 from tests.waiting import until
 
@@ -113,7 +113,7 @@ def test_a_pixel_bomb_is_refused_before_it_is_unpacked() -> None:
 
 
 def test_an_image_that_is_too_large_as_a_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs.pictures, "LARGEST_BYTES", 1000)
+    monkeypatch.setattr(images, "LARGEST_BYTES", 1000)
 
     def paint() -> Image.Image:
         return Image.effect_noise((100, 100), 80)
@@ -123,7 +123,7 @@ def test_an_image_that_is_too_large_as_a_file_is_refused(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(("limit", "most"), [("MOST_PICTURES", 10), ("MOST_BYTES", 10 * 74)])
 def test_what_one_attempt_stores_is_bounded(monkeypatch: pytest.MonkeyPatch, limit: str, most: int) -> None:
-    monkeypatch.setattr(jobs.pictures, limit, most)
+    monkeypatch.setattr(images, limit, most)
     heard = Heard()
 
     def paint_for_ever(emit: Emit) -> None:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from jobs.redaction import Redactor
-from jobs.secrets import HIDDEN
+from jobs.authoring.secrets import HIDDEN
+from jobs.worker.redaction import Redactor
 
 VALUE = "correct-horse-battery"
 NASTY = 'pass "word" \\ with\ttab, é'

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import urllib3
 
-from jobs.retries import Retries
+from jobs.storage.retries import Retries
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsoup"
 BODY_BYTES = 1_000_000

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from jobs import lease, output, run_files
-from jobs.backend import Backend
-from jobs.batch import Kind
-from jobs.output import read_output
-from jobs.pending_output import PendingOutput
-from jobs.run_files import owned_file, stored_in
-from jobs.runs import Run
-from jobs.store import SHELVES, RunFile
-from jobs.sweeper import Sweeper
+from jobs.runs import lease, output, run_files
+from jobs.runs.backend import Backend
+from jobs.runs.output import read_output
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run
+from jobs.runs.run_files import owned_file, stored_in
+from jobs.storage.store import SHELVES
+from jobs.values.stored_file import RunFile
+from jobs.worker.pending_output import PendingOutput
+from jobs.worker.sweeper import Sweeper
 from tests import databases
 from tests.people import make_owner, make_run
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from jobs import Progress, lease, runner, task
-from jobs.backend import Backend, open_backend
-from jobs.db import utcnow
-from jobs.outcome import Success
-from jobs.runs import Run, State
-from jobs.storable import ResultError, storable
+from jobs import Progress, task
+from jobs.runs import lease
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
+from jobs.values.json_value import ResultError, storable
+from jobs.values.outcome import Success
+from jobs.worker import attempt
 from tests import databases
 from tests.jobs.serving import catalog_of
 from tests.people import execute, make_owner, make_run, read
@@ -90,7 +92,7 @@ def test_a_failure_says_what_happened(kitchen: Backend, how: str, kind: str, wor
 def test_the_traceback_begins_in_the_task(kitchen: Backend) -> None:
     traceback = executed(kitchen, "misbehave", {"how": "raise"}).error_traceback or ""
     assert "in misbehave" in traceback
-    assert "jobs/execute.py" not in traceback
+    assert "jobs/worker/execute.py" not in traceback
 
 
 def test_a_task_that_is_gone_is_named_when_no_other_worker_has_taken_the_run(kitchen: Backend) -> None:
@@ -152,9 +154,9 @@ def test_an_outcome_outlasts_a_database_that_is_away(backend: Backend) -> None:
     run = make_run(backend, make_owner(backend))
     data_dir = backend.settings.data_dir
 
-    taken = runner.take(backend, run.id, "worker")
+    taken = attempt.take(backend, run.id, "worker")
     assert taken is not None
     databases.take_away(data_dir)
     threading.Timer(0.5, databases.bring_back, [data_dir]).start()
-    assert runner.end(backend, taken, Success("kept")).changes
+    assert attempt.end(backend, taken, Success("kept")).changes
     assert (read(backend, run).state, read(backend, run).result) == (State.SUCCEEDED, "kept")

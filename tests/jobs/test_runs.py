@@ -3,8 +3,8 @@
 import itertools
 from collections.abc import Sequence
 
-from jobs.backend import Backend
-from jobs.runs import Listing, Run, State, listed, versions
+from jobs.runs.backend import Backend
+from jobs.runs.run import Listing, Run, State, listed, versions
 from tests.people import make_owner, make_run
 from tests.work import calls_of
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from jobs.s3_store import FIRST_BYTES, Bucket, S3Store
-from jobs.store import CHUNK_BYTES, StoreAway, StoredFile
+from jobs.storage.s3_store import FIRST_BYTES, Bucket, S3Store
+from jobs.storage.store import CHUNK_BYTES
+from jobs.values.stored_file import StoreAway, StoredFile
 from tests.jobs.test_store import CONTENT, HASH, HOUR, Broken, Endless
 from tests.objects import ObjectServer
 from tests.stack import free_port

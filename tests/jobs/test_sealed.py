@@ -20,11 +20,12 @@ from pydantic import (
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import TypedDict
 
-from jobs import sealed, task
-from jobs.backend import Backend
-from jobs.sealed import tokens_in
-from jobs.submit import submit
-from jobs.task import Task, TaskError
+from jobs import task
+from jobs.authoring import secret_parameters
+from jobs.authoring.secret_parameters import tokens_in
+from jobs.authoring.task import Task, TaskError
+from jobs.runs.backend import Backend
+from jobs.runs.submit import submit
 from tests.people import make_owner
 
 
@@ -224,7 +225,7 @@ def test_a_secret_that_is_written_elsewhere_is_sealed_there_and_reaches_its_task
     assert TOKEN not in json.dumps(run.parameters)
     opened = backend.vault.opened(run.owner_id, tokens_in(run.parameters))
     assert set(opened.values()) == {TOKEN}
-    assert found.parameters.model_validate(sealed.opened(run.parameters, opened)) == parameters
+    assert found.parameters.model_validate(secret_parameters.opened(run.parameters, opened)) == parameters
 
 
 @pytest.mark.parametrize(
@@ -250,7 +251,7 @@ def test_nothing_is_kept_of_a_secret_that_is_written_in_the_place_of_another_tex
     found, parameters = asking_for(Swapping, LOGIN)
     with pytest.raises(TaskError):
         submit(backend, found, make_owner(backend), parameters)
-    assert sealed.kept(parameters, sealed.reference_to)["value"]["user"] == {"$sealed": TOKEN}
+    assert secret_parameters.kept(parameters, secret_parameters.reference_to)["value"]["user"] == {"$sealed": TOKEN}
 
 
 def test_texts_that_only_look_like_a_secret_stay_where_they_are_what_was_entered(backend: Backend) -> None:

@@ -15,14 +15,14 @@ import pytest
 
 from config import Settings
 from jobs import Checkpoint, Download, Emit, Log, Progress, Secrets, task
-from jobs.backend import Backend
-from jobs.execute import Order
-from jobs.outcome import Failure, Success
-from jobs.runs import State
-from jobs.secrets import HIDDEN, MissingSecret
-from jobs.submit import cancel, submit
-from jobs.task import TaskError
-from jobs.vault import LONGEST_VALUE, RefusedSecret, SecretRow, Vault
+from jobs.authoring.secrets import HIDDEN, MissingSecret
+from jobs.authoring.task import TaskError
+from jobs.runs.backend import Backend
+from jobs.runs.run import State
+from jobs.runs.submit import cancel, submit
+from jobs.runs.vault import LONGEST_VALUE, RefusedSecret, SecretRow, Vault
+from jobs.values.outcome import Failure, Success
+from jobs.worker.execute import Order
 from tests.jobs.calling import Heard, called, executed
 from tests.jobs.serving import catalog_of, ended, serving, start
 from tests.people import make_owner, read
@@ -109,7 +109,7 @@ def test_a_value_that_cannot_be_kept_is_refused_without_being_repeated(vault: Va
 
 
 def test_a_user_keeps_only_so_many(backend: Backend, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.vault.MOST_SECRETS", 2)
+    monkeypatch.setattr("jobs.runs.vault.MOST_SECRETS", 2)
     owner_id = make_owner(backend)
     for name in ("A", "B", "B"):
         vault.put(owner_id, name, VALUE)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.shared_state import LONGEST_TEXT, Progress, SharedState, shared_file
+from jobs.worker.shared_state import LONGEST_TEXT, Progress, SharedState, shared_file
 from tests.waiting import until
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from jobs.local_store import LocalStore
-from jobs.store import CHUNK_BYTES, SHELVES, FileStore, StoredFile
+from jobs.storage.local_store import LocalStore
+from jobs.storage.store import CHUNK_BYTES, SHELVES, FileStore
+from jobs.values.stored_file import StoredFile
 from tests.conftest import ROOT
 from tests.waiting import until
 
@@ -99,7 +100,7 @@ def test_a_writer_that_is_killed_leaves_no_half_a_file_and_what_it_left_is_remov
     store: FileStore, tmp_path: Path
 ) -> None:
     program = (
-        "import sys; from pathlib import Path; from jobs.local_store import LocalStore;"
+        "import sys; from pathlib import Path; from jobs.storage.local_store import LocalStore;"
         "LocalStore(Path(sys.argv[1])).put(sys.stdin.buffer)"
     )
     writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "files")], cwd=ROOT, stdin=subprocess.PIPE)

@@ -7,12 +7,13 @@ from typing import Annotated
 import pytest
 from pydantic import AfterValidator, Field
 
-from jobs import events, lease, task
-from jobs.backend import Backend, open_backend
-from jobs.queue import DISPATCHER
-from jobs.runs import Run, State
-from jobs.submit import Conflict, cancel, push, retry, submit
-from jobs.task import TaskError
+from jobs import task
+from jobs.authoring.task import TaskError
+from jobs.runs import events, lease
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.queue import DISPATCHER
+from jobs.runs.run import Run, State
+from jobs.runs.submit import Conflict, cancel, push, retry, submit
 from tests.people import make_owner, read
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from jobs import checkpoints, lease
-from jobs.backend import Backend, open_backend
-from jobs.db import utcnow
-from jobs.outcome import Failure
-from jobs.queue import push, take_next, taken
-from jobs.runs import Run, State
-from jobs.sweeper import Sweeper, Watch
+from jobs.runs import checkpoints, lease
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.queue import push, take_next, taken
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
+from jobs.values.outcome import Failure
+from jobs.worker.sweeper import Sweeper, Watch
 from tests.people import make_owner, make_run, read
 
 

@@ -7,9 +7,9 @@ import pytest
 from pydantic import Field, ValidationError
 
 from jobs import Progress, Secrets, task
-from jobs.context import LONGEST_NOTE_SENT
-from jobs.secrets import HIDDEN
-from jobs.task import Task, TaskError
+from jobs.authoring.context import LONGEST_NOTE_SENT
+from jobs.authoring.secrets import HIDDEN
+from jobs.authoring.task import Task, TaskError
 from tests.jobs.calling import called
 
 

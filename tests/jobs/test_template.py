@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from jobs import Emit, task
-from jobs.execute import Order
-from jobs.execution import Emitted, Ended, Execution
-from jobs.outcome import Success
-from jobs.template_client import TemplateClient
-from jobs.template_process import TemplateProcess
+from jobs.values.outcome import Success
+from jobs.worker.execute import Order
+from jobs.worker.execution import Emitted, Ended, Execution
+from jobs.worker.template_client import TemplateClient
+from jobs.worker.template_process import TemplateProcess
 from tests.forked_template import forked
 from tests.jobs.serving import catalog_of
 from tests.waiting import until

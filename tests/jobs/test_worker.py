@@ -13,12 +13,13 @@ import pytest
 from rq.exceptions import StopRequested
 from rq.worker import Worker, WorkerStatus
 
-from jobs import Checkpoint, FinalFailure, Progress, lease, task
-from jobs.backend import Backend
-from jobs.queue import push, taken
-from jobs.runs import Run, State
-from jobs.submit import cancel
-from jobs.worker import RunWorker
+from jobs import Checkpoint, FinalFailure, Progress, task
+from jobs.runs import lease
+from jobs.runs.backend import Backend
+from jobs.runs.queue import push, taken
+from jobs.runs.run import Run, State
+from jobs.runs.submit import cancel
+from jobs.worker.worker import RunWorker
 from tests.jobs.serving import catalog_of, ended, kill_worker_of, serving, start
 from tests.people import read
 from tests.waiting import until
@@ -281,7 +282,7 @@ def _says(path: Path, text: str) -> bool:
 def test_stopping_gives_a_run_at_hand_back_without_spending_an_attempt(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.worker.GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("jobs.worker.worker.GRACE_SECONDS", 0.5)
     with serving(backend.settings, TASKS) as kitchen:
         run = start(kitchen, "stubborn")
         until(lambda: read(kitchen, run).progress, "the start")

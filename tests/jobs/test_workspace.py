@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from jobs import Progress, User, Workspace, lease, task
-from jobs.backend import Backend
-from jobs.outcome import Success
-from jobs.runs import Run, State
-from jobs.submit import cancel
-from jobs.workspace import tidy, workspace
+from jobs import Progress, User, Workspace, task
+from jobs.runs import lease
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
+from jobs.runs.submit import cancel
+from jobs.values.outcome import Success
+from jobs.worker.workspace import tidy, workspace
 from tests.jobs.calling import called
 from tests.jobs.serving import catalog_of, ended, kill_worker_of, serving, start
 from tests.people import read

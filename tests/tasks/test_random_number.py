@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from jobs.catalog import load_catalog
+from jobs.authoring.catalog import load_catalog
 from jobs.tasks.random_number import random_number
 
 

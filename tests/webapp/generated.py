@@ -14,7 +14,7 @@ from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, SecretS
 from werkzeug.datastructures import MultiDict
 
 from jobs import LongText, Show, task
-from jobs.task import Task
+from jobs.authoring.task import Task
 from webapp import forms
 from webapp.forms.texts import DURATION
 

@@ -8,8 +8,8 @@ import pytest
 from werkzeug.routing import Rule
 
 from config import Settings
-from jobs import lease
-from jobs.backend import Backend, open_backend
+from jobs.runs import lease
+from jobs.runs.backend import Backend, open_backend
 from tests.conftest import opened
 from tests.people import note_file
 from tests.visitor import Visitor

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from jobs.backend import Backend
+from jobs.runs.backend import Backend
 from tests.visitor import PASSWORD, Visitor, soup, the
 from webapp import throttle, users
 

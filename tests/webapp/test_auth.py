@@ -6,7 +6,7 @@ import time
 import pytest
 from flask import Flask
 
-from jobs.backend import Backend, open_backend
+from jobs.runs.backend import Backend, open_backend
 from tests.visitor import PASSWORD, Visitor, soup, the
 from webapp import create_app, passwords, throttle, users
 from webapp.security import local_path

@@ -8,12 +8,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select
 
-from jobs import run_files, uploads
-from jobs.backend import Backend
-from jobs.belongings import QuotaExceeded, note_uploads, used_bytes
-from jobs.runs import Run
-from jobs.store import SHELVES, RunFile
-from jobs.uploads import Upload
+from jobs.runs import run_files, uploads
+from jobs.runs.backend import Backend
+from jobs.runs.file_ownership import QuotaExceeded, note_uploads, used_bytes
+from jobs.runs.run import Run
+from jobs.runs.uploads import Upload
+from jobs.storage.store import SHELVES
+from jobs.values.stored_file import RunFile
 from tests.people import execute, note_file, owner_id, read
 from tests.visitor import Visitor, soup, the
 from tests.webapp.html_form import sent_by

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs import Chart
-from jobs.backend import Backend
-from jobs.batch import Kind
-from jobs.runs import Run, State
-from jobs.storable import storable
+from jobs.runs.backend import Backend
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run, State
+from jobs.values.json_value import storable
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the

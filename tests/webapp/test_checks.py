@@ -9,7 +9,7 @@ from flask import Flask
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from jobs import task
-from jobs.backend import Backend
+from jobs.runs.backend import Backend
 from tests.gallery import TASKS
 from tests.jobs.serving import catalog_of
 from tests.visitor import ORIGIN, Visitor, soup

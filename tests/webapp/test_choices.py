@@ -9,7 +9,7 @@ from flask import Flask, render_template
 from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
-from jobs.task import Task, TaskError
+from jobs.authoring.task import Task, TaskError
 from tests.gallery import Country, Size, choices
 from tests.webapp.html_form import sent_by
 from tests.webapp.test_scalars import of, read

@@ -16,10 +16,11 @@ from click.testing import Result
 from flask import Flask
 from PIL import Image
 
-from jobs import Download, Emit, Tile, lease, output, task
-from jobs.backend import Backend, open_backend
-from jobs.batch import Batch, Entry, Kind
-from jobs.runs import Run, State
+from jobs import Download, Emit, Tile, task
+from jobs.runs import lease, output
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.output_entries import Batch, Entry, Kind
+from jobs.runs.run import Run, State
 from tests.gallery import CATALOG
 from tests.jobs.serving import catalog_of
 from tests.people import make_owner, read

@@ -7,7 +7,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel
 from werkzeug.datastructures import MultiDict
 
-from jobs.task import Task
+from jobs.authoring.task import Task
 from tests.gallery import compounds
 from tests.webapp.test_scalars import of
 from webapp import forms

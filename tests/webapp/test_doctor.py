@@ -12,8 +12,8 @@ import pytest
 from redis import Redis
 
 from config import Settings
-from jobs.backend import Backend
-from jobs.redis import connect_redis
+from jobs.runs.backend import Backend
+from jobs.storage.redis import connect_redis
 from tests.conftest import mark_newer, redis_running, settings_for
 from tests.stack import ROOT
 from tests.waiting import until

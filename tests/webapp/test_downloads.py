@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from jobs import lease
-from jobs.backend import Backend
-from jobs.runs import Run
+from jobs.runs import lease
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run
 from tests.people import make_run, note_file, owner_id
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_output import held

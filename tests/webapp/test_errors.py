@@ -6,7 +6,7 @@ import pytest
 from flask import Flask, abort
 from sqlalchemy import text
 
-from jobs.backend import Backend, open_backend
+from jobs.runs.backend import Backend, open_backend
 from tests.visitor import Visitor, soup, the
 from webapp import create_app
 

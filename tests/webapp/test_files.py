@@ -11,11 +11,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from jobs.backend import Backend
-from jobs.run_files import RunFileRow
-from jobs.runs import Run
-from jobs.s3_store import Bucket, S3Store
-from jobs.store import RunFile
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run
+from jobs.runs.run_files import RunFileRow
+from jobs.storage.s3_store import Bucket, S3Store
+from jobs.values.stored_file import RunFile
 from tests.people import make_run, note_file, owner_id
 from tests.stack import free_port
 from tests.visitor import Visitor

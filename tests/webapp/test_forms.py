@@ -11,9 +11,9 @@ from flask import Flask, render_template
 from pydantic import Field
 
 from jobs import LongText, Slider, task
-from jobs.backend import Backend, open_backend
-from jobs.catalog import Catalog
-from jobs.task import Task, TaskError
+from jobs.authoring.catalog import Catalog
+from jobs.authoring.task import Task, TaskError
+from jobs.runs.backend import Backend, open_backend
 from tests.visitor import the
 from webapp import create_app, forms
 

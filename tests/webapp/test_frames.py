@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from jobs.backend import Backend
-from jobs.runs import State
-from jobs.storable import storable
+from jobs.runs.backend import Backend
+from jobs.runs.run import State
+from jobs.values.json_value import storable
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from jobs.backend import Backend
-from jobs.catalog import Catalog
-from jobs.runs import Run
-from jobs.sealed import opened, tokens_in
-from jobs.task import Task
+from jobs.authoring.catalog import Catalog
+from jobs.authoring.secret_parameters import opened, tokens_in
+from jobs.authoring.task import Task
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run
 from tests.people import owner_id
 from tests.visitor import ORIGIN, Visitor, soup, the
 from tests.webapp.generated import posts, tasks

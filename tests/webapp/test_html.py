@@ -3,9 +3,9 @@
 import pytest
 
 from jobs import Html
-from jobs.backend import Backend
-from jobs.runs import Run, State
-from jobs.storable import storable
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
+from jobs.values.json_value import storable
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the

@@ -4,9 +4,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from jobs import Markdown
-from jobs.backend import Backend
-from jobs.runs import State
-from jobs.storable import storable
+from jobs.runs.backend import Backend
+from jobs.runs.run import State
+from jobs.values.json_value import storable
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the

@@ -8,10 +8,10 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 
-from jobs import lease, output
-from jobs.backend import Backend
-from jobs.batch import LARGEST_BYTES, Batch, Entry, Kind
-from jobs.runs import Listing, Run
+from jobs.runs import lease, output
+from jobs.runs.backend import Backend
+from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
+from jobs.runs.run import Listing, Run
 from tests.people import make_owner, make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_picture import targets

@@ -10,10 +10,10 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from sqlalchemy import delete, update
 
-from jobs import lease, presence
-from jobs.backend import Backend
-from jobs.db import utcnow
-from jobs.runs import Listing, Run, State
+from jobs.runs import heartbeats, lease
+from jobs.runs.backend import Backend
+from jobs.runs.run import Listing, Run, State
+from jobs.storage.database import utcnow
 from tests.people import make_owner, make_run
 from webapp.live.picture import Picture, Shown, difference, draw, shown_from
 
@@ -72,7 +72,7 @@ def test_a_run_with_a_new_version_is_sent_alone(backend: Backend, owner_id: int)
 def test_an_outlook_that_moved_is_sent_without_its_run(backend: Backend, owner_id: int) -> None:
     other = make_run(backend, make_owner(backend, "other@example.com"), queued_at=utcnow() - timedelta(minutes=1))
     run = make_run(backend, owner_id)
-    presence.seen(backend.database, "worker")
+    heartbeats.seen(backend.database, "worker")
     first = look(backend, owner_id)
     claim(backend, other)
     second = look(backend, owner_id, first)
@@ -89,7 +89,7 @@ def test_a_page_that_slept_gets_the_run_as_it_is_now(backend: Backend, owner_id:
     lease.note_push(backend.database, run.id, 1, failed=True)
     lease.note_push(backend.database, run.id, 1, failed=False)
     between = look(backend, owner_id, slept)
-    presence.seen(backend.database, "worker")
+    heartbeats.seen(backend.database, "worker")
     frame = difference(slept.shown, look(backend, owner_id, between))
     assert targets(frame) == [f"#run-{run.id}"]
     assert "Next in line" in frame

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from jobs import Markdown
-from jobs.backend import Backend
-from jobs.runs import Listing, State
-from jobs.storable import ResultError, storable
+from jobs.runs.backend import Backend
+from jobs.runs.run import Listing, State
+from jobs.values.json_value import ResultError, storable
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from webapp.live.picture import draw

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from jobs import lease
-from jobs.backend import Backend
-from jobs.db import utcnow
-from jobs.outcome import Failure
-from jobs.runs import Run, State
+from jobs.runs import lease
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
+from jobs.values.outcome import Failure
 from tests.people import execute, make_run, owner_id, read
 from tests.visitor import Visitor, soup, the
 from webapp.listings import PAGE_SIZE

@@ -9,7 +9,7 @@ import pytest
 from pydantic import UUID4, AwareDatetime, BaseModel, EmailStr, Field, FutureDate, HttpUrl, NaiveDatetime, StrictInt
 
 from jobs import Show, task
-from jobs.task import Task
+from jobs.authoring.task import Task
 from tests.gallery import scalars
 from webapp import forms
 

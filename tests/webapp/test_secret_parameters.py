@@ -17,11 +17,11 @@ from pydantic import (
 )
 
 from jobs import task
-from jobs.backend import Backend, open_backend
-from jobs.execute import Order
-from jobs.outcome import Failure
-from jobs.runs import Run
-from jobs.task import TaskError
+from jobs.authoring.task import TaskError
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.run import Run
+from jobs.values.outcome import Failure
+from jobs.worker.execute import Order
 from tests.jobs.calling import Heard, executed
 from tests.jobs.serving import catalog_of
 from tests.people import owner_id

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from jobs import Secrets, task
-from jobs.backend import Backend, open_backend
+from jobs.runs.backend import Backend, open_backend
 from tests.jobs.serving import catalog_of
 from tests.people import owner_id
 from tests.visitor import Visitor, soup, the

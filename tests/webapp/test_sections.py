@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask, render_template
 
-from jobs.task import Task
+from jobs.authoring.task import Task
 from tests.gallery import compounds, grouped
 from tests.visitor import the
 from webapp import forms

@@ -7,11 +7,11 @@ from flask import Flask
 from PIL import Image
 
 from jobs import Chart, Markdown
-from jobs.backend import Backend
-from jobs.batch import Kind
-from jobs.outcome import Failure, Success
-from jobs.runs import Run, State
-from jobs.storable import storable
+from jobs.runs.backend import Backend
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run, State
+from jobs.values.json_value import storable
+from jobs.values.outcome import Failure, Success
 from tests.jobs.calling import called
 from tests.people import make_run, note_file, owner_id
 from tests.visitor import Visitor, soup, the

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field, JsonValue
 from typing_extensions import TypedDict
 
-from jobs.task import TaskError
+from jobs.authoring.task import TaskError
 from tests.gallery import Circle, Rectangle
 from tests.webapp.test_compounds import read
 from tests.webapp.test_scalars import of

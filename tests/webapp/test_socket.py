@@ -16,8 +16,8 @@ from gevent.socket import socket, socketpair
 from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 from wsproto.events import Event as Heard
 
-from jobs.backend import Backend
-from jobs.runs import Listing
+from jobs.runs.backend import Backend
+from jobs.runs.run import Listing
 from tests.frames import BINARY, PING, PONG, frame
 from tests.people import make_owner
 from tests.raw_page import RawPage

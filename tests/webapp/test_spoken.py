@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from jobs.backend import Backend
+from jobs.runs.backend import Backend
 from tests.gallery import CATALOG
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the

@@ -2,9 +2,9 @@
 
 import pytest
 
-from jobs import lease
-from jobs.backend import Backend
-from jobs.runs import Run, State
+from jobs.runs import lease
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
 from tests.people import make_run, owner_id, read
 from tests.visitor import Visitor, soup, the
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from bs4 import Tag
 
-from jobs.backend import Backend
-from jobs.runs import Run, State
-from jobs.storable import storable
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run, State
+from jobs.values.json_value import storable
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from webapp.tables import MOST_COLUMNS, ROWS_AT_A_GLANCE, ROWS_PER_PAGE, Table, table_in

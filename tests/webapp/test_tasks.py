@@ -3,9 +3,9 @@
 import pytest
 
 from jobs import task
-from jobs.backend import Backend, open_backend
-from jobs.catalog import load_catalog
-from jobs.runs import Run, State
+from jobs.authoring.catalog import load_catalog
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.run import Run, State
 from tests.jobs.serving import catalog_of
 from tests.people import read
 from tests.visitor import Visitor, soup, the

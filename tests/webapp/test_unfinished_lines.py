@@ -6,10 +6,10 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 
-from jobs import lease, output
-from jobs.backend import Backend
-from jobs.batch import Batch, Entry, Kind
-from jobs.runs import Run
+from jobs.runs import lease, output
+from jobs.runs.backend import Backend
+from jobs.runs.output_entries import Batch, Entry, Kind
+from jobs.runs.run import Run
 from tests.people import make_owner, make_run, owner_id, read
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_output import CORPUS, held, look, put_out, texts, texts_of

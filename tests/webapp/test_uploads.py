@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from jobs.backend import Backend
-from jobs.run_files import RunFileRow
-from jobs.uploads import Upload
+from jobs.runs.backend import Backend
+from jobs.runs.run_files import RunFileRow
+from jobs.runs.uploads import Upload
 from tests.people import execute, read
 from tests.visitor import ORIGIN, Visitor, soup, the
 from tests.webapp import uploading

@@ -7,12 +7,13 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from jobs import lease, presence, task
-from jobs.backend import Backend, open_backend
-from jobs.db import utcnow
-from jobs.outcome import Failure
-from jobs.outlook import Outlook
-from jobs.runs import Run, State
+from jobs import task
+from jobs.runs import heartbeats, lease
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.run import Run, State
+from jobs.runs.wait_estimate import Outlook
+from jobs.storage.database import utcnow
+from jobs.values.outcome import Failure
 from tests.jobs.serving import catalog_of
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
@@ -147,7 +148,7 @@ def test_a_run_without_a_worker_says_so(ada: Visitor, ada_id: int, backend: Back
 
 
 def test_a_run_says_its_place_in_the_queue(ada: Visitor, ada_id: int, backend: Backend) -> None:
-    presence.seen(backend.database, "worker")
+    heartbeats.seen(backend.database, "worker")
     first, second = make_run(backend, ada_id, "bake"), make_run(backend, ada_id, "bake")
     third = make_run(backend, ada_id, "bake")
     assert outlook(ada, first) == "Next in line"

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from werkzeug.test import TestResponse
 
 from jobs import File, FileField, task
-from jobs.backend import Backend
-from jobs.runs import Run
+from jobs.runs.backend import Backend
+from jobs.runs.run import Run
 from tests.jobs.serving import catalog_of
 from tests.people import read
 from tests.visitor import ORIGIN, Visitor, soup, the

@@ -7,7 +7,7 @@ from flask import Flask
 
 import config
 import webapp
-from jobs.backend import open_backend
+from jobs.runs.backend import open_backend
 from webapp.catalog import usable
 from webapp.commands.admin import admin
 from webapp.commands.doctor import doctor

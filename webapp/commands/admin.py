@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 from flask.cli import AppGroup
 
-from jobs import events
+from jobs.runs import events
 from webapp import users
 from webapp.current import backend
 from webapp.users import User

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
 from jobs import File
-from jobs.files import files_in
-from jobs.task import Task
+from jobs.authoring.file_parameters import files_in
+from jobs.authoring.task import Task
 from webapp import forms
 from webapp.forms import Field, Tray
 from webapp.forms.fields import FILES

@@ -18,12 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import webapp
 from config import Settings
-from jobs.backend import open_backend
-from jobs.catalog import Catalog
-from jobs.db import Database
-from jobs.presence import alive
-from jobs.redis import connect_redis
-from jobs.store import StoreAway
+from jobs.authoring.catalog import Catalog
+from jobs.runs.backend import open_backend
+from jobs.runs.heartbeats import alive
+from jobs.storage.database import Database
+from jobs.storage.redis import connect_redis
+from jobs.values.stored_file import StoreAway
 from webapp import schema
 from webapp.catalog import usable
 from webapp.security import DASHBOARD

@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from jobs.downloads import download_in
-from jobs.pictures import picture_in
-from jobs.store import FileStore
+from jobs.storage.store import FileStore
+from jobs.values.downloads import download_in
+from jobs.values.images import picture_in
 from webapp import words
 
 SAVE = click.Option(

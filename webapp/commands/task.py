@@ -11,18 +11,19 @@ import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from jobs import File
-from jobs.batch import Kind
-from jobs.belongings import QuotaExceeded, note_uploads
-from jobs.catalog import Catalog
-from jobs.files import MB, media_type_of
-from jobs.local import run_here
-from jobs.local_store import LocalStore
-from jobs.outcome import Failure, Outcome, Success
-from jobs.output import read_output
-from jobs.runs import Run, State, owned
-from jobs.store import FileStore, RunFile
-from jobs.submit import submit
-from jobs.task import Task
+from jobs.authoring.catalog import Catalog
+from jobs.authoring.file_parameters import MB, media_type_of
+from jobs.authoring.task import Task
+from jobs.runs.file_ownership import QuotaExceeded, note_uploads
+from jobs.runs.output import read_output
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Run, State, owned
+from jobs.runs.submit import submit
+from jobs.storage.local_store import LocalStore
+from jobs.storage.store import FileStore
+from jobs.values.outcome import Failure, Outcome, Success
+from jobs.values.stored_file import RunFile
+from jobs.worker.local import run_here
 from webapp import users
 from webapp.commands import arguments, scaffold
 from webapp.commands.saving import SAVE, save

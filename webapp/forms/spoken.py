@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from jobs.files import file_in
-from jobs.sealed import token_in
-from jobs.secrets import HIDDEN
+from jobs.authoring.file_parameters import file_in
+from jobs.authoring.secret_parameters import token_in
+from jobs.authoring.secrets import HIDDEN
 from webapp.forms.fields import CHOICES, Field
 from webapp.forms.texts import text_of
 

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from jobs.backend import Backend
+from jobs.runs.backend import Backend
 from webapp.live.endpoint import bp
 from webapp.live.hub import Hub
 

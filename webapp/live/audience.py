@@ -9,8 +9,8 @@ from datetime import datetime
 import gevent
 from flask import Flask
 
-from jobs.db import Database
-from jobs.runs import Ending, Listing, versions
+from jobs.runs.run import Ending, Listing, versions
+from jobs.storage.database import Database
 from webapp import fragments
 from webapp.current import backend
 from webapp.live.news import News, since

@@ -20,10 +20,10 @@ from flask import Flask
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs import events
-from jobs.backend import Backend
-from jobs.redis import connect_redis
-from jobs.runs import Listing
+from jobs.runs import events
+from jobs.runs.backend import Backend
+from jobs.runs.run import Listing
+from jobs.storage.redis import connect_redis
 from webapp.live.audience import Audience, Owner, Seat, wrong
 from webapp.live.seats import Seats
 from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket

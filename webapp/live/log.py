@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobs.batch import Kind
-from jobs.db import Database
+from jobs.runs.output_entries import Kind
+from jobs.storage.database import Database
 from webapp import fragments, output
 from webapp.listings import Page
 from webapp.output import Drawn

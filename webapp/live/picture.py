@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from jobs.batch import Kind
-from jobs.db import Database
-from jobs.outlook import Outlook
-from jobs.runs import Listing, Run, State
+from jobs.runs.output_entries import Kind
+from jobs.runs.run import Listing, Run, State
+from jobs.runs.wait_estimate import Outlook
+from jobs.storage.database import Database
 from webapp import fragments
 from webapp.listings import Page, look_up
 from webapp.live import log

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from jobs.db import Database
+from jobs.storage.database import Database
 from webapp import users
 from webapp.live.audience import Seat
 

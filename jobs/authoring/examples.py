@@ -1,0 +1,46 @@
+"""A task's example: parameters with which whoever opens its page can try it at once."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from jobs.authoring.file_parameters import File
+from jobs.authoring.secret_parameters import kept
+
+
+def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The parameters that a task says, or that its fields' own examples make, as JSON; empty where there are none.
+
+    Raises TypeError for what is no mapping, and ValueError for parameters that the model refuses.
+    """
+    if said is None:
+        return _of_fields(model)
+    if not isinstance(said, Mapping):
+        raise TypeError(f"the option 'example' must be a mapping of parameters, not {said!r}")
+    try:
+        return kept(model.model_validate(dict(said)), str)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        raise ValueError(f"its example is refused: {name}: {first['msg']}") from error
+
+
+def files_of(said: Any) -> Iterator[File]:
+    """The files in what a task says for an example."""
+    if isinstance(said, File):
+        yield said
+    elif isinstance(said, Mapping | list | tuple | set):
+        for part in said.values() if isinstance(said, Mapping) else said:
+            yield from files_of(part)
+
+
+def _of_fields(model: type[BaseModel]) -> dict[str, Any]:
+    required = {name: field.examples for name, field in model.model_fields.items() if field.is_required()}
+    said = {name: examples[0] for name, examples in required.items() if examples}
+    if not said or len(said) < len(required):
+        return {}
+    try:
+        return kept(model.model_validate(said), str)
+    except ValueError:  # they are there to be read, and need not be values
+        return {}

@@ -1,0 +1,54 @@
+"""What every process needs to work with runs: settings, database, Redis, the queue, the tasks and the files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+from rq import Queue
+
+from config import Settings
+from jobs.authoring.catalog import Catalog, load_catalog
+from jobs.authoring.task import TaskSummary
+from jobs.runs.queue import open_queue
+from jobs.runs.vault import Vault
+from jobs.storage.database import Database
+from jobs.storage.local_store import LocalStore
+from jobs.storage.redis import connect_redis
+from jobs.storage.s3_store import Bucket, S3Store
+from jobs.storage.store import FileStore
+
+
+@dataclass(frozen=True)
+class Backend:
+    settings: Settings
+    database: Database
+    redis: Redis
+    queue: Queue
+    catalog: Catalog
+    files: FileStore
+    vault: Vault
+    tasks: Mapping[str, TaskSummary]
+    """The tasks as workers know them, which have no task's code."""
+
+    @property
+    def workspaces(self) -> Path:
+        """The folder in which runs that are being executed on this machine have theirs."""
+        return self.settings.data_dir / "workspaces"
+
+
+def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
+    """Put the parts together; nothing connects before it is used. Raises TaskError for a broken task file."""
+    redis = connect_redis(settings)
+    loaded = load_catalog() if catalog is None else catalog
+    files, database = open_store(settings), Database(settings.database)
+    vault, tasks = Vault(database, settings), {name: task.summary for name, task in loaded.items()}
+    return Backend(settings, database, redis, open_queue(redis), loaded, files, vault, tasks)
+
+
+def open_store(settings: Settings) -> FileStore:
+    """The file store that FILES_URL names; without one it is in DATA_DIR."""
+    if not settings.files_url:
+        return LocalStore(settings.files)
+    name, _, prefix = settings.files_url.removeprefix("s3://").partition("/")
+    return S3Store(Bucket(name, prefix, settings.aws_endpoint_url, settings.aws_region), settings.files)

@@ -1,0 +1,192 @@
+"""A run: one submission of a task by a user, and the questions asked about runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sqlalchemy import CTE, JSON, CheckConstraint, ColumnElement, Enum, Index, Select, String, Text, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from jobs.storage.database import Base, PlainJson, UtcDateTime, at_once, integers, utcnow
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in ENDED
+
+
+LARGEST_ID = 2**31 - 1
+ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+
+class Run(Base):
+    """One row for each submission; `version` grows by one with every change.
+
+    Facts beside the state: `due_at`, before which a queued run does not start; `push_failed_at`, since when Redis does
+    not know of it; `stop_requested_at`, when its owner asked a running one to stop. `attempt` counts every start that
+    may have happened, `failures` those that failed since its owner last asked for it, `losses` those whose worker was
+    lost.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in State)})", name="known_state"),
+        Index("ix_runs_owner", "owner_id", "id"),
+        Index("ix_runs_owner_task", "owner_id", "task", "id"),
+        Index("ix_runs_state", "state", "queued_at", "id"),
+        # In the databases it holds only rows that have a due_at, as its migration says. Said here with the dialects'
+        # options, it would make every process import all of Postgres's dialects: 2 MB.
+        Index("ix_runs_due", "due_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int]
+    task: Mapped[str] = mapped_column(String(100))
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[State] = mapped_column(
+        Enum(State, native_enum=False, length=16, values_callable=lambda states: [s.value for s in states]),
+        default=State.QUEUED,
+    )
+    version: Mapped[int] = mapped_column(default=1)
+    attempt: Mapped[int] = mapped_column(default=1)
+    failures: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    push_failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stop_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    progress: Mapped[float | None]
+    progress_note: Mapped[str] = mapped_column(String(200), default="")
+
+    result: Mapped[Any] = mapped_column(PlainJson, nullable=True)
+    error_kind: Mapped[str | None] = mapped_column(String(100))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    error_traceback: Mapped[str | None] = mapped_column(Text)
+
+    worker: Mapped[str | None] = mapped_column(String(100))
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it runs and its owner has asked for its end."""
+        return self.state is State.RUNNING and self.stop_requested_at is not None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the last attempt ran, or None while it has not ended."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which runs a page shows: one owner's, newest first, narrowed by task, state or id, from a place on.
+
+    `output` says whether a page of one run shows what that puts out, as it comes.
+    """
+
+    owner_id: int
+    task: str | None = None
+    state: State | None = None
+    run_id: int | None = None
+    before: int | None = None
+    limit: int = 25
+    output: bool = True
+
+
+def listed(session: Session, listing: Listing) -> Sequence[Run]:
+    """The runs of a listing, newest first."""
+    return session.scalars(_listed(listing)).all()
+
+
+def versions(session: Session, listings: Sequence[Listing]) -> list[list[tuple[int, int]]]:
+    """Of each listing the runs' ids and versions, newest first: one statement for all that are narrowed alike."""
+    found: list[list[tuple[int, int]]] = [[] for _ in listings]
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for place, one in enumerate(listings):
+        alike.setdefault((one.task, one.state, one.limit), []).append(place)
+    connection = session.connection()  # its rows are plain; a session would look for objects in them
+    for places in alike.values():
+        pages = [(place, listings[place].owner_id, *_bounds(listings[place])) for place in places]
+        asked = integers(session, "pages", "place", "owner_id", "first", "last")
+        statement = _versions(asked, listings[places[0]])
+        for place, run_id, version in connection.execute(statement, {"pages": pages}).all():
+            found[place].append((run_id, version))
+    return [sorted(runs, reverse=True) for runs in found]
+
+
+def _versions(asked: CTE, one: Listing) -> Select[int, int, int]:
+    """The versions of the runs of pages that are narrowed like this one: the last of each is looked for first."""
+    fitting = select(Run.id).where(*_between(asked), *_narrowed(one)).order_by(Run.id.desc())
+    last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
+    first = func.coalesce(last, asked.c.first).label("first")
+    page = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
+    return select(page.c.place, Run.id, Run.version).where(*_between(page), *_narrowed(one))
+
+
+def _between(page: CTE) -> list[ColumnElement[bool]]:
+    return [Run.owner_id == page.c.owner_id, Run.id.between(page.c.first, page.c.last)]
+
+
+def _listed(listing: Listing) -> Select[Run]:
+    mine = Run.owner_id == listing.owner_id, Run.id.between(*_bounds(listing)), *_narrowed(listing)
+    return select(Run).where(*mine).order_by(Run.id.desc()).limit(listing.limit)
+
+
+def _bounds(listing: Listing) -> tuple[int, int]:
+    """Between which ids its runs are."""
+    last = LARGEST_ID if listing.before is None else listing.before - 1
+    return (0, last) if listing.run_id is None else (listing.run_id, min(listing.run_id, last))
+
+
+def _narrowed(listing: Listing) -> list[ColumnElement[bool]]:
+    narrowed = []
+    if listing.task is not None:
+        narrowed.append(Run.task == listing.task)
+    if listing.state is not None:
+        narrowed.append(Run.state == listing.state)
+    return narrowed
+
+
+LATEST = 100
+
+
+class Ending(NamedTuple):
+    """That a run has ended, at which attempt, how and when."""
+
+    run_id: int
+    attempt: int
+    task: str
+    state: State
+    ended_at: datetime
+
+
+def endings(session: Session, owner_id: int, after: datetime) -> list[Ending]:
+    """Which of an owner's LATEST runs have ended after a moment, in that order."""
+    latest = select(Run.id).where(Run.owner_id == owner_id).order_by(Run.id.desc()).limit(LATEST).subquery()
+    columns = (Run.id, Run.attempt, Run.task, Run.state, Run.ended_at)
+    ended = select(*columns).where(Run.id.in_(select(latest.c.id)), Run.ended_at > after).order_by(Run.ended_at, Run.id)
+    found = session.execute(ended)
+    return [Ending(run_id, attempt, task, state, at) for run_id, attempt, task, state, at in found if at]
+
+
+def owned(session: Session, owner_id: int, run_id: int) -> Run | None:
+    """The run, if it is this owner's."""
+    return session.scalar(select(Run).where(Run.id == run_id, Run.owner_id == owner_id))

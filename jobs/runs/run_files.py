@@ -1,0 +1,89 @@
+"""Which files a run has stored, in the database: what the store holds is shown to a run's owner only if it is here."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Select, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from jobs.runs.run import Run
+from jobs.runs.uploads import Upload
+from jobs.storage.database import Base, Database
+from jobs.storage.store import FileStore
+from jobs.values.references import references_in
+from jobs.values.stored_file import RunFile
+
+KEPT_SECONDS = 3600.0
+MOST_AT_ONCE = 500
+
+
+class RunFileRow(Base):
+    __tablename__ = "run_files"
+    __table_args__ = (Index("ix_run_files_sha256", "sha256"),)
+
+    run_id: Mapped[int] = mapped_column(
+        ForeignKey("runs.id", name="fk_run_files_run", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(200))
+    media_type: Mapped[str] = mapped_column(String(100))
+
+
+def add(session: Session, run: Run, files: Sequence[RunFile]) -> None:
+    """Note files that a run has stored, in a transaction of its lease's holder; one that is noted stays as it is."""
+    new = {file.sha256: file for file in reversed(files)}
+    for sha256 in _known(session, new, run.id):
+        del new[sha256]
+    session.add_all(RunFileRow(run_id=run.id, **file._asdict()) for file in new.values())
+
+
+def owned_file(session: Session, owner_id: int, run_id: int, sha256: str) -> RunFile | None:
+    """A file of a run, if the run is this owner's and has stored it."""
+    query = select(RunFileRow).join(Run, Run.id == RunFileRow.run_id)
+    row = session.scalar(query.where(Run.id == run_id, Run.owner_id == owner_id, RunFileRow.sha256 == sha256))
+    return RunFile(row.sha256, row.size, row.name, row.media_type) if row else None
+
+
+def stored_in(database: Database, run_id: int, value: object) -> frozenset[str]:
+    """The files, by SHA-256, that a kept value refers to anywhere within it and that this run has stored.
+
+    A task may put out anything that its user gave it: what only looks like a reference is a value like any other.
+    """
+    wanted = {reference.sha256 for reference in references_in(value)}
+    if not wanted:
+        return frozenset()
+    with database.read() as session:
+        return frozenset(_known(session, wanted, run_id))
+
+
+def forget(database: Database, store: FileStore, shelf: str) -> None:
+    """Delete the files of one shelf that no run and no user has, an hour after they were put last.
+
+    A file is put some time before the row that refers to it is committed; but whoever needs one that is there already
+    puts it again, and from then on it is young.
+    """
+    old = store.older_than(KEPT_SECONDS, shelf)
+    with database.read() as session:
+        # In this order: a run that takes what was sent has noted it before that is forgotten.
+        known = _sent(session, old) | _known(session, old)
+    for sha256 in set(old) - known:
+        store.delete(sha256, unless_younger_than=KEPT_SECONDS)
+    store.tidy(KEPT_SECONDS)
+
+
+def _known(session: Session, wanted: Collection[str], run_id: int | None = None) -> set[str]:
+    """Which of these files any run refers to, or this one."""
+    query = select(RunFileRow.sha256)
+    return _among(session, query if run_id is None else query.where(RunFileRow.run_id == run_id), wanted)
+
+
+def _sent(session: Session, wanted: Collection[str]) -> set[str]:
+    """Which of these files any user has sent lately."""
+    return _among(session, select(Upload.sha256), wanted)
+
+
+def _among(session: Session, query: Select[str], wanted: Collection[str]) -> set[str]:
+    (column,), names, found = query.selected_columns, list(wanted), set[str]()
+    for first in range(0, len(names), MOST_AT_ONCE):
+        found.update(session.scalars(query.where(column.in_(names[first : first + MOST_AT_ONCE]))))
+    return found

@@ -1,0 +1,1 @@
+"""The database, Redis and the file store."""

@@ -1,0 +1,103 @@
+"""The file store in a local folder, which workers and web servers on several machines may share."""
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from jobs.storage.store import SHA256, FileWriter, put
+from jobs.values.stored_file import StoredFile
+
+NEW = "new"
+
+
+class LocalStore:
+    """Files at `<folder>/<first two digits>/<sha256>`; nothing is made before the first one is put."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, source: bytes | BinaryIO) -> StoredFile:
+        """Keep what a stream holds from where it stands; it is on the disk, whole, when this returns."""
+        return put(self, source)
+
+    def begin(self) -> "FileWriter":
+        """A new file, to be written piece by piece and finished, or discarded."""
+        new = self._folder / NEW
+        new.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return FileWriter(tempfile.NamedTemporaryFile(dir=new, delete=False), self._keep)  # the writer closes it
+
+    def open(self, sha256: str) -> BinaryIO:
+        """A file to read, from any place on. Raises FileNotFoundError."""
+        return self._path(sha256).open("rb")
+
+    def delete(self, sha256: str, unless_younger_than: float = 0.0) -> None:
+        """Delete a file, unless it was put within so many seconds; one that is not there is gone already."""
+        with self._locked(), contextlib.suppress(FileNotFoundError):
+            path = self._path(sha256)
+            if _age(path) >= unless_younger_than:
+                path.unlink()
+
+    def older_than(self, seconds: float, shelf: str) -> list[str]:
+        """Of the files whose name begins with the two digits of `shelf`, those last put so many seconds ago."""
+        return [name for name in self._old(shelf, seconds) if SHA256.fullmatch(name)]
+
+    def tidy(self, seconds: float) -> None:
+        """Remove what was left by writers that ended so many seconds ago before their file was complete."""
+        for name in self._old(NEW, seconds):
+            (self._folder / NEW / name).unlink(missing_ok=True)
+
+    def _path(self, sha256: str) -> Path:
+        # The only way from a name to a path: nothing but a hash ever gets there.
+        if not SHA256.fullmatch(sha256):
+            raise FileNotFoundError("there is no such file")
+        return self._folder / sha256[:2] / sha256
+
+    def _keep(self, file: IO[bytes], sha256: str) -> None:
+        os.fsync(file.fileno())
+        self._move_in(Path(file.name), self._path(sha256))
+
+    def _move_in(self, new: Path, path: Path) -> None:
+        with self._locked():
+            if path.exists():
+                os.utime(path)  # it counts as put now: whoever deletes old files looks once more, under the same lock
+                return
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            new.replace(path)
+        for folder in (path.parent, self._folder):
+            _make_durable(folder)
+
+    def _old(self, folder: str, seconds: float) -> Iterator[str]:
+        try:
+            names = os.listdir(self._folder / folder)
+        except FileNotFoundError:
+            return
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                if _age(self._folder / folder / name) >= seconds:
+                    yield name
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Have the moment in which a file is put, or found to be there, never meet that in which it is deleted."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
+
+
+def _make_durable(folder: Path) -> None:
+    """Have the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,245 @@
+"""The file store in a bucket of a service that speaks S3.
+
+A file is an object `<prefix>/<first two digits>/<sha256>/<number>`, and each time it is put that is a new object with a
+number of its own. That closes the race between who puts a file again and who deletes it for its age, which S3 itself
+offers no lock for: a deletion names the very objects that were seen to be old, so it cannot meet one put meanwhile. The
+older objects of a file go when the next one is there. Two who put the same at once may leave two of them, which does no
+harm. What this relies on is that a listing shows what was put before it began, as Amazon's and MinIO's do. An object's
+age is told by the service's clock, so it and ours must differ by much less than the time that files are kept.
+
+The client is plain Python: no threads, so the pool may fork after it has swept, and in the web server it waits like
+every other socket. Each process has its own, because two cannot share a connection.
+"""
+
+import contextlib
+import io
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from jobs.storage.store import SHA256, FileWriter, put
+from jobs.values.stored_file import StoreAway, StoredFile
+
+if TYPE_CHECKING:
+    from minio import Minio
+
+AMAZON = "https://s3.amazonaws.com"
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+PART_BYTES = 8 * 1024 * 1024
+# What is read first is small, for it may be all that is wanted; each piece after it is twice as large as the last.
+FIRST_BYTES = 64 * 1024
+LARGEST_BYTES = 4 * 1024 * 1024
+
+
+class Bucket(NamedTuple):
+    """Where the files are; what signs the requests is found as Amazon's own tools find it (AWS_ACCESS_KEY_ID, …)."""
+
+    name: str
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = ""
+
+
+class Copy(NamedTuple):
+    """One object that holds a file."""
+
+    key: str
+    size: int
+    put_at: datetime
+
+    @property
+    def sha256(self) -> str:
+        return self.key.split("/")[-2]
+
+    @property
+    def age(self) -> float:
+        return (datetime.now(UTC) - self.put_at).total_seconds()
+
+
+class S3Store:
+    """Files in a bucket; `folder` is where what comes in waits until it is whole."""
+
+    def __init__(self, bucket: Bucket, folder: Path) -> None:
+        self._bucket = bucket
+        self._folder = folder
+        self._client: tuple[int, Minio] | None = None
+
+    def put(self, source: bytes | BinaryIO) -> StoredFile:
+        """Keep what a stream holds from where it stands; the service has it, whole, when this returns."""
+        return put(self, source)
+
+    def begin(self) -> FileWriter:
+        """A new file, to be written piece by piece and finished, or discarded."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return FileWriter(tempfile.TemporaryFile(dir=self._folder), self._upload)
+
+    def open(self, sha256: str) -> BinaryIO:
+        """A file to read, from any place on; only what is read is fetched. Raises FileNotFoundError."""
+        return io.BufferedReader(Pieces(self, sha256), FIRST_BYTES)
+
+    def delete(self, sha256: str, unless_younger_than: float = 0.0) -> None:
+        """Delete a file, unless it was put within so many seconds; one that is not there is gone already."""
+        copies = self._copies(sha256)
+        if all(copy.age >= unless_younger_than for copy in copies):
+            self._remove(copies)
+
+    def older_than(self, seconds: float, shelf: str) -> list[str]:
+        """Of the files whose name begins with the two digits of `shelf`, those last put so many seconds ago."""
+        copies = self._listed(f"{shelf}/")
+        young = {copy.sha256 for copy in copies if copy.age < seconds}
+        return sorted({copy.sha256 for copy in copies if SHA256.fullmatch(copy.sha256)} - young)
+
+    def tidy(self, seconds: float) -> None:
+        """Nothing: what is not whole has no name anywhere, and the service drops the parts of an upload that broke."""
+
+    def newest(self, sha256: str) -> Copy:
+        """The object of a file that was put last. Raises FileNotFoundError."""
+        copies = self._copies(sha256)
+        if not copies:
+            raise FileNotFoundError("there is no such file")
+        return max(copies, key=lambda copy: copy.put_at)
+
+    def read(self, copy: Copy, start: int, length: int) -> bytes:
+        """A part of an object that lies within it."""
+        with self._answering() as client:
+            answer = client.get_object(bucket_name=self._bucket.name, object_name=copy.key, offset=start, length=length)
+            try:
+                return answer.read(length)
+            finally:
+                answer.close()
+                answer.release_conn()
+
+    def _upload(self, file: IO[bytes], sha256: str) -> None:
+        before = self._copies(sha256)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        with self._answering() as client:
+            client.put_object(
+                bucket_name=self._bucket.name,
+                object_name=f"{self._key(sha256)}{uuid.uuid4().hex}",
+                data=file,  # type: ignore[arg-type]  # it asks for BinaryIO and only reads
+                length=size,
+                part_size=PART_BYTES,
+                num_parallel_uploads=1,
+            )
+        self._remove(before)
+
+    def _copies(self, sha256: str) -> list[Copy]:
+        # Nothing but a hash ever becomes a part of a key.
+        return self._listed(f"{sha256[:2]}/{sha256}/") if SHA256.fullmatch(sha256) else []
+
+    def _listed(self, below: str) -> list[Copy]:
+        with self._answering() as client:
+            found = client.list_objects(bucket_name=self._bucket.name, prefix=self._place(below), recursive=True)
+            return [Copy(str(one.object_name), one.size or 0, one.last_modified or datetime.now(UTC)) for one in found]
+
+    def _remove(self, copies: list[Copy]) -> None:
+        with self._answering() as client:
+            for copy in copies:
+                client.remove_object(bucket_name=self._bucket.name, object_name=copy.key)
+
+    def _key(self, sha256: str) -> str:
+        return self._place(f"{sha256[:2]}/{sha256}/")
+
+    def _place(self, below: str) -> str:
+        return f"{self._bucket.prefix}/{below}" if self._bucket.prefix else below
+
+    @contextlib.contextmanager
+    def _answering(self) -> "Iterator[Minio]":
+        from minio.error import MinioException, S3Error
+        from urllib3.exceptions import HTTPError
+
+        try:
+            yield self._connected()
+        except S3Error as error:
+            raise StoreAway(f"The file store refuses ({error.code}).") from error
+        except (HTTPError, MinioException, ConnectionError, TimeoutError) as error:
+            raise StoreAway(f"The file store does not answer ({type(error).__name__}).") from error
+
+    def _connected(self) -> "Minio":
+        if self._client is None or self._client[0] != os.getpid():
+            self._client = os.getpid(), connect(self._bucket)
+        return self._client[1]
+
+
+class Pieces(io.RawIOBase):
+    """A stored file as a stream that fetches what is read, piece by piece."""
+
+    def __init__(self, store: S3Store, sha256: str) -> None:
+        self._store, self._sha256 = store, sha256
+        self._copy = store.newest(sha256)
+        self._at = self._piece_at = 0
+        self._piece = b""
+        self._wanted = FIRST_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._copy.size}[whence]
+        if start + offset < 0:
+            raise ValueError("there is nothing before the beginning")
+        self._at = start + offset
+        self._wanted = FIRST_BYTES
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        if self._at >= self._copy.size:
+            return 0
+        if not self._piece_at <= self._at < self._piece_at + len(self._piece):
+            self._fetch()
+        begin = self._at - self._piece_at
+        given = self._piece[begin : begin + len(buffer)]
+        buffer[: len(given)] = given
+        self._at += len(given)
+        return len(given)
+
+    def _fetch(self) -> None:
+        length = min(self._wanted, self._copy.size - self._at)
+        try:
+            piece = self._store.read(self._copy, self._at, length)
+        except StoreAway:
+            before, self._copy = self._copy, self._store.newest(self._sha256)
+            if self._copy == before:
+                raise
+            # It was put again since, and what was older is gone.
+            piece = self._store.read(self._copy, self._at, length)
+        if len(piece) != length:
+            raise StoreAway("The file store has sent less than the file.")
+        self._piece, self._piece_at = piece, self._at
+        self._wanted = min(2 * self._wanted, LARGEST_BYTES)
+
+
+def connect(bucket: Bucket) -> "Minio":
+    """A client for the bucket's service. Raises StoreAway where there is no key for it."""
+    import urllib3
+    from minio import Minio
+    from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
+
+    from jobs.storage.retries import Retries
+
+    scheme, _, host = (bucket.endpoint or AMAZON).partition("://")
+    http = urllib3.PoolManager(
+        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        retries=Retries(total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
+    )
+    providers = ChainedProvider([EnvAWSProvider(), AWSConfigProvider(), IamAwsProvider()])
+    try:
+        providers.retrieve()
+    except ValueError:
+        words = "The file store has no key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        raise StoreAway(words) from None
+    return Minio(
+        endpoint=host, secure=scheme == "https", region=bucket.region or None, http_client=http, credentials=providers
+    )

@@ -1,0 +1,1 @@
+"""The values that tasks return and emit, and the JSON form of each."""

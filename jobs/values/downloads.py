@@ -1,0 +1,162 @@
+"""Downloads: files that a task has for its owner go to the file store, and what is kept of one refers to that."""
+
+import io
+import mimetypes
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Annotated, Any, BinaryIO
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jobs.values.images import MOST_PIXELS, REFERENCE, Keep, Picture
+from jobs.values.json_value import ResultError
+from jobs.values.text import keepable
+
+FILE = "$file"
+# Of all that one attempt puts out.
+MOST_FILES = 100
+MOST_BYTES = 500_000_000
+LONGEST_NAME = 100
+ANY = "application/octet-stream"
+MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}/[a-z0-9][a-z0-9.+-]{0,50}", re.IGNORECASE)
+# What browsers show as a picture; each begins so that Pillow tells it from the others.
+IMAGES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
+
+Length = Annotated[int, Field(ge=1, le=MOST_PIXELS)]
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file for the run's owner: `Download(Path("report.pdf"))`, `Download(content, name="report.pdf")`.
+
+    `content` is a path or bytes. `name` is what it is saved as, by default the path's; `media_type` says what it is, by
+    default what the name's ending means. A PNG, JPEG, GIF or WebP is shown as a picture too. One attempt may put out
+    100 files and 500 MB of them. A `Path` that is returned by itself is a Download of it.
+    """
+
+    content: bytes | Path
+    name: str = ""
+    media_type: str = ""
+
+
+class KeptFile(BaseModel):
+    """What refers to a file in the store; of a picture with its size in pixels."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=0, le=MOST_BYTES)]
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+    media_type: Annotated[str, Field(max_length=100)]
+    width: Length | None = None
+    height: Length | None = None
+
+
+def download_in(value: object) -> KeptFile | None:
+    """What a kept value refers to, if it has the form of a file; that it is one, only the run's files say."""
+    if not isinstance(value, dict) or set(value) != {FILE}:
+        return None
+    try:
+        return KeptFile.model_validate(value[FILE])
+    except ValidationError:
+        return None
+
+
+class Pantry:
+    """Turns downloads and paths into files and what refers to them; every other value stays as it is."""
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self._files = 0
+        self._bytes = 0
+
+    def kept(self, value: Any) -> Any:
+        """What is kept of a value. Raises ResultError for a file that cannot be."""
+        if isinstance(value, Path):
+            value = Download(value)
+        if isinstance(value, bytes):
+            return self._bytes_kept(value)
+        if not isinstance(value, Download):
+            return value
+        with _opened(value.content) as stream:
+            self._count(stream)
+            return {FILE: self._stored(value, stream).model_dump(exclude_none=True)}
+
+    def _bytes_kept(self, content: bytes) -> Any:
+        """Bytes that are a picture as one; others are a text, or else must say what they are called."""
+        stream = io.BytesIO(content)
+        media_type, size = _picture(stream)
+        if size is None:
+            return _legible(content)
+        self._count(stream)
+        stored = self._keep(stream, media_type.replace("/", "."), media_type)
+        return {REFERENCE: Picture(sha256=stored.sha256, width=size[0], height=size[1]).model_dump(exclude_none=True)}
+
+    def _stored(self, file: Download, stream: BinaryIO) -> KeptFile:
+        name = _name(file)
+        picture, size = _picture(stream)
+        media_type = picture or _media_type(file.media_type or "", name)
+        stored = self._keep(stream, name, media_type)
+        width, height = size or (None, None)
+        return KeptFile(
+            sha256=stored.sha256, size=stored.size, name=name, media_type=media_type, width=width, height=height
+        )
+
+    def _count(self, stream: BinaryIO) -> None:
+        self._files += 1
+        self._bytes += stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        if self._files > MOST_FILES:
+            raise ResultError(f"Of one attempt at most {MOST_FILES} files can be kept. Put them into one archive.")
+        if self._bytes > MOST_BYTES:
+            raise ResultError(f"The files of this attempt have {self._bytes:,} bytes, and {MOST_BYTES:,} can be kept.")
+
+
+def _opened(content: bytes | Path) -> BinaryIO:
+    if isinstance(content, bytes):
+        return io.BytesIO(content)
+    try:
+        # A pipe has no end that could be waited for, and a device may have none at all.
+        if not stat.S_ISREG(content.stat().st_mode):
+            raise ResultError(f"{content} is no file that can be kept. Return str(path) to show a path as text.")
+        return content.open("rb")
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise ResultError(f"{content}: {reason}. Return str(path) to show a path as text.") from None
+
+
+def _legible(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        advice = "Return them as a file: Download(content, name=...)."
+        raise ResultError(
+            f"These {len(content):,} bytes are neither a picture that can be shown nor text. {advice}"
+        ) from None
+
+
+def _name(file: Download) -> str:
+    given = file.name or (file.content.name if isinstance(file.content, Path) else "")
+    return keepable(PurePath(given).name)[-LONGEST_NAME:] or "file"
+
+
+def _media_type(said: str, name: str) -> str:
+    told = said or mimetypes.guess_type(name)[0] or ANY
+    # Only what is a picture by its content is one.
+    return told.lower() if MEDIA_TYPE.fullmatch(told) and not told.lower().startswith("image/") else ANY
+
+
+def _picture(stream: BinaryIO) -> tuple[str, tuple[int, int]] | tuple[str, None]:
+    from PIL import Image
+
+    try:
+        with Image.open(stream, formats=tuple(IMAGES)) as image:
+            kind, size = IMAGES[str(image.format)], image.size
+            image.verify()
+    except Exception:  # whatever Pillow finds wrong with it, it is no picture
+        return "", None
+    finally:
+        stream.seek(0)
+    return (kind, size) if size[0] * size[1] <= MOST_PIXELS else ("", None)

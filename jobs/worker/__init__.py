@@ -1,0 +1,1 @@
+"""The processes that execute runs: supervisor, workers, the template and its children, and the sweeper."""

@@ -1,0 +1,147 @@
+"""The process of one run: it is forked from the template before it is needed, and gone when the run ends.
+
+It has the imported tasks and nothing else: no connection, no key of the application, no thread. All that it has to do
+with the world goes through its worker: orders and answers come in over a channel, messages go out over it, and what
+the process writes to its standard output and error goes out over two pipes.
+"""
+
+import contextlib
+import faulthandler
+import io
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+from _signal import signal as set_handler  # type: ignore[import-not-found]  # what signal.signal wraps into enums
+from typing import NoReturn
+
+from pydantic import create_model
+
+from jobs.authoring.catalog import Catalog
+from jobs.authoring.task import Task
+from jobs.values.outcome import Failure, Outcome, Success
+from jobs.worker import at_fork
+from jobs.worker.channel import Channel
+from jobs.worker.child_link import ChildLink, Ends, connected_ends
+from jobs.worker.execute import Order, execute
+from jobs.worker.kept_state import KeptState
+from jobs.worker.process import die_with_parent, flush_c_output
+from jobs.worker.streams import StandardStream
+
+WARM_UP_RUNS = 20
+LEVELS = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WARNING, "warning"))
+
+
+class LogHandler(logging.Handler):
+    """Sends what is logged, from INFO on; where there is no line to a worker, writes it to the standard error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.link: ChildLink | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = next((name for least, name in LEVELS if record.levelno >= least), "info")
+        try:
+            text = self.format(record)
+            if self.link:
+                self.link.log(level, text)
+            else:
+                os.write(2, f"{level.upper()} {record.name}: {text}\n".encode("utf-8", "backslashreplace"))
+        except Exception:
+            self.handleError(record)
+
+
+def prepare() -> LogHandler:
+    """Make of this process what all of its children are to be, as far as that can be done before they are forked.
+
+    Whatever a child changes it has to copy first, page by page; what stands here already is shared.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    # The types call sys.__stdin__ and its like final; libraries write to them, so they must not lead elsewhere.
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False))  # type: ignore[misc]  # see above
+    sys.stdout = sys.__stdout__ = StandardStream(1)  # type: ignore[misc]  # see above
+    sys.stderr = sys.__stderr__ = StandardStream(2)  # type: ignore[misc]  # see above
+    faulthandler.enable(file=2)
+    root, handler = logging.getLogger(), LogHandler()
+    root.handlers = [handler]  # what task files have set up for themselves would write everything twice
+    root.setLevel(min(root.level or logging.INFO, logging.INFO))
+    return handler
+
+
+def warm_up() -> None:
+    """Execute some runs of a task that does nothing, so that what Python makes of its code is made before a fork."""
+    nothing = Catalog({"nothing": Task("nothing", "", "", lambda: None, create_model("nothing"))})
+    for _ in range(WARM_UP_RUNS):
+        ours, theirs = connected_ends()
+        worker = Channel(socket.socket(fileno=ours.channel))
+        link = ChildLink(theirs)
+        worker.send({"order": list(Order("nothing"))})
+        order = link.next_order()
+        assert order
+        link.finish(execute(nothing, order, link), is_fit=False)
+        worker.receive()
+        link.close()
+        worker.close()
+        for descriptor in (ours.out, ours.err, ours.state):
+            os.close(descriptor)
+
+
+def run_child(catalog: Catalog, ends: Ends, parent: int, handler: LogHandler) -> NoReturn:
+    """Be a child, just forked: wait for an order, execute it, and end; a process that is kept waits for the next."""
+    status = 1
+    try:
+        os.setsid()
+        die_with_parent(parent, signal.SIGKILL)
+        at_fork.begin_child()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            set_handler(number, 0)
+        set_handler(signal.SIGINT, signal.default_int_handler)
+        os.dup2(ends.out, 1)
+        os.dup2(ends.err, 2)
+        _reseed()
+        handler.link = link = ChildLink(ends)
+        _serve(catalog, link)
+        status = 0
+    finally:
+        # Neither threads nor exit functions of the task's have a say: with the process everything of it is gone.
+        os._exit(status)
+
+
+def _serve(catalog: Catalog, link: "ChildLink") -> None:
+    kept = None
+    while (order := link.next_order()) is not None:
+        os.chdir(order.folder)
+        task = catalog.get(order.task)
+        if task and task.keep:
+            kept = KeptState()
+        outcome = execute(catalog, order, link)
+        with contextlib.suppress(BaseException):  # a task may have closed or replaced them
+            sys.stdout.flush()
+            sys.stderr.flush()
+        flush_c_output()
+        if link.is_copied:
+            _end_copy(outcome)
+        link.finish(outcome, isinstance(outcome, Success) and kept is not None and kept.is_unchanged())
+        if kept is None:
+            return
+
+
+def _end_copy(outcome: Outcome) -> NoReturn:
+    """End a process that the task has forked and that went on as if it were the task: the run is its parent's."""
+    if isinstance(outcome, Failure):
+        words = outcome.traceback or f"{outcome.kind}: {outcome.message}\n"
+        os.write(2, words.encode("utf-8", "backslashreplace"))
+    os._exit(isinstance(outcome, Failure))
+
+
+def _reseed() -> None:
+    """Seed the libraries' own generators anew; NumPy and PyTorch fork theirs as they are."""
+    random.seed()
+    if numpy := sys.modules.get("numpy.random"):
+        numpy.seed()
+    if torch := sys.modules.get("torch"):
+        torch.seed()

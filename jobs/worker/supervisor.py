@@ -1,0 +1,164 @@
+"""The pool: N workers, each started again whatever ended it, and the sweeper's turn between."""
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from types import FrameType
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.authoring.task import TaskSummary
+from jobs.runs import heartbeats, lease
+from jobs.runs.backend import Backend
+from jobs.worker import attempt, workspace
+from jobs.worker.process import die_with_parent
+from jobs.worker.sweeper import TURN_SECONDS, Sweeper, revive
+from jobs.worker.template_process import Start, TemplateProcess, start_template
+from jobs.worker.worker import GRACE_SECONDS, RunWorker
+
+log = logging.getLogger(__name__)
+
+KILL_SECONDS = GRACE_SECONDS + 3
+RESTART_SECONDS = 1.0
+LOOK_SECONDS = 0.2
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Pool:
+    """Forks workers from a process without threads, so that they share the memory of what is imported."""
+
+    def __init__(self, backend: Backend, size: int, start: Start = start_template) -> None:
+        self._backend = backend
+        self._template = TemplateProcess(backend.settings.task_environment, start)
+        self._size = size
+        self._sweeper = Sweeper(backend)
+        self._workers: dict[int, str] = {}
+        self._started_at: dict[int, float] = {}
+        self._gone: list[str] = []
+        self._stopping = False
+
+    def run(self) -> None:
+        """Keep the workers running until SIGTERM or SIGINT; then let running runs end, or give them back.
+
+        Raises TaskError for a broken task file.
+        """
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._stop)
+        next_turn = 0.0
+        while not self._stopping:
+            self._reap()
+            if self._template.look():
+                self._prepare(self._template.tasks or {})
+                while len(self._workers) < self._size and not self._stopping:
+                    self._fork()
+            self._bury()
+            if time.monotonic() >= next_turn:
+                next_turn = time.monotonic() + TURN_SECONDS
+                self._sweep()
+            time.sleep(LOOK_SECONDS)
+        self._end_workers()
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        # From here, so that the workers hear of it also while the loop waits for a database that does not answer.
+        self._stopping = True
+        self._signal(signal.SIGTERM)
+
+    def _prepare(self, tasks: Mapping[str, TaskSummary]) -> None:
+        """Have in memory what workers share: all that each of them makes for itself, it has for itself alone."""
+        if self._backend.tasks is tasks:
+            return
+        self._backend = replace(self._backend, tasks=tasks)
+        try:
+            attempt.warm_up(self._backend)
+        except SQLAlchemyError:
+            log.warning("the database did not answer; each worker compiles its statements")
+        gc.collect()
+        gc.freeze()  # a collection would copy every page that it looks at
+
+    def _fork(self) -> None:
+        parent, name = os.getpid(), f"{socket.gethostname()[:60]}.{uuid.uuid4().hex[:12]}"
+        self._backend.database.close()
+        self._backend.redis.connection_pool.disconnect()
+        # A signal between the fork and the new handlers would be taken for the pool's own, and lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        pid = os.fork()
+        if pid:
+            self._workers[pid], self._started_at[pid] = name, time.monotonic()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            return
+        status = 1
+        try:
+            die_with_parent(parent, signal.SIGTERM)
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            self._template.forget()
+            RunWorker(self._backend, name, self._template.ask_for_copy).work(logging_level="WARNING")
+            status = 0
+        except Exception:
+            log.exception("a worker could not go on")
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        for pid in list(self._workers):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if not ended:
+                continue
+            self._gone.append(self._workers.pop(pid))
+            lived = time.monotonic() - self._started_at.pop(pid)
+            if not self._stopping:
+                code = os.waitstatus_to_exitcode(status)
+                log.warning("worker %d ended with %d; another one takes its place", pid, code)
+                if lived < RESTART_SECONDS:  # one that cannot start must not keep this machine busy
+                    time.sleep(RESTART_SECONDS)
+
+    def _bury(self) -> None:
+        """Take back at once what workers held that are gone, instead of waiting for their leases to run out."""
+        try:
+            for name in list(self._gone):
+                revive(self._backend, lease.lose(self._backend.database, name))
+                heartbeats.gone(self._backend.database, name)
+                self._gone.remove(name)
+        except SQLAlchemyError:
+            log.warning("the database did not answer; what workers left behind is taken back later", exc_info=True)
+
+    def _sweep(self) -> None:
+        try:
+            workspace.tidy(self._backend.workspaces)
+            self._sweeper.turn()
+        except Exception:
+            log.exception("the sweep failed; another turn follows")
+
+    def _end_workers(self) -> None:
+        self._signal(signal.SIGTERM)
+        self._reap_until(time.monotonic() + KILL_SECONDS)
+        killed = set(self._workers.values())
+        self._signal(signal.SIGKILL)
+        self._reap_until(float("inf"))
+        self._template.close()
+        workspace.tidy(self._backend.workspaces)
+        try:
+            for name in killed:
+                lease.release(self._backend.database, name)
+            self._bury()
+            self._sweeper.leave()
+        except SQLAlchemyError:
+            log.warning("the database did not answer; the leases held here will run out", exc_info=True)
+
+    def _reap_until(self, deadline: float) -> None:
+        while self._workers and time.monotonic() < deadline:
+            self._reap()
+            time.sleep(LOOK_SECONDS / 4)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in list(self._workers):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)

@@ -1,0 +1,139 @@
+"""Heals what was lost between the database, Redis and the workers: a turn every few seconds, harmless to repeat."""
+
+import contextlib
+import itertools
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from redis.exceptions import RedisError
+from sqlalchemy import select
+
+from jobs.runs import checkpoints, events, lease, run_files, uploads
+from jobs.runs.backend import Backend
+from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change, due
+from jobs.runs.queue import forget, job_id, taken, waiting
+from jobs.runs.run import ENDED, Run, State
+from jobs.runs.submit import push
+from jobs.storage.database import utcnow
+from jobs.storage.store import SHELVES
+from jobs.worker.leader import Leadership
+
+SWEEP_SECONDS = 5.0
+TURN_SECONDS = 1.0
+WAITS_FOR_SECONDS = 3
+MOST_PUSHES = 1000
+PUSHES_AT_ONCE = 100
+
+
+class Sweeper:
+    """One of many that may sweep; only the leader does, and another one takes over when it is gone."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._leadership = Leadership(backend.database, "sweeper")
+        self._watch = Watch(backend.settings.lease_seconds)
+        self._shelves = itertools.cycle(SHELVES)
+        self._next = 0.0
+
+    def turn(self) -> None:
+        """Sweep when it is time to, if this is the leader, and push the runs that have waited for theirs."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + SWEEP_SECONDS
+            self.sweep()
+        elif self._leadership.held:
+            self._push(self._due())
+
+    def sweep(self) -> None:
+        """Do all there is to do, if this is the leader."""
+        if not self._leadership.hold():
+            return
+        unrenewed = self._watch.unrenewed(lease.leases(self._backend.database))
+        revive(self._backend, lease.expire(self._backend.database, unrenewed))
+        checkpoints.forget(self._backend.database)
+        self._push_what_redis_does_not_know()
+        self._forget_jobs_of_ended_runs()
+        uploads.forget(self._backend.database)
+        # One shelf at a time: all of a large store would keep everything else waiting.
+        run_files.forget(self._backend.database, self._backend.files, next(self._shelves))
+
+    def leave(self) -> None:
+        """Let another one sweep."""
+        self._leadership.give_up()
+
+    def _push_what_redis_does_not_know(self) -> None:
+        try:
+            known = waiting(self._backend.queue)
+        except RedisError:
+            return  # Redis is away; the runs wait in the database
+        self._push([run for run in self._waiting() if job_id(run.id, run.attempt) not in known])
+
+    def _forget_jobs_of_ended_runs(self) -> None:
+        """Delete the jobs of runs that ended while Redis was away; RQ would call them failed after a minute."""
+        with contextlib.suppress(RedisError):
+            jobs = taken(self._backend.queue)
+            named = Run.id.in_(list(jobs.values())[:MOST_PUSHES])
+            with self._backend.database.read() as session:
+                ended = set(session.scalars(select(Run.id).where(named, Run.state.in_(ENDED))))
+            forget(self._backend.queue, [job for job, run_id in jobs.items() if run_id in ended])
+
+    def _push(self, runs: Sequence[Run]) -> None:
+        """Push as many as there is time for in one turn; when there may be more, the next turn sweeps again."""
+        deadline = time.monotonic() + TURN_SECONDS
+        more = len(runs) == MOST_PUSHES
+        for start in range(0, len(runs), PUSHES_AT_ONCE):
+            if not push(self._backend, *runs[start : start + PUSHES_AT_ONCE]):
+                return
+            if time.monotonic() > deadline:
+                more = True
+                break
+        if more:
+            self._next = 0.0
+
+    def _waiting(self) -> list[Run]:
+        now = utcnow()
+        # Those that were queued just now are being pushed by whoever queued them.
+        old = (Run.queued_at < now - timedelta(seconds=WAITS_FOR_SECONDS)) | (Run.queued_at > now)
+        ready = due(now, now + timedelta(seconds=CLOCKS_DIFFER_SECONDS))
+        query = select(Run).where(Run.state == State.QUEUED, old, ready)
+        with self._backend.database.read() as session:
+            return list(session.scalars(query.order_by(Run.queued_at, Run.id).limit(MOST_PUSHES)))
+
+    def _due(self) -> list[Run]:
+        """The runs whose time came since the last turn; a longer wait than that is the next sweep's."""
+        now = utcnow()
+        lately = Run.due_at.between(now - timedelta(seconds=TURN_SECONDS), now)
+        with self._backend.database.read() as session:
+            return list(session.scalars(select(Run).where(Run.state == State.QUEUED, lately)))
+
+
+class Watch:
+    """Sees which leases are not renewed any more.
+
+    A lease that has not changed for its whole length, by this process's own steady clock, has lost its worker. What the
+    machines believe the time to be does not matter, so a clock that jumps costs nothing.
+    """
+
+    def __init__(self, lease_seconds: float) -> None:
+        self._lease_seconds = lease_seconds
+        self._seen: dict[tuple[int, str, datetime], float] = {}
+
+    def unrenewed(self, leases: dict[int, tuple[str, datetime]]) -> dict[int, tuple[str, datetime]]:
+        """Of the leases by run, those that have been as they are for too long."""
+        now = time.monotonic()
+        self._seen = {key: self._seen.get(key, now) for key in ((run, *held) for run, held in leases.items())}
+        late = {run for (run, _, _), since in self._seen.items() if now - since >= self._lease_seconds}
+        return {run: leases[run] for run in late}
+
+
+def revive(backend: Backend, changes: Iterable[Change]) -> None:
+    """Tell of runs that were taken back, and wake workers for those that wait again."""
+    taken = list(changes)
+    if not taken:
+        return
+    events.publish(backend.redis, *taken)
+    with backend.database.read() as session:
+        queued = select(Run).where(Run.id.in_([change.run_id for change in taken]), Run.state == State.QUEUED)
+        runs = list(session.scalars(queued))
+    for run in runs:
+        push(backend, run)

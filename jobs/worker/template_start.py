@@ -1,0 +1,28 @@
+"""The script that a template process begins with: `template_start.py MODULE DESCRIPTOR DESCRIPTOR`.
+
+It sets the standard library's fork handlers aside (jobs/worker/at_fork.py says why), so nothing is imported before.
+"""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Import a module and call its `main`."""
+    sys.path[0] = os.getcwd()
+    set_aside = []
+    register = os.register_at_fork
+    os.register_at_fork = lambda **handlers: set_aside.append(handlers)
+    import threading  # noqa: F401
+
+    os.register_at_fork = register
+    import importlib
+
+    from jobs.worker import at_fork
+
+    at_fork.set_aside(set_aside)
+    importlib.import_module(sys.argv.pop(1)).main()
+
+
+if __name__ == "__main__":
+    main()

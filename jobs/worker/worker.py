@@ -1,0 +1,210 @@
+"""The RQ worker: takes jobs off the queue and has children execute the runs that they name."""
+
+import contextlib
+import logging
+import math
+import socket
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker, worker_registration
+from rq.exceptions import DequeueTimeout, StopRequested
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.utils import now
+from rq.worker import WorkerStatus
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.authoring.task import TaskSummary
+from jobs.runs import events, heartbeats, lease
+from jobs.runs.backend import Backend
+from jobs.runs.queue import WakeUp
+from jobs.runs.run import Run
+from jobs.values.outcome import Failure, Outcome
+from jobs.worker.burst import Turn
+from jobs.worker.file_requests import FileRequests
+from jobs.worker.monitor import Act, Monitor, Surroundings
+from jobs.worker.pending_output import PendingOutput
+from jobs.worker.template_client import TemplateClient
+from jobs.worker.wakeup_pipe import Bell
+from jobs.worker.workspace import workspace
+
+log = logging.getLogger(__name__)
+
+SEEN_SECONDS = 10
+BEAT_SECONDS = 2
+SUSPENSION_SECONDS = 1
+GRACE_SECONDS = 20
+WORKER_TTL_SECONDS = 25  # RQ waits for a job for 15 seconds less than this before it shows that it is alive
+WITHOUT_REDIS_SECONDS = 1.0
+DAMAGED_SECONDS = 0.05
+
+
+class RunWorker(SimpleWorker):
+    """A worker on the one queue; on one queue RQ moves a job with BLMOVE, so none is lost between pop and start.
+
+    RQ's own worker forks for every job, which costs more than a short task itself. To RQ the job runs in this process,
+    which has a child execute it that the template has forked before it was needed, and watches. Redis may fail at any
+    moment: that delays the next wake-up and does not cost the run at hand.
+    """
+
+    job_class: type[Job] = WakeUp
+    max_connection_wait_time = 2.0
+    log_result_lifespan = False
+
+    def __init__(self, backend: Backend, name: str, ask_for_copy: Callable[[socket.socket], None]) -> None:
+        self._backend = backend
+        self._bell = Bell()
+        self._leave_at = math.inf
+        self._folder = contextlib.ExitStack()
+        self._template = TemplateClient(ask_for_copy)
+        self._template.prepare()
+        files = FileRequests(backend.files, self._bell)
+        self._surroundings = Surroundings(
+            backend, self._bell, self._template, files, lambda: self._leave_at, self._show_life
+        )
+        super().__init__(
+            [backend.queue],
+            name=name,
+            connection=backend.redis,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL_SECONDS,
+        )
+        self._seen_at = self._beat_at = self._suspension_seen_at = -math.inf
+
+    # --- the end
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Take no more jobs; a run at hand has GRACE_SECONDS to end. Asking again changes nothing."""
+        # While idle StopRequested is raised from here, into whatever code was interrupted; that may swallow it
+        # (redis-py's destructors do). So the request is kept, and honoured at the next heartbeat.
+        first, self._stop_requested = not self._stop_requested, True
+        self._shutdown_requested_date = self._shutdown_requested_date or now()
+        self._leave_at = min(self._leave_at, time.monotonic() + GRACE_SECONDS)
+        self._bell.ring()
+        if first and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+
+    def teardown(self) -> None:
+        self._template.close_and_wait()
+        # A stop may come between the claim and the outcome.
+        events.publish(self._backend.redis, *lease.release(self._backend.database, self.name))
+        heartbeats.gone(self._backend.database, self.name)
+        with contextlib.suppress(RedisError):  # without Redis nobody can be told; RQ's key of this worker expires
+            if self._shutdown_requested_date:
+                self.set_shutdown_requested_date()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+            super().teardown()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+
+    # --- jobs
+
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
+        """Wait for a job; a Redis that refuses and a job that cannot be read are waited out, not died of."""
+        while True:
+            try:
+                return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+            except (StopRequested, DequeueTimeout):
+                raise
+            except Exception as error:  # whatever a damaged job makes RQ raise
+                log.warning("no job could be taken (%s: %s); trying again", type(error).__name__, error)
+                time.sleep(WITHOUT_REDIS_SECONDS if isinstance(error, RedisError) else DAMAGED_SECONDS)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Execute a job and those that wait behind it, for a turn."""
+        assert isinstance(job, WakeUp)
+        self._state = WorkerStatus.BUSY  # from here on a stop interrupts nothing
+        try:
+            Turn(self._backend, self, self._execute, self._may_go_on).take(job)
+        finally:
+            self._clear_up()
+            self.executions.clear()
+            self._state = WorkerStatus.IDLE
+
+    def _execute(self, run: Run, meanwhile: Act, tell_start: Act) -> tuple[Outcome, PendingOutput]:
+        self._clear_up()
+        task = self._backend.tasks.get(run.task) or TaskSummary(run.task)
+        try:
+            folder = self._folder.enter_context(workspace(self._backend.workspaces))
+        except OSError as error:
+            words = f"There is no room for the run's files: {error.strerror or error}. Tell whoever runs this server."
+            return Failure("NoWorkspace", words), PendingOutput(self._backend, run)
+        monitor = Monitor(self._surroundings, run, task, folder)
+        return monitor.outcome(meanwhile, tell_start), monitor.pending
+
+    def _clear_up(self) -> None:
+        """Wait until nothing of the run before is left, neither processes nor files."""
+        self._template.await_ends()
+        self._folder.close()
+
+    def _may_go_on(self) -> bool:
+        return not self._stop_requested
+
+    # --- signs of life, in the database and in Redis
+
+    def handle_payload(self, message: Any) -> None:
+        """Hear a command; ours are only a hint that the row of the run at hand says something new."""
+        self._bell.ring()
+        super().handle_payload(message)  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+
+    def _show_life(self) -> None:
+        """Show while a run is at hand that this worker lives."""
+        for execution in self.executions.values():
+            with contextlib.suppress(RedisError):  # RQ's record of the job; the lease is what counts
+                self.maintain_heartbeats(execution.job, execution)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        busy = self.get_state() == WorkerStatus.BUSY
+        if self._stop_requested and not busy:
+            raise StopRequested
+        if time.monotonic() - self._seen_at >= SEEN_SECONDS:
+            self._seen_at = time.monotonic()
+            with _database_may_be_away():
+                heartbeats.seen(self._backend.database, self.name)
+        if pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+        elif time.monotonic() - self._beat_at >= BEAT_SECONDS:
+            self._beat_at = time.monotonic()
+            with contextlib.suppress(RedisError):
+                self._heartbeat_in_redis(timeout)
+
+    def _heartbeat_in_redis(self, timeout: int | None) -> None:
+        with self.connection.pipeline() as pipeline:
+            super().heartbeat(timeout, pipeline)
+            created, *_ = pipeline.execute()
+            if created and self.birth_date:  # Redis was emptied or started anew, and knows nothing of this worker
+                pipeline.hset(self.key, mapping=self.serialize())
+                worker_registration.register(self, pipeline)
+                super().set_state(self.get_state(), pipeline)
+                pipeline.execute()
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        """Tell Redis what this worker does, unless Redis has been told."""
+        if pipeline is not None:
+            super().set_state(state, pipeline)
+        elif state != self.get_state():
+            self._state = state
+            with contextlib.suppress(RedisError):
+                super().set_state(state)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        if time.monotonic() - self._suspension_seen_at >= SUSPENSION_SECONDS:
+            with contextlib.suppress(RedisError):
+                super().check_for_suspension(burst)
+            self._suspension_seen_at = time.monotonic()
+
+    def run_maintenance_tasks(self) -> None:
+        try:
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+        except Exception:
+            log.warning("RQ's maintenance failed; the next turn follows", exc_info=True)
+
+
+@contextlib.contextmanager
+def _database_may_be_away() -> Iterator[None]:
+    """Go on without a database that is away for a moment; the next sign of life is soon enough."""
+    try:
+        yield
+    except SQLAlchemyError:
+        log.warning("the database did not answer; the next attempt follows", exc_info=True)
