@@ -1,7 +1,7 @@
 """The configuration of gunicorn: gevent workers, whose loop watches ten thousand open sockets.
 
 gunicorn's first process reads this too and stays as long as the others, so nothing of the application is imported here.
-webapp.serve gives the settings as arguments: address, number of processes, proxies, level of logging.
+webapp.server.serve gives the settings as arguments: address, number of processes, proxies, level of logging.
 """
 
 import contextlib

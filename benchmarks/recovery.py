@@ -32,7 +32,7 @@ from jobs.storage.database import utcnow
 from tests.people import make_run, owner_id
 from tests.person import Person
 from tests.stack import Stack
-from webapp import users
+from webapp.accounts import users
 from webapp.live.socket import RESTART, SIGNED_OUT
 
 USERS, PAGES_A_USER = 10, 20

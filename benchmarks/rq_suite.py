@@ -36,7 +36,7 @@ from jobs.authoring.catalog import Catalog
 from jobs.runs.backend import Backend, open_backend
 from jobs.worker.template_process import TemplateProcess
 from jobs.worker.worker import RunWorker
-from webapp.embedded_redis import _binary
+from webapp.server.embedded_redis import _binary
 
 ROOT = Path(__file__).parent.parent
 # fmt: off

@@ -10,7 +10,7 @@ from gunicorn.workers.ggevent import GeventWorker
 class UnlimitedWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        from webapp.live import hub, pace  # not before gevent has patched what it imports
+        from webapp.live import hub, rate_limit  # not before gevent has patched what it imports
 
         hub.MOST_PAGES = hub.MOST_PAGES_OF_ALL = 1_000_000
-        pace.PER_SECOND = 1_000_000.0
+        rate_limit.PER_SECOND = 1_000_000.0

@@ -8,7 +8,7 @@ import config
 from jobs.runs import checkpoints, heartbeats, output, run_files, uploads, vault
 from jobs.storage.database import Base, Database, UtcDateTime
 from jobs.worker import leader
-from webapp import throttle, users
+from webapp.accounts import throttle, users
 
 # Importing the rooms that own tables puts these on the metadata beside the runs.
 __all__ = ["checkpoints", "heartbeats", "leader", "output", "run_files", "throttle", "uploads", "users", "vault"]

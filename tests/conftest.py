@@ -25,7 +25,7 @@ from tests.person import Person
 from tests.postgres import NoPostgres, throw_away
 from tests.stack import Stack
 from tests.waiting import until
-from webapp.embedded_redis import start_redis
+from webapp.server.embedded_redis import start_redis
 
 ROOT = Path(__file__).parent.parent
 

@@ -14,7 +14,7 @@ from jobs.worker.local import execute_in_child, open_file, put_file
 from jobs.worker.pending_output import PendingOutput
 from jobs.worker.shared_state import Progress
 from jobs.worker.workspace import workspace
-from webapp.users import User
+from webapp.accounts.users import User
 
 
 def make_owner(backend: Backend, email: str = "owner@example.com") -> int:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from jobs.values.json_value import storable
 from jobs.values.kept_values import Kitchen
 from jobs.values.stored_file import StoredFile
-from webapp.results import Shown
+from webapp.rendering.results import Shown
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tasks.md"
 BEGIN, END = "<!-- results: make docs writes what follows -->\n", "<!-- end of results -->\n"

@@ -5,7 +5,7 @@ from tests.field_table import ANNOTATIONS, DOCUMENT, KINDS, field_of, written
 from webapp.forms.fields import CHOICES, COMPOUNDS, FILES
 from webapp.forms.signature import FORMATS
 from webapp.forms.signature import KINDS as PLAIN
-from webapp.results import SHAPES
+from webapp.rendering.results import SHAPES
 
 
 def test_the_table_of_fields_is_up_to_date() -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from tests.person import Person
 from tests.stack import Stack
-from webapp.users import User
+from webapp.accounts.users import User
 
 
 def test_a_request_that_waits_for_the_database_holds_up_nobody(stack: Stack) -> None:

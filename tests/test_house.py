@@ -13,13 +13,21 @@ LONGEST_FILE = 300
 LONGEST_TEMPLATE = 60
 # Each room, and the rooms it may import from.
 ROOMS = {"config": set[str](), "jobs": {"config"}, "webapp": {"config", "jobs"}}
-# The rooms of jobs/, and those beneath each.
-ROOMS_OF_JOBS = {
-    "values": set[str](),
-    "authoring": {"values"},
-    "storage": {"values"},
-    "runs": {"values", "authoring", "storage"},
-    "worker": {"values", "authoring", "storage", "runs"},
+# The rooms of each package, and those beneath each.
+ROOMS_WITHIN = {
+    "jobs.values": set[str](),
+    "jobs.authoring": {"values"},
+    "jobs.storage": {"values"},
+    "jobs.runs": {"values", "authoring", "storage"},
+    "jobs.worker": {"values", "authoring", "storage", "runs"},
+    "webapp.accounts": {"current", "security"},
+    "webapp.rendering": {"current"},
+    "webapp.forms": {"rendering"},
+    "webapp.runs": {"current", "rendering", "forms"},
+    "webapp.tasks": {"current", "rendering", "forms", "runs"},
+    "webapp.live": {"current", "accounts", "rendering", "runs"},
+    "webapp.server": {"tasks"},
+    "webapp.commands": {"current", "security", "accounts", "rendering", "forms", "runs", "tasks", "server"},
 }
 
 
@@ -34,7 +42,8 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            names.add(node.module or "")
+            module = str(node.module)
+            names |= {f"{module}.{alias.name}" for alias in node.names} if "." not in module else {module}
     return names
 
 
@@ -45,16 +54,19 @@ def test_imports_run_one_way(room: str) -> None:
         assert others <= ROOMS[room], f"{path} imports {others - ROOMS[room]}"
 
 
-@pytest.mark.parametrize("room", ROOMS_OF_JOBS)
-def test_imports_run_downwards_between_the_rooms_of_jobs(room: str) -> None:
-    for path in python_files(f"jobs/{room}"):
-        others = {name.split(".")[1] for name in imported(path) if name.startswith("jobs.")} - {room}
-        assert others <= ROOMS_OF_JOBS[room], f"{path} imports {others - ROOMS_OF_JOBS[room]}"
+@pytest.mark.parametrize("place", ROOMS_WITHIN)
+def test_imports_run_downwards_between_the_rooms_of_a_package(place: str) -> None:
+    package, _, room = place.partition(".")
+    for path in python_files(f"{package}/{room}"):
+        within = {name.split(".")[1] for name in imported(path) if name.startswith(f"{package}.")} - {room}
+        assert within <= ROOMS_WITHIN[place], f"{path} imports {within - ROOMS_WITHIN[place]}"
 
 
-def test_every_module_of_jobs_has_a_room() -> None:
-    found = {path.name for path in (ROOT / "jobs").iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert found - {"__pycache__"} == {"__init__.py", "__main__.py", "tasks", *ROOMS_OF_JOBS}
+@pytest.mark.parametrize("package", ["jobs", "webapp"])
+def test_every_folder_is_a_room_that_is_named_above(package: str) -> None:
+    folders = {f"{package}.{path.name}" for path in (ROOT / package).iterdir() if path.is_dir()}
+    known = {place for place in ROOMS_WITHIN if place.startswith(f"{package}.")}
+    assert folders - {f"{package}.__pycache__", "jobs.tasks"} == known
 
 
 def test_what_a_task_file_imports_brings_nothing_of_the_server() -> None:
@@ -72,7 +84,7 @@ def test_what_only_starts_and_watches_the_others_imports_nothing_of_the_applicat
     """These two processes stay as long as the application, and would hold its memory once more."""
     ours = ("config", "jobs", "webapp.application")
     heavy = ("pydantic", "flask", "sqlalchemy", "alembic", "rq", "redis", "cryptography")
-    assert brought_in("import webapp.serve", *ours, *heavy, "gevent", "http.client", "inspect") == ""
+    assert brought_in("import webapp.server.serve", *ours, *heavy, "gevent", "http.client", "inspect") == ""
     assert brought_in("import runpy; runpy.run_path('gunicorn.conf.py')", *ours, *heavy, "webapp") == ""
 
 

@@ -24,7 +24,7 @@ from tests.person import Person, hear, hears_nothing, shows
 from tests.stack import Stack
 from tests.visitor import PASSWORD
 from tests.waiting import PATIENCE_SECONDS, until
-from webapp import users
+from webapp.accounts import users
 
 
 def close_code(socket: ClientConnection) -> int:

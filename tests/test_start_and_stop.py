@@ -170,7 +170,7 @@ def test_a_start_that_is_stopped_halfway_leaves_no_process(tmp_path: Path) -> No
     environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "PORT": str(free_port())}
     starting = subprocess.Popen([sys.executable, "-m", "webapp"], cwd=ROOT, env=environment)
     process = psutil.Process(starting.pid)
-    until(lambda: "webapp.prepare" in names(process.children()), "what comes before web server and workers")
+    until(lambda: "webapp.server.prepare" in names(process.children()), "what comes before web server and workers")
     started = process.children(recursive=True)
     starting.send_signal(signal.SIGINT)
     assert starting.wait(PATIENCE_SECONDS) == 0

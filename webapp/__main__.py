@@ -5,7 +5,7 @@ import os
 import sys
 
 import config
-from webapp.serve import Options
+from webapp.server.serve import Options
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
         options = options_of(config.load())
     except config.ConfigError as error:
         sys.exit(f"Dumbwaiter cannot start.\n{error}")
-    os.execv(sys.executable, [sys.executable, "-m", "webapp.serve", json.dumps(options._asdict())])  # noqa: S606  # ours
+    os.execv(sys.executable, [sys.executable, "-m", "webapp.server.serve", json.dumps(options._asdict())])  # noqa: S606  # ours
 
 
 def options_of(settings: config.Settings) -> Options:

@@ -9,37 +9,24 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from jobs.runs.backend import Backend, open_backend
-from webapp import (
-    admin,
-    auth,
-    charts,
-    errors,
-    files,
-    forms,
-    fragments,
-    health,
-    live,
-    markdown,
-    output,
-    pages,
-    results,
-    runs,
-    secrets,
-    security,
-    tasks,
-    trays,
-    uploads,
-    words,
-)
-from webapp.catalog import usable
+from webapp import errors, forms, health, live, rq_dashboard, security
+from webapp.accounts import auth, secrets
 from webapp.current import put_backend
+from webapp.rendering import charts, files, fragments, layout, markdown, results
+from webapp.runs import filters, output, own_inputs, uploads
+from webapp.runs import views as runs
+from webapp.tasks import views as tasks
+from webapp.tasks.catalog import usable
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
 SESSION_DAYS = 14
-PARTS = (security, auth, words, fragments, results, charts, markdown, output, errors, pages, admin, uploads, trays)
+PARTS = (
+    *(security, auth, filters, fragments, results, charts, markdown),
+    *(output, errors, layout, rq_dashboard, uploads, own_inputs),
+)
 
 
 def make(backend: Backend | None = None) -> Flask:

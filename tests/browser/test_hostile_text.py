@@ -22,7 +22,7 @@ from jobs.storage.database import utcnow
 from jobs.tasks.reverse_text import reverse_text
 from tests.browser.conftest import open_live, was_not_reloaded
 from tests.people import make_run, owner_id
-from webapp.users import User
+from webapp.accounts.users import User
 
 TEXTS = (
     "<script class=owned>window.owned=1</script>",

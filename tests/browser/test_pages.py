@@ -14,7 +14,7 @@ from jobs.values.outcome import Failure
 from tests.browser.conftest import NewContext, open_live, register
 from tests.people import make_run
 from tests.stack import Stack
-from webapp import users
+from webapp.accounts import users
 
 VISITORS_PAGES = ("/login", "/register?next=/runs", "/nowhere")
 USERS_PAGES = (

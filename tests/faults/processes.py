@@ -18,7 +18,7 @@ from jobs.storage.redis import connect_redis
 from jobs.worker.process import die_with_parent
 from tests.forked_template import TEMPLATE
 from tests.waiting import PATIENCE_SECONDS, until
-from webapp.embedded_redis import start_redis
+from webapp.server.embedded_redis import start_redis
 
 ROOT = Path(__file__).parent.parent.parent
 STOP_SECONDS = 60.0

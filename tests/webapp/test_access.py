@@ -13,7 +13,8 @@ from jobs.runs.backend import Backend, open_backend
 from tests.conftest import opened
 from tests.people import note_file
 from tests.visitor import Visitor
-from webapp import create_app, users
+from webapp import create_app
+from webapp.accounts import users
 
 People = dict[str, Visitor]
 

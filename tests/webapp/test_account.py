@@ -5,7 +5,7 @@ from flask import Flask
 
 from jobs.runs.backend import Backend
 from tests.visitor import PASSWORD, Visitor, soup, the
-from webapp import throttle, users
+from webapp.accounts import throttle, users
 
 NEW = "a quite different password"
 

@@ -8,7 +8,8 @@ from flask import Flask
 
 from jobs.runs.backend import Backend, open_backend
 from tests.visitor import PASSWORD, Visitor, soup, the
-from webapp import create_app, passwords, throttle, users
+from webapp import create_app
+from webapp.accounts import passwords, throttle, users
 from webapp.security import local_path
 
 

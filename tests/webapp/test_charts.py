@@ -18,7 +18,7 @@ from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_output import held, put_out
 from tests.work import calls_of
-from webapp.charts import _svg, rows
+from webapp.rendering.charts import _svg, rows
 
 LOSS = Chart("line", {"train": [0.9, 0.4, 0.2], "test": [1, None, 0.5]}, [1, 2, 3], title="Loss", x_label="Epoch")
 CHARTS = {

@@ -28,7 +28,8 @@ from tests.stack import ROOT
 from tests.visitor import PASSWORD, Visitor
 from tests.waiting import until
 from tests.webapp.test_compounds import VALUES
-from webapp import commands, create_app, users
+from webapp import commands, create_app
+from webapp.accounts import users
 from webapp.commands import arguments, scaffold
 from webapp.commands.task import LOOK_SECONDS
 from webapp.commands.task import task as task_commands

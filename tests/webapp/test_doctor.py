@@ -17,7 +17,8 @@ from jobs.storage.redis import connect_redis
 from tests.conftest import mark_newer, redis_running, settings_for
 from tests.stack import ROOT
 from tests.waiting import until
-from webapp import admin, auth
+from webapp import rq_dashboard
+from webapp.accounts import auth
 from webapp.commands import checks
 from webapp.commands.checks import Finding
 
@@ -154,7 +155,7 @@ def test_settings_that_are_safe_are_fine(tmp_path: Path) -> None:
 
 def test_a_dashboard_that_has_lost_its_guard_is_wrong(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(checks.dashboard, backend.settings)[0].startswith("fine dashboard")
-    monkeypatch.setattr(admin, "guard", lambda: None)
+    monkeypatch.setattr(rq_dashboard, "guard", lambda: None)
     assert said(checks.dashboard, backend.settings)[0].startswith("wrong dashboard: /admin/rq/ is open to every user")
     monkeypatch.setattr(auth, "require_sign_in", lambda: None)
     assert said(checks.dashboard, backend.settings)[0].startswith("wrong dashboard: /admin/rq/ is open to everybody")

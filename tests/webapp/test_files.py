@@ -20,7 +20,7 @@ from tests.people import make_run, note_file, owner_id
 from tests.stack import free_port
 from tests.visitor import Visitor
 from webapp.current import put_backend
-from webapp.files import tame
+from webapp.rendering.files import tame
 
 CONTENT = bytes(range(256)) * 1000
 

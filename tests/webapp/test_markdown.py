@@ -10,7 +10,7 @@ from jobs.values.json_value import storable
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
-from webapp.markdown import to_html
+from webapp.rendering.markdown import to_html
 
 WITH_LINKS = (
     "[x](javascript:window.owned=1) [y](JAVASCRIPT:alert(1)) [z](data:text/html,<script>alert(1)</script>)",

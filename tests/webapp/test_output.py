@@ -15,7 +15,7 @@ from jobs.runs.run import Listing, Run
 from tests.people import make_owner, make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_picture import targets
-from webapp.live.picture import Picture, difference, draw, shown_from
+from webapp.live.snapshot import Picture, difference, draw, shown_from
 
 # What has broken out of pages elsewhere: elements, attributes, entities, templates, our own envelope, odd characters.
 CORPUS = (

@@ -15,7 +15,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.run import Listing, Run, State
 from jobs.storage.database import utcnow
 from tests.people import make_owner, make_run
-from webapp.live.picture import Picture, Shown, difference, draw, shown_from
+from webapp.live.snapshot import Picture, Shown, difference, draw, shown_from
 
 FAILED: dict[str, Any] = {"state": State.FAILED, "error_kind": "RuntimeError", "error_message": "no"}
 

@@ -15,8 +15,8 @@ from tests.people import make_run, note_file, owner_id, read
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_output import held, look, put_out
 from tests.webapp.test_picture import targets
-from webapp import fragments
-from webapp.live.picture import difference
+from webapp.live.snapshot import difference
+from webapp.rendering import fragments
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from jobs.runs.run import Listing, State
 from jobs.values.json_value import ResultError, storable
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
-from webapp.live.picture import draw
+from webapp.live.snapshot import draw
 
 LARGE = 900_000
 FEW = 20_000

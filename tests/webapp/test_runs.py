@@ -11,7 +11,7 @@ from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
 from tests.people import execute, make_run, owner_id, read
 from tests.visitor import Visitor, soup, the
-from webapp.listings import PAGE_SIZE
+from webapp.rendering.listings import PAGE_SIZE
 
 
 def ids(visitor: Visitor, path: str) -> list[int]:

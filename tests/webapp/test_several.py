@@ -17,7 +17,7 @@ from tests.people import make_run, note_file, owner_id
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_output import held, put_out
 from tests.work import calls_of
-from webapp.results import Shown
+from webapp.rendering.results import Shown
 
 LOSS = Chart("line", [3, 2, 1], title="Loss")
 PEOPLE = [{"name": "Ada", "age": 36}, {"name": "Grace", "age": 85}]

@@ -22,11 +22,11 @@ from tests.frames import BINARY, PING, PONG, frame
 from tests.people import make_owner
 from tests.raw_page import RawPage
 from tests.waiting import PATIENCE_SECONDS, until
-from webapp.live.audience import Seat, Told
+from webapp.accounts.users import end_sessions, session_id_of
 from webapp.live.hub import Hub, TooManyPages
-from webapp.live.seats import Seats
+from webapp.live.open_pages import Seats
 from webapp.live.socket import RESTART, LiveSocket, framed
-from webapp.users import end_sessions, session_id_of
+from webapp.live.subscribers import Seat, Told
 
 LARGE = 8_000_000
 

@@ -13,7 +13,7 @@ from jobs.runs.run import Run, State
 from jobs.values.json_value import storable
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
-from webapp.tables import MOST_COLUMNS, ROWS_AT_A_GLANCE, ROWS_PER_PAGE, Table, table_in
+from webapp.rendering.tables import MOST_COLUMNS, ROWS_AT_A_GLANCE, ROWS_PER_PAGE, Table, table_in
 
 PEOPLE = [
     {"name": "Grace", "age": 85, "note": "=1+1"},

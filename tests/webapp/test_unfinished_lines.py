@@ -14,7 +14,7 @@ from tests.people import make_owner, make_run, owner_id, read
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_output import CORPUS, held, look, put_out, texts, texts_of
 from tests.webapp.test_picture import targets
-from webapp.live.picture import difference, shown_from
+from webapp.live.snapshot import difference, shown_from
 
 
 def draw_line(

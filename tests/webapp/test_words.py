@@ -18,7 +18,7 @@ from tests.jobs.serving import catalog_of
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from webapp import create_app
-from webapp.words import place, roughly, size
+from webapp.runs.filters import place, roughly, size
 
 COLD = Failure("OvenError", "the oven is cold", "Traceback: line 3")
 

@@ -8,10 +8,10 @@ from flask import Flask
 import config
 import webapp
 from jobs.runs.backend import open_backend
-from webapp.catalog import usable
 from webapp.commands.admin import admin
 from webapp.commands.doctor import doctor
 from webapp.commands.task import task
+from webapp.tasks.catalog import usable
 
 
 def create_app() -> Flask:

@@ -6,9 +6,9 @@ import click
 from flask.cli import AppGroup
 
 from jobs.runs import events
-from webapp import users
+from webapp.accounts import users
+from webapp.accounts.users import User
 from webapp.current import backend
-from webapp.users import User
 
 admin = AppGroup("admin", help="Decide who may see the queue's dashboard and who may sign in; renew secrets.")
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from webapp.catalog import usable
+from webapp.tasks.catalog import usable
 
 
 def main() -> None:

@@ -24,10 +24,10 @@ from jobs.runs.heartbeats import alive
 from jobs.storage.database import Database
 from jobs.storage.redis import connect_redis
 from jobs.values.stored_file import StoreAway
-from webapp import schema
-from webapp.catalog import usable
+from webapp.accounts.users import User
 from webapp.security import DASHBOARD
-from webapp.users import User
+from webapp.server import migrations
+from webapp.tasks.catalog import usable
 
 LEAST_DIFFERENT = 9  # characters of a SECRET_KEY
 LEAST_FREE_BYTES = 500 * 1024 * 1024
@@ -122,10 +122,10 @@ def database(settings: Settings) -> Iterator[Finding]:
         return
     database = Database(settings.database)
     try:
-        if newer := schema.newer(database):
+        if newer := migrations.newer(database):
             yield Finding(Weight.WRONG, "database", f"its {newer}")
             return
-        if not schema.is_current(database):
+        if not migrations.is_current(database):
             yield Finding(Weight.WRONG, "database", "its schema is behind: alembic upgrade head (make run does it)")
             return
         yield Finding(Weight.FINE, "database", f"{database.engine.dialect.name}, its schema is today's")

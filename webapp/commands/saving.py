@@ -9,7 +9,7 @@ import click
 from jobs.storage.store import FileStore
 from jobs.values.downloads import download_in
 from jobs.values.images import picture_in
-from webapp import words
+from webapp.runs import filters
 
 SAVE = click.Option(
     ["--save", "save_to"],
@@ -38,7 +38,7 @@ def _files_in(value: Any) -> Iterator[tuple[str, str]]:
     if picture := picture_in(value):
         yield picture.sha256, f"An image of {picture.width} × {picture.height} pixels"
     elif file := download_in(value):
-        yield file.sha256, f"A file of {words.size(file.size)}, {file.name}"
+        yield file.sha256, f"A file of {filters.size(file.size)}, {file.name}"
     elif isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _files_in(part)

@@ -24,14 +24,14 @@ from jobs.storage.store import FileStore
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.values.stored_file import RunFile
 from jobs.worker.local import run_here
-from webapp import users
+from webapp.accounts import users
+from webapp.accounts.users import User
 from webapp.commands import arguments, scaffold
 from webapp.commands.saving import SAVE, save
 from webapp.commands.secrets import secrets_for
 from webapp.commands.terminal import Terminal, show_result
 from webapp.current import backend, backend_of
-from webapp.files import tame
-from webapp.users import User
+from webapp.rendering.files import tame
 
 LOOK_SECONDS = 0.2
 

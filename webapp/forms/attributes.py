@@ -6,8 +6,8 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
+from webapp.forms.json_schema import NoField
 from webapp.forms.patterns import browser_pattern
-from webapp.forms.schema import NoField
 from webapp.forms.texts import DURATION, LONGEST_TEXT, as_shown
 
 # Beyond this a browser's number field rounds; such integers get a text field that accepts digits.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webapp.forms.fields import MOST_OPTIONS, MOST_RADIOS, Choice
-from webapp.forms.schema import NoField
+from webapp.forms.json_schema import NoField
 
 YES_OR_NO = (Choice("true", "Yes", True), Choice("false", "No", False))
 

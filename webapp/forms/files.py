@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from jobs import File
 from jobs.authoring.file_parameters import media_type_of
-from webapp.files import tame
 from webapp.forms.fields import FILES, Field
+from webapp.rendering.files import tame
 
 REFERENCE = re.compile("([0-9a-f]{64}) (.*)", re.DOTALL)
 

@@ -12,8 +12,8 @@ from jobs.authoring.task import Task, TaskError
 from webapp.forms.attributes import attributes_of, is_large, slider_of
 from webapp.forms.choices import choices_of, kind_of
 from webapp.forms.fields import CHOICES, COMPOUNDS, FILES, TEXTS, Choice, Field, Variant
+from webapp.forms.json_schema import NO_FIELD, NoField, schema_of
 from webapp.forms.posting import text
-from webapp.forms.schema import NO_FIELD, NoField, schema_of
 from webapp.forms.texts import Unread, value_of
 
 Spec = Mapping[str, Any]

@@ -9,14 +9,14 @@ from flask import Blueprint, Response, current_app, make_response, request, sess
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
 
-from webapp import fragments
 from webapp.current import backend
-from webapp.listings import from_query
-from webapp.live.audience import Seat, Told
 from webapp.live.hub import Hub, TooManyPages
-from webapp.live.news import News, since, told_until
-from webapp.live.picture import difference, draw, shown_from
+from webapp.live.snapshot import difference, draw, shown_from
 from webapp.live.socket import RESTART, SIGNED_OUT, TOO_MANY, LiveSocket
+from webapp.live.subscribers import Seat, Told
+from webapp.live.toasts import News, since, told_until
+from webapp.rendering import fragments
+from webapp.rendering.listings import from_query
 
 log = logging.getLogger(__name__)
 

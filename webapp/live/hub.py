@@ -24,9 +24,9 @@ from jobs.runs import events
 from jobs.runs.backend import Backend
 from jobs.runs.run import Listing
 from jobs.storage.redis import connect_redis
-from webapp.live.audience import Audience, Owner, Seat, wrong
-from webapp.live.seats import Seats
+from webapp.live.open_pages import Seats
 from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
+from webapp.live.subscribers import Audience, Owner, Seat, wrong
 
 log = logging.getLogger(__name__)
 

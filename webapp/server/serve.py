@@ -1,4 +1,4 @@
-"""`python -m webapp.serve`, which `python -m webapp` becomes: runs everything as children of one process.
+"""`python -m webapp.server.serve`, which `python -m webapp` becomes: runs everything as children of one process.
 
 These are Redis where none is given, the workers, and the web server. The process stays as long as they do, so it
 imports neither the application nor pydantic: it is given the settings that it needs, and a child checks and migrates.
@@ -19,13 +19,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from webapp.embedded_redis import NoRedis, start_redis
-from webapp.process import die_with_parent
-from webapp.watch import TaskFiles
+from webapp.server.embedded_redis import NoRedis, start_redis
+from webapp.server.process import die_with_parent
+from webapp.server.watch import TaskFiles
 
 log = logging.getLogger("dumbwaiter")
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WEB_SECONDS = 60
 STOP_SECONDS = 27  # platforms kill everything 30 s after they asked
 REDIS_STOP_SECONDS = 2
@@ -217,7 +217,7 @@ def _check_port(options: Options) -> None:
 
 def _prepare(options: Options, children: Children) -> None:
     """Have a child see to tasks, Redis and the schema; it says by itself what is wrong with them."""
-    child = _python("-m", "webapp.prepare")()
+    child = _python("-m", "webapp.server.prepare")()
     while child.poll() is None:
         if children.stopping or (options.embeds_redis and children.ended("Redis")):
             _end([child], time.monotonic() + REDIS_STOP_SECONDS)

@@ -17,8 +17,8 @@ from jobs.values.downloads import download_in
 from jobs.values.images import picture_in
 from jobs.values.results import html_in, markdown_in
 from webapp.current import backend
-from webapp.files import tame
-from webapp.tables import Table, table_in
+from webapp.rendering.files import tame
+from webapp.rendering.tables import Table, table_in
 
 # A row shows three lines of a result; more of it would only be sent, and kept for every page.
 LONGEST_TEXT = 1000

@@ -11,7 +11,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from webapp import fragments
+from webapp.rendering import fragments
 
 # A page has its own headings above these.
 LEVELS_BELOW = 2

@@ -1,4 +1,4 @@
-"""`python -m webapp.prepare`: sees to everything that must be right before web server and workers can start."""
+"""`python -m webapp.server.prepare`: sees to everything that must be right before web server and workers can start."""
 
 import logging
 import sys
@@ -11,9 +11,9 @@ import config
 from config import Settings
 from jobs.storage.database import Database
 from jobs.storage.redis import connect_redis
-from webapp import schema
-from webapp.catalog import usable
-from webapp.serve import CannotStart
+from webapp.server import migrations
+from webapp.server.serve import CannotStart
+from webapp.tasks.catalog import usable
 
 REDIS_SECONDS = 20
 
@@ -62,11 +62,11 @@ def _migrate(settings: Settings) -> None:
     """Bring the schema up to date; in production that is the release step's work, and here only checked."""
     database = Database(settings.database)
     try:
-        if newer := schema.newer(database):
+        if newer := migrations.newer(database):
             raise CannotStart(f"The database's {newer}")
-        if settings.production and not schema.is_current(database):
+        if settings.production and not migrations.is_current(database):
             raise CannotStart("The database's schema is behind. Run the release step first: alembic upgrade head")
-        schema.upgrade(database)
+        migrations.upgrade(database)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
         raise CannotStart(f"The database at DATABASE_URL cannot be used: {reason}") from None

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from jobs.storage.database import Database
-from webapp import users
-from webapp.live.audience import Seat
+from webapp.accounts import users
+from webapp.live.subscribers import Seat
 
 
 class Seats:

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 
 from jobs.storage.database import Database
 
-INI = Path(__file__).parent.parent / "alembic.ini"
+INI = Path(__file__).parents[2] / "alembic.ini"
 
 
 def upgrade(database: Database) -> None:

@@ -8,11 +8,11 @@ from jobs.runs.output_entries import Kind
 from jobs.runs.run import Listing, Run, State
 from jobs.runs.wait_estimate import Outlook
 from jobs.storage.database import Database
-from webapp import fragments
-from webapp.listings import Page, look_up
-from webapp.live import log
-from webapp.live.log import Claim
-from webapp.output import Drawn
+from webapp.live import output_difference
+from webapp.live.output_difference import Claim
+from webapp.rendering import fragments
+from webapp.rendering.listings import Page, look_up
+from webapp.runs.output import Drawn
 
 LONGEST_CLAIM = 2000
 
@@ -63,7 +63,7 @@ def draw(database: Database, listing: Listing, earlier: Picture | None) -> Pictu
     page = look_up(database, listing)
     known = earlier.fragments if earlier else {}
     drawn = {run.id: _drawn(page, run, known.get(run.id)) for run in page.runs}
-    output = log.draw(database, page, earlier.output if earlier else {})
+    output = output_difference.draw(database, page, earlier.output if earlier else {})
     return Picture(replace(page, runs=[_light(run) for run in page.runs]), drawn, output)
 
 
@@ -95,7 +95,7 @@ def shown_from(query: Mapping[str, str]) -> Shown | None:
     if not all(len(pair) == 2 and all(part.isascii() and part.isdecimal() for part in pair) for pair in pairs):
         return None
     versions = {int(run_id): int(version) for run_id, version in pairs}
-    return Shown(versions, "more" in query, output=log.claimed(query))
+    return Shown(versions, "more" in query, output=output_difference.claimed(query))
 
 
 def difference(shown: Shown | None, now: Picture) -> str:
@@ -112,7 +112,7 @@ def _frame(shown: Shown, now: Picture) -> str:
     if not now.page.single and (list(shown.versions) != list(now.fragments) or shown.more != now.page.more):
         return _list(shown, now)
     changed = "".join(_change(shown, run_id, fragment) for run_id, fragment in now.fragments.items())
-    return changed + log.difference(shown.output, now.output)
+    return changed + output_difference.difference(shown.output, now.output)
 
 
 def _list(shown: Shown, now: Picture) -> str:

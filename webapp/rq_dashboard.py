@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from webapp import errors
-from webapp.auth import require_admin
+from webapp.accounts.auth import require_admin
 from webapp.current import backend
 from webapp.security import DASHBOARD
 

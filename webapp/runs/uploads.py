@@ -22,9 +22,9 @@ from jobs.storage.store import FileWriter
 from jobs.values.stored_file import RunFile
 from webapp import forms
 from webapp.current import backend
-from webapp.files import tame
 from webapp.forms import Tray
-from webapp.trays import own_tray
+from webapp.rendering.files import tame
+from webapp.runs.own_inputs import own_tray
 
 log = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
-from webapp import passwords, throttle, users
+from webapp.accounts import passwords, throttle, users
+from webapp.accounts.users import EmailTaken, User
 from webapp.current import backend
 from webapp.security import local_path
-from webapp.users import EmailTaken, User
 
 bp = Blueprint("auth", __name__)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from jobs.runs.output_entries import Kind
 from jobs.storage.database import Database
-from webapp import fragments, output
-from webapp.listings import Page
-from webapp.output import Drawn
+from webapp.rendering import fragments
+from webapp.rendering.listings import Page
+from webapp.runs import output
+from webapp.runs.output import Drawn
 
 CLAIM = re.compile(r"(\d{1,15})(?:\.(\d{1,15}))?", re.ASCII)
 

@@ -9,8 +9,8 @@ from jobs import File
 from jobs.runs.run import Run, State
 from jobs.runs.wait_estimate import Outlook
 from webapp.current import backend
-from webapp.files import tame
 from webapp.forms import Field, fields_of, spoken
+from webapp.rendering.files import tame
 
 LONGEST_SUMMARY = 120
 UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))

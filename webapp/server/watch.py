@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WATCHED = (("jobs/tasks", "*.py"), ("templates/results", "*.html"))
 
 

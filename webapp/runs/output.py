@@ -13,8 +13,8 @@ from jobs.runs.run import Run
 from jobs.runs.run_files import stored_in
 from jobs.storage.database import Database
 from jobs.values.images import Picture, picture_in
-from webapp import fragments
-from webapp.results import Shown
+from webapp.rendering import fragments
+from webapp.rendering.results import Shown
 
 LONGEST_WORDS = 200
 # A run that prints a line now and then has thousands of small batches, which are rendered together.

@@ -10,11 +10,11 @@ from jobs.runs import submit
 from jobs.runs.run import LARGEST_ID, Listing, Run, State
 from jobs.runs.submit import Conflict
 from jobs.values.charts import chart_in
-from webapp import charts, fragments, tables
 from webapp.current import backend
-from webapp.listings import Page, from_query, look_up
-from webapp.output import LONGEST_WORDS, sections
-from webapp.tables import Table, table_in
+from webapp.rendering import charts, fragments, tables
+from webapp.rendering.listings import Page, from_query, look_up
+from webapp.rendering.tables import Table, table_in
+from webapp.runs.output import LONGEST_WORDS, sections
 
 bp = Blueprint("runs", __name__)
 

@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from jobs import Chart
 from jobs.values.charts import chart_in
-from webapp import fragments
-from webapp.tables import Table, View
+from webapp.rendering import fragments
+from webapp.rendering.tables import Table, View
 
 WIDTH, HEIGHT = 480, 280
 # In units of the drawing, and as large as the style sheet ever makes them: so much room they get.

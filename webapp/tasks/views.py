@@ -12,12 +12,14 @@ from jobs.runs.file_ownership import NotKept
 from jobs.runs.run import Listing, Run
 from jobs.runs.submit import submit
 from jobs.runs.wait_estimate import outlooks
-from webapp import forms, fragments, uploads
+from webapp import forms
 from webapp.current import backend
 from webapp.forms import Form
-from webapp.listings import PAGE_SIZE, from_query, look_up
-from webapp.trays import own_tray
-from webapp.uploads import Received
+from webapp.rendering import fragments
+from webapp.rendering.listings import PAGE_SIZE, from_query, look_up
+from webapp.runs import uploads
+from webapp.runs.own_inputs import own_tray
+from webapp.runs.uploads import Received
 
 bp = Blueprint("tasks", __name__)
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from jobs.runs.run import Run
 from jobs.runs.vault import SecretRow
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
-from webapp import passwords
+from webapp.accounts import passwords
 
 
 class User(Base):

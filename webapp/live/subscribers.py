@@ -11,12 +11,12 @@ from flask import Flask
 
 from jobs.runs.run import Ending, Listing, versions
 from jobs.storage.database import Database
-from webapp import fragments
 from webapp.current import backend
-from webapp.live.news import News, since
-from webapp.live.pace import Pace
-from webapp.live.picture import Picture, Shown, difference, draw
+from webapp.live.rate_limit import Pace
+from webapp.live.snapshot import Picture, Shown, difference, draw
 from webapp.live.socket import RESTART, LiveSocket, framed
+from webapp.live.toasts import News, since
+from webapp.rendering import fragments
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from jobs.runs.run import Ending, Run
 from jobs.runs.wait_estimate import Outlook
-from webapp.listings import Page, to_query
+from webapp.rendering.listings import Page, to_query
 
 
 def init_app(app: Flask) -> None:

@@ -1,0 +1,1 @@
+"""HTML of runs, results and tables, for pages, responses and pushes alike."""

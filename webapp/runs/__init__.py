@@ -1,0 +1,1 @@
+"""The pages of runs, their output and their files."""

@@ -1,0 +1,1 @@
+"""The pages of the tasks, and which of them can be used."""
