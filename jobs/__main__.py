@@ -7,14 +7,14 @@ import config
 from jobs.authoring.catalog import Catalog
 from jobs.authoring.task import TaskError
 from jobs.runs.backend import open_backend
-from jobs.worker.supervisor import Pool
+from jobs.worker.supervisor import Supervisor
 
 
 def main() -> None:
     try:
         settings = config.load()
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
-        Pool(open_backend(settings, Catalog({})), settings.workers).run()
+        Supervisor(open_backend(settings, Catalog({})), settings.workers).run()
     except (config.ConfigError, TaskError) as error:
         sys.exit(str(error))
 

@@ -9,7 +9,7 @@ from jobs.runs.run import Run
 from jobs.values.stored_file import RunFile
 from jobs.worker import attempt
 from jobs.worker.execute import Order
-from jobs.worker.execution import Emitted, Execution, Heard, Keep, Open, Save
+from jobs.worker.execution import Emitted, Execution, Keep, Open, Received, Save
 from jobs.worker.local import execute_in_child, open_file, put_file
 from jobs.worker.pending_output import PendingOutput
 from jobs.worker.shared_state import Progress
@@ -61,7 +61,7 @@ def execute(backend: Backend, run_id: int) -> None:
         return
     pending = PendingOutput(backend, run)
 
-    def take(child: Execution, heard: Heard) -> None:
+    def take(child: Execution, heard: Received) -> None:
         match heard:
             case Entry():
                 pending.add_line(heard)

@@ -4,9 +4,9 @@ import hashlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from jobs.values.json_value import storable
-from jobs.values.kept_values import Kitchen
+from jobs.values.json_value import json_value
 from jobs.values.stored_file import StoredFile
+from jobs.values.value_store import ValueStore
 from webapp.rendering.results import Shown
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "tasks.md"
@@ -78,7 +78,7 @@ def shape_of(expression: str) -> str:
         known.add(hashlib.sha256(content).hexdigest())
         return StoredFile(hashlib.sha256(content).hexdigest(), len(content))
 
-    kept = storable(Kitchen(keep, "a_task").result(eval(expression, names)))
+    kept = json_value(ValueStore(keep, "a_task").result(eval(expression, names)))
     return Shown(1, "a_task", kept, frozenset(known), ()).shape
 
 

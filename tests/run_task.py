@@ -26,7 +26,7 @@ from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run, State
 from jobs.runs.submit import submit
 from jobs.worker.process import die_with_parent
-from jobs.worker.supervisor import Pool
+from jobs.worker.supervisor import Supervisor
 from tests import databases
 from tests.conftest import redis_running, settings_for
 from tests.forked_template import forked
@@ -123,4 +123,4 @@ def run_task(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> 
 
 def _work(backend: Backend, parent: int) -> None:
     die_with_parent(parent, signal.SIGTERM)
-    Pool(backend, 1, forked(backend.catalog)).run()
+    Supervisor(backend, 1, forked(backend.catalog)).run()

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from jobs.values.json_value import storable
-from jobs.values.kept_values import unserved
+from jobs.values.json_value import json_value
 from jobs.values.text import keepable
+from jobs.values.value_store import without_files
 
 # The most progress reports a run writes in one second; the last one always gets through.
 REPORTS_PER_SECOND = 10
@@ -130,7 +130,7 @@ class Checkpoint:
 
     def save(self, value: Any) -> None:
         """Keep a value. Raises ResultError when it cannot be kept, and StopRun when the run is to end."""
-        kept = storable(value, "The checkpoint")
+        kept = json_value(value, "The checkpoint")
         self._save(kept)
         self._value = kept
 
@@ -167,7 +167,7 @@ class Emit:
         self,
         send: Callable[[Any], None] = _nowhere,
         stop_requested: Callable[[], bool] = _never,
-        develop: Callable[[Any], Any] = unserved,
+        develop: Callable[[Any], Any] = without_files,
     ) -> None:
         self._send = send
         self._stop_requested = stop_requested
@@ -176,4 +176,4 @@ class Emit:
     def __call__(self, value: Any) -> None:
         if self._stop_requested():
             raise StopRun
-        self._send(storable(self._develop(value), "The partial result"))
+        self._send(json_value(self._develop(value), "The partial result"))

@@ -17,7 +17,7 @@ RECENT = 20
 
 
 @dataclass(frozen=True)
-class Outlook:
+class WaitEstimate:
     """For one queued run: the workers there are, the runs that wait before it, the seconds until it may start.
 
     `seconds` is None where no run of a task before it has ever succeeded, and while there is no worker.
@@ -28,8 +28,8 @@ class Outlook:
     seconds: float | None
 
 
-def outlooks(database: Database, runs: Collection[Run]) -> Mapping[int, Outlook]:
-    """The outlook of each run that waits for a worker, by its id."""
+def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, WaitEstimate]:
+    """The wait_estimate of each run that waits for a worker, by its id."""
     waiting = [run for run in runs if run.state is State.QUEUED and run.due_at is None]
     if not waiting:
         return {}
@@ -40,7 +40,7 @@ def outlooks(database: Database, runs: Collection[Run]) -> Mapping[int, Outlook]
         tasks = set(running).union(*ahead.values())
         typical = {task: _typical_seconds(session, task) for task in tasks}
     return {
-        run.id: Outlook(workers, sum(ahead[run.id].values()), _seconds(ahead[run.id], running, typical, workers))
+        run.id: WaitEstimate(workers, sum(ahead[run.id].values()), _seconds(ahead[run.id], running, typical, workers))
         for run in waiting
     }
 

@@ -42,9 +42,9 @@ class LocalStore:
             if _age(path) >= unless_younger_than:
                 path.unlink()
 
-    def older_than(self, seconds: float, shelf: str) -> list[str]:
-        """Of the files whose name begins with the two digits of `shelf`, those last put so many seconds ago."""
-        return [name for name in self._old(shelf, seconds) if SHA256.fullmatch(name)]
+    def older_than(self, seconds: float, prefix: str) -> list[str]:
+        """Of the files whose name begins with the two digits of `prefix`, those last put so many seconds ago."""
+        return [name for name in self._old(prefix, seconds) if SHA256.fullmatch(name)]
 
     def tidy(self, seconds: float) -> None:
         """Remove what was left by writers that ended so many seconds ago before their file was complete."""

@@ -88,9 +88,9 @@ class S3Store:
         if all(copy.age >= unless_younger_than for copy in copies):
             self._remove(copies)
 
-    def older_than(self, seconds: float, shelf: str) -> list[str]:
-        """Of the files whose name begins with the two digits of `shelf`, those last put so many seconds ago."""
-        copies = self._listed(f"{shelf}/")
+    def older_than(self, seconds: float, prefix: str) -> list[str]:
+        """Of the files whose name begins with the two digits of `prefix`, those last put so many seconds ago."""
+        copies = self._listed(f"{prefix}/")
         young = {copy.sha256 for copy in copies if copy.age < seconds}
         return sorted({copy.sha256 for copy in copies if SHA256.fullmatch(copy.sha256)} - young)
 

@@ -14,7 +14,7 @@ from jobs.values.stored_file import StoredFile
 
 CHUNK_BYTES = 1024 * 1024
 SHA256 = re.compile("[0-9a-f]{64}")
-SHELVES = tuple(f"{number:02x}" for number in range(256))
+PREFIXES = tuple(f"{number:02x}" for number in range(256))
 
 
 class FileStore(Protocol):
@@ -32,8 +32,8 @@ class FileStore(Protocol):
     def delete(self, sha256: str, unless_younger_than: float = 0.0) -> None:
         """Delete a file, unless it was put within so many seconds; one that is not there is gone already."""
 
-    def older_than(self, seconds: float, shelf: str) -> list[str]:
-        """Of the files whose name begins with the two digits of `shelf`, those last put so many seconds ago."""
+    def older_than(self, seconds: float, prefix: str) -> list[str]:
+        """Of the files whose name begins with the two digits of `prefix`, those last put so many seconds ago."""
 
     def tidy(self, seconds: float) -> None:
         """Remove what was left by writers that ended so many seconds ago before their file was complete."""

@@ -64,7 +64,7 @@ def download_in(value: object) -> KeptFile | None:
         return None
 
 
-class Pantry:
+class DownloadStore:
     """Turns downloads and paths into files and what refers to them; every other value stays as it is."""
 
     def __init__(self, keep: Keep) -> None:

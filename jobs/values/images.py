@@ -82,7 +82,7 @@ def picture_in(value: object) -> Picture | None:
         return None
 
 
-class Darkroom:
+class ImageStore:
     """Turns images into files and what refers to them; every other value stays as it is."""
 
     def __init__(self, keep: Keep, name: str) -> None:

@@ -13,7 +13,7 @@ class ResultError(Exception):
     """A task returned or saved something that cannot be kept; the message says why."""
 
 
-def storable(value: Any, what: str = "The result") -> Any:
+def json_value(value: Any, what: str = "The result") -> Any:
     """The value as JSON keeps it, at most 1 MB, with NaN and infinity as text. Raises ResultError with the reason."""
     try:
         encoded = to_json(value, inf_nan_mode="strings", fallback=plain)

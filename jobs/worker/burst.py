@@ -21,92 +21,93 @@ from jobs.runs.run import Run
 from jobs.values.outcome import Outcome, Success
 from jobs.worker import attempt
 from jobs.worker.dispatch import NotRecorded
-from jobs.worker.monitor import Act
+from jobs.worker.monitor import Callback
 from jobs.worker.pending_output import PendingOutput
-from jobs.worker.rq_bookkeeping import Record
+from jobs.worker.rq_bookkeeping import RqBookkeeping
 
 log = logging.getLogger(__name__)
 
-TURN_SECONDS = 1.0
+BURST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class AtHand:
+class Taken:
     """A job, and its run if that was taken along with the end of the run before."""
 
     job: WakeUp
     run: Run | None = None
 
 
-class Turn:
-    """Ends when no job waits, a run did not succeed, `may_go_on` says no, or after TURN_SECONDS."""
+class Burst:
+    """Ends when no job waits, a run did not succeed, `may_go_on` says no, or after BURST_SECONDS."""
 
     def __init__(
         self,
         backend: Backend,
         worker: BaseWorker,
-        execute: Callable[[Run, Act, Act], tuple[Outcome, PendingOutput]],
+        execute: Callable[[Run, Callback, Callback], tuple[Outcome, PendingOutput]],
         may_go_on: Callable[[], bool],
     ) -> None:
         self._backend = backend
         self._worker = worker
         self._execute = execute
         self._may_go_on = may_go_on
-        self._record = Record(worker, backend.queue)
-        self._ends_at = time.monotonic() + TURN_SECONDS
+        self._bookkeeping = RqBookkeeping(worker, backend.queue)
+        self._ends_at = time.monotonic() + BURST_SECONDS
         self._next: WakeUp | None = None
 
     def take(self, job: WakeUp) -> None:
         """Go through with it, beginning with this job."""
-        at_hand: AtHand | None = AtHand(job)
+        taken: Taken | None = Taken(job)
         try:
-            while at_hand:
-                job = at_hand.job
-                at_hand = self._see_through(at_hand)
+            while taken:
+                job = taken.job
+                taken = self._see_through(taken)
         except Exception as error:
             log.exception("job %s could not be seen through", job.id)
             # RQ's dashboard shows the reason as it is: nothing of a run may be in it.
-            self._record.failed(job, error if isinstance(error, Refused) else NotRecorded("The worker's log says why."))
+            reason = error if isinstance(error, Refused) else NotRecorded("The worker's log says why.")
+            self._bookkeeping.failed(job, reason)
         self._put_back()
-        self._record.idle()
-        self._record.send()
+        self._bookkeeping.idle()
+        self._bookkeeping.send()
 
-    def _see_through(self, at_hand: AtHand) -> AtHand | None:
+    def _see_through(self, taken: Taken) -> Taken | None:
         """Execute the run of a job; what to go on with."""
-        job = at_hand.job
-        run = at_hand.run or attempt.take(self._backend, job.run_id, self._worker.name)
+        job = taken.job
+        run = taken.run or attempt.take(self._backend, job.run_id, self._worker.name)
         if run is None:
-            self._record.dropped(job)
+            self._bookkeeping.dropped(job)
             return None
         began = time.monotonic()
         outcome, pending = self._execute(run, self._look_ahead, functools.partial(self._tell_start, job, run))
         seconds = time.monotonic() - began
         following = self._following(outcome)
         ended = attempt.end(self._backend, run, outcome, _named_by(following), pending)
-        self._record.changed(*ended.changes)
-        self._record.ended(job, seconds)
-        return AtHand(following, ended.following) if following else None
+        self._bookkeeping.changed(*ended.changes)
+        self._bookkeeping.ended(job, seconds)
+        return Taken(following, ended.following) if following else None
 
     def _look_ahead(self) -> None:
         """While a run begins: tell of the one before it and take the next job, in one trip."""
         if self._next is None and self._goes_on():
-            self._next = self._record.send_and_take()
+            self._next = self._bookkeeping.send_and_take()
         else:
-            self._record.send()
+            self._bookkeeping.send()
 
     def _tell_start(self, job: WakeUp, run: Run) -> None:
         """This run takes its time: tell that it runs, and let others have the next job."""
         self._put_back()
-        self._record.began(job)
-        self._record.changed(Change(run.id, run.owner_id, run.version))
-        self._record.send()
+        self._bookkeeping.began(job)
+        self._bookkeeping.changed(Change(run.id, run.owner_id, run.version))
+        self._bookkeeping.send()
 
     def _following(self, outcome: Outcome) -> WakeUp | None:
         if not isinstance(outcome, Success) or not self._goes_on():
             self._put_back()
             return None
-        if self._record.has_begun:
-            return self._record.send_and_take()
+        if self._bookkeeping.has_begun:
+            return self._bookkeeping.send_and_take()
         following, self._next = self._next, None
         return following
 
@@ -116,7 +117,7 @@ class Turn:
     def _put_back(self) -> None:
         job, self._next = self._next, None
         if job:
-            self._record.put_back(job)
+            self._bookkeeping.put_back(job)
 
 
 def _named_by(job: WakeUp | None) -> int | None:

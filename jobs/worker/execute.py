@@ -17,11 +17,11 @@ from jobs.authoring.file_parameters import OPEN
 from jobs.authoring.secrets import Secrets
 from jobs.authoring.task import Task
 from jobs.authoring.workspace import Workspace
-from jobs.values.json_value import ResultError, storable
-from jobs.values.kept_values import Kitchen
+from jobs.values.json_value import ResultError, json_value
 from jobs.values.outcome import Failure, Outcome, Stopped, Success
 from jobs.values.stored_file import StoreAway, StoredFile
 from jobs.values.text import keepable
+from jobs.values.value_store import ValueStore
 from jobs.worker import limits
 
 # More than is shown: what is a secret is found and hidden before a text is cut to its length.
@@ -81,13 +81,13 @@ def execute(catalog: Catalog, order: Order, link: Link) -> Outcome:
 
 
 def _called(task: Task, order: Order, link: Link) -> Success:
-    kitchen = Kitchen(link.keep, task.name)
-    emit = Emit(link.emit, link.stop_requested, kitchen.partial)
+    values = ValueStore(link.keep, task.name)
+    emit = Emit(link.emit, link.stop_requested, values.partial)
     context = {kind: _context(kind, order, link, emit) for kind in task.context.values()}
     returned = task.call(_validated(task, order, link), context)
     if isinstance(returned, UNFINISHED):
         returned = _result(returned, emit)
-    return Success(storable(kitchen.result(returned)))
+    return Success(json_value(values.result(returned)))
 
 
 def _context(kind: Any, order: Order, link: Link, emit: Emit) -> Any:

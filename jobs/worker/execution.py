@@ -68,7 +68,7 @@ class Ended:
     is_fit: bool
 
 
-Heard = Entry | Emitted | Save | Keep | Open | Progress | Ended
+Received = Entry | Emitted | Save | Keep | Open | Progress | Ended
 
 
 class Execution:
@@ -86,7 +86,7 @@ class Execution:
         for pipe in self._pipes:
             os.set_blocking(pipe, False)
         self._readable = {self._channel.fileno(), *self._pipes}
-        self._heard: list[Heard] = []
+        self._heard: list[Received] = []
         self._has_read = False
         self._begin({})
 
@@ -122,7 +122,7 @@ class Execution:
         if not self._channel.is_flushed:
             poll.register(self._channel.fileno(), select.POLLIN | select.POLLOUT)
 
-    def hear(self) -> list[Heard]:
+    def hear(self) -> list[Received]:
         """Return what has come; it never waits. What was written before something else was sent comes before it."""
         with suppress(OSError):
             self._channel.flush()
@@ -136,7 +136,7 @@ class Execution:
         heard, self._heard[:] = list(self._heard), []
         return heard
 
-    def hear_the_rest(self) -> list[Heard]:
+    def hear_the_rest(self) -> list[Received]:
         """Return what has come from a process that writes no more, and the lines that have no end."""
         # A pipe holds no more than what these take; what others write meanwhile is not waited for.
         heard = self.hear()
@@ -199,7 +199,7 @@ class Execution:
 
     # --- messages
 
-    def _understood(self, message: Message) -> Iterator[Heard]:
+    def _understood(self, message: Message) -> Iterator[Received]:
         match message.body:
             case {"progress": True}:
                 yield Progress(None, "")

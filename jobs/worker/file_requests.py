@@ -19,7 +19,7 @@ from typing import BinaryIO
 from jobs.storage.store import FileStore
 from jobs.values.stored_file import RunFile, StoreAway, StoredFile
 from jobs.worker.execution import Execution, Keep, Open
-from jobs.worker.wakeup_pipe import Bell
+from jobs.worker.wakeup_pipe import WakeupPipe
 
 KEEP_SECONDS = 60.0
 KEEP_AGAIN_SECONDS = 1.0
@@ -35,11 +35,11 @@ class Answer:
 
 
 class FileRequests:
-    """Answers the requests of one worker's children; the bell rings when an answer is there."""
+    """Answers the requests of one worker's children; the wakeup rings when an answer is there."""
 
-    def __init__(self, store: FileStore, bell: Bell) -> None:
+    def __init__(self, store: FileStore, wakeup: WakeupPipe) -> None:
         self._store = store
-        self._bell = bell
+        self._wakeup = wakeup
         self._thread = ThreadPoolExecutor(1, "files")
         self._answers: deque[tuple[Execution, Answer]] = deque()
 
@@ -76,7 +76,7 @@ class FileRequests:
             except Exception as error:  # an answer that never comes would hold the task until its time is up
                 made = Answer(f"The file store failed ({type(error).__name__}).")
             self._answers.append((child, made))
-            self._bell.ring()
+            self._wakeup.wake()
 
         self._thread.submit(answer)
 

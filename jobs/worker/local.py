@@ -21,7 +21,7 @@ from jobs.values.stored_file import StoredFile
 from jobs.worker.child import prepare, run_child
 from jobs.worker.child_link import connected_ends
 from jobs.worker.execute import Order
-from jobs.worker.execution import Emitted, Ended, Execution, Heard, Keep, Open, Save
+from jobs.worker.execution import Emitted, Ended, Execution, Keep, Open, Received, Save
 from jobs.worker.file_requests import descriptor_of
 from jobs.worker.pending_output import emitted_entry
 from jobs.worker.shared_state import Progress
@@ -29,7 +29,7 @@ from jobs.worker.workspace import workspace
 
 LOOK_SECONDS = 0.1
 
-Take = Callable[[Execution, Heard], None]
+Take = Callable[[Execution, Received], None]
 
 
 class Listener(Protocol):
@@ -110,7 +110,7 @@ def _watch(child: Execution, take: Take, stop_requested: Callable[[], bool]) -> 
             return abrupt_end(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
 
 
-def _take(files: FileStore, listener: Listener, child: Execution, heard: Heard) -> None:
+def _take(files: FileStore, listener: Listener, child: Execution, heard: Received) -> None:
     match heard:
         case Entry():
             listener.entry(Kind.LOG, heard)

@@ -24,12 +24,12 @@ from jobs.runs.output_entries import Entry
 from jobs.runs.run import Run
 from jobs.values.outcome import Failure, Interrupted, Lost, Outcome, Stopped, abrupt_end
 from jobs.worker.attempt import order_for
-from jobs.worker.execution import Emitted, Ended, Execution, Heard, Keep, Open, Save
+from jobs.worker.execution import Emitted, Ended, Execution, Keep, Open, Received, Save
 from jobs.worker.file_requests import FileRequests
 from jobs.worker.pending_output import PendingOutput
 from jobs.worker.shared_state import Progress
 from jobs.worker.template_client import TemplateClient
-from jobs.worker.wakeup_pipe import Bell
+from jobs.worker.wakeup_pipe import WakeupPipe
 
 log = logging.getLogger(__name__)
 
@@ -42,28 +42,28 @@ END_SECONDS = 5.0
 TERMINATED_SECONDS = 1.0
 MOST_STARTS = 3
 
-Act = Callable[[], None]
+Callback = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class WorkerContext:
     """What a worker has for all of its runs."""
 
     backend: Backend
-    bell: Bell
+    wakeup: WakeupPipe
     template: TemplateClient
     files: FileRequests
     leave_at: Callable[[], float]
-    show_life: Act
+    show_life: Callback
 
 
 class Monitor:
     """One run, from its claim to its outcome."""
 
-    def __init__(self, surroundings: Surroundings, run: Run, task: TaskSummary, folder: Path) -> None:
-        self._backend = surroundings.backend
-        self._worker = surroundings
-        self._template = surroundings.template
+    def __init__(self, context: WorkerContext, run: Run, task: TaskSummary, folder: Path) -> None:
+        self._backend = context.backend
+        self._worker = context
+        self._template = context.template
         self._run = run
         self._task = task
         self._keeper = task.name if task.keep else ""
@@ -80,7 +80,7 @@ class Monitor:
         self.pending = PendingOutput(self._backend, run)
         """What the task has put out and could not be stored yet: it is to be, before its outcome is recorded."""
 
-    def outcome(self, meanwhile: Act, tell_start: Act) -> Outcome:
+    def outcome(self, meanwhile: Callback, tell_start: Callback) -> Outcome:
         """Have the task called and watch it until it ends, or has to; of one that ends at once no start is told.
 
         `meanwhile` is done while the task begins.
@@ -95,7 +95,7 @@ class Monitor:
             if self._child:  # whatever has gone wrong here, it must not go on
                 self._give_back(self._child)
 
-    def _attempt(self, meanwhile: Act, tell_start: Act) -> Outcome | None:
+    def _attempt(self, meanwhile: Callback, tell_start: Callback) -> Outcome | None:
         """Execute the run in one child; None when that has ended before it began."""
         while self._child is None:
             if end := self._due_end():
@@ -122,7 +122,7 @@ class Monitor:
 
     # --- the loop
 
-    def _watch(self, child: Execution, tell_start: Act) -> Outcome | None:
+    def _watch(self, child: Execution, tell_start: Callback) -> Outcome | None:
         while True:
             self._wait(child)
             for heard in child.hear():
@@ -149,7 +149,7 @@ class Monitor:
 
     def _wait(self, child: Execution | None) -> None:
         poll = select.poll()
-        poll.register(self._worker.bell.fileno(), select.POLLIN)
+        poll.register(self._worker.wakeup.fileno(), select.POLLIN)
         self._template.register(poll)
         if child:
             child.register(poll)
@@ -159,7 +159,7 @@ class Monitor:
         look = LOOK_SECONDS if child else SHORT_LOOK_SECONDS
         poll.poll(1000 * max(0.0, min(due - time.monotonic(), look)))
 
-    def _take(self, child: Execution, heard: Heard) -> None:
+    def _take(self, child: Execution, heard: Received) -> None:
         match heard:
             case Entry():
                 self.pending.add_line(heard)
@@ -216,8 +216,8 @@ class Monitor:
         """Return whether this worker is to leave: platforms send SIGTERM to all processes, and some hear it first."""
         deadline = time.monotonic() + TERMINATED_SECONDS
         while self._worker.leave_at() == math.inf and (left := deadline - time.monotonic()) > 0:
-            select.select([self._worker.bell], [], [], left)
-            self._worker.bell.heard()
+            select.select([self._worker.wakeup], [], [], left)
+            self._worker.wakeup.was_woken()
         return self._worker.leave_at() < math.inf
 
     def _end(self, child: Execution, outcome: Outcome) -> Outcome:
@@ -236,8 +236,8 @@ class Monitor:
     # --- what is due
 
     def _renew_when_due(self) -> None:
-        # A bell that rings may mean a stop request: the row says.
-        if not self._worker.bell.heard() and time.monotonic() < self._renew_at:
+        # A wakeup that rings may mean a stop request: the row says.
+        if not self._worker.wakeup.was_woken() and time.monotonic() < self._renew_at:
             return
         try:
             hold = lease.renew(self._backend.database, self._run, self._backend.settings.lease_seconds)

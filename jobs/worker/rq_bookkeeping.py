@@ -21,7 +21,7 @@ from jobs.runs.queue import WakeUp, named, take_next
 log = logging.getLogger(__name__)
 
 
-class Record:
+class RqBookkeeping:
     """Gathers what is to be told, until it is sent."""
 
     def __init__(self, worker: BaseWorker, queue: Queue) -> None:

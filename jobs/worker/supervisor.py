@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.2
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Pool:
+class Supervisor:
     """Forks workers from a process without threads, so that they share the memory of what is imported."""
 
     def __init__(self, backend: Backend, size: int, start: Start = start_template) -> None:

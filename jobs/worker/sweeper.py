@@ -16,7 +16,7 @@ from jobs.runs.queue import forget, job_id, taken, waiting
 from jobs.runs.run import ENDED, Run, State
 from jobs.runs.submit import push
 from jobs.storage.database import utcnow
-from jobs.storage.store import SHELVES
+from jobs.storage.store import PREFIXES
 from jobs.worker.leader import Leadership
 
 SWEEP_SECONDS = 5.0
@@ -33,7 +33,7 @@ class Sweeper:
         self._backend = backend
         self._leadership = Leadership(backend.database, "sweeper")
         self._watch = Watch(backend.settings.lease_seconds)
-        self._shelves = itertools.cycle(SHELVES)
+        self._shelves = itertools.cycle(PREFIXES)
         self._next = 0.0
 
     def turn(self) -> None:
@@ -54,7 +54,7 @@ class Sweeper:
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()
         uploads.forget(self._backend.database)
-        # One shelf at a time: all of a large store would keep everything else waiting.
+        # One prefix at a time: all of a large store would keep everything else waiting.
         run_files.forget(self._backend.database, self._backend.files, next(self._shelves))
 
     def leave(self) -> None:

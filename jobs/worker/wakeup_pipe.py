@@ -1,24 +1,24 @@
-"""A bell that a signal's handler or another thread rings, and a loop that waits for pipes hears."""
+"""A self-pipe: lets a signal handler or another thread wake a poll loop."""
 
 import contextlib
 import os
 
 
-class Bell:
-    """Rung any number of times, heard once."""
+class WakeupPipe:
+    """A pipe that is readable after `wake`; waking it again before it is read changes nothing."""
 
     def __init__(self) -> None:
-        self._hears, self._rings = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._reads, self._writes = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def fileno(self) -> int:
-        return self._hears
+        return self._reads
 
-    def ring(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full: it has been ringing for a while
-            os.write(self._rings, b"!")
+    def wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full, so the loop wakes anyway
+            os.write(self._writes, b"!")
 
-    def heard(self) -> bool:
-        """Whether it was rung since it was asked last."""
+    def was_woken(self) -> bool:
+        """Return whether it was woken since the last call."""
         with contextlib.suppress(BlockingIOError):
-            return bool(os.read(self._hears, 4096))
+            return bool(os.read(self._reads, 4096))
         return False

@@ -24,12 +24,12 @@ from jobs.runs.backend import Backend
 from jobs.runs.queue import WakeUp
 from jobs.runs.run import Run
 from jobs.values.outcome import Failure, Outcome
-from jobs.worker.burst import Turn
+from jobs.worker.burst import Burst
 from jobs.worker.file_requests import FileRequests
-from jobs.worker.monitor import Act, Monitor, Surroundings
+from jobs.worker.monitor import Callback, Monitor, WorkerContext
 from jobs.worker.pending_output import PendingOutput
 from jobs.worker.template_client import TemplateClient
-from jobs.worker.wakeup_pipe import Bell
+from jobs.worker.wakeup_pipe import WakeupPipe
 from jobs.worker.workspace import workspace
 
 log = logging.getLogger(__name__)
@@ -57,14 +57,14 @@ class RunWorker(SimpleWorker):
 
     def __init__(self, backend: Backend, name: str, ask_for_copy: Callable[[socket.socket], None]) -> None:
         self._backend = backend
-        self._bell = Bell()
+        self._wakeup = WakeupPipe()
         self._leave_at = math.inf
         self._folder = contextlib.ExitStack()
         self._template = TemplateClient(ask_for_copy)
         self._template.prepare()
-        files = FileRequests(backend.files, self._bell)
-        self._surroundings = Surroundings(
-            backend, self._bell, self._template, files, lambda: self._leave_at, self._show_life
+        files = FileRequests(backend.files, self._wakeup)
+        self._context = WorkerContext(
+            backend, self._wakeup, self._template, files, lambda: self._leave_at, self._show_life
         )
         super().__init__(
             [backend.queue],
@@ -84,7 +84,7 @@ class RunWorker(SimpleWorker):
         first, self._stop_requested = not self._stop_requested, True
         self._shutdown_requested_date = self._shutdown_requested_date or now()
         self._leave_at = min(self._leave_at, time.monotonic() + GRACE_SECONDS)
-        self._bell.ring()
+        self._wakeup.wake()
         if first and self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
 
@@ -116,13 +116,13 @@ class RunWorker(SimpleWorker):
         assert isinstance(job, WakeUp)
         self._state = WorkerStatus.BUSY  # from here on a stop interrupts nothing
         try:
-            Turn(self._backend, self, self._execute, self._may_go_on).take(job)
+            Burst(self._backend, self, self._execute, self._may_go_on).take(job)
         finally:
             self._clear_up()
             self.executions.clear()
             self._state = WorkerStatus.IDLE
 
-    def _execute(self, run: Run, meanwhile: Act, tell_start: Act) -> tuple[Outcome, PendingOutput]:
+    def _execute(self, run: Run, meanwhile: Callback, tell_start: Callback) -> tuple[Outcome, PendingOutput]:
         self._clear_up()
         task = self._backend.tasks.get(run.task) or TaskSummary(run.task)
         try:
@@ -130,7 +130,7 @@ class RunWorker(SimpleWorker):
         except OSError as error:
             words = f"There is no room for the run's files: {error.strerror or error}. Tell whoever runs this server."
             return Failure("NoWorkspace", words), PendingOutput(self._backend, run)
-        monitor = Monitor(self._surroundings, run, task, folder)
+        monitor = Monitor(self._context, run, task, folder)
         return monitor.outcome(meanwhile, tell_start), monitor.pending
 
     def _clear_up(self) -> None:
@@ -145,7 +145,7 @@ class RunWorker(SimpleWorker):
 
     def handle_payload(self, message: Any) -> None:
         """Hear a command; ours are only a hint that the row of the run at hand says something new."""
-        self._bell.ring()
+        self._wakeup.wake()
         super().handle_payload(message)  # type: ignore[no-untyped-call]  # RQ leaves it untyped
 
     def _show_life(self) -> None:

@@ -12,7 +12,7 @@ from jobs.runs import lease
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run
-from jobs.values.json_value import storable
+from jobs.values.json_value import json_value
 from tests.browser.conftest import NewContext, open_live, register
 from tests.browser.test_hostile_text import ALL, TEXTS
 from tests.browser.test_output import held_run
@@ -46,7 +46,7 @@ def ended(page: Page, backend: Backend, *results: Any) -> Run:
     run = held_run(page, backend)
     shown = reference(backend, run, "a.png", picture(), media_type="image/png", width=800, height=300)
     files = [reference(backend, run, f"{'long-name-' * 9}.csv", b"a,b"), shown]
-    lease.succeed(backend.database, run, storable([*results, *files]))
+    lease.succeed(backend.database, run, json_value([*results, *files]))
     return run
 
 
@@ -70,7 +70,7 @@ def test_axe_finds_nothing_and_every_kind_fits_a_narrow_page(
 def test_a_chart_among_partial_results_is_seen_whole(page: Page, backend: Backend, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     run = held_run(page, backend)
-    put_out(backend, run, storable(CHARTS[3]), kind=Kind.EMITTED)
+    put_out(backend, run, json_value(CHARTS[3]), kind=Kind.EMITTED)
     page.goto(f"/runs/{run.id}")
     page.locator(".emitted .chart__numbers").scroll_into_view_if_needed()
     region = page.get_by_role("region", name="Partial results")
@@ -132,7 +132,7 @@ def test_without_javascript_there_is_no_button_that_does_nothing(new_context: Ne
 
 
 def test_hostile_words_in_results_do_nothing(page: Page, backend: Backend) -> None:
-    words = [storable(text)[:200] for text in TEXTS]
+    words = [json_value(text)[:200] for text in TEXTS]
     charts = [Chart("bar", {one: [1]}, [one], title=one, x_label=one, y_label=one) for one in words]
     run = ended(page, backend, Html(ALL), {one: one for one in words}, *charts)
     for path in (f"/runs/{run.id}", "/runs"):

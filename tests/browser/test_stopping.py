@@ -99,7 +99,7 @@ def test_the_wait_for_a_retry_is_counted_down(page: Page, stack: Stack) -> None:
     values: dict[str, Any] = {"error_kind": "OvenError", "error_message": "the oven is cold", **AGAIN}
     run = make_run(backend, latest(backend).owner_id, due_at=utcnow() + timedelta(minutes=2), **values)
     open_live(page, f"/runs/{run.id}")
-    time = page.locator(f"#run-{run.id}-outlook time")
+    time = page.locator(f"#run-{run.id}-wait_estimate time")
     expect(time).to_have_text(re.compile(r"in 1 min \d+ s"))
     before = time.inner_text()
     expect(time).not_to_have_text(before)

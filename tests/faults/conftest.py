@@ -1,4 +1,4 @@
-"""What the fault tests share: a kitchen each, of which no process is left afterwards."""
+"""What the fault tests share: a harness each, of which no process is left afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.application import Application
 from tests.faults.audit import begin_audit
-from tests.faults.kitchen import LEASE_SECONDS, LONG_LEASE_SECONDS, Kitchen
-from tests.faults.restaurant import Restaurant
+from tests.faults.harness import LEASE_SECONDS, LONG_LEASE_SECONDS, Harness
 
 
 @pytest.fixture
@@ -17,23 +17,23 @@ def lease_seconds() -> int:
 
 
 @pytest.fixture
-def kitchen(tmp_path: Path, empty_database: Path, lease_seconds: int) -> Iterator[Kitchen]:
+def harness(tmp_path: Path, empty_database: Path, lease_seconds: int) -> Iterator[Harness]:
     """A database and a Redis; the test opens the pools it needs."""
     with opened(tmp_path, empty_database, lease_seconds) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Kitchen]:
-    """A kitchen that tests share, with a pool of one worker, for what must harm neither."""
+def running(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Harness]:
+    """A harness that tests share, with a pool of one worker, for what must harm neither."""
     with opened(tmp_path_factory.mktemp("running"), empty_database, LONG_LEASE_SECONDS) as one:
         one.open_pool(1)
         yield one
 
 
 @contextmanager
-def opened(folder: Path, empty_database: Path, lease_seconds: int) -> Iterator[Kitchen]:
-    one = Kitchen(folder, empty_database, lease_seconds=lease_seconds)
+def opened(folder: Path, empty_database: Path, lease_seconds: int) -> Iterator[Harness]:
+    one = Harness(folder, empty_database, lease_seconds=lease_seconds)
     try:
         one.redis.start()
         yield one
@@ -42,8 +42,8 @@ def opened(folder: Path, empty_database: Path, lease_seconds: int) -> Iterator[K
 
 
 @pytest.fixture
-def restaurant(tmp_path: Path) -> Iterator[Restaurant]:
-    one = Restaurant(tmp_path)
+def application(tmp_path: Path) -> Iterator[Application]:
+    one = Application(tmp_path)
     try:
         one.stack.start()
         begin_audit(one.backend.database)

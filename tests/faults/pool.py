@@ -15,7 +15,7 @@ from pathlib import Path
 
 import config
 from jobs.runs.backend import open_backend
-from jobs.worker.supervisor import Pool
+from jobs.worker.supervisor import Supervisor
 from tests.faults.tasks import TASKS
 from tests.forked_template import forked
 
@@ -28,7 +28,7 @@ def main() -> None:
         _replace(constant, getattr(importlib.import_module(module), constant), value)
     if clock := os.environ.get("CLOCK"):
         _move_clocks(Path(clock))
-    Pool(open_backend(settings, TASKS), settings.workers, forked(TASKS)).run()
+    Supervisor(open_backend(settings, TASKS), settings.workers, forked(TASKS)).run()
 
 
 def _move_clocks(file: Path) -> None:

@@ -22,7 +22,7 @@ from jobs.runs.run import Run, State
 from jobs.runs.submit import Conflict, cancel
 from tests.conftest import database_of, migrate
 from tests.faults.audit import claims, completions
-from tests.faults.kitchen import Kitchen
+from tests.faults.harness import Harness
 from tests.faults.processes import PoolProcess, send
 
 POOLS = 2
@@ -33,10 +33,10 @@ SETTLE_SECONDS = 600.0
 
 
 class Soak:
-    """One kitchen, a stream of runs, and a stream of faults."""
+    """One harness, a stream of runs, and a stream of faults."""
 
-    def __init__(self, kitchen: Kitchen, dice: random.Random) -> None:
-        self._kitchen = kitchen
+    def __init__(self, harness: Harness, dice: random.Random) -> None:
+        self._kitchen = harness
         self._dice = dice
         self._pools = [self._open() for _ in range(POOLS)]
         self._later: list[tuple[float, Callable[[], None]]] = []
@@ -199,11 +199,11 @@ class Soak:
             undo()
 
 
-def tell(soak: Soak, kitchen: Kitchen) -> int:
+def tell(soak: Soak, harness: Harness) -> int:
     """Print the table; returns how many runs are not as they should be."""
-    runs = {run.id: run for run in kitchen.runs()}
-    ended = completions(kitchen.backend.database)
-    started = claims(kitchen.backend.database)
+    runs = {run.id: run for run in harness.runs()}
+    ended = completions(harness.backend.database)
+    started = claims(harness.backend.database)
     failed = Counter(f"failed: {run.error_kind}" for run in runs.values() if run.state is State.FAILED)
     wrong = {
         "completed more than once": sum(ended[run.id] > 1 for run in soak.accepted),
@@ -239,18 +239,18 @@ def main() -> None:
         database = database_of(empty)
         migrate(database)
         database.close()
-        kitchen = Kitchen(Path(folder) / "kitchen", empty)
+        harness = Harness(Path(folder) / "harness", empty)
         try:
-            kitchen.redis.start()
-            soak = Soak(kitchen, random.Random(chosen.seed))
+            harness.redis.start()
+            soak = Soak(harness, random.Random(chosen.seed))
             soak.go_on(chosen.minutes, chosen.runs)
             try:
-                kitchen.settle(SETTLE_SECONDS)
+                harness.settle(SETTLE_SECONDS)
             except AssertionError as error:
                 print(error)
-            wrong = tell(soak, kitchen)
+            wrong = tell(soak, harness)
         finally:
-            kitchen.close()
+            harness.close()
     sys.exit(1 if wrong else 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.runs.queue import DISPATCHER, QUEUE, job_id
 from jobs.runs.run import Run, State
-from tests.faults.kitchen import Kitchen
+from tests.faults.harness import Harness
 from tests.waiting import until
 
 RUNS_QUEUE = f"rq:queue:{QUEUE}"
@@ -51,143 +51,143 @@ def encoded(*parts: Any) -> bytes:
     return zlib.compress(json.dumps(parts).encode())
 
 
-def all_succeeded_at_once(kitchen: Kitchen, runs: list[Run]) -> bool:
-    return [(run.state, run.attempt, kitchen.noted(run)) for run in kitchen.check(jobs_left=True)] == [
+def all_succeeded_at_once(harness: Harness, runs: list[Run]) -> bool:
+    return [(run.state, run.attempt, harness.noted(run)) for run in harness.check(jobs_left=True)] == [
         (State.SUCCEEDED, 1, 1)
     ] * len(runs)
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_job_with_a_damaged_field_costs_no_process_and_its_run_is_executed_once(
-    kitchen: Kitchen, damage: str
+    harness: Harness, damage: str
 ) -> None:
-    kitchen.open_pool(2)
-    before = kitchen.pools[0].crew()
-    blocker = [kitchen.submit("wait_for", file=str(kitchen.folder / "go")) for _worker in before[0]]
-    kitchen.await_start(*blocker)
-    runs = kitchen.submit_many(len(FIELDS))
+    harness.open_pool(2)
+    before = harness.pools[0].crew()
+    blocker = [harness.submit("wait_for", file=str(harness.folder / "go")) for _worker in before[0]]
+    harness.await_start(*blocker)
+    runs = harness.submit_many(len(FIELDS))
     for run, field in zip(runs, FIELDS, strict=True):
-        kitchen.backend.redis.hset(key_of(run), field, DAMAGE[damage])
-    (kitchen.folder / "go").touch()
-    kitchen.settle()
-    assert all_succeeded_at_once(kitchen, blocker + runs)
-    assert kitchen.pools[0].crew() == before
+        harness.backend.redis.hset(key_of(run), field, DAMAGE[damage])
+    (harness.folder / "go").touch()
+    harness.settle()
+    assert all_succeeded_at_once(harness, blocker + runs)
+    assert harness.pools[0].crew() == before
 
 
-def delete(kitchen: Kitchen, key: str) -> None:
-    kitchen.backend.redis.delete(key)
+def delete(harness: Harness, key: str) -> None:
+    harness.backend.redis.delete(key)
 
 
-def make_text(kitchen: Kitchen, key: str) -> None:
-    kitchen.backend.redis.set(key, "no job at all")
+def make_text(harness: Harness, key: str) -> None:
+    harness.backend.redis.set(key, "no job at all")
 
 
-def make_list(kitchen: Kitchen, key: str) -> None:
-    kitchen.backend.redis.delete(key)
-    kitchen.backend.redis.rpush(key, "no job at all")
+def make_list(harness: Harness, key: str) -> None:
+    harness.backend.redis.delete(key)
+    harness.backend.redis.rpush(key, "no job at all")
 
 
-def strip(kitchen: Kitchen, key: str) -> None:
-    kitchen.backend.redis.hdel(key, "data")
+def strip(harness: Harness, key: str) -> None:
+    harness.backend.redis.hdel(key, "data")
 
 
 @pytest.mark.parametrize("ruin", [delete, make_text, make_list, strip])
 def test_a_job_that_is_gone_or_something_else_costs_no_process_and_its_run_is_executed_once(
-    kitchen: Kitchen, ruin: Callable[[Kitchen, str], None]
+    harness: Harness, ruin: Callable[[Harness, str], None]
 ) -> None:
-    runs = kitchen.submit_many(5)
+    runs = harness.submit_many(5)
     for run in runs:
-        ruin(kitchen, key_of(run))
-    kitchen.open_pool(2)
-    before = kitchen.pools[0].crew()
-    kitchen.settle()
-    assert all_succeeded_at_once(kitchen, runs)
-    assert kitchen.pools[0].crew() == before
+        ruin(harness, key_of(run))
+    harness.open_pool(2)
+    before = harness.pools[0].crew()
+    harness.settle()
+    assert all_succeeded_at_once(harness, runs)
+    assert harness.pools[0].crew() == before
 
 
 @pytest.mark.parametrize("key", [*LISTS, *SETS, *REGISTRIES])
-def test_a_key_of_the_wrong_type_stops_no_run(kitchen: Kitchen, key: str) -> None:
-    kitchen.open_pool(2)
-    before = kitchen.pools[0].crew()
-    runs = kitchen.submit_many(2)
-    kitchen.backend.redis.set(key, "no list, set or hash")
-    runs += kitchen.submit_many(3)
-    kitchen.settle()
-    kitchen.backend.redis.delete(key)
-    assert all_succeeded_at_once(kitchen, runs)
-    assert kitchen.pools[0].crew() == before
+def test_a_key_of_the_wrong_type_stops_no_run(harness: Harness, key: str) -> None:
+    harness.open_pool(2)
+    before = harness.pools[0].crew()
+    runs = harness.submit_many(2)
+    harness.backend.redis.set(key, "no list, set or hash")
+    runs += harness.submit_many(3)
+    harness.settle()
+    harness.backend.redis.delete(key)
+    assert all_succeeded_at_once(harness, runs)
+    assert harness.pools[0].crew() == before
 
 
-def test_a_worker_whose_own_record_is_something_else_works_on(kitchen: Kitchen) -> None:
-    kitchen.open_pool(1)
-    before = kitchen.pools[0].crew()
-    (record,) = kitchen.backend.redis.keys("rq:worker:*")
-    kitchen.backend.redis.set(record, "no hash")
-    runs = kitchen.submit_many(3)
-    kitchen.settle()
-    assert all_succeeded_at_once(kitchen, runs)
-    assert kitchen.pools[0].crew() == before
-    until(lambda: kitchen.backend.redis.type(record) == b"hash", "a new record of the worker")
+def test_a_worker_whose_own_record_is_something_else_works_on(harness: Harness) -> None:
+    harness.open_pool(1)
+    before = harness.pools[0].crew()
+    (record,) = harness.backend.redis.keys("rq:worker:*")
+    harness.backend.redis.set(record, "no hash")
+    runs = harness.submit_many(3)
+    harness.settle()
+    assert all_succeeded_at_once(harness, runs)
+    assert harness.pools[0].crew() == before
+    until(lambda: harness.backend.redis.type(record) == b"hash", "a new record of the worker")
 
 
-def test_ids_that_are_no_runs_stop_nobody(kitchen: Kitchen) -> None:
-    kitchen.open_pool(2)
-    before = kitchen.pools[0].crew()
+def test_ids_that_are_no_runs_stop_nobody(harness: Harness) -> None:
+    harness.open_pool(2)
+    before = harness.pools[0].crew()
     for place in LISTS:
-        kitchen.backend.redis.rpush(place, *GARBAGE.values())
-    runs = kitchen.submit_many(5)
-    kitchen.settle()
-    until(lambda: kitchen.backend.redis.llen(RUNS_QUEUE) == 0, "the end of what is no run")
-    until(lambda: BYTES not in kitchen.backend.redis.lrange(LISTS[1], 0, -1), "the end of what is no text")
-    assert all_succeeded_at_once(kitchen, runs)
-    assert kitchen.pools[0].crew() == before
+        harness.backend.redis.rpush(place, *GARBAGE.values())
+    runs = harness.submit_many(5)
+    harness.settle()
+    until(lambda: harness.backend.redis.llen(RUNS_QUEUE) == 0, "the end of what is no run")
+    until(lambda: BYTES not in harness.backend.redis.lrange(LISTS[1], 0, -1), "the end of what is no text")
+    assert all_succeeded_at_once(harness, runs)
+    assert harness.pools[0].crew() == before
 
 
 @pytest.mark.parametrize("arguments", [["1"], [None], [[]], [1.5], [-1], [2**70], ["läuft"], [], [1, 2], "text", 5])
-def test_our_function_with_strange_arguments_harms_nobody(kitchen: Kitchen, arguments: Any) -> None:
-    kitchen.open_pool(1)
-    before = kitchen.pools[0].crew()
-    kitchen.backend.redis.hset("rq:job:strange", mapping={"data": encoded(DISPATCHER, None, arguments, {})})
-    kitchen.backend.redis.rpush(RUNS_QUEUE, "strange")
-    runs = kitchen.submit_many(2)
-    kitchen.settle()
-    assert all_succeeded_at_once(kitchen, runs)
-    assert kitchen.pools[0].crew() == before
+def test_our_function_with_strange_arguments_harms_nobody(harness: Harness, arguments: Any) -> None:
+    harness.open_pool(1)
+    before = harness.pools[0].crew()
+    harness.backend.redis.hset("rq:job:strange", mapping={"data": encoded(DISPATCHER, None, arguments, {})})
+    harness.backend.redis.rpush(RUNS_QUEUE, "strange")
+    runs = harness.submit_many(2)
+    harness.settle()
+    assert all_succeeded_at_once(harness, runs)
+    assert harness.pools[0].crew() == before
 
 
 @pytest.mark.parametrize("arguments", [("os.mkdir", None), ("mkdir", "os"), ("pathlib.Path.mkdir", None)])
 def test_who_can_write_to_redis_can_have_no_other_function_called(
-    kitchen: Kitchen, tmp_path: Path, arguments: tuple[str, str | None]
+    harness: Harness, tmp_path: Path, arguments: tuple[str, str | None]
 ) -> None:
     target = tmp_path / "made"
-    kitchen.backend.redis.hset("rq:job:foreign", mapping={"data": encoded(*arguments, [str(target)], {})})
-    kitchen.backend.redis.rpush(RUNS_QUEUE, "foreign")
-    kitchen.open_pool(1)
-    runs = kitchen.submit_many(2)
-    kitchen.settle()
-    assert all_succeeded_at_once(kitchen, runs)
+    harness.backend.redis.hset("rq:job:foreign", mapping={"data": encoded(*arguments, [str(target)], {})})
+    harness.backend.redis.rpush(RUNS_QUEUE, "foreign")
+    harness.open_pool(1)
+    runs = harness.submit_many(2)
+    harness.settle()
+    assert all_succeeded_at_once(harness, runs)
     assert not target.exists()
 
 
 @pytest.mark.parametrize("field", ["success_callback_name", "failure_callback_name", "stopped_callback_name"])
 @pytest.mark.parametrize("arguments", [[999_999], ["no number"]])
-def test_a_job_cannot_bring_a_callback(kitchen: Kitchen, tmp_path: Path, field: str, arguments: list[Any]) -> None:
+def test_a_job_cannot_bring_a_callback(harness: Harness, tmp_path: Path, field: str, arguments: list[Any]) -> None:
     # It is called with the job first: a function of ours that writes down what it is given would be seen.
     data = encoded(DISPATCHER, None, arguments, {})
-    kitchen.backend.redis.hset("rq:job:foreign", mapping={"data": data, field: "tests.faults.tasks.leave_a_trace"})
-    kitchen.backend.redis.rpush(RUNS_QUEUE, "foreign")
-    kitchen.open_pool(1, TRACE=str(tmp_path / "trace"))
-    kitchen.submit()
-    kitchen.settle()
+    harness.backend.redis.hset("rq:job:foreign", mapping={"data": data, field: "tests.faults.tasks.leave_a_trace"})
+    harness.backend.redis.rpush(RUNS_QUEUE, "foreign")
+    harness.open_pool(1, TRACE=str(tmp_path / "trace"))
+    harness.submit()
+    harness.settle()
     assert not (tmp_path / "trace").exists()
 
 
-def test_a_job_that_was_abandoned_cannot_bring_a_callback(kitchen: Kitchen, tmp_path: Path) -> None:
+def test_a_job_that_was_abandoned_cannot_bring_a_callback(harness: Harness, tmp_path: Path) -> None:
     """RQ calls the failure callback of a job whose worker is gone when it next looks after its registries."""
-    kitchen.backend.redis.hset("rq:job:foreign", "data", encoded(DISPATCHER, None, [999_999], {}))
-    kitchen.backend.redis.hset("rq:job:foreign", "status", "started")
-    kitchen.backend.redis.hset("rq:job:foreign", "failure_callback_name", "tests.faults.tasks.leave_a_trace")
-    kitchen.backend.redis.zadd(f"rq:wip:{QUEUE}", {"foreign:1": 1})
-    kitchen.open_pool(1, TRACE=str(tmp_path / "trace"))
-    until(lambda: not kitchen.backend.redis.zcard(f"rq:wip:{QUEUE}"), "RQ's maintenance")
+    harness.backend.redis.hset("rq:job:foreign", "data", encoded(DISPATCHER, None, [999_999], {}))
+    harness.backend.redis.hset("rq:job:foreign", "status", "started")
+    harness.backend.redis.hset("rq:job:foreign", "failure_callback_name", "tests.faults.tasks.leave_a_trace")
+    harness.backend.redis.zadd(f"rq:wip:{QUEUE}", {"foreign:1": 1})
+    harness.open_pool(1, TRACE=str(tmp_path / "trace"))
+    until(lambda: not harness.backend.redis.zcard(f"rq:wip:{QUEUE}"), "RQ's maintenance")
     assert not (tmp_path / "trace").exists()

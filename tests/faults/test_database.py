@@ -15,7 +15,7 @@ from jobs.runs.run import Run, State
 from jobs.storage.database import Database
 from tests import databases
 from tests.faults.audit import claims
-from tests.faults.kitchen import Kitchen
+from tests.faults.harness import Harness
 from tests.faults.locking import locked
 from tests.faults.scale import scale
 from tests.waiting import until
@@ -36,66 +36,66 @@ def claim_all(url: str, run_ids: list[int], worker: str) -> list[int]:
     return [run_id for run_id in run_ids if lease.claim(database, run_id, worker)]
 
 
-def test_each_run_is_claimed_by_one_of_many_processes(kitchen: Kitchen) -> None:
-    runs = [run.id for run in kitchen.submit_many(scale(300, 50))]
-    url = kitchen.backend.settings.database
+def test_each_run_is_claimed_by_one_of_many_processes(harness: Harness) -> None:
+    runs = [run.id for run in harness.submit_many(scale(300, 50))]
+    url = harness.backend.settings.database
     with multiprocessing.get_context("spawn").Pool(CLAIMERS) as processes:
         got = processes.starmap(claim_all, [(url, runs, f"claimer-{number}") for number in range(CLAIMERS)])
     assert sorted(chain.from_iterable(got)) == runs
-    assert claims(kitchen.backend.database) == dict.fromkeys(runs, 1)
-    held = {run.id: run.worker for run in kitchen.runs()}
+    assert claims(harness.backend.database) == dict.fromkeys(runs, 1)
+    held = {run.id: run.worker for run in harness.runs()}
     assert held == {run_id: f"claimer-{number}" for number, ids in enumerate(got) for run_id in ids}
 
 
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("lease_seconds", [20])
-def test_runs_that_end_and_tell_while_the_write_lock_is_held_lose_nothing(kitchen: Kitchen) -> None:
-    kitchen.open_pool(2)
-    go = kitchen.folder / "go"
-    at_work = [kitchen.submit(name, file=str(go)) for name in ("wait_for", "report_until")]
-    kitchen.await_start(*at_work)
-    with locked(kitchen.folder / "dumbwaiter.db") as holder:
+def test_runs_that_end_and_tell_while_the_write_lock_is_held_lose_nothing(harness: Harness) -> None:
+    harness.open_pool(2)
+    go = harness.folder / "go"
+    at_work = [harness.submit(name, file=str(go)) for name in ("wait_for", "report_until")]
+    harness.await_start(*at_work)
+    with locked(harness.folder / "dumbwaiter.db") as holder:
         go.touch()
-        until(lambda: all(kitchen.noted(run, "end") for run in at_work), "the end of the tasks")
-        assert {run.state for run in kitchen.runs()} == {State.RUNNING}, "nobody can write down that they have ended"
+        until(lambda: all(harness.noted(run, "end") for run in at_work), "the end of the tasks")
+        assert {run.state for run in harness.runs()} == {State.RUNNING}, "nobody can write down that they have ended"
         assert holder.is_alive()
-        late = kitchen.submit_many(5)
-        kitchen.settle()
-    runs = kitchen.check()
-    assert [(run.state, run.attempt, kitchen.noted(run)) for run in runs] == [(State.SUCCEEDED, 1, 1)] * len(runs)
+        late = harness.submit_many(5)
+        harness.settle()
+    runs = harness.check()
+    assert [(run.state, run.attempt, harness.noted(run)) for run in runs] == [(State.SUCCEEDED, 1, 1)] * len(runs)
     assert len(runs) == len(at_work + late)
 
 
 @contextmanager
-def away(kitchen: Kitchen, seconds: float) -> Iterator[None]:
+def away(harness: Harness, seconds: float) -> Iterator[None]:
     """The database cannot be reached by anybody for a while; the block runs meanwhile."""
-    databases.take_away(kitchen.folder)
+    databases.take_away(harness.folder)
     try:
         yield
         threading.Event().wait(seconds)
     finally:
-        databases.bring_back(kitchen.folder)
+        databases.bring_back(harness.folder)
 
 
 @pytest.mark.parametrize("seconds", [SHORTER, LONGER], ids=["shorter", "longer"])
 @pytest.mark.parametrize("ends_meanwhile", [False, True])
-def test_a_run_outlasts_a_database_that_is_away(kitchen: Kitchen, seconds: float, ends_meanwhile: bool) -> None:
-    kitchen.open_pool(2)
-    go = kitchen.folder / "go"
-    runs = kitchen.submit_many(2, "wait_for", file=str(go))
-    kitchen.await_start(*runs)
-    with away(kitchen, seconds):
+def test_a_run_outlasts_a_database_that_is_away(harness: Harness, seconds: float, ends_meanwhile: bool) -> None:
+    harness.open_pool(2)
+    go = harness.folder / "go"
+    runs = harness.submit_many(2, "wait_for", file=str(go))
+    harness.await_start(*runs)
+    with away(harness, seconds):
         if ends_meanwhile:
             go.touch()
     threading.Event().wait(LEASE_SECONDS)  # so that a lease which was lost would be seen to be
     go.touch()
-    kitchen.settle()
-    ended = kitchen.check(jobs_left=True)
+    harness.settle()
+    ended = harness.check(jobs_left=True)
     assert {run.state for run in ended} == {State.SUCCEEDED}
     if seconds == SHORTER:
-        assert [(run.attempt, kitchen.noted(run)) for run in ended] == [(1, 1)] * 2
+        assert [(run.attempt, harness.noted(run)) for run in ended] == [(1, 1)] * 2
     else:
-        assert all(kitchen.noted(run) <= 2 for run in ended)
+        assert all(harness.noted(run) <= 2 for run in ended)
 
 
 def fill_disk(pids: list[int], full: bool) -> None:
@@ -108,22 +108,22 @@ def fill_disk(pids: list[int], full: bool) -> None:
 @pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("seconds", [SHORTER, LONGER], ids=["shorter", "longer"])
 def test_a_run_whose_result_finds_the_disk_full_is_finished_when_there_is_room(
-    kitchen: Kitchen, seconds: float
+    harness: Harness, seconds: float
 ) -> None:
-    pool = kitchen.open_pool(2)
-    go = kitchen.folder / "go"
-    runs: list[Run] = kitchen.submit_many(2, "wait_for", file=str(go))
-    kitchen.await_start(*runs)
+    pool = harness.open_pool(2)
+    go = harness.folder / "go"
+    runs: list[Run] = harness.submit_many(2, "wait_for", file=str(go))
+    harness.await_start(*runs)
     writers = [pool.pid, *pool.workers()]
     fill_disk(writers, full=True)
     go.touch()
-    until(lambda: all(kitchen.noted(run, "end") for run in runs), "the end of the tasks")
+    until(lambda: all(harness.noted(run, "end") for run in runs), "the end of the tasks")
     threading.Event().wait(seconds)
-    assert {run.state for run in kitchen.runs()} == {State.RUNNING}
+    assert {run.state for run in harness.runs()} == {State.RUNNING}
     fill_disk([pid for pid in pool.everyone() if psutil.pid_exists(pid)], full=False)
-    kitchen.settle()
-    ended = kitchen.check(jobs_left=True)
+    harness.settle()
+    ended = harness.check(jobs_left=True)
     assert {run.state for run in ended} == {State.SUCCEEDED}
-    assert all(kitchen.noted(run) == 1 or seconds == LONGER for run in ended)
-    with kitchen.backend.database.read() as session:
+    assert all(harness.noted(run) == 1 or seconds == LONGER for run in ended)
+    with harness.backend.database.read() as session:
         assert session.connection().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"

@@ -4,24 +4,24 @@ import pytest
 
 from jobs.runs.run import Run, State
 from tests.faults.audit import claims
-from tests.faults.kitchen import Kitchen
+from tests.faults.harness import Harness
 from tests.faults.scale import scale
 
 LATE_SECONDS = 5.0
 TURNS = scale(10, 1)
 
 
-def check_that_the_pool_works(kitchen: Kitchen) -> None:
-    run = kitchen.await_end(kitchen.submit())
-    assert (run.state, kitchen.times(run)) == (State.SUCCEEDED, (1, 1))
-    kitchen.check()
+def check_that_the_pool_works(harness: Harness) -> None:
+    run = harness.await_end(harness.submit())
+    assert (run.state, harness.times(run)) == (State.SUCCEEDED, (1, 1))
+    harness.check()
 
 
-def ended(kitchen: Kitchen, task: str, **parameters: object) -> Run:
-    return kitchen.await_end(kitchen.submit(task, **parameters))
+def ended(harness: Harness, task: str, **parameters: object) -> Run:
+    return harness.await_end(harness.submit(task, **parameters))
 
 
-def test_a_task_that_swallows_everything_ends_soon_after_its_time(running: Kitchen) -> None:
+def test_a_task_that_swallows_everything_ends_soon_after_its_time(running: Harness) -> None:
     for _ in range(TURNS):
         run = ended(running, "swallow")
         assert (run.state, run.error_kind) == (State.FAILED, "Timeout")
@@ -31,16 +31,16 @@ def test_a_task_that_swallows_everything_ends_soon_after_its_time(running: Kitch
 
 
 @pytest.mark.parametrize("lease_seconds", [2])
-def test_a_task_that_lets_no_other_thread_run_keeps_its_lease(kitchen: Kitchen, lease_seconds: int) -> None:
-    kitchen.open_pool(2)
-    run = ended(kitchen, "hold", seconds=4 * lease_seconds)
+def test_a_task_that_lets_no_other_thread_run_keeps_its_lease(harness: Harness, lease_seconds: int) -> None:
+    harness.open_pool(2)
+    run = ended(harness, "hold", seconds=4 * lease_seconds)
     assert (run.state, run.attempt, run.losses) == (State.SUCCEEDED, 1, 0)
-    assert (kitchen.times(run), claims(kitchen.backend.database)[run.id]) == ((1, 1), 1)
+    assert (harness.times(run), claims(harness.backend.database)[run.id]) == ((1, 1), 1)
     assert (run.seconds or 0) > 3 * lease_seconds
-    check_that_the_pool_works(kitchen)
+    check_that_the_pool_works(harness)
 
 
-def test_a_task_that_takes_memory_without_end_fails(running: Kitchen) -> None:
+def test_a_task_that_takes_memory_without_end_fails(running: Harness) -> None:
     for _ in range(TURNS):
         run = ended(running, "gobble")
         assert (run.state, run.error_kind) == (State.FAILED, "OutOfMemory")
@@ -49,7 +49,7 @@ def test_a_task_that_takes_memory_without_end_fails(running: Kitchen) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, 70])
-def test_a_task_that_ends_its_process_fails_and_says_how(running: Kitchen, code: int) -> None:
+def test_a_task_that_ends_its_process_fails_and_says_how(running: Harness, code: int) -> None:
     run = ended(running, "leave", code=code)
     assert (run.state, run.error_kind, run.attempt) == (State.FAILED, "ProcessKilled", 1)
     assert f"ended its process with exit code {code}," in (run.error_message or "")
@@ -66,7 +66,7 @@ def test_a_task_that_ends_its_process_fails_and_says_how(running: Kitchen, code:
         ("deep", "depth"),
     ],
 )
-def test_a_result_that_cannot_be_kept_fails_and_is_named(running: Kitchen, what: str, named: str) -> None:
+def test_a_result_that_cannot_be_kept_fails_and_is_named(running: Harness, what: str, named: str) -> None:
     run = ended(running, "give", what=what)
     assert (run.state, run.error_kind, run.attempt) == (State.FAILED, "ResultError", 1)
     assert named in (run.error_message or "")

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from jobs.runs.run import Run
-from tests.faults.restaurant import Restaurant
+from tests.faults.application import Application
 from tests.person import Person, hear, shows
 from tests.waiting import PATIENCE_SECONDS
 
@@ -23,22 +23,22 @@ LATE = "a few seconds late"
     ids=["killed", "frozen", "refused"],
 )
 def test_without_redis_a_page_says_that_it_is_late_and_is_right_all_the_same(
-    restaurant: Restaurant, leave: Callable[[Restaurant], None], come_back: Callable[[Restaurant], None]
+    application: Application, leave: Callable[[Application], None], come_back: Callable[[Application], None]
 ) -> None:
-    ada = Person(restaurant.stack.url, "ada@example.com")
+    ada = Person(application.stack.url, "ada@example.com")
     run_id = ada.submit("reverse_text", text="before")
     with ada.socket() as page:
         hear(page, shows(run_id, "succeeded"))
-        leave(restaurant)
+        leave(application)
         try:
             hear(page, lambda frame: LATE in frame)
-            with restaurant.backend.database.write() as session:
+            with application.backend.database.write() as session:
                 session.execute(update(Run).where(Run.id == run_id).values(result="meanwhile", version=Run.version + 1))
             hear(page, lambda frame: "meanwhile" in frame)
             with ada.socket() as new_page:
                 assert "meanwhile" in str(new_page.recv(timeout=PATIENCE_SECONDS))
         finally:
-            come_back(restaurant)
+            come_back(application)
         hear(page, lambda frame: 'id="liveness"' in frame and LATE not in frame)
         after = ada.submit("reverse_text", text="after")
         hear(page, shows(after, "succeeded"))

@@ -15,7 +15,7 @@ from jobs.runs.run import Run, State
 from jobs.runs.submit import submit
 from jobs.storage.database import utcnow
 from jobs.worker.sweeper import Sweeper
-from tests.faults.kitchen import Kitchen
+from tests.faults.harness import Harness
 from tests.faults.relay import Relay
 from tests.faults.scale import scale
 from tests.faults.tasks import TASKS
@@ -27,159 +27,159 @@ BLOCKED_SECONDS = 5
 
 
 @pytest.fixture
-def relay(kitchen: Kitchen) -> Iterator[Relay]:
-    one = Relay(kitchen.backend.settings.redis_socket)
+def relay(harness: Harness) -> Iterator[Relay]:
+    one = Relay(harness.backend.settings.redis_socket)
     yield one
     one.refuse()
 
 
-def executed_once(kitchen: Kitchen, runs: list[Run], jobs_left: bool = False) -> bool:
-    kitchen.settle()
-    ended = kitchen.check(jobs_left)
-    redis, started = kitchen.backend.redis, kitchen.backend.queue.started_job_registry.get_job_ids(cleanup=False)
+def executed_once(harness: Harness, runs: list[Run], jobs_left: bool = False) -> bool:
+    harness.settle()
+    ended = harness.check(jobs_left)
+    redis, started = harness.backend.redis, harness.backend.queue.started_job_registry.get_job_ids(cleanup=False)
     left = [key for key in redis.keys("rq:job:*") if as_text(key).removeprefix("rq:job:") not in started]
     until(lambda: not any(redis.ttl(key) == FOR_EVER for key in left), "what is left in Redis going by itself")
-    once = [(run.state, run.attempt, kitchen.noted(run)) for run in ended] == [(State.SUCCEEDED, 1, 1)] * len(runs)
+    once = [(run.state, run.attempt, harness.noted(run)) for run in ended] == [(State.SUCCEEDED, 1, 1)] * len(runs)
     return once and len(ended) == len(runs)
 
 
-def occupy(kitchen: Kitchen, workers: int) -> list[Run]:
+def occupy(harness: Harness, workers: int) -> list[Run]:
     """Open a pool whose workers are all at work until `release`."""
-    kitchen.open_pool(workers)
-    runs = kitchen.submit_many(workers, "wait_for", file=str(kitchen.folder / "go"))
-    kitchen.await_start(*runs)
+    harness.open_pool(workers)
+    runs = harness.submit_many(workers, "wait_for", file=str(harness.folder / "go"))
+    harness.await_start(*runs)
     return runs
 
 
-def release(kitchen: Kitchen) -> None:
-    (kitchen.folder / "go").touch()
+def release(harness: Harness) -> None:
+    (harness.folder / "go").touch()
 
 
-def empty(kitchen: Kitchen) -> None:
-    kitchen.backend.redis.flushall()
+def empty(harness: Harness) -> None:
+    harness.backend.redis.flushall()
 
 
-def restart_without_its_file(kitchen: Kitchen) -> None:
-    kitchen.redis.kill()
-    for file in (kitchen.folder / "redis").glob("appendonly*"):
+def restart_without_its_file(harness: Harness) -> None:
+    harness.redis.kill()
+    for file in (harness.folder / "redis").glob("appendonly*"):
         file.unlink()
-    kitchen.redis.start()
+    harness.redis.start()
 
 
 @pytest.mark.parametrize("lose_everything", [empty, restart_without_its_file])
 def test_a_queue_that_was_lost_is_rebuilt_soon_and_every_run_executed_once(
-    kitchen: Kitchen, lose_everything: Callable[[Kitchen], None]
+    harness: Harness, lose_everything: Callable[[Harness], None]
 ) -> None:
-    at_work = occupy(kitchen, 2)
-    waiting = kitchen.submit_many(scale(100, 30))
-    lose_everything(kitchen)
+    at_work = occupy(harness, 2)
+    waiting = harness.submit_many(scale(100, 30))
+    lose_everything(harness)
     began = time.monotonic()
-    until(lambda: len(kitchen.backend.queue.get_job_ids()) == len(waiting), "the new queue")
+    until(lambda: len(harness.backend.queue.get_job_ids()) == len(waiting), "the new queue")
     assert time.monotonic() - began < REBUILT_SECONDS
-    release(kitchen)
-    assert executed_once(kitchen, at_work + waiting, jobs_left=True)
+    release(harness)
+    assert executed_once(harness, at_work + waiting, jobs_left=True)
 
 
-def test_emptying_redis_again_and_again_loses_no_run(kitchen: Kitchen) -> None:
-    kitchen.open_pool(2)
+def test_emptying_redis_again_and_again_loses_no_run(harness: Harness) -> None:
+    harness.open_pool(2)
     runs = []
     for _ in range(scale(50, 10)):
-        runs += kitchen.submit_many(5, seconds=0.02)
-        kitchen.backend.redis.flushall()
-    assert executed_once(kitchen, runs, jobs_left=True)
+        runs += harness.submit_many(5, seconds=0.02)
+        harness.backend.redis.flushall()
+    assert executed_once(harness, runs, jobs_left=True)
 
 
 @pytest.mark.parametrize("comes_back_after", [0.0, 3.0])
 def test_redis_dying_as_a_run_ends_costs_neither_the_outcome_nor_the_warm_process(
-    kitchen: Kitchen, comes_back_after: float
+    harness: Harness, comes_back_after: float
 ) -> None:
-    kitchen.open_pool(1)
-    before = kitchen.pools[0].crew()
+    harness.open_pool(1)
+    before = harness.pools[0].crew()
     runs = []
     for _ in range(scale(10, 2)):
-        runs.append(run := kitchen.submit("strike", pid=kitchen.redis.pid))
-        until(lambda: not kitchen.redis.running, "the end of Redis")
-        kitchen.await_end(run)
+        runs.append(run := harness.submit("strike", pid=harness.redis.pid))
+        until(lambda: not harness.redis.running, "the end of Redis")
+        harness.await_end(run)
         threading.Event().wait(comes_back_after)
-        kitchen.redis.start()
-        runs.append(kitchen.submit())
-        kitchen.settle()
-    assert executed_once(kitchen, runs, jobs_left=True)
-    assert kitchen.pools[0].crew() == before
+        harness.redis.start()
+        runs.append(harness.submit())
+        harness.settle()
+    assert executed_once(harness, runs, jobs_left=True)
+    assert harness.pools[0].crew() == before
 
 
 @pytest.mark.parametrize("replies", [1, 2], ids=["the first reply", "both replies"])
-def test_a_push_whose_reply_is_lost_is_executed_once(kitchen: Kitchen, relay: Relay, replies: int) -> None:
+def test_a_push_whose_reply_is_lost_is_executed_once(harness: Harness, relay: Relay, replies: int) -> None:
     # Two attempts at a push are all that the client makes: with one reply lost it pushes twice, with both lost it
     # believes that it has not pushed at all.
-    away = open_backend(kitchen.backend.settings.model_copy(update={"redis_url": relay.url}), TASKS)
-    kitchen.open_pool(2)
+    away = open_backend(harness.backend.settings.model_copy(update={"redis_url": relay.url}), TASKS)
+    harness.open_pool(2)
     runs, task = [], TASKS["count"]
     for number in range(scale(100, 20)):
         relay.lose_replies(replies)
-        parameters = task.parameters.model_validate({"ledger": str(kitchen.ledger), "number": number})
-        runs.append(submit(away, task, kitchen.owner_id, parameters))
+        parameters = task.parameters.model_validate({"ledger": str(harness.ledger), "number": number})
+        runs.append(submit(away, task, harness.owner_id, parameters))
     away.redis.close()
     away.database.engine.dispose()
     assert relay.lost == replies * len(runs)
-    assert executed_once(kitchen, runs, jobs_left=True)
+    assert executed_once(harness, runs, jobs_left=True)
 
 
-def test_a_full_redis_takes_no_run_and_gives_it_back_when_there_is_room(kitchen: Kitchen) -> None:
-    kitchen.open_pool(2)
-    before = kitchen.pools[0].crew()
-    first = kitchen.submit_many(5)
-    kitchen.settle()
-    kitchen.backend.redis.config_set("maxmemory", 1)
-    waiting = kitchen.submit_many(scale(100, 10))
-    until(lambda: all(kitchen.read(run).push_failed_at for run in waiting), "the note that they could not be pushed")
-    kitchen.backend.redis.config_set("maxmemory", 0)
-    assert executed_once(kitchen, first + waiting, jobs_left=True)
-    assert kitchen.pools[0].crew() == before
+def test_a_full_redis_takes_no_run_and_gives_it_back_when_there_is_room(harness: Harness) -> None:
+    harness.open_pool(2)
+    before = harness.pools[0].crew()
+    first = harness.submit_many(5)
+    harness.settle()
+    harness.backend.redis.config_set("maxmemory", 1)
+    waiting = harness.submit_many(scale(100, 10))
+    until(lambda: all(harness.read(run).push_failed_at for run in waiting), "the note that they could not be pushed")
+    harness.backend.redis.config_set("maxmemory", 0)
+    assert executed_once(harness, first + waiting, jobs_left=True)
+    assert harness.pools[0].crew() == before
 
 
-def test_redis_filling_up_while_runs_are_at_work_costs_no_outcome(kitchen: Kitchen) -> None:
-    at_work = occupy(kitchen, 2)
-    before = kitchen.pools[0].crew()
-    waiting = kitchen.submit_many(5)
-    kitchen.backend.redis.config_set("maxmemory", 1)
-    release(kitchen)
-    until(lambda: all(kitchen.read(run).state.ended for run in at_work), "the end of what was at work")
-    kitchen.backend.redis.config_set("maxmemory", 0)
-    assert executed_once(kitchen, at_work + waiting, jobs_left=True)
-    assert kitchen.pools[0].crew() == before
+def test_redis_filling_up_while_runs_are_at_work_costs_no_outcome(harness: Harness) -> None:
+    at_work = occupy(harness, 2)
+    before = harness.pools[0].crew()
+    waiting = harness.submit_many(5)
+    harness.backend.redis.config_set("maxmemory", 1)
+    release(harness)
+    until(lambda: all(harness.read(run).state.ended for run in at_work), "the end of what was at work")
+    harness.backend.redis.config_set("maxmemory", 0)
+    assert executed_once(harness, at_work + waiting, jobs_left=True)
+    assert harness.pools[0].crew() == before
 
 
-def test_redis_that_cannot_write_its_file_takes_no_run_and_gives_it_back_later(kitchen: Kitchen) -> None:
-    kitchen.redis.stop()
-    file = kitchen.folder / "redis" / "appendonly.aof"
+def test_redis_that_cannot_write_its_file_takes_no_run_and_gives_it_back_later(harness: Harness) -> None:
+    harness.redis.stop()
+    file = harness.folder / "redis" / "appendonly.aof"
     file.unlink(missing_ok=True)
     file.symlink_to("/dev/full")
-    kitchen.redis.start()
-    kitchen.open_pool(2, ready=False)
-    runs = kitchen.submit_many(5)
-    until(lambda: kitchen.read(runs[-1]).push_failed_at, "the note that it could not be pushed")
+    harness.redis.start()
+    harness.open_pool(2, ready=False)
+    runs = harness.submit_many(5)
+    until(lambda: harness.read(runs[-1]).push_failed_at, "the note that it could not be pushed")
     for answer in ("no", "yes"):  # as when there is room again: the file is written anew
         file.unlink(missing_ok=True)
-        kitchen.backend.redis.config_set("appendonly", answer)
-    assert executed_once(kitchen, runs, jobs_left=True)
+        harness.backend.redis.config_set("appendonly", answer)
+    assert executed_once(harness, runs, jobs_left=True)
 
 
-def test_a_long_queue_that_was_lost_is_rebuilt_without_holding_up_the_pool(kitchen: Kitchen) -> None:
+def test_a_long_queue_that_was_lost_is_rebuilt_without_holding_up_the_pool(harness: Harness) -> None:
     count = scale(10_000, 1_200)
-    old = {"owner_id": kitchen.owner_id, "task": "count", "queued_at": utcnow() - timedelta(minutes=1)}
-    with kitchen.backend.database.write() as session:
-        ledger = str(kitchen.ledger)
+    old = {"owner_id": harness.owner_id, "task": "count", "queued_at": utcnow() - timedelta(minutes=1)}
+    with harness.backend.database.write() as session:
+        ledger = str(harness.ledger)
         session.execute(insert(Run), [{**old, "parameters": {"ledger": ledger, "number": n}} for n in range(count)])
-    sweeper, longest = Sweeper(kitchen.backend), 0.0
-    while kitchen.backend.queue.count < 1000:
+    sweeper, longest = Sweeper(harness.backend), 0.0
+    while harness.backend.queue.count < 1000:
         before = time.monotonic()
         sweeper.sweep()
         longest = max(longest, time.monotonic() - before)
     assert longest < BLOCKED_SECONDS
     sweeper.leave()
-    kitchen.backend.redis.flushall()
-    kitchen.open_pool(2)
-    kitchen.settle(scale(3600, 600))
-    assert {(run.state, run.attempt) for run in kitchen.check(jobs_left=True)} == {(State.SUCCEEDED, 1)}
-    assert kitchen.backend.redis.llen(f"rq:queue:{QUEUE}") == 0
+    harness.backend.redis.flushall()
+    harness.open_pool(2)
+    harness.settle(scale(3600, 600))
+    assert {(run.state, run.attempt) for run in harness.check(jobs_left=True)} == {(State.SUCCEEDED, 1)}
+    assert harness.backend.redis.llen(f"rq:queue:{QUEUE}") == 0

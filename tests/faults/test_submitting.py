@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from tests.faults.restaurant import Restaurant
+from tests.faults.application import Application
 from tests.faults.scale import scale
 from tests.person import Person
 from tests.waiting import until
@@ -18,82 +18,82 @@ from tests.waiting import until
 AWAY_SECONDS = scale(60.0, 10.0)
 
 
-def kill(restaurant: Restaurant) -> None:
-    restaurant.redis.kill()
+def kill(application: Application) -> None:
+    application.redis.kill()
 
 
-def start(restaurant: Restaurant) -> None:
-    restaurant.redis.start()
+def start(application: Application) -> None:
+    application.redis.start()
 
 
-def suspend(restaurant: Restaurant) -> None:
-    restaurant.redis.suspend()
+def suspend(application: Application) -> None:
+    application.redis.suspend()
 
 
-def resume(restaurant: Restaurant) -> None:
-    restaurant.redis.resume()
+def resume(application: Application) -> None:
+    application.redis.resume()
 
 
-def refuse(restaurant: Restaurant) -> None:
-    restaurant.relay.refuse()
+def refuse(application: Application) -> None:
+    application.relay.refuse()
 
 
-def has_more_runs(restaurant: Restaurant, number: int) -> bool:
-    return len(restaurant.runs()) > number
+def has_more_runs(application: Application, number: int) -> bool:
+    return len(application.runs()) > number
 
 
-def take(restaurant: Restaurant) -> None:
-    restaurant.relay.open()
+def take(application: Application) -> None:
+    application.relay.open()
 
 
-def fill(restaurant: Restaurant) -> None:
-    restaurant.backend.redis.config_set("maxmemory", 1)
+def fill(application: Application) -> None:
+    application.backend.redis.config_set("maxmemory", 1)
 
 
-def make_room(restaurant: Restaurant) -> None:
-    restaurant.backend.redis.config_set("maxmemory", 0)
+def make_room(application: Application) -> None:
+    application.backend.redis.config_set("maxmemory", 0)
 
 
-Act = Callable[[Restaurant], None]
+Act = Callable[[Application], None]
 
 
 @pytest.mark.parametrize(("leave", "come_back"), [(kill, start), (suspend, resume), (refuse, take), (fill, make_room)])
 def test_what_is_submitted_while_redis_is_away_is_accepted_and_executed_when_it_is_back(
-    restaurant: Restaurant, leave: Act, come_back: Act
+    application: Application, leave: Act, come_back: Act
 ) -> None:
-    ada = Person(restaurant.stack.url, "ada@example.com")
+    ada = Person(application.stack.url, "ada@example.com")
     accepted = [ada.submit("reverse_text", text="before")]
-    leave(restaurant)
+    leave(application)
     over = threading.Event()
     timer = threading.Timer(AWAY_SECONDS, over.set)
     timer.start()
     try:
         while not over.is_set():
             accepted.append(run_id := ada.submit("reverse_text", text="meanwhile"))
-            assert restaurant.runs()[run_id].push_failed_at is not None, "the page can tell that the queue is away"
+            assert application.runs()[run_id].push_failed_at is not None, "the page can tell that the queue is away"
             assert ada.get(f"/runs/{run_id}").select_one("[data-state=queued]")
     finally:
         timer.cancel()
-        come_back(restaurant)
+        come_back(application)
     accepted.append(ada.submit("reverse_text", text="after"))
-    assert restaurant.all_executed_once(accepted)
-    assert [run.id for run in restaurant.runs().values() if run.push_failed_at] == []
+    assert application.all_executed_once(accepted)
+    assert [run.id for run in application.runs().values() if run.push_failed_at] == []
 
 
-def test_a_run_is_executed_whose_web_process_was_killed_between_its_row_and_its_push(restaurant: Restaurant) -> None:
-    ada = Person(restaurant.stack.url, "ada@example.com")
+def test_a_run_is_executed_whose_web_process_was_killed_between_its_row_and_its_push(application: Application) -> None:
+    ada = Person(application.stack.url, "ada@example.com")
     accepted = []
     for number in range(scale(10, 2)):
-        restaurant.redis.suspend()
+        application.redis.suspend()
         with ThreadPoolExecutor(1) as submitting:
             answer = submitting.submit(ada.submit, "reverse_text", text="hello")
-            until(partial(has_more_runs, restaurant, number), "the row")
-            killed = restaurant.web_workers()
+            until(partial(has_more_runs, application, number), "the row")
+            killed = application.web_workers()
             for worker in killed:
                 os.kill(worker.pid, signal.SIGKILL)
             assert killed
             assert isinstance(answer.exception(), OSError | urllib.error.URLError), "nobody was answered"
-        restaurant.redis.resume()
-        accepted = list(restaurant.runs())
-        until(restaurant.web_workers, "another web process")
-    assert restaurant.all_executed_once(accepted)
+        application.redis.resume()
+        accepted = list(application.runs())
+        until(application.web_workers, "another web process")
+    assert application.all_executed_once(accepted)

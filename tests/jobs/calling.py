@@ -12,12 +12,12 @@ from jobs.storage.store import FileStore
 from jobs.values.outcome import Outcome
 from jobs.worker.execute import Order
 from jobs.worker.execution import Emitted, Execution, Keep, Open, Save
-from jobs.worker.execution import Heard as Event
+from jobs.worker.execution import Received as Event
 from jobs.worker.local import execute_in_child, open_file
 from jobs.worker.workspace import workspace
 
 
-class Heard:
+class Received:
     """What a task has put out."""
 
     def __init__(self, stop: bool = False, store: FileStore | None = None) -> None:
@@ -62,7 +62,7 @@ class Heard:
         child.answer([hashlib.sha256(self.files[-1]).hexdigest(), len(self.files[-1])])
 
 
-def executed(catalog: Catalog, order: Order, heard: Heard) -> Outcome:
+def executed(catalog: Catalog, order: Order, heard: Received) -> Outcome:
     """Execute an order."""
     with workspace(None) as folder:
         in_folder = order._replace(folder=str(folder))
@@ -71,15 +71,15 @@ def executed(catalog: Catalog, order: Order, heard: Heard) -> Outcome:
 
 def called(
     function: Callable[..., Any],
-    heard: Heard | None = None,
+    heard: Received | None = None,
     secrets: Mapping[str, str] | None = None,
     **parameters: Any,
-) -> tuple[Outcome, Heard]:
+) -> tuple[Outcome, Received]:
     """Call a function as a task."""
-    heard = heard or Heard()
+    heard = heard or Received()
     registered: Task = function.__dict__.get("__task__") or task(function).__dict__["__task__"]
     order = Order(registered.name, parameters, secrets=secrets or {})
     return executed(Catalog({registered.name: registered}), order, heard), heard
 
 
-__all__ = ["Heard", "called", "executed"]
+__all__ = ["Received", "called", "executed"]

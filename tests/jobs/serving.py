@@ -18,7 +18,7 @@ from jobs.runs.backend import Backend, open_backend
 from jobs.runs.heartbeats import WorkerRow
 from jobs.runs.run import Run
 from jobs.runs.submit import submit
-from jobs.worker.supervisor import Pool
+from jobs.worker.supervisor import Supervisor
 from jobs.worker.template_process import TemplateProcess
 from tests.forked_template import forked
 from tests.people import make_owner, read
@@ -56,7 +56,7 @@ def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
 
 
 def _serve(backend: Backend) -> None:
-    Pool(backend, 1, forked(backend.catalog)).run()
+    Supervisor(backend, 1, forked(backend.catalog)).run()
 
 
 def start(kitchen: Backend, name: str, **parameters: Any) -> Run:

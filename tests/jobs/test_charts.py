@@ -9,7 +9,7 @@ import pytest
 
 from jobs import Chart
 from jobs.values.charts import chart_in
-from jobs.values.json_value import storable
+from jobs.values.json_value import json_value
 from jobs.values.outcome import Failure, Success
 from tests.jobs.calling import called
 
@@ -35,7 +35,7 @@ def test_a_chart_is_kept_as_it_is(chart: Chart) -> None:
     assert isinstance(outcome, Success)
     kept = chart_in(outcome.result)
     assert kept is not None
-    assert storable(kept) == storable(chart)
+    assert json_value(kept) == json_value(chart)
 
 
 def test_a_histogram_counts_every_value_once() -> None:
@@ -92,7 +92,7 @@ def test_what_cannot_be_drawn_says_why(arguments: Any, words: str) -> None:
 
 @pytest.mark.parametrize("change", [{"kind": "pie"}, {"series": {}}, {"href": "javascript:alert(1)"}, {"x": "abc"}])
 def test_what_has_not_the_form_of_a_chart_is_none(change: Any) -> None:
-    kept = storable(LOSS)
+    kept = json_value(LOSS)
     assert chart_in({"$chart": {**kept["$chart"], **change}}) is None
     assert chart_in({**kept, "more": 1}) is None
     assert chart_in({"$chart": {}}) is None

@@ -9,7 +9,7 @@ from jobs import Cancelled, Checkpoint, Progress, StopRun
 from jobs.authoring.context import REPORTS_PER_SECOND
 from jobs.values.json_value import ResultError
 from jobs.values.outcome import Success
-from tests.jobs.calling import Heard, called
+from tests.jobs.calling import Received, called
 from tests.waiting import until
 
 Said = list[tuple[float | None, str]]
@@ -87,7 +87,7 @@ def test_a_task_that_asks_learns_of_its_end_and_keeps_its_result(asked: bool) ->
             until(cancelled, "the stop")
         return "as far as it went" if cancelled() else "all of it"
 
-    outcome, _heard = called(count, Heard(stop=asked))
+    outcome, _heard = called(count, Received(stop=asked))
     assert outcome == Success("as far as it went" if asked else "all of it")
 
 

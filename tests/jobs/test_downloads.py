@@ -14,12 +14,12 @@ from jobs.values import downloads
 from jobs.values.downloads import download_in
 from jobs.values.images import picture_in
 from jobs.values.outcome import Failure, Success
-from tests.jobs.calling import Heard, called
+from tests.jobs.calling import Received, called
 
 CONTENT = b"soup,price\nleek,3\n"
 
 
-def kept(value: Any) -> tuple[Any, Heard]:
+def kept(value: Any) -> tuple[Any, Received]:
     def give() -> Any:
         return value
 

@@ -10,7 +10,7 @@ import pytest
 from jobs import Cancelled, Emit
 from jobs.values.json_value import ResultError
 from jobs.values.outcome import Failure, Outcome, Stopped, Success
-from tests.jobs.calling import Heard, called
+from tests.jobs.calling import Received, called
 from tests.waiting import until
 
 
@@ -89,7 +89,7 @@ async def endless_slowly(tidied: Path) -> AsyncIterator[int]:
         tidied.touch()
 
 
-class StopAfterThree(Heard):
+class StopAfterThree(Received):
     """Asks for the end when something was emitted."""
 
     def stop_requested(self) -> bool:
@@ -169,4 +169,4 @@ def test_a_stop_is_raised_where_a_task_emits(takes_notice: bool) -> None:
         return "what there is"
 
     expected: Outcome = Success("what there is") if takes_notice else Stopped()
-    assert called(work, Heard(stop=True))[0] == expected
+    assert called(work, Received(stop=True))[0] == expected

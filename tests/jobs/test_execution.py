@@ -12,7 +12,17 @@ from jobs.values.outcome import Failure, Stopped, Success
 from jobs.worker.channel import HEADER, Channel
 from jobs.worker.child_link import connected_ends
 from jobs.worker.execute import Order
-from jobs.worker.execution import LONGEST_MESSAGE, LONGEST_TRACEBACK, Emitted, Ended, Execution, Heard, Keep, Open, Save
+from jobs.worker.execution import (
+    LONGEST_MESSAGE,
+    LONGEST_TRACEBACK,
+    Emitted,
+    Ended,
+    Execution,
+    Keep,
+    Open,
+    Received,
+    Save,
+)
 from jobs.worker.shared_state import Progress, SharedState
 from tests.jobs.calling import called
 from tests.waiting import until
@@ -194,7 +204,7 @@ def test_the_end_of_a_child_is_no_message(child: Child) -> None:
 
 def test_an_order_that_nobody_takes_holds_up_nobody(child: Child) -> None:
     child.execution.order(Order("x", {"text": "é" * 3_000_000}))
-    heard: list[Heard] = []
+    heard: list[Received] = []
     received = []
 
     def has_arrived() -> bool:

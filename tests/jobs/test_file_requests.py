@@ -17,10 +17,10 @@ from jobs.storage.store import FileStore
 from jobs.values.outcome import Failure, Outcome, Stopped, Success
 from jobs.values.stored_file import RunFile, StoreAway
 from jobs.worker.execute import Order
-from jobs.worker.execution import Execution, Heard, Keep, Open
+from jobs.worker.execution import Execution, Keep, Open, Received
 from jobs.worker.file_requests import FileRequests
 from jobs.worker.local import execute_in_child
-from jobs.worker.wakeup_pipe import Bell
+from jobs.worker.wakeup_pipe import WakeupPipe
 from tests.objects import KEY, ObjectServer
 
 
@@ -50,20 +50,20 @@ class Worker:
     """Answers a child's requests as a worker does, and notes the files that were stored."""
 
     def __init__(self, store: FileStore, may_go_on: Callable[[], bool]) -> None:
-        self._bell = Bell()
-        self._files = FileRequests(store, self._bell)
+        self._wakeup = WakeupPipe()
+        self._files = FileRequests(store, self._wakeup)
         self._may_go_on = may_go_on
         self.stored: list[RunFile] = []
 
-    def take(self, child: Execution, heard: Heard) -> None:
+    def take(self, child: Execution, heard: Received) -> None:
         if isinstance(heard, Keep):
             self._files.keep(child, heard, self._may_go_on)
         elif isinstance(heard, Open):
             self._files.open(child, heard)
         else:
             return
-        select.select([self._bell], [], [])
-        self._bell.heard()
+        select.select([self._wakeup], [], [])
+        self._wakeup.was_woken()
         self.stored += self._files.answer(child)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from jobs.authoring.task import Task
 from jobs.runs.backend import Backend
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.worker.execute import Order
-from tests.jobs.calling import Heard, executed
+from tests.jobs.calling import Received, executed
 from tests.jobs.serving import catalog_of
 
 
@@ -35,7 +35,7 @@ def kept(backend: Backend, content: bytes, name: str = "a.csv") -> dict[str, Any
 
 
 def outcome_of(backend: Backend, given: dict[str, Any]) -> Outcome:
-    return executed(catalog_of(count_lines), Order("count_lines", given), Heard(store=backend.files))
+    return executed(catalog_of(count_lines), Order("count_lines", given), Received(store=backend.files))
 
 
 def test_a_task_stays_a_plain_function_of_files_at_paths(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from jobs.values.dataframe import frame_in
-from jobs.values.json_value import LARGEST_BYTES, ResultError, storable
+from jobs.values.json_value import LARGEST_BYTES, ResultError, json_value
 
 PEOPLE = {"name": ["Ada", None], "age": [36.5, float("nan")], "born": [datetime(1815, 12, 10, tzinfo=UTC), None]}
 KEPT = {"columns": ["name", "age", "born"], "rows": [["Ada", 36.5, "1815-12-10T00:00:00Z"], [None, None, None]]}
@@ -19,25 +19,25 @@ KEPT = {"columns": ["name", "age", "born"], "rows": [["Ada", 36.5, "1815-12-10T0
 
 @pytest.mark.parametrize("frame", [pd.DataFrame(PEOPLE), pl.DataFrame(PEOPLE), pl.LazyFrame(PEOPLE)])
 def test_a_data_frame_is_a_table_with_empty_cells_where_nothing_is(frame: Any) -> None:
-    kept = storable({"people": frame})["people"]
+    kept = json_value({"people": frame})["people"]
     assert kept == {"$table": KEPT}
     assert frame_in(kept) == (KEPT["columns"], KEPT["rows"])
 
 
 def test_a_frame_without_rows_still_has_its_columns() -> None:
-    assert storable(pl.DataFrame({"a": [], "b": []})) == {"$table": {"columns": ["a", "b"], "rows": []}}
+    assert json_value(pl.DataFrame({"a": [], "b": []})) == {"$table": {"columns": ["a", "b"], "rows": []}}
 
 
 def test_the_labels_of_rows_are_kept_where_they_say_something() -> None:
     frame = pd.DataFrame({"dish": ["soup", "soup", "cake"], "price": [1, 3, 5]})
-    assert storable(frame.groupby("dish").sum()) == {
+    assert json_value(frame.groupby("dish").sum()) == {
         "$table": {"columns": ["dish", "price"], "rows": [["cake", 5], ["soup", 4]]}
     }
-    assert storable(frame[frame["price"] > 1])["$table"]["rows"] == [["soup", 3], ["cake", 5]]
-    assert storable(frame["price"].describe())["$table"]["rows"][0] == ["count", 3.0]
-    counted = storable(frame.groupby("dish").agg(["min", "max"]))["$table"]["columns"]
+    assert json_value(frame[frame["price"] > 1])["$table"]["rows"] == [["soup", 3], ["cake", 5]]
+    assert json_value(frame["price"].describe())["$table"]["rows"][0] == ["count", 3.0]
+    counted = json_value(frame.groupby("dish").agg(["min", "max"]))["$table"]["columns"]
     assert counted == ["dish", "price min", "price max"]
-    assert storable(pl.Series("a", [1, 2])) == {"$table": {"columns": ["a"], "rows": [[1], [2]]}}
+    assert json_value(pl.Series("a", [1, 2])) == {"$table": {"columns": ["a"], "rows": [[1], [2]]}}
 
 
 def test_plain_values_of_other_kinds_are_what_they_say() -> None:
@@ -51,7 +51,7 @@ def test_plain_values_of_other_kinds_are_what_they_say() -> None:
         "at": datetime(2026, 1, 2, tzinfo=UTC),
         "lost": np.float64("nan"),
     }
-    assert storable(value) == {
+    assert json_value(value) == {
         "scalar": 0.5,
         "whole": 3,
         "array": [[0, 1], [2, 3]],
@@ -65,14 +65,14 @@ def test_plain_values_of_other_kinds_are_what_they_say() -> None:
 
 def test_what_has_no_form_in_json_says_what_to_do() -> None:
     with pytest.raises(ResultError, match="type module has no form in JSON; return its parts, or a file of it"):
-        storable({"module": math})
+        json_value({"module": math})
     with pytest.raises(ResultError, match="cannot be kept as JSON"):
-        storable(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+        json_value(pd.DataFrame([[1, 2]], columns=["a", "a"]))
 
 
 def test_what_is_too_large_says_what_to_do() -> None:
     with pytest.raises(ResultError, match=r"too large.*Put it into a file and return that: Download"):
-        storable(pl.DataFrame({"a": ["x" * 100] * (LARGEST_BYTES // 100)}))
+        json_value(pl.DataFrame({"a": ["x" * 100] * (LARGEST_BYTES // 100)}))
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from jobs.runs.run import Run, State
 from jobs.runs.submit import cancel
 from jobs.values.outcome import Failure, Success
 from jobs.worker.file_requests import FileRequests
-from jobs.worker.monitor import Monitor, Surroundings
+from jobs.worker.monitor import Monitor, WorkerContext
 from jobs.worker.template_client import TemplateClient
-from jobs.worker.wakeup_pipe import Bell
+from jobs.worker.wakeup_pipe import WakeupPipe
 from jobs.worker.workspace import workspace
 from tests import databases
 from tests.jobs.serving import catalog_of, ended, serving, start, template_of
@@ -189,12 +189,12 @@ def test_a_stop_that_comes_before_there_is_a_process_reaches_the_task(backend: B
     held = lease.claim(backend.database, run.id, "worker")
     assert held
     with template_of(tasks) as ask, workspace(None) as folder:
-        bell, template = Bell(), TemplateClient(ask)
-        files = FileRequests(backend.files, bell)
-        surroundings = Surroundings(backend, bell, template, files, lambda: math.inf, lambda: None)
-        monitor = Monitor(surroundings, held, tasks["heed"].summary, folder)
+        wakeup, template = WakeupPipe(), TemplateClient(ask)
+        files = FileRequests(backend.files, wakeup)
+        context = WorkerContext(backend, wakeup, template, files, lambda: math.inf, lambda: None)
+        monitor = Monitor(context, held, tasks["heed"].summary, folder)
         lease.request_stop(backend.database, run.id, run.owner_id)
-        bell.ring()
+        wakeup.wake()
         outcome = monitor.outcome(lambda: None, lambda: None)
         template.close_and_wait()
     assert outcome == Success("heard of it")
@@ -206,10 +206,10 @@ def test_a_redis_that_hangs_while_a_run_begins_is_not_asked_again_before_its_tim
     held = lease.claim(backend.database, run.id, "worker")
     assert held
     with template_of(tasks) as ask, workspace(None) as folder:
-        bell, template = Bell(), TemplateClient(ask)
-        files = FileRequests(backend.files, bell)
-        surroundings = Surroundings(backend, bell, template, files, lambda: math.inf, lambda: None)
-        monitor = Monitor(surroundings, held, tasks["linger"].summary, folder)
+        wakeup, template = WakeupPipe(), TemplateClient(ask)
+        files = FileRequests(backend.files, wakeup)
+        context = WorkerContext(backend, wakeup, template, files, lambda: math.inf, lambda: None)
+        monitor = Monitor(context, held, tasks["linger"].summary, folder)
         outcome = monitor.outcome(lambda: hang(1.5), lambda: told.append("start"))
         template.close_and_wait()
     assert (outcome.kind if isinstance(outcome, Failure) else outcome, told) == ("Timeout", [])

@@ -13,7 +13,7 @@ from jobs import Cancelled, Emit, StopRun, Tile
 from jobs.values import images
 from jobs.values.images import picture_in
 from jobs.values.outcome import Failure, Stopped, Success
-from tests.jobs.calling import Heard, called
+from tests.jobs.calling import Received, called
 from tests.waiting import until
 
 RED = (200, 30, 40)
@@ -124,7 +124,7 @@ def test_an_image_that_is_too_large_as_a_file_is_refused(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(("limit", "most"), [("MOST_PICTURES", 10), ("MOST_BYTES", 10 * 74)])
 def test_what_one_attempt_stores_is_bounded(monkeypatch: pytest.MonkeyPatch, limit: str, most: int) -> None:
     monkeypatch.setattr(images, limit, most)
-    heard = Heard()
+    heard = Received()
 
     def paint_for_ever(emit: Emit) -> None:
         while True:
@@ -161,7 +161,7 @@ def test_a_run_that_is_to_stop_stops_at_its_next_tile() -> None:
         until(cancelled, "the stop")
         emit(Tile(red(), 0, 0, 10, 10))
 
-    outcome, heard = called(paint, Heard(stop=True))
+    outcome, heard = called(paint, Received(stop=True))
     assert (outcome, heard.files) == (Stopped(), [])
     with pytest.raises(StopRun):
         Emit(stop_requested=lambda: True)(red())

@@ -15,7 +15,7 @@ from jobs.runs.output import read_output
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run
 from jobs.runs.run_files import owned_file, stored_in
-from jobs.storage.store import SHELVES
+from jobs.storage.store import PREFIXES
 from jobs.values.stored_file import RunFile
 from jobs.worker.pending_output import PendingOutput
 from jobs.worker.sweeper import Sweeper
@@ -63,8 +63,8 @@ def is_there(backend: Backend, file: RunFile) -> bool:
 
 
 def sweep_all(backend: Backend) -> None:
-    for shelf in SHELVES:
-        run_files.forget(backend.database, backend.files, shelf)
+    for prefix in PREFIXES:
+        run_files.forget(backend.database, backend.files, prefix)
 
 
 def test_a_file_is_its_owners_alone(backend: Backend, run: Run) -> None:
@@ -170,7 +170,7 @@ def test_the_sweeper_comes_by_every_shelf(backend: Backend) -> None:
     for file in strays:
         grow_old(backend, file)
     sweeper = Sweeper(backend)
-    for _shelf in SHELVES:
+    for _shelf in PREFIXES:
         sweeper.sweep()
     assert not any(is_there(backend, file) for file in strays)
 

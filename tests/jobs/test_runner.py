@@ -13,7 +13,7 @@ from jobs.runs import lease
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
-from jobs.values.json_value import ResultError, storable
+from jobs.values.json_value import ResultError, json_value
 from jobs.values.outcome import Success
 from jobs.worker import attempt
 from tests import databases
@@ -140,14 +140,14 @@ class Colour(enum.Enum):
     [(10**40, 10**40), ((1, 2), [1, 2]), ({1: "a"}, {"1": "a"}), (Colour.RED, "red"), (math.nan, "NaN"), (None, None)],
 )
 def test_results_are_kept_as_json(value: Any, kept: Any) -> None:
-    assert storable(value) == kept
+    assert json_value(value) == kept
 
 
 def test_a_result_that_refers_to_itself_is_refused() -> None:
     loop: list[Any] = []
     loop.append(loop)
     with pytest.raises(ResultError):
-        storable(loop)
+        json_value(loop)
 
 
 def test_an_outcome_outlasts_a_database_that_is_away(backend: Backend) -> None:

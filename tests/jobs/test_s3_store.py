@@ -152,7 +152,7 @@ def test_who_reads_a_file_reads_on_when_it_is_put_again(store: S3Store) -> None:
 def test_a_shelf_holds_what_begins_with_its_digits(store: S3Store, object_server: ObjectServer, bucket: str) -> None:
     store.put(CONTENT)
     object_server.grow_old(bucket, HASH, 2 * HOUR)
-    assert [shelf for shelf in ("00", HASH[:2], "ff") if store.older_than(HOUR, shelf)] == [HASH[:2]]
+    assert [prefix for prefix in ("00", HASH[:2], "ff") if store.older_than(HOUR, prefix)] == [HASH[:2]]
 
 
 def test_a_child_of_a_process_that_has_connected_connects_itself(store: S3Store) -> None:

@@ -23,7 +23,7 @@ from jobs.runs.submit import cancel, submit
 from jobs.runs.vault import LONGEST_VALUE, RefusedSecret, SecretRow, Vault
 from jobs.values.outcome import Failure, Success
 from jobs.worker.execute import Order
-from tests.jobs.calling import Heard, called, executed
+from tests.jobs.calling import Received, called, executed
 from tests.jobs.serving import catalog_of, ended, serving, start
 from tests.people import make_owner, read
 from tests.run_task import RunTask
@@ -213,7 +213,7 @@ def test_a_missing_secret_fails_the_run_for_good_and_says_where_to_enter_it(run_
         State.FAILED,
         "MissingSecret: Enter API_TOKEN under Account → Secrets, and run again.",
     )
-    outcome = executed(catalog_of(needs), Order("needs"), Heard())
+    outcome = executed(catalog_of(needs), Order("needs"), Received())
     assert isinstance(outcome, Failure)
     assert outcome.final
 

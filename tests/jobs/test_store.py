@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from jobs.storage.local_store import LocalStore
-from jobs.storage.store import CHUNK_BYTES, SHELVES, FileStore
+from jobs.storage.store import CHUNK_BYTES, PREFIXES, FileStore
 from jobs.values.stored_file import StoredFile
 from tests.conftest import ROOT
 from tests.waiting import until
@@ -38,7 +38,7 @@ def grow_old(tmp_path: Path, name: str = f"files/{HASH[:2]}/{HASH}") -> None:
 
 
 def old_ones(store: FileStore) -> list[str]:
-    return [name for shelf in SHELVES for name in store.older_than(HOUR, shelf)]
+    return [name for prefix in PREFIXES for name in store.older_than(HOUR, prefix)]
 
 
 class Broken(io.BytesIO):

@@ -64,7 +64,7 @@ def end_with_a_child_holding_on() -> None:
 TASKS = catalog_of(who, leave_behind, die, end_with_a_child_holding_on)
 
 
-class Kitchen:
+class Harness:
     """A template, and the client that one worker has."""
 
     def __init__(self) -> None:
@@ -106,8 +106,8 @@ def is_gone(pid: int) -> bool:
 
 
 @pytest.fixture
-def kitchen() -> Iterator[Kitchen]:
-    one = Kitchen()
+def harness() -> Iterator[Harness]:
+    one = Harness()
     yield one
     one.close()
 
@@ -123,122 +123,122 @@ def heard(child: Execution, kind: type[Any]) -> Any:
     return until(there, f"an event of the kind {kind.__name__}")[0]
 
 
-def code_of(kitchen: Kitchen, child: Execution) -> int:
-    return until(lambda: [code] if (code := kitchen.client.exit_code(child)) is not None else [], "its end")[0]
+def code_of(harness: Harness, child: Execution) -> int:
+    return until(lambda: [code] if (code := harness.client.exit_code(child)) is not None else [], "its end")[0]
 
 
-def test_every_run_has_a_child_of_its_own(kitchen: Kitchen) -> None:
+def test_every_run_has_a_child_of_its_own(harness: Harness) -> None:
     pids = set()
     for _ in range(3):
-        child = kitchen.take()
+        child = harness.take()
         order(child, "who")
         assert heard(child, Ended).outcome == Success(child.pid)
-        kitchen.client.give_back(child)
+        harness.client.give_back(child)
         pids.add(child.pid)
     assert len(pids) == 3
-    kitchen.client.await_ends()
+    harness.client.await_ends()
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_a_child_that_dies_is_told_of_with_its_signal_and_the_next_one_works(kitchen: Kitchen, number: int) -> None:
-    child = kitchen.take()
+def test_a_child_that_dies_is_told_of_with_its_signal_and_the_next_one_works(harness: Harness, number: int) -> None:
+    child = harness.take()
     order(child, "die", number=number)
-    assert code_of(kitchen, child) == -number
-    assert not kitchen.client.is_lost(child)
-    kitchen.client.give_back(child)
-    following = kitchen.take()
+    assert code_of(harness, child) == -number
+    assert not harness.client.is_lost(child)
+    harness.client.give_back(child)
+    following = harness.take()
     order(following, "who")
     assert heard(following, Ended).outcome == Success(following.pid)
-    kitchen.client.give_back(following)
+    harness.client.give_back(following)
 
 
-def test_an_end_is_noticed_although_another_process_keeps_its_descriptors_open(kitchen: Kitchen) -> None:
-    child = kitchen.take()
+def test_an_end_is_noticed_although_another_process_keeps_its_descriptors_open(harness: Harness) -> None:
+    child = harness.take()
     order(child, "end_with_a_child_holding_on")
-    assert code_of(kitchen, child) == 7
-    kitchen.client.give_back(child)
+    assert code_of(harness, child) == 7
+    harness.client.give_back(child)
 
 
 @pytest.mark.parametrize("how", ["kill", "give back"])
-def test_what_has_fled_into_another_session_ends_with_its_run(kitchen: Kitchen, how: str) -> None:
-    child = kitchen.take()
+def test_what_has_fled_into_another_session_ends_with_its_run(harness: Harness, how: str) -> None:
+    child = harness.take()
     order(child, "leave_behind")
     fled = heard(child, Emitted).value
     assert not is_gone(fled)
     if how == "kill":
-        kitchen.client.kill(child)
-        assert code_of(kitchen, child) == -signal.SIGKILL
-    kitchen.client.give_back(child)
-    kitchen.client.await_ends()
+        harness.client.kill(child)
+        assert code_of(harness, child) == -signal.SIGKILL
+    harness.client.give_back(child)
+    harness.client.await_ends()
     until(lambda: is_gone(fled) and is_gone(child.pid), "the end of both")
 
 
-def test_the_next_child_is_replaced_when_it_dies_before_it_is_needed(kitchen: Kitchen) -> None:
-    kitchen.client.prepare()
-    first = kitchen.take()
-    kitchen.client.prepare()
-    (spare,) = until(lambda: [one for one in grandchildren(kitchen) if one.pid != first.pid], "the next child")
+def test_the_next_child_is_replaced_when_it_dies_before_it_is_needed(harness: Harness) -> None:
+    harness.client.prepare()
+    first = harness.take()
+    harness.client.prepare()
+    (spare,) = until(lambda: [one for one in grandchildren(harness) if one.pid != first.pid], "the next child")
     spare.kill()
     until(lambda: is_gone(spare.pid), "its end")
     until(lambda: not spare.is_running() or spare.status() == psutil.STATUS_ZOMBIE, "its end")
-    kitchen.client.hear()
+    harness.client.hear()
     order(first, "who")
     assert heard(first, Ended).outcome == Success(first.pid)
-    kitchen.client.give_back(first)
-    following = kitchen.take()
+    harness.client.give_back(first)
+    following = harness.take()
     assert following.pid != spare.pid
     order(following, "who")
     assert heard(following, Ended).outcome == Success(following.pid)
-    kitchen.client.give_back(following)
+    harness.client.give_back(following)
 
 
-def grandchildren(kitchen: Kitchen) -> list[psutil.Process]:
-    return [one for one in kitchen.beneath() if one.ppid() != kitchen.pids[-1]]
+def grandchildren(harness: Harness) -> list[psutil.Process]:
+    return [one for one in harness.beneath() if one.ppid() != harness.pids[-1]]
 
 
-def test_a_worker_whose_copy_of_the_template_ends_gets_another_one(kitchen: Kitchen) -> None:
-    child = kitchen.take()
-    (copy,) = psutil.Process(kitchen.pids[-1]).children()
+def test_a_worker_whose_copy_of_the_template_ends_gets_another_one(harness: Harness) -> None:
+    child = harness.take()
+    (copy,) = psutil.Process(harness.pids[-1]).children()
     copy.kill()
-    until(lambda: kitchen.client.exit_code(child) is None and kitchen.client.is_lost(child), "the loss being noticed")
-    assert kitchen.client.exit_code(child) is None
+    until(lambda: harness.client.exit_code(child) is None and harness.client.is_lost(child), "the loss being noticed")
+    assert harness.client.exit_code(child) is None
     until(lambda: is_gone(child.pid), "the end of the child that nobody watches")
-    kitchen.client.give_back(child)
-    following = kitchen.take()
+    harness.client.give_back(child)
+    following = harness.take()
     order(following, "who")
     assert heard(following, Ended).outcome == Success(following.pid)
-    kitchen.client.give_back(following)
+    harness.client.give_back(following)
 
 
-def test_a_template_that_ends_is_replaced_and_the_next_run_works(kitchen: Kitchen) -> None:
-    child = kitchen.take()
-    os.kill(kitchen.pids[-1], signal.SIGKILL)
-    until(lambda: kitchen.template.look() and len(kitchen.pids) == 2, "the next template")
-    if not kitchen.client.is_lost(child):
+def test_a_template_that_ends_is_replaced_and_the_next_run_works(harness: Harness) -> None:
+    child = harness.take()
+    os.kill(harness.pids[-1], signal.SIGKILL)
+    until(lambda: harness.template.look() and len(harness.pids) == 2, "the next template")
+    if not harness.client.is_lost(child):
         order(child, "who")
         assert heard(child, Ended).outcome == Success(child.pid)
-    kitchen.client.give_back(child)
-    kitchen.client.close()
-    following = kitchen.take()
+    harness.client.give_back(child)
+    harness.client.close()
+    following = harness.take()
     order(following, "who")
     assert heard(following, Ended).outcome == Success(following.pid)
-    kitchen.client.give_back(following)
+    harness.client.give_back(following)
 
 
-def test_nothing_is_left_when_a_worker_closes_its_line(kitchen: Kitchen) -> None:
-    child = kitchen.take()
+def test_nothing_is_left_when_a_worker_closes_its_line(harness: Harness) -> None:
+    child = harness.take()
     order(child, "leave_behind")
     fled = heard(child, Emitted).value
-    beneath = [fled, *(one.pid for one in kitchen.beneath())]
-    kitchen.client.close()
+    beneath = [fled, *(one.pid for one in harness.beneath())]
+    harness.client.close()
     child.close()
     until(lambda: all(map(is_gone, beneath)), "the end of all that was beneath the template")
 
 
-def test_a_child_is_there_when_it_is_waited_for(kitchen: Kitchen) -> None:
-    assert kitchen.client.take() is None
+def test_a_child_is_there_when_it_is_waited_for(harness: Harness) -> None:
+    assert harness.client.take() is None
     poll = select.poll()
-    kitchen.client.register(poll)
+    harness.client.register(poll)
     assert poll.poll(60_000), "it is told of"
-    kitchen.client.give_back(kitchen.take())
+    harness.client.give_back(harness.take())

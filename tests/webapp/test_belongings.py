@@ -13,7 +13,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.file_ownership import QuotaExceeded, note_uploads, used_bytes
 from jobs.runs.run import Run
 from jobs.runs.uploads import Upload
-from jobs.storage.store import SHELVES
+from jobs.storage.store import PREFIXES
 from jobs.values.stored_file import RunFile
 from tests.people import execute, note_file, owner_id, read
 from tests.visitor import Visitor, soup, the
@@ -71,8 +71,8 @@ def test_what_no_run_took_is_swept_after_a_day_and_refused_then(ada: Visitor, sm
 
 
 def sweep(backend: Backend) -> None:
-    for shelf in SHELVES:
-        run_files.forget(backend.database, backend.files, shelf)
+    for prefix in PREFIXES:
+        run_files.forget(backend.database, backend.files, prefix)
 
 
 def test_a_quota_holds_for_all_files_of_a_user_and_says_what_to_do(ada: Visitor, ben: Visitor, small: Backend) -> None:
@@ -123,7 +123,7 @@ def test_a_file_that_a_run_takes_while_its_shelf_is_swept_stays(ada: Visitor, sm
         taken.append(run_of(small, send(ada, waiting.to_dict(flat=False))))
         forget_uploads(small)
 
-    shelf = str(waiting["cover"])[:2]
+    prefix = str(waiting["cover"])[:2]
     event.listen(small.database.engine, "after_cursor_execute", take, once=True)
-    run_files.forget(small.database, small.files, shelf)
+    run_files.forget(small.database, small.files, prefix)
     assert small.files.open(taken[0].parameters["cover"]["$file"]["sha256"])

@@ -12,7 +12,7 @@ from jobs import Chart
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run, State
-from jobs.values.json_value import storable
+from jobs.values.json_value import json_value
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
@@ -35,7 +35,7 @@ MOST_CALLS = 800_000
 
 def shown(backend: Backend, visitor: Visitor, chart: Chart) -> Run:
     owner = owner_id(backend, visitor.email)
-    return make_run(backend, owner, state=State.SUCCEEDED, result=storable(chart))
+    return make_run(backend, owner, state=State.SUCCEEDED, result=json_value(chart))
 
 
 @pytest.mark.parametrize("kind", CHARTS)
@@ -113,13 +113,13 @@ def test_a_row_of_the_history_tells_its_title(ada: Visitor, backend: Backend) ->
 
 def test_a_chart_may_be_a_partial_result(ada: Visitor, backend: Backend) -> None:
     run = held(backend, make_run(backend, owner_id(backend, ada.email)))
-    put_out(backend, run, storable(LOSS), kind=Kind.EMITTED)
+    put_out(backend, run, json_value(LOSS), kind=Kind.EMITTED)
     assert len(soup(ada.get(f"/runs/{run.id}")).select(".emitted svg[role=img]")) == 1
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_hostile_words_are_only_text(ada: Visitor, backend: Backend, text: str) -> None:
-    words = storable(text)[:200]
+    words = json_value(text)[:200]
     for chart in (
         Chart("bar", {words: [1]}, [words], title=words, x_label=words, y_label=words),
         Chart("line", {words: [1, 2]}, [words, words], title=words),

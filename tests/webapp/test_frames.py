@@ -4,14 +4,14 @@ import polars as pl
 
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
-from jobs.values.json_value import storable
+from jobs.values.json_value import json_value
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 
 
 def test_a_data_frame_is_shown_as_a_table_with_pages_and_csv(ada: Visitor, backend: Backend) -> None:
     frame = pl.DataFrame({"b": [3, 1, None], "a": ["x", "=1", None]})
-    run = make_run(backend, owner_id(backend, ada.email), state=State.SUCCEEDED, result=storable([frame, "text"]))
+    run = make_run(backend, owner_id(backend, ada.email), state=State.SUCCEEDED, result=json_value([frame, "text"]))
     page = soup(ada.get(f"/runs/{run.id}"))
     assert [one.text.strip() for one in page.select(".table th")] == ["b", "a"]
     assert [one.text for one in page.select(".table td")] == ["3", "x", "1", "=1", "", ""]
@@ -25,7 +25,7 @@ def test_a_data_frame_is_shown_as_a_table_with_pages_and_csv(ada: Visitor, backe
 
 
 def test_a_frame_without_rows_is_shown_with_its_columns(ada: Visitor, backend: Backend) -> None:
-    frame = storable(pl.DataFrame({"a": [], "b": []}))
+    frame = json_value(pl.DataFrame({"a": [], "b": []}))
     run = make_run(backend, owner_id(backend, ada.email), state=State.SUCCEEDED, result=frame)
     page = soup(ada.get(f"/runs/{run.id}"))
     assert [one.text.strip() for one in page.select(".table th")] == ["a", "b"]

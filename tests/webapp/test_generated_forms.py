@@ -59,10 +59,10 @@ class Kitchen:
         return {str(words["id"]): words.text.strip() for words in page.select("hx-partial p")}
 
     @property
-    def tray(self) -> forms.Tray:
+    def own(self) -> forms.OwnInputs:
         """What lets a form of the visitor's open what was sealed for them."""
         vault, owner = self.backend.vault, owner_id(self.backend, self.visitor.email)
-        return forms.Tray(opened=lambda token: vault.opened(owner, [token]).get(token))
+        return forms.OwnInputs(opened=lambda token: vault.opened(owner, [token]).get(token))
 
     def form_again(self, task: Task) -> Any:
         """The form with the parameters of the visitor's last run."""
@@ -131,7 +131,7 @@ def test_what_a_browser_lets_through_parses_and_what_is_refused_is_shown_at_its_
         shown = [str(error["id"]) for error in page.select(".field__error")]
         assert sorted(shown) == sorted(f"{name}-error" for name in form.errors)
         assert len(page.select("[autofocus]")) == 1
-        again = forms.read(task, sent_by(page), kitchen.tray)[1]
+        again = forms.read(task, sent_by(page), kitchen.own)[1]
         assert [(one.field.name, one.value) for one in entries(again)] == [
             (one.field.name, one.value if is_shown(one) else "") for one in entries(form)
         ]

@@ -5,7 +5,7 @@ import pytest
 from jobs import Html
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
-from jobs.values.json_value import storable
+from jobs.values.json_value import json_value
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
@@ -13,7 +13,7 @@ from tests.visitor import Visitor, soup, the
 
 def shown(backend: Backend, visitor: Visitor, result: object) -> Run:
     owner = owner_id(backend, visitor.email)
-    return make_run(backend, owner, state=State.SUCCEEDED, result=storable(result))
+    return make_run(backend, owner, state=State.SUCCEEDED, result=json_value(result))
 
 
 def test_html_is_shown_as_html_only_where_it_is_marked(ada: Visitor, backend: Backend) -> None:

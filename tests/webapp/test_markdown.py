@@ -6,7 +6,7 @@ from bs4 import BeautifulSoup
 from jobs import Markdown
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
-from jobs.values.json_value import storable
+from jobs.values.json_value import json_value
 from tests.browser.test_hostile_text import TEXTS
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
@@ -48,7 +48,7 @@ def test_nothing_in_a_text_becomes_more_than_text(text: str) -> None:
 
 
 def test_a_run_shows_the_markdown_that_its_task_returned(ada: Visitor, backend: Backend) -> None:
-    kept = storable(Markdown("**done** <b>b</b>"))
+    kept = json_value(Markdown("**done** <b>b</b>"))
     run = make_run(backend, owner_id(backend, ada.email), state=State.SUCCEEDED, result=kept)
     for path in (f"/runs/{run.id}", "/runs"):
         assert (

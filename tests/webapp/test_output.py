@@ -14,8 +14,8 @@ from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.runs.run import Listing, Run
 from tests.people import make_owner, make_run, owner_id
 from tests.visitor import Visitor, soup, the
-from tests.webapp.test_picture import targets
-from webapp.live.snapshot import Picture, difference, draw, shown_from
+from tests.webapp.test_snapshot import targets
+from webapp.live.snapshot import Snapshot, difference, draw, shown_from
 
 # What has broken out of pages elsewhere: elements, attributes, entities, templates, our own envelope, odd characters.
 CORPUS = (
@@ -168,7 +168,7 @@ def _request(app: Flask) -> Iterator[None]:
         yield
 
 
-def look(backend: Backend, run: Run, earlier: Picture | None = None) -> Picture:
+def look(backend: Backend, run: Run, earlier: Snapshot | None = None) -> Snapshot:
     return draw(backend.database, Listing(run.owner_id, run_id=run.id), earlier)
 
 

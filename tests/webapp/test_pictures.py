@@ -14,7 +14,7 @@ from jobs.values.stored_file import RunFile
 from tests.people import make_run, note_file, owner_id, read
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_output import held, look, put_out
-from tests.webapp.test_picture import targets
+from tests.webapp.test_snapshot import targets
 from webapp.live.snapshot import difference
 from webapp.rendering import fragments
 

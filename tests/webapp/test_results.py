@@ -7,7 +7,7 @@ import pytest
 from jobs import Markdown
 from jobs.runs.backend import Backend
 from jobs.runs.run import Listing, State
-from jobs.values.json_value import ResultError, storable
+from jobs.values.json_value import ResultError, json_value
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from webapp.live.snapshot import draw
@@ -24,7 +24,7 @@ def deepest() -> Any:
     """As many lists in each other as can be kept."""
     for depth in range(1, 1000):
         try:
-            value = storable(nested(depth))
+            value = json_value(nested(depth))
         except ResultError:
             return value
     raise AssertionError("there is no end")
@@ -34,7 +34,7 @@ def deepest() -> Any:
     "result",
     [
         "dish " * (LARGE // 5),
-        storable(Markdown("dish " * (LARGE // 5))),
+        json_value(Markdown("dish " * (LARGE // 5))),
         ["dish"] * (LARGE // 6),
         [["dish"] * 1000] * 100,
         {f"dish {number}": "dish" * 10 for number in range(LARGE // 60)},

@@ -22,7 +22,7 @@ from jobs.runs.backend import Backend, open_backend
 from jobs.runs.run import Run
 from jobs.values.outcome import Failure
 from jobs.worker.execute import Order
-from tests.jobs.calling import Heard, executed
+from tests.jobs.calling import Received, executed
 from tests.jobs.serving import catalog_of
 from tests.people import owner_id
 from tests.run_task import RunTask
@@ -180,14 +180,16 @@ def test_nobody_can_use_what_was_sealed_for_another(ada: Visitor, ben: Visitor) 
 
 def test_a_run_whose_secret_no_key_opens_any_more_says_so() -> None:
     order = Order("fetch", {"token": {"$sealed": "by another key"}})
-    outcome = executed(catalog_of(fetch), order, Heard())
+    outcome = executed(catalog_of(fetch), order, Received())
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.final) == ("LostSecret", True)
     assert "Start a new run." in outcome.message
 
 
 def test_a_task_that_has_changed_says_nothing_of_a_secret_that_does_not_fit_any_more() -> None:
-    outcome = executed(catalog_of(fetch), Order("fetch", {"token": {"$sealed": "a"}}, opened={"a": "hunter2"}), Heard())
+    outcome = executed(
+        catalog_of(fetch), Order("fetch", {"token": {"$sealed": "a"}}, opened={"a": "hunter2"}), Received()
+    )
     assert isinstance(outcome, Failure)
     assert outcome.message.startswith("The parameters no longer fit this task: token: Value should have at least 8")
     assert "hunter2" not in outcome.message

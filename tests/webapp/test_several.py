@@ -10,7 +10,7 @@ from jobs import Chart, Markdown
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run, State
-from jobs.values.json_value import storable
+from jobs.values.json_value import json_value
 from jobs.values.outcome import Failure, Success
 from tests.jobs.calling import called
 from tests.people import make_run, note_file, owner_id
@@ -26,7 +26,7 @@ SEVERAL: list[Any] = [Markdown("# A *report*"), "of", LOSS, PEOPLE, [1, [2, 3]],
 
 def shown(backend: Backend, visitor: Visitor, result: Any) -> Run:
     owner = owner_id(backend, visitor.email)
-    return make_run(backend, owner, state=State.SUCCEEDED, result=storable(result))
+    return make_run(backend, owner, state=State.SUCCEEDED, result=json_value(result))
 
 
 def test_several_values_are_shown_in_their_order_each_as_what_it_is(ada: Visitor, backend: Backend) -> None:
@@ -126,6 +126,6 @@ def test_what_contains_itself_says_so() -> None:
 
 @pytest.mark.parametrize("value", [[[1]] * 200_000, {str(n): n for n in range(60_000)}, [[[[]]]] * 100])
 def test_the_largest_are_told_without_looking_at_all_of_them(app: Flask, backend: Backend, value: Any) -> None:
-    shown = Shown(1, "a", storable(value), part=())
+    shown = Shown(1, "a", json_value(value), part=())
     assert calls_of(lambda: shown.shape) < 50_000
     assert shown.shape in ("sequence", "mapping")

@@ -24,9 +24,9 @@ from tests.raw_page import RawPage
 from tests.waiting import PATIENCE_SECONDS, until
 from webapp.accounts.users import end_sessions, session_id_of
 from webapp.live.hub import Hub, TooManyPages
-from webapp.live.open_pages import Seats
+from webapp.live.open_pages import OpenPages
 from webapp.live.socket import RESTART, LiveSocket, framed
-from webapp.live.subscribers import Seat, Told
+from webapp.live.subscribers import OpenPage, Told
 
 LARGE = 8_000_000
 
@@ -76,7 +76,7 @@ def test_a_page_that_does_not_answer_is_sent_away_to_come_back(ends: tuple[LiveS
     (close,) = page.read()
     assert isinstance(close, CloseConnection)
     assert close.code == RESTART
-    assert over.wait(PATIENCE_SECONDS), "its seat is free"
+    assert over.wait(PATIENCE_SECONDS), "its open_page is free"
 
 
 def test_a_page_that_answers_stays(ends: tuple[LiveSocket, socket]) -> None:
@@ -154,31 +154,31 @@ def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket]) -> None:
 def test_a_page_is_signed_out_when_its_session_ends_by_itself(
     ends: tuple[LiveSocket, socket], backend: Backend, owner: int
 ) -> None:
-    seats, live, session_id = Seats(), ends[0], session_id_of(owner, 1)
-    lasting, over = seat(live, session_id), seat(live, session_id, ends_at=time.time())
-    seats.add(lasting)
-    assert not seats.signed_out(backend.database)
-    seats.add(over)
-    assert seats.signed_out(backend.database) == [over]
-    assert seats.signed_out(backend.database) == [over], "it is here still"
-    seats.remove(over)
-    assert not seats.signed_out(backend.database)
+    open_pages, live, session_id = OpenPages(), ends[0], session_id_of(owner, 1)
+    lasting, over = open_page(live, session_id), open_page(live, session_id, ends_at=time.time())
+    open_pages.add(lasting)
+    assert not open_pages.signed_out(backend.database)
+    open_pages.add(over)
+    assert open_pages.signed_out(backend.database) == [over]
+    assert open_pages.signed_out(backend.database) == [over], "it is here still"
+    open_pages.remove(over)
+    assert not open_pages.signed_out(backend.database)
 
 
 def test_every_page_of_a_session_is_signed_out_when_it_was_ended(
     ends: tuple[LiveSocket, socket], backend: Backend, owner: int
 ) -> None:
-    seats, live = Seats(), ends[0]
-    gone, one, another, new = (seat(live, session_id_of(owner, version)) for version in (1, 1, 1, 2))
+    open_pages, live = OpenPages(), ends[0]
+    gone, one, another, new = (open_page(live, session_id_of(owner, version)) for version in (1, 1, 1, 2))
     for taken in (gone, one, another, new):
-        seats.add(taken)
-    seats.remove(gone)
+        open_pages.add(taken)
+    open_pages.remove(gone)
     end_sessions(backend.database, owner)
-    assert set(seats.signed_out(backend.database)) == {one, another}
+    assert set(open_pages.signed_out(backend.database)) == {one, another}
 
 
-def seat(live: LiveSocket, session_id: str, ends_at: float = math.inf) -> Seat:
-    return Seat(live, session_id, ends_at, Told(None, datetime.now(UTC)))
+def open_page(live: LiveSocket, session_id: str, ends_at: float = math.inf) -> OpenPage:
+    return OpenPage(live, session_id, ends_at, Told(None, datetime.now(UTC)))
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_no_more_pages_are_let_in_than_a_process_is_to_hold(hub: Hub, monkeypatc
         ours, theirs = socketpair()
         theirs.settimeout(PATIENCE_SECONDS)
         live = LiveSocket({**HANDSHAKE, "werkzeug.socket": ours})
-        hub.join(seat(live, session_id_of(owner_id, 1)), Listing(owner_id))
+        hub.join(open_page(live, session_id_of(owner_id, 1)), Listing(owner_id))
         return RawPage(theirs)
 
     page = join(1)

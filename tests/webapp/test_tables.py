@@ -10,7 +10,7 @@ from bs4 import Tag
 
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
-from jobs.values.json_value import storable
+from jobs.values.json_value import json_value
 from tests.people import make_run, owner_id
 from tests.visitor import Visitor, soup, the
 from webapp.rendering.tables import MOST_COLUMNS, ROWS_AT_A_GLANCE, ROWS_PER_PAGE, Table, table_in
@@ -113,7 +113,7 @@ def test_what_a_spreadsheet_may_read_as_a_formula_is_none_in_the_csv() -> None:
 
 
 def test_decimals_are_numbers_to_sort_by_and_in_the_csv(ada: Visitor, backend: Backend) -> None:
-    amounts = storable([{"amount": Decimal(text)} for text in ("9.50", "-1.50", "10.25", "-20")])
+    amounts = json_value([{"amount": Decimal(text)} for text in ("9.50", "-1.50", "10.25", "-20")])
     run = shown(backend, ada, amounts)
     ordered = ["-20", "-1.50", "9.50", "10.25"]
     assert column(soup(ada.get(f"/runs/{run.id}/table?by=0")), 1) == ordered

@@ -13,7 +13,7 @@ from jobs.runs.run import Run
 from tests.people import make_owner, make_run, owner_id, read
 from tests.visitor import Visitor, soup, the
 from tests.webapp.test_output import CORPUS, held, look, put_out, texts, texts_of
-from tests.webapp.test_picture import targets
+from tests.webapp.test_snapshot import targets
 from webapp.live.snapshot import difference, shown_from
 
 

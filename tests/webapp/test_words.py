@@ -11,7 +11,7 @@ from jobs import task
 from jobs.runs import heartbeats, lease
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.run import Run, State
-from jobs.runs.wait_estimate import Outlook
+from jobs.runs.wait_estimate import WaitEstimate
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
 from tests.jobs.serving import catalog_of
@@ -63,10 +63,10 @@ def texts(visitor: Visitor, run: Run) -> tuple[str, str]:
     return " ".join(row.text.split()), " ".join(full.text.split())
 
 
-def outlook(visitor: Visitor, run: Run) -> str:
+def wait_estimate(visitor: Visitor, run: Run) -> str:
     """The words on what a run waits for, which a list and the run's own page must share."""
     row, full = (
-        the(soup(visitor.get(path)), f"#run-{run.id} #run-{run.id}-outlook").text
+        the(soup(visitor.get(path)), f"#run-{run.id} #run-{run.id}-wait_estimate").text
         for path in ("/runs", f"/runs/{run.id}")
     )
     assert row == full
@@ -76,10 +76,10 @@ def outlook(visitor: Visitor, run: Run) -> str:
 def test_a_run_that_waits_for_its_retry_says_when_and_why(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id, "bake")
     lease.postpone(backend.database, claim(backend, run), COLD, seconds=1000)
-    assert re.fullmatch(r"Attempt 2 of 4, next at \d\d:\d\d:\d\d UTC", outlook(ada, run))
+    assert re.fullmatch(r"Attempt 2 of 4, next at \d\d:\d\d:\d\d UTC", wait_estimate(ada, run))
     for path in ("/runs", f"/runs/{run.id}"):
         page = soup(ada.get(path))
-        time = the(page, f"#run-{run.id}-outlook time[data-until]")
+        time = the(page, f"#run-{run.id}-wait_estimate time[data-until]")
         assert str(time["datetime"]).endswith("+00:00")
         assert "the oven is cold" in the(page, f"#run-{run.id}").text
         assert the(page, "form[action$=cancel] button").text == f"Cancel run {run.id}"
@@ -139,42 +139,42 @@ def test_a_cancelled_run_says_how_far_it_came(
 
 def test_a_run_that_redis_did_not_take_says_so_before_all_else(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id, "bake", push_failed_at=utcnow(), due_at=utcnow(), error_message="cold", attempt=2)
-    assert outlook(ada, run) == "The queue cannot be reached. It starts by itself when the queue is back."
+    assert wait_estimate(ada, run) == "The queue cannot be reached. It starts by itself when the queue is back."
 
 
 def test_a_run_without_a_worker_says_so(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id, "bake")
-    assert outlook(ada, run) == "No worker is running. It starts when one does."
+    assert wait_estimate(ada, run) == "No worker is running. It starts when one does."
 
 
 def test_a_run_says_its_place_in_the_queue(ada: Visitor, ada_id: int, backend: Backend) -> None:
     heartbeats.seen(backend.database, "worker")
     first, second = make_run(backend, ada_id, "bake"), make_run(backend, ada_id, "bake")
     third = make_run(backend, ada_id, "bake")
-    assert outlook(ada, first) == "Next in line"
-    assert outlook(ada, second) == "Starts after 1 run"
+    assert wait_estimate(ada, first) == "Next in line"
+    assert wait_estimate(ada, second) == "Starts after 1 run"
     begun = utcnow() - timedelta(seconds=6)
     make_run(backend, ada_id, "bake", state=State.SUCCEEDED, started_at=begun, ended_at=begun + timedelta(seconds=6))
-    assert outlook(ada, third) == "Starts after 2 runs, about 12 s"
+    assert wait_estimate(ada, third) == "Starts after 2 runs, about 12 s"
 
 
 def test_the_answer_to_a_form_says_what_to_expect(ada: Visitor) -> None:
     (run,) = soup(ada.post("/tasks/bake", {"dish": "bread"}, HX_Request="true")).select(".run")
-    assert the(run, f"#{run['id']}-outlook").text == "No worker is running. It starts when one does."
+    assert the(run, f"#{run['id']}-wait_estimate").text == "No worker is running. It starts when one does."
 
 
 @pytest.mark.parametrize(
-    ("outlook", "words"),
+    ("wait_estimate", "words"),
     [
-        (Outlook(2, 0, 0.0), "Next in line"),
-        (Outlook(2, 1, None), "Starts after 1 run"),
-        (Outlook(2, 1, 0.2), "Starts after 1 run, about 1 s"),
-        (Outlook(2, 3, 12.4), "Starts after 3 runs, about 12 s"),
-        (Outlook(2, 1200, 180.0), "Starts after 1,200 runs, about 3 min"),
+        (WaitEstimate(2, 0, 0.0), "Next in line"),
+        (WaitEstimate(2, 1, None), "Starts after 1 run"),
+        (WaitEstimate(2, 1, 0.2), "Starts after 1 run, about 1 s"),
+        (WaitEstimate(2, 3, 12.4), "Starts after 3 runs, about 12 s"),
+        (WaitEstimate(2, 1200, 180.0), "Starts after 1,200 runs, about 3 min"),
     ],
 )
-def test_a_place_is_told_in_words(outlook: Outlook, words: str) -> None:
-    assert place(outlook) == words
+def test_a_place_is_told_in_words(wait_estimate: WaitEstimate, words: str) -> None:
+    assert place(wait_estimate) == words
 
 
 @pytest.mark.parametrize(

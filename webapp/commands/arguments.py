@@ -13,7 +13,7 @@ from jobs import File
 from jobs.authoring.file_parameters import files_in
 from jobs.authoring.task import Task
 from webapp import forms
-from webapp.forms import Field, Tray
+from webapp.forms import Field, OwnInputs
 from webapp.forms.fields import FILES
 from webapp.forms.posting import Missing
 
@@ -42,7 +42,7 @@ def read(
             sizes |= _post_files(posted, field, files)
         else:
             _post(posted, field, given.get(field.name), (otherwise or {}).get(field.name, Missing))
-    parameters, form = forms.read(task, posted, Tray(lambda _wanted: sizes))
+    parameters, form = forms.read(task, posted, OwnInputs(lambda _wanted: sizes))
     if parameters is None:
         lines = (f"{_spelled(name)}: {message}" if name else message for name, message in form.errors.items())
         raise click.UsageError("\n".join(lines))

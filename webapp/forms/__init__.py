@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from jobs.authoring.task import Task
 from webapp.forms.entries import MOST_ROWS, Entry, Reading
 from webapp.forms.fields import FILES, WHOLES, Field
-from webapp.forms.files import EMPTY_TRAY, Tray, file_field_at, has_files, reference_to
+from webapp.forms.files import NO_INPUTS, OwnInputs, file_field_at, has_files, reference_to
 from webapp.forms.messages import TOO_MANY_ROWS, message
 from webapp.forms.posting import Missing, posted_of, put, with_row, without_row
 from webapp.forms.signature import fields_of
@@ -23,7 +23,7 @@ __all__ = [
     "Entry",
     "Field",
     "Form",
-    "Tray",
+    "OwnInputs",
     "blank",
     "change",
     "check",
@@ -131,16 +131,16 @@ class Form:
         return [inside for entry in self.entries for inside in entry.all()]
 
 
-def blank(task: Task, values: Mapping[str, Any], tray: Tray = EMPTY_TRAY) -> Form:
+def blank(task: Task, values: Mapping[str, Any], own: OwnInputs = NO_INPUTS) -> Form:
     """The form before anything is posted: defaults, or the parameters of an earlier run."""
     fields = fields_of(task)
-    return _form(fields, Reading(posted_of(fields, values), tray))
+    return _form(fields, Reading(posted_of(fields, values), own))
 
 
-def change(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> Form:
+def change(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> Form:
     """The form after a button of its own: with a row more or less, or the fields of what was chosen."""
     asked = MultiDict(posted)
-    form = check(task, asked, tray)
+    form = check(task, asked, own)
     verb, _, name = asked.get(CHANGE, "").partition(" ")
     around = name.rpartition(".")[0] if verb == "remove" else name
     entry = form.find(around)
@@ -148,25 +148,25 @@ def change(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> Fo
         return replace(form, focus="")
     if verb == "remove":
         without_row(asked, entry.field, name)
-        return replace(check(task, asked, tray), focus=around)
+        return replace(check(task, asked, own), focus=around)
     if form.rows >= MOST_ROWS:
         return replace(form, errors={**form.errors, name: TOO_MANY_ROWS.format(most=MOST_ROWS)}, focus=name)
     row = with_row(asked, entry.field)
-    changed = check(task, asked, tray)
+    changed = check(task, asked, own)
     return replace(changed, focus=changed.first_input(row))
 
 
-def check(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> Form:
+def check(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> Form:
     """The form while it is filled in: with what is wrong where somebody has been, and nowhere else."""
-    _parameters, form = read(task, posted, tray)
+    _parameters, form = read(task, posted, own)
     form = replace(form, touched=frozenset(MultiDict(posted).getlist(TOUCHED)))
     names = {entry.field.name for entry in form.checked} | form.limits.keys()
     return replace(form, errors={name: words for name, words in form.errors.items() if name in names})
 
 
-def read(task: Task, posted: Mapping[str, str], tray: Tray = EMPTY_TRAY) -> tuple[BaseModel | None, Form]:
+def read(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> tuple[BaseModel | None, Form]:
     """What was posted, as validated parameters, or None; and the form that shows the same values with the errors."""
-    reading = Reading(MultiDict(posted), tray)
+    reading = Reading(MultiDict(posted), own)
     form = _form(fields_of(task), reading)
     raw = {entry.field.name: entry.raw for entry in form.entries if entry.raw is not Missing}
     try:

@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from jobs import File
 from webapp.forms.fields import CHOICES, TEXTS, Field
-from webapp.forms.files import EMPTY_TRAY, Tray, referred, sha256_in
+from webapp.forms.files import NO_INPUTS, OwnInputs, referred, sha256_in
 from webapp.forms.messages import (
     EMPTY,
     LOST_FILE,
@@ -81,7 +81,7 @@ class Reading:
     """Reads entries from what was posted, and notes at each field what no model can be asked."""
 
     posted: MultiDict[str, str]
-    tray: Tray = EMPTY_TRAY
+    own: OwnInputs = NO_INPUTS
     errors: dict[str, str] = dataclasses.field(default_factory=dict)
     limits: dict[str, str] = dataclasses.field(default_factory=dict)  # also of a form not sent yet
     zone: str = "UTC"
@@ -98,7 +98,7 @@ class Reading:
             self._place, self.zone = None, NO_PLACE
         texts = (text for _name, text in self.posted.items(multi=True))
         wanted = {sha256 for text in texts if (sha256 := sha256_in(text))}
-        self._sizes = self.tray.sizes(wanted) if wanted else {}
+        self._sizes = self.own.sizes(wanted) if wanted else {}
 
         self._unread = frozenset(self.posted.getlist(UNREAD))
 
@@ -149,8 +149,8 @@ class Reading:
         found = [referred(text, self._sizes) for text in dict.fromkeys(texts)]
         if None in found:
             self.errors[field.name] = LOST_FILE
-        if field.name in self.tray.refused:
-            self.limits[field.name] = self.tray.refused[field.name]
+        if field.name in self.own.refused:
+            self.limits[field.name] = self.own.refused[field.name]
         files = tuple(file for file in found if file)
         taken = files[: self._rows_left]
         self._rows_left -= len(taken)
@@ -163,7 +163,7 @@ class Reading:
         sealed = self.posted.get(f"{field.name}.{SEALED}")
         if sealed is None or self.posted.get(field.name):
             return self._single(field)
-        secret = self.tray.opened(sealed)
+        secret = self.own.opened(sealed)
         if secret is None:
             self.errors[field.name] = LOST_VALUE
             return Entry(field)

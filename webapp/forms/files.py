@@ -25,7 +25,7 @@ def _closed(token: str) -> None:
 
 
 @dataclass(frozen=True)
-class Tray:
+class OwnInputs:
     """What came with a form: of the files it refers to the sizes of those that may be used, and which were refused.
 
     `opened` tells the secret that a token stands for, if it is of who has sent the form.
@@ -36,7 +36,7 @@ class Tray:
     opened: Callable[[str], str | None] = _closed
 
 
-EMPTY_TRAY = Tray()
+NO_INPUTS = OwnInputs()
 
 
 def reference_to(file: File) -> str:

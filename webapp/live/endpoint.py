@@ -1,4 +1,4 @@
-"""`/live`: authorise, then seat; and the same by asking again and again, where no socket gets through."""
+"""`/live`: authorise, then open_page; and the same by asking again and again, where no socket gets through."""
 
 import logging
 import time
@@ -13,8 +13,8 @@ from webapp.current import backend
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.snapshot import difference, draw, shown_from
 from webapp.live.socket import RESTART, SIGNED_OUT, TOO_MANY, LiveSocket
-from webapp.live.subscribers import Seat, Told
-from webapp.live.toasts import News, since, told_until
+from webapp.live.subscribers import OpenPage, Told
+from webapp.live.toasts import Toasts, since, told_until
 from webapp.rendering import fragments
 from webapp.rendering.listings import from_query
 
@@ -30,22 +30,22 @@ def changes() -> Response:
     """What has changed since the page was right, for a page that asks now and then; 401 tells it to stop."""
     if not _is_owner():
         return make_response("", 401)
-    picture = draw(backend().database, from_query(current_user.id, request.args), None)
-    news = since(told_until(request.args.get("told")), News(backend().database, current_user.id).endings())
-    frame = difference(shown_from(request.args), picture) + "".join(fragments.toast(ending) for ending in news)
+    snapshot = draw(backend().database, from_query(current_user.id, request.args), None)
+    news = since(told_until(request.args.get("told")), Toasts(backend().database, current_user.id).endings())
+    frame = difference(shown_from(request.args), snapshot) + "".join(fragments.toast(ending) for ending in news)
     return make_response(frame or ("", 204))
 
 
 @sock.route("/live", bp=bp)  # type: ignore[untyped-decorator]  # flask-sock has no types
 def stream(socket: LiveSocket) -> None:
-    """Seat one page, which stays when this returns."""
+    """OpenPage one page, which stays when this returns."""
     if not _is_owner():
         socket.close(SIGNED_OUT, "signed out")
         return
     owner_id, hub = int(current_user.id), cast(Hub, current_app.extensions["hub"])
     told = Told(shown_from(request.args), told_until(request.args.get("told")))
     try:
-        hub.join(Seat(socket, current_user.get_id(), _session_ends_at(), told), from_query(owner_id, request.args))
+        hub.join(OpenPage(socket, current_user.get_id(), _session_ends_at(), told), from_query(owner_id, request.args))
     except TooManyPages:
         log.info("user %d has too many live pages open", owner_id)
         socket.close(TOO_MANY, "too many pages")

@@ -24,9 +24,9 @@ from jobs.runs import events
 from jobs.runs.backend import Backend
 from jobs.runs.run import Listing
 from jobs.storage.redis import connect_redis
-from webapp.live.open_pages import Seats
+from webapp.live.open_pages import OpenPages
 from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
-from webapp.live.subscribers import Audience, Owner, Seat, wrong
+from webapp.live.subscribers import OpenPage, Owner, Subscribers, wrong
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Hub:
         self._app = app
         self._backend = backend
         self._owners: dict[int, Owner] = {}
-        self._seats = Seats()
+        self._open_pages = OpenPages()
         self._in_turn: deque[LiveSocket] = deque()  # the one to be asked next is the first
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -75,39 +75,42 @@ class Hub:
         """Have every page sent away once this process is to end."""
         self._is_alive = is_alive
 
-    def join(self, seat: Seat, listing: Listing) -> None:
-        """Take a seat and tell the page what it lacks: when Redis has confirmed the owner's channel, so that nothing
-        falls between, or after a while without Redis.
+    def join(self, open_page: OpenPage, listing: Listing) -> None:
+        """Register an open page and send what it lacks, once Redis has confirmed the owner's channel.
+
+        So nothing is missed in between; without Redis this happens after a while.
 
         Raises TooManyPages.
         """
         with self._lock:
             self._start()
-            if len(self._seats) >= MOST_PAGES_OF_ALL:
+            if len(self._open_pages) >= MOST_PAGES_OF_ALL:
                 raise TooManyPages
             owner = self._owners.setdefault(listing.owner_id, Owner(self._backend.database, listing.owner_id))
-            if len(owner.seats) >= MOST_PAGES:
+            if len(owner.open_pages) >= MOST_PAGES:
                 raise TooManyPages
-            audience = owner.audiences.get(listing) or Audience(self._app, listing, owner.news, self.prompt)
-            owner.audiences[listing] = audience
-            audience.seats.add(seat)
-            self._seats.add(seat)
-            self._in_turn.append(seat.socket)
+            subscribers = owner.groups.get(listing) or Subscribers(self._app, listing, owner.toasts, self.prompt)
+            owner.groups[listing] = subscribers
+            subscribers.open_pages.add(open_page)
+            self._open_pages.add(open_page)
+            self._in_turn.append(open_page.socket)
         log.info("live page of user %d opened", listing.owner_id)
-        seat.socket.attend(partial(audience.tell, [seat]), partial(self._leave, seat, audience, time.monotonic()))
+        open_page.socket.attend(
+            partial(subscribers.tell, [open_page]), partial(self._leave, open_page, subscribers, time.monotonic())
+        )
         if not owner.confirmed.is_set():
             self._nudge()
             owner.confirmed.wait(CONFIRM_SECONDS)
-        audience.mark_stale()
-        audience.tell([seat])
+        subscribers.mark_stale()
+        subscribers.tell([open_page])
         if self.leaving:
-            seat.socket.close(RESTART)
+            open_page.socket.close(RESTART)
 
     def send_away(self) -> None:
         """Have every page go and come back to another process."""
         self.leaving = True
-        for seat in self._seats:
-            seat.socket.close(RESTART)
+        for open_page in self._open_pages:
+            open_page.socket.close(RESTART)
 
     def end(self) -> None:
         """Send every page away and end the threads; a process that ends by itself need not wait for them."""
@@ -117,20 +120,20 @@ class Hub:
         for thread in self._threads:
             thread.join()
 
-    def _leave(self, seat: Seat, audience: Audience, since: float) -> None:
-        listing = audience.listing
+    def _leave(self, open_page: OpenPage, subscribers: Subscribers, since: float) -> None:
+        listing = subscribers.listing
         with self._lock:
-            self._seats.remove(seat)
-            audience.seats.discard(seat)
+            self._open_pages.remove(open_page)
+            subscribers.open_pages.discard(open_page)
             owner = self._owners[listing.owner_id]
-            if not audience.seats and owner.audiences.get(listing) is audience:
-                del owner.audiences[listing]
-            gone = not owner.audiences
+            if not subscribers.open_pages and owner.groups.get(listing) is subscribers:
+                del owner.groups[listing]
+            gone = not owner.groups
             if gone:
                 del self._owners[listing.owner_id]
         if gone:
             self._nudge()
-        lasted, code = time.monotonic() - since, int(seat.socket.close_reason)
+        lasted, code = time.monotonic() - since, int(open_page.socket.close_reason)
         log.info("live page of user %d closed after %.0f s with %d", listing.owner_id, lasted, code)
 
     def _start(self) -> None:
@@ -201,8 +204,8 @@ class Hub:
             return
         if message["type"] == "message" and b"sign_out" in message["data"]:
             self._check_wanted.set()
-        owner.news.mark_stale()
-        _refresh(list(owner.audiences.values()))
+        owner.toasts.mark_stale()
+        _refresh(list(owner.groups.values()))
 
     def _tell_truth(self) -> None:
         """Let every page know when it is to go, and when it cannot be told of changes at once."""
@@ -212,9 +215,9 @@ class Hub:
         if prompt != self.prompt:
             self.prompt = prompt
             for owner in self._here():
-                for audience in list(owner.audiences.values()):
-                    audience.prompt = prompt
-                    audience.wake()
+                for subscribers in list(owner.groups.values()):
+                    subscribers.prompt = prompt
+                    subscribers.wake()
 
     # --- what is looked after in the database, which may take its time: the listener goes on meanwhile
 
@@ -230,14 +233,14 @@ class Hub:
                 log.exception("the check of the open pages stumbled and goes on")
 
     def _check(self, now: float) -> None:
-        for seat in self._seats.signed_out(self._backend.database):
-            seat.socket.close(SIGNED_OUT, "signed out")
+        for open_page in self._open_pages.signed_out(self._backend.database):
+            open_page.socket.close(SIGNED_OUT, "signed out")
         if not self.prompt or now - self._checked_at >= CHECK_SECONDS:
             self._checked_at = now
             owners = self._here()
             for owner in owners:
-                owner.news.mark_stale()
-            _refresh(wrong(self._backend.database, [one for owner in owners for one in list(owner.audiences.values())]))
+                owner.toasts.mark_stale()
+            _refresh(wrong(self._backend.database, [one for owner in owners for one in list(owner.groups.values())]))
 
     def _here(self) -> list[Owner]:
         with self._lock:
@@ -263,7 +266,7 @@ class Hub:
         return True
 
 
-def _refresh(audiences: list[Audience]) -> None:
-    for audience in audiences:
-        audience.mark_stale()
-        audience.wake()
+def _refresh(groups: list[Subscribers]) -> None:
+    for subscribers in groups:
+        subscribers.mark_stale()
+        subscribers.wake()

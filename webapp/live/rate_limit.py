@@ -6,7 +6,7 @@ BURST = 5
 PER_SECOND = 10.0
 
 
-class Pace:
+class RateLimit:
     """A token bucket: a task that starts and ends at once is shown at once, a thousand changes are a few frames."""
 
     def __init__(self) -> None:

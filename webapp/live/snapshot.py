@@ -6,7 +6,7 @@ from functools import cached_property
 
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Listing, Run, State
-from jobs.runs.wait_estimate import Outlook
+from jobs.runs.wait_estimate import WaitEstimate
 from jobs.storage.database import Database
 from webapp.live import output_difference
 from webapp.live.output_difference import Claim
@@ -19,27 +19,27 @@ LONGEST_CLAIM = 2000
 
 @dataclass(frozen=True)
 class Fragment:
-    """A run at one version as the page shows it, with its outlook, which moves while the version stands."""
+    """A run at one version as the page shows it, with its wait_estimate, which moves while the version stands."""
 
     version: int
-    outlook: str
+    wait_estimate: str
     html: str
 
 
 @dataclass(frozen=True)
-class Shown:
+class ClientState:
     """What a page shows already: its runs in their order with their versions, what it knows of them, and its end;
     of what a run has put out, what it was sent, or what it says that it has."""
 
     versions: Mapping[int, int]
     more: bool
-    outlooks: Mapping[int, str] = field(default_factory=dict)
+    wait_estimates: Mapping[int, str] = field(default_factory=dict)
     stopping: frozenset[int] = frozenset()
     output: Mapping[Kind, Drawn | Claim] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Picture:
+class Snapshot:
     """A page's runs with their fragments by id, each rendered once for all pages that show the same."""
 
     page: Page
@@ -47,46 +47,46 @@ class Picture:
     output: Mapping[Kind, Drawn] = field(default_factory=dict)
 
     @cached_property
-    def shown(self) -> Shown:
+    def shown(self) -> ClientState:
         """What a page shows that was sent this; one for all of them."""
-        return Shown(
+        return ClientState(
             {run_id: fragment.version for run_id, fragment in self.fragments.items()},
             self.page.more,
-            {run_id: fragment.outlook for run_id, fragment in self.fragments.items()},
+            {run_id: fragment.wait_estimate for run_id, fragment in self.fragments.items()},
             frozenset(run.id for run in self.page.runs if run.stopping),
             self.output,
         )
 
 
-def draw(database: Database, listing: Listing, earlier: Picture | None) -> Picture:
+def draw(database: Database, listing: Listing, earlier: Snapshot | None) -> Snapshot:
     """Read what the page shows now; a fragment that would be the same is kept."""
     page = look_up(database, listing)
     known = earlier.fragments if earlier else {}
     drawn = {run.id: _drawn(page, run, known.get(run.id)) for run in page.runs}
     output = output_difference.draw(database, page, earlier.output if earlier else {})
-    return Picture(replace(page, runs=[_light(run) for run in page.runs]), drawn, output)
+    return Snapshot(replace(page, runs=[_light(run) for run in page.runs]), drawn, output)
 
 
 def _light(run: Run) -> Run:
-    """What a picture needs of a run when it has been rendered; its parameters and its result may be large."""
+    """What a snapshot needs of a run when it has been rendered; its parameters and its result may be large."""
     kept = {"id": run.id, "owner_id": run.owner_id, "task": run.task, "state": run.state, "version": run.version}
     return Run(**kept, stop_requested_at=run.stop_requested_at)
 
 
 def _drawn(page: Page, run: Run, known: Fragment | None) -> Fragment:
-    expected = page.outlooks.get(run.id)
-    outlook = _outlook(run, expected)
-    if known and (known.version, known.outlook) == (run.version, outlook):
+    expected = page.wait_estimates.get(run.id)
+    wait_estimate = _wait_estimate(run, expected)
+    if known and (known.version, known.wait_estimate) == (run.version, wait_estimate):
         return known
     render = fragments.full if page.single else fragments.row
-    return Fragment(run.version, outlook, render(run, expected))
+    return Fragment(run.version, wait_estimate, render(run, expected))
 
 
-def _outlook(run: Run, expected: Outlook | None) -> str:
-    return fragments.outlook(run, expected) if run.state is State.QUEUED else ""
+def _wait_estimate(run: Run, expected: WaitEstimate | None) -> str:
+    return fragments.wait_estimate(run, expected) if run.state is State.QUEUED else ""
 
 
-def shown_from(query: Mapping[str, str]) -> Shown | None:
+def shown_from(query: Mapping[str, str]) -> ClientState | None:
     """What a page says that it shows: `shown=12.3,11.4` are runs and versions, `more` is there when others follow.
 
     None when it says nothing, or nothing that can be understood.
@@ -95,54 +95,54 @@ def shown_from(query: Mapping[str, str]) -> Shown | None:
     if not all(len(pair) == 2 and all(part.isascii() and part.isdecimal() for part in pair) for pair in pairs):
         return None
     versions = {int(run_id): int(version) for run_id, version in pairs}
-    return Shown(versions, "more" in query, output=output_difference.claimed(query))
+    return ClientState(versions, "more" in query, output=output_difference.claimed(query))
 
 
-def difference(shown: Shown | None, now: Picture) -> str:
-    """The partials that bring a page from what it shows to a picture; empty when it shows that already.
+def difference(shown: ClientState | None, now: Snapshot) -> str:
+    """The partials that bring a page from what it shows to a snapshot; empty when it shows that already.
 
     Nothing is known of a page that shows None; it gets everything.
     """
     if shown is None:
-        return _frame(Shown({}, not now.page.more), now)
+        return _frame(ClientState({}, not now.page.more), now)
     return _frame(shown, now) + _announcements(shown, now)
 
 
-def _frame(shown: Shown, now: Picture) -> str:
+def _frame(shown: ClientState, now: Snapshot) -> str:
     if not now.page.single and (list(shown.versions) != list(now.fragments) or shown.more != now.page.more):
         return _list(shown, now)
     changed = "".join(_change(shown, run_id, fragment) for run_id, fragment in now.fragments.items())
     return changed + output_difference.difference(shown.output, now.output)
 
 
-def _list(shown: Shown, now: Picture) -> str:
+def _list(shown: ClientState, now: Snapshot) -> str:
     """The list anew; of the rows that the page has as they are, only their places."""
     runs = now.fragments.items()
     rows = [fragments.kept(run_id, one.version) if _has(shown, run_id, one) else one.html for run_id, one in runs]
-    # A row that came with a response meanwhile stays as it is: its outlook comes by itself.
+    # A row that came with a response meanwhile stays as it is: its wait_estimate comes by itself.
     moved = "".join(_moved(run_id, one) for run_id, one in runs if _has_moved(shown, run_id, one))
     return fragments.partial("#runs", "outerMorph", fragments.listing(now.page, rows)) + moved
 
 
-def _change(shown: Shown, run_id: int, fragment: Fragment) -> str:
+def _change(shown: ClientState, run_id: int, fragment: Fragment) -> str:
     if not _has(shown, run_id, fragment):
         return fragments.partial(f"#run-{run_id}", "outerMorph", fragment.html)
     return _moved(run_id, fragment) if _has_moved(shown, run_id, fragment) else ""
 
 
-def _has(shown: Shown, run_id: int, fragment: Fragment) -> bool:
+def _has(shown: ClientState, run_id: int, fragment: Fragment) -> bool:
     return shown.versions.get(run_id, 0) >= fragment.version
 
 
-def _has_moved(shown: Shown, run_id: int, fragment: Fragment) -> bool:
-    return bool(fragment.outlook) and shown.outlooks.get(run_id) != fragment.outlook
+def _has_moved(shown: ClientState, run_id: int, fragment: Fragment) -> bool:
+    return bool(fragment.wait_estimate) and shown.wait_estimates.get(run_id) != fragment.wait_estimate
 
 
 def _moved(run_id: int, fragment: Fragment) -> str:
-    return fragments.partial(f"#run-{run_id}-outlook", "outerMorph", fragment.outlook)
+    return fragments.partial(f"#run-{run_id}-wait_estimate", "outerMorph", fragment.wait_estimate)
 
 
-def _announcements(shown: Shown, now: Picture) -> str:
+def _announcements(shown: ClientState, now: Snapshot) -> str:
     newest = max(shown.versions, default=0)
     news = [run for run in now.page.runs if _is_news(shown, newest, run)]
     if not news:
@@ -150,7 +150,7 @@ def _announcements(shown: Shown, now: Picture) -> str:
     return fragments.partial("#announcer", "innerHTML", " ".join(fragments.announcement(run) for run in news))
 
 
-def _is_news(shown: Shown, newest: int, run: Run) -> bool:
+def _is_news(shown: ClientState, newest: int, run: Run) -> bool:
     """Whether it has ended, or began to, since the page was last told; what has ended changes no more."""
     if run.id not in shown.versions:
         return run.state.ended and run.id > newest

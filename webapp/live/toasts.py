@@ -10,7 +10,7 @@ from jobs.storage.database import Database, utcnow
 KEPT = timedelta(minutes=10)
 
 
-class News:
+class Toasts:
     """The latest endings of one owner's runs: read once after a change, for all open pages."""
 
     def __init__(self, database: Database, owner_id: int) -> None:

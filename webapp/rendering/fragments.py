@@ -7,7 +7,7 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from jobs.runs.run import Ending, Run
-from jobs.runs.wait_estimate import Outlook
+from jobs.runs.wait_estimate import WaitEstimate
 from webapp.rendering.listings import Page, to_query
 
 
@@ -16,7 +16,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(listing=listing)
 
 
-def row(run: Run, expected: Outlook | None = None) -> str:
+def row(run: Run, expected: WaitEstimate | None = None) -> str:
     """A run as one row of a list; with what is expected of it while it waits."""
     return render("runs/_run.html", run=run, expected=expected)
 
@@ -26,19 +26,19 @@ def kept(run_id: int, version: int) -> str:
     return render("runs/_kept.html", run_id=run_id, version=version)
 
 
-def full(run: Run, expected: Outlook | None = None) -> str:
+def full(run: Run, expected: WaitEstimate | None = None) -> str:
     """A run as its own page shows it."""
     return render("runs/_full.html", run=run, expected=expected)
 
 
-def outlook(run: Run, expected: Outlook | None) -> str:
+def wait_estimate(run: Run, expected: WaitEstimate | None) -> str:
     """What a run waits for: the part of its fragment that changes while the run itself does not."""
-    return render("runs/_outlook.html", run=run, expected=expected)
+    return render("runs/_wait_estimate.html", run=run, expected=expected)
 
 
 def listing(page: Page, rows: Sequence[str] | None = None) -> Markup:
     """A whole list of runs; with its rows where they are rendered already."""
-    rendered = [row(run, page.outlooks.get(run.id)) for run in page.runs] if rows is None else rows
+    rendered = [row(run, page.wait_estimates.get(run.id)) for run in page.runs] if rows is None else rows
     return escaped(render("runs/_list.html", page=page, rows=[escaped(one) for one in rendered]))
 
 

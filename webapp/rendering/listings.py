@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from jobs.runs.run import LARGEST_ID, Listing, Run, State, listed
-from jobs.runs.wait_estimate import Outlook, outlooks
+from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
 from jobs.storage.database import Database
 
 PAGE_SIZE = 25
@@ -17,7 +17,7 @@ class Page:
     listing: Listing
     runs: Sequence[Run]
     more: bool
-    outlooks: Mapping[int, Outlook] = field(default_factory=dict)
+    wait_estimates: Mapping[int, WaitEstimate] = field(default_factory=dict)
 
     @property
     def glance(self) -> bool:
@@ -35,7 +35,7 @@ def look_up(database: Database, listing: Listing) -> Page:
     with database.read() as session:
         found = listed(session, replace(listing, limit=listing.limit + 1))
     runs = found[: listing.limit]
-    return Page(listing, runs, len(found) > listing.limit, outlooks(database, runs))
+    return Page(listing, runs, len(found) > listing.limit, wait_estimates(database, runs))
 
 
 def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:

@@ -7,7 +7,7 @@ from flask import Flask
 
 from jobs import File
 from jobs.runs.run import Run, State
-from jobs.runs.wait_estimate import Outlook
+from jobs.runs.wait_estimate import WaitEstimate
 from webapp.current import backend
 from webapp.forms import Field, fields_of, spoken
 from webapp.rendering.files import tame
@@ -69,12 +69,12 @@ def cancelled(run: Run) -> str:
     return "Cancelled before it started again" if run.attempt > 1 else "Cancelled before it started"
 
 
-def place(outlook: Outlook) -> str:
+def place(wait_estimate: WaitEstimate) -> str:
     """Where in the queue a run is, and about how long that takes."""
-    if not outlook.ahead:
+    if not wait_estimate.ahead:
         return "Next in line"
-    after = f"Starts after {outlook.ahead:,} run{'' if outlook.ahead == 1 else 's'}"
-    return after if outlook.seconds is None else f"{after}, about {roughly(outlook.seconds)}"
+    after = f"Starts after {wait_estimate.ahead:,} run{'' if wait_estimate.ahead == 1 else 's'}"
+    return after if wait_estimate.seconds is None else f"{after}, about {roughly(wait_estimate.seconds)}"
 
 
 def parameters(run: Run) -> dict[str, Any]:

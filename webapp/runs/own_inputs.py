@@ -7,16 +7,16 @@ from flask_login import current_user
 
 from jobs.runs.file_ownership import sizes_of
 from webapp.current import backend
-from webapp.forms import Tray
+from webapp.forms import OwnInputs
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(sealed=sealed)
 
 
-def own_tray(refused: Mapping[str, str] | None = None) -> Tray:
+def own_inputs(refused: Mapping[str, str] | None = None) -> OwnInputs:
     """What came with a form of the user's; with the files that were refused, by field."""
-    return Tray(_own_sizes, refused or {}, _own_secret)
+    return OwnInputs(_own_sizes, refused or {}, _own_secret)
 
 
 def sealed(secret: str) -> str:

@@ -22,9 +22,9 @@ from jobs.storage.store import FileWriter
 from jobs.values.stored_file import RunFile
 from webapp import forms
 from webapp.current import backend
-from webapp.forms import Tray
+from webapp.forms import OwnInputs
 from webapp.rendering.files import tame
-from webapp.runs.own_inputs import own_tray
+from webapp.runs.own_inputs import own_inputs
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,8 @@ class Received:
     refused: dict[str, str] = field(default_factory=dict)
 
     @property
-    def tray(self) -> Tray:
-        return own_tray(self.refused)
+    def own(self) -> OwnInputs:
+        return own_inputs(self.refused)
 
 
 def most_bytes(one: forms.Field) -> int:
@@ -87,14 +87,14 @@ def receive(task: Task) -> Received:
         receiver.discard()
 
 
-def example_of(task: Task) -> Tray:
+def example_of(task: Task) -> OwnInputs:
     """Make the files of a task's example the user's, as if they had sent them."""
     try:
         note_uploads(backend().database, current_user.id, [_stored(file) for file in task.example_files], _quota())
     except QuotaExceeded:
         words = NO_ROOM.format(most=_quota() / MB)
-        return own_tray({one.name: words for one in forms.fields_of(task) if forms.has_files([one])})
-    return own_tray()
+        return own_inputs({one.name: words for one in forms.fields_of(task) if forms.has_files([one])})
+    return own_inputs()
 
 
 def _stored(file: File) -> RunFile:

@@ -34,7 +34,7 @@ def show(run_id: int) -> str:
     page = _mine(run_id, output=not words)
     run = page.runs[0]
     shown = sections(backend().database, run, words)
-    return render_template("runs/show.html", run=run, page=page, expected=page.outlooks.get(run_id), output=shown)
+    return render_template("runs/show.html", run=run, page=page, expected=page.wait_estimates.get(run_id), output=shown)
 
 
 @bp.get("/runs/<int:run_id>/table")
@@ -67,7 +67,7 @@ def cancel(run_id: int) -> Response:
         return redirect(url_for("runs.show", run_id=run_id), 303)
     page = _mine(run_id)
     render = fragments.full if request.form.get("view") == "full" else fragments.row
-    return make_response(render(page.runs[0], page.outlooks.get(run_id)))
+    return make_response(render(page.runs[0], page.wait_estimates.get(run_id)))
 
 
 @bp.post("/runs/<int:run_id>/retry")

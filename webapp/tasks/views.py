@@ -11,14 +11,14 @@ from jobs.authoring.task import Task
 from jobs.runs.file_ownership import NotKept
 from jobs.runs.run import Listing, Run
 from jobs.runs.submit import submit
-from jobs.runs.wait_estimate import outlooks
+from jobs.runs.wait_estimate import wait_estimates
 from webapp import forms
 from webapp.current import backend
 from webapp.forms import Form
 from webapp.rendering import fragments
 from webapp.rendering.listings import PAGE_SIZE, from_query, look_up
 from webapp.runs import uploads
-from webapp.runs.own_inputs import own_tray
+from webapp.runs.own_inputs import own_inputs
 from webapp.runs.uploads import Received
 
 bp = Blueprint("tasks", __name__)
@@ -38,7 +38,7 @@ def show(name: str) -> str:
     if "example" in request.args:
         show = _form if request.headers.get("HX-Request") else _page
         return show(task, forms.blank(task, task.example or {}, uploads.example_of(task)))
-    return _page(task, forms.blank(task, _earlier(task), own_tray()))
+    return _page(task, forms.blank(task, _earlier(task), own_inputs()))
 
 
 @bp.post("/tasks/<name>")
@@ -48,14 +48,14 @@ def run(name: str) -> Response:
     show = _form if wants_fragment else _page
     sent = uploads.receive(task)
     if forms.CHANGE in sent.posted:
-        return make_response(show(task, forms.change(task, sent.posted, sent.tray)))
+        return make_response(show(task, forms.change(task, sent.posted, sent.own)))
     new, form = _submitted(task, sent)
     if new is None:
         return make_response(show(task, form), 422)
     if not wants_fragment:
         return redirect(url_for("runs.show", run_id=new.id), 303)
     form_again = fragments.partial("#task-form", "outerMorph", _form(task, replace(form, errors={})))
-    expected = outlooks(backend().database, [new]).get(new.id)
+    expected = wait_estimates(backend().database, [new]).get(new.id)
     response = make_response(fragments.row(new, expected) + form_again)
     response.headers["HX-Retarget"] = "#runs-list"
     response.headers["HX-Reswap"] = "afterbegin"
@@ -66,19 +66,19 @@ def run(name: str) -> Response:
 def check(name: str) -> str:
     """What is wrong with a form that is being filled in; its files are not looked at, and nothing is kept."""
     task = _task(name)
-    form = forms.check(task, request.form, own_tray())
+    form = forms.check(task, request.form, own_inputs())
     return render_template("tasks/_checked.html", form=form, summed_up="_problems" in request.form)
 
 
 def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
     """The run that a form led to, or the form with what is wrong."""
-    parameters, form = forms.read(task, sent.posted, sent.tray)
+    parameters, form = forms.read(task, sent.posted, sent.own)
     if parameters is None:
         return None, form
     try:
         return submit(backend(), task, current_user.id, parameters), form
     except NotKept:  # a file was forgotten between the two: the form says which
-        return None, forms.read(task, sent.posted, sent.tray)[1]
+        return None, forms.read(task, sent.posted, sent.own)[1]
 
 
 def _earlier(task: Task) -> dict[str, Any]:

@@ -5,19 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jobs.values.downloads import Download, Pantry
-from jobs.values.images import Darkroom, Keep, Tile, is_image
+from jobs.values.downloads import Download, DownloadStore
+from jobs.values.images import ImageStore, Keep, Tile, is_image
 from jobs.values.json_value import ResultError
 
 LEAVES = (str, int, float)
 
 
-class Kitchen:
+class ValueStore:
     """What a task's partial results and its result pass through before they are kept as JSON."""
 
     def __init__(self, keep: Keep, task: str) -> None:
-        self._darkroom = Darkroom(keep, f"{task}.png")
-        self._pantry = Pantry(keep)
+        self._images = ImageStore(keep, f"{task}.png")
+        self._downloads = DownloadStore(keep)
         self._pid = os.getpid()
 
     def partial(self, value: Any) -> Any:
@@ -25,15 +25,15 @@ class Kitchen:
         if os.getpid() != self._pid:  # a process that the task has forked: nothing of it is heard
             return None
         if isinstance(value, Tile):
-            return self._darkroom.partial(value)
-        return _each(value, lambda one: self._pantry.kept(self._darkroom.partial(one)))
+            return self._images.partial(value)
+        return _each(value, lambda one: self._downloads.kept(self._images.partial(one)))
 
     def result(self, value: Any) -> Any:
         """What is kept of a result. Raises ResultError for what cannot be kept, and for a tile."""
-        return _each(value, lambda one: self._pantry.kept(self._darkroom.result(one)))
+        return _each(value, lambda one: self._downloads.kept(self._images.result(one)))
 
 
-def unserved(value: Any) -> Any:
+def without_files(value: Any) -> Any:
     """What is kept where there is no store, as of a task that is called as a plain function."""
     files = (Tile, Download, Path, bytes)
     if isinstance(value, Tile):

@@ -35,7 +35,7 @@ LONG_LEASE_SECONDS = 60
 SOONER = scale({}, {"jobs.worker.leader.LEADER_SECONDS": 4, "jobs.worker.sweeper.SWEEP_SECONDS": 1.0})
 
 
-class Kitchen:
+class Harness:
     """One deployment in `folder`. Close it, and no process of it is left."""
 
     def __init__(self, folder: Path, empty_database: Path, **settings: Any) -> None:

@@ -16,7 +16,7 @@ from tests.stack import Stack
 from tests.waiting import until
 
 
-class Restaurant:
+class Application:
     """Everything as it is deployed, with a Redis elsewhere that a test may break."""
 
     def __init__(self, folder: Path) -> None:

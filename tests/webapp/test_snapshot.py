@@ -15,7 +15,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.run import Listing, Run, State
 from jobs.storage.database import utcnow
 from tests.people import make_owner, make_run
-from webapp.live.snapshot import Picture, Shown, difference, draw, shown_from
+from webapp.live.snapshot import ClientState, Snapshot, difference, draw, shown_from
 
 FAILED: dict[str, Any] = {"state": State.FAILED, "error_kind": "RuntimeError", "error_message": "no"}
 
@@ -35,7 +35,7 @@ def targets(frame: str) -> list[str]:
     return re.findall(r'<hx-partial hx-target="([^"]+)"', frame)
 
 
-def look(backend: Backend, owner_id: int, earlier: Picture | None = None, run_id: int | None = None) -> Picture:
+def look(backend: Backend, owner_id: int, earlier: Snapshot | None = None, run_id: int | None = None) -> Snapshot:
     return draw(backend.database, Listing(owner_id, run_id=run_id), earlier)
 
 
@@ -48,7 +48,7 @@ def claim(backend: Backend, run: Run) -> Run:
 def test_a_page_that_shows_nothing_yet_gets_everything(backend: Backend, owner_id: int) -> None:
     make_run(backend, owner_id, state=State.CANCELLED)
     waiting = make_run(backend, owner_id)
-    assert targets(difference(None, look(backend, owner_id))) == ["#runs", f"#run-{waiting.id}-outlook"]
+    assert targets(difference(None, look(backend, owner_id))) == ["#runs", f"#run-{waiting.id}-wait_estimate"]
     own = look(backend, owner_id, run_id=waiting.id)
     assert targets(difference(None, own)) == [f"#run-{waiting.id}"]
 
@@ -69,7 +69,7 @@ def test_a_run_with_a_new_version_is_sent_alone(backend: Backend, owner_id: int)
     assert targets(difference(first.shown, look(backend, owner_id, first))) == [f"#run-{run.id}"]
 
 
-def test_an_outlook_that_moved_is_sent_without_its_run(backend: Backend, owner_id: int) -> None:
+def test_an_wait_estimate_that_moved_is_sent_without_its_run(backend: Backend, owner_id: int) -> None:
     other = make_run(backend, make_owner(backend, "other@example.com"), queued_at=utcnow() - timedelta(minutes=1))
     run = make_run(backend, owner_id)
     heartbeats.seen(backend.database, "worker")
@@ -77,7 +77,7 @@ def test_an_outlook_that_moved_is_sent_without_its_run(backend: Backend, owner_i
     claim(backend, other)
     second = look(backend, owner_id, first)
     frame = difference(first.shown, second)
-    assert targets(frame) == [f"#run-{run.id}-outlook"]
+    assert targets(frame) == [f"#run-{run.id}-wait_estimate"]
     assert "Next in line" in frame
     assert "data-version" not in frame, "the page drops a version that it shows already"
     assert difference(second.shown, look(backend, owner_id, second)) == ""
@@ -105,7 +105,7 @@ def test_of_a_list_that_gained_a_run_only_the_new_one_is_sent(backend: Backend, 
     first = look(backend, owner_id)
     new = make_run(backend, owner_id)
     frame = difference(first.shown, look(backend, owner_id, first))
-    assert targets(frame) == ["#runs", f"#run-{new.id}-outlook"]
+    assert targets(frame) == ["#runs", f"#run-{new.id}-wait_estimate"]
     assert rows(frame) == {f"run-{new.id}": True, f"run-{run.id}": False}
 
 
@@ -137,7 +137,7 @@ def test_a_row_that_matches_no_more_leaves_and_the_end_of_the_list_is_right(back
 @pytest.mark.parametrize("said", ["", "1", "1.2.3", "x.y", "-1.2", "1.²", "1.1,,2"])
 def test_a_page_that_says_what_cannot_be_understood_gets_everything(said: str) -> None:
     shown = shown_from({"shown": said})
-    assert shown == (Shown({}, more=False) if said == "" else None)
+    assert shown == (ClientState({}, more=False) if said == "" else None)
 
 
 def test_a_stop_and_an_end_are_announced_once_each(backend: Backend, owner_id: int) -> None:
