@@ -1,11 +1,14 @@
 """The application as a user starts it, on a port of its own."""
 
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -31,10 +34,19 @@ def copied_project(copy: Path) -> Path:
     return copy
 
 
+# Below those that the system gives to whoever connects: a server that is down for a moment finds its port free again.
+_ports = itertools.cycle(random.sample(range(10_000, 30_000), 20_000))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that no other test is given, also of those that run in the processes beside this one."""
+    own = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = next(_ports)
+        with socket.socket() as probe, suppress(OSError):
+            if port % 50 == own:
+                probe.bind(("127.0.0.1", port))
+                return port
 
 
 class Stack:
