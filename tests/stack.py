@@ -14,6 +14,7 @@ from types import TracebackType
 
 from config import Settings
 from jobs.backend import Backend, open_backend
+from jobs.process import die_with_parent
 from tests import databases
 from tests.waiting import until
 
@@ -86,6 +87,7 @@ class Stack:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "2", "LOG_LEVEL": "DEBUG"}
         own["DATABASE_URL"] = databases.url_of(self.data_dir)
+        parent = os.getpid()
         with (self.data_dir / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "webapp"],
@@ -94,6 +96,7 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=lambda: die_with_parent(parent, signal.SIGTERM),
             )
         try:
             until(lambda: "is ready" in self.output or self.process.poll() is not None, "the start", START_SECONDS)
