@@ -97,13 +97,16 @@ def test_what_a_child_depends_on_takes_it_along_and_the_run_is_run_again_at_once
 @pytest.mark.parametrize("redis_too", [False, True], ids=["pool", "pool and Redis"])
 def test_a_batch_survives_the_end_of_every_process(kitchen: Kitchen, redis_too: bool) -> None:
     pool = kitchen.open_pool(2)
+    go = kitchen.folder / "go"
     runs = kitchen.submit_many(scale(200, 40), seconds=0.05)
+    runs += kitchen.submit_many(pool.size + 1, "wait_for", file=str(go))  # however long it takes to end the processes
     until(lambda: kitchen.noted(runs[len(runs) // 4]), "a quarter of the batch")
     pool.kill_all()
     if redis_too:
         kitchen.redis.kill()
         kitchen.redis.start()
     assert not all(kitchen.noted(run) for run in runs)
+    go.touch()
     kitchen.open_pool(2)
     assert all_succeeded(list(kitchen.settle()))
     ended = kitchen.check(jobs_left=True)
