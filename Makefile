@@ -7,16 +7,23 @@ BIN := .venv/bin
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
 
-test: .venv/ready-dev
-	$(BIN)/python -m pytest
+# Most tests wait for processes that they started, so more of them than there are cores run beside each other. What the
+# application shares with other tests' would not count as its memory: that is measured when they are over.
+TESTERS ?= 5
+BESIDE := -q --numprocesses=$(TESTERS) --dist=loadgroup --ignore=tests/test_memory.py
 
-# The same tests on a throw-away Postgres, made from the system's package.
+test: .venv/ready-dev
+	$(BIN)/python -m pytest $(BESIDE)
+	$(BIN)/python -m pytest -q tests/test_memory.py
+
+# Those of the tests that touch the database, on a throw-away Postgres made from the system's package.
 test-postgres: .venv/ready-dev
-	$(BIN)/python -m pytest --database=postgres
+	$(BIN)/python -m pytest $(BESIDE) --database=postgres
+	$(BIN)/python -m pytest -q tests/test_memory.py --database=postgres
 
 # What `make test` breaks a few times only, at full length: about forty minutes.
 faults: .venv/ready-dev
-	FAULTS=full $(BIN)/python -m pytest tests/faults
+	FAULTS=full $(BIN)/python -m pytest tests/faults tests/browser/test_connection.py
 
 # Generated forms, 10,000 of each kind instead of 100: about a quarter of an hour.
 forms: .venv/ready-dev

@@ -44,8 +44,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what is about a database that these tests do not run on."""
     here = config.getoption("database")
     elsewhere = [item for item in items if (mark := item.get_closest_marker("only_on")) and mark.args != (here,)]
+    if here == "postgres":
+        elsewhere += [item for item in items if not reaches_database(item) or is_about_pages(item)]
     config.hook.pytest_deselected(items=elsewhere)
-    items[:] = [item for item in items if item not in elsewhere]
+    left_out = set(elsewhere)
+    items[:] = [item for item in items if item not in left_out]
+
+
+# What makes a database: fixtures, by whatever way a test comes to them, and what its module imports to make its own.
+MAKING_FIXTURES = {"empty_database", "stack", "application"}
+MAKING_NAMES = {"Stack", "databases", "database_of", "running"}
+
+
+def reaches_database(item: pytest.Item) -> bool:
+    """Whether a test may touch a database; all others do the same whatever the database, and run on SQLite only."""
+    assert isinstance(item, pytest.Function)
+    return bool(MAKING_FIXTURES.intersection(item.fixturenames) or MAKING_NAMES.intersection(vars(item.module)))
+
+
+def is_about_pages(item: pytest.Item) -> bool:
+    """Whether a test is about what a browser does; what the server asks of the database has tests of its own."""
+    return ROOT / "tests" / "browser" in item.path.parents
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    databases.expected = reaches_database(item)
 
 
 @pytest.fixture(scope="session", autouse=True)

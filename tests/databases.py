@@ -12,9 +12,15 @@ FILE = "dumbwaiter.db"
 server: Postgres | None = None
 """The server that the tests were asked to run on; without one they run on SQLite."""
 
+expected = True
+"""Whether the test at hand may make a database: false for one that would be left out where that is Postgres."""
+
+UNEXPECTED = "tests/conftest.py's reaches_database does not know in which way this test makes a database"
+
 
 def url_of(data_dir: Path) -> str:
     """Its DATABASE_URL: empty, which means the SQLite file, or one on the server, made when it is asked for first."""
+    assert expected, UNEXPECTED
     if server is None:
         return ""
     if not server.has(_name(data_dir)):
@@ -24,6 +30,7 @@ def url_of(data_dir: Path) -> str:
 
 def copy(source: Path, target: Path) -> None:
     """Give a DATA_DIR a copy of another one's database, to which nothing is connected."""
+    assert expected, UNEXPECTED
     if server is None:
         (target / FILE).write_bytes((source / FILE).read_bytes())
     else:

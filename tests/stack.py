@@ -1,16 +1,20 @@
 """The application as a user starts it, on a port of its own."""
 
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from config import Settings
 from jobs.runs.backend import Backend, open_backend
+from jobs.worker.process import die_with_parent
 from tests import databases
 from tests.waiting import until
 
@@ -31,10 +35,19 @@ def copied_project(copy: Path) -> Path:
     return copy
 
 
+# Below those that the system gives to whoever connects: a server that is down for a moment finds its port free again.
+_ports = itertools.cycle(random.sample(range(10_000, 30_000), 20_000))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that no other test is given, also of those that run in the processes beside this one."""
+    own = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = next(_ports)
+        with socket.socket() as probe, suppress(OSError):
+            if port % 50 == own:
+                probe.bind(("127.0.0.1", port))
+                return port
 
 
 class Stack:
@@ -74,6 +87,7 @@ class Stack:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "2", "LOG_LEVEL": "DEBUG"}
         own["DATABASE_URL"] = databases.url_of(self.data_dir)
+        parent = os.getpid()
         with (self.data_dir / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "webapp"],
@@ -82,6 +96,7 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=lambda: die_with_parent(parent, signal.SIGTERM),
             )
         try:
             until(lambda: "is ready" in self.output or self.process.poll() is not None, "the start", START_SECONDS)

@@ -79,6 +79,11 @@ class Channel:
         messages, self._messages = list(self._messages), deque()
         return messages
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a message has come in part."""
+        return bool(self._incoming)
+
     def receive_one(self) -> Message:
         """Wait for the next message, on a blocking socket. Raises EOFError at the end, and BadMessage."""
         while not self._messages:

@@ -127,7 +127,8 @@ class Execution:
         with suppress(OSError):
             self._channel.flush()
         messages = self._received()
-        self._has_read = bool(messages) | any([self._read(pipe) for pipe in list(self._pipes)])
+        has_heard = bool(messages) or self._channel.has_begun
+        self._has_read = has_heard | any([self._read(pipe) for pipe in list(self._pipes)])
         for message in messages:
             try:
                 self._heard.extend(self._understood(message))

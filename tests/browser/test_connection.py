@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.relay import Relay
+from tests.faults.scale import scale
 from tests.stack import Stack
 from tests.waiting import until
 
@@ -81,7 +82,7 @@ def test_after_many_cuts_every_page_is_what_the_server_would_show(
     dice = random.Random(7)  # chance here guards nothing
     page = register(relayed.new_page())
     pages = [open_live(page, "/runs"), *(open_live(relayed.new_page(), address) for address in LISTINGS[1:])]
-    over = time.monotonic() + 60.0
+    over = time.monotonic() + scale(60.0, 15.0)
     number = 0
     while time.monotonic() < over:
         submit_elsewhere(relayed, stack, page, f"number {(number := number + 1)}")

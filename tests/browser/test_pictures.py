@@ -25,7 +25,7 @@ from tests.webapp.test_pictures import reference, tile
 
 RED, GREEN, BLUE = (200, 30, 40), (20, 150, 60), (30, 60, 200)
 # Some seconds of work, and some minutes: there all points are tried to the end.
-LONG: dict[str, Any] = {"x": -0.743643135, "y": 0.131825963, "zoom": 19.0, "iterations": 5000}
+LONG: dict[str, Any] = {"x": -0.743643135, "y": 0.131825963, "zoom": 19.0, "iterations": 2000}
 ENDLESS = {**LONG, "x": -1.7548776662, "y": 0, "zoom": 8}
 
 

@@ -36,7 +36,7 @@ class Soak:
     """One harness, a stream of runs, and a stream of faults."""
 
     def __init__(self, harness: Harness, dice: random.Random) -> None:
-        self._kitchen = harness
+        self._harness = harness
         self._dice = dice
         self._pools = [self._open() for _ in range(POOLS)]
         self._later: list[tuple[float, Callable[[], None]]] = []
@@ -60,7 +60,7 @@ class Soak:
         while len(self.accepted) + self.refused < runs:
             self._submit()
         for pool in self._pools:
-            self._kitchen.await_ready(pool)
+            self._harness.await_ready(pool)
 
     def _submit(self) -> None:
         kinds = ["count"] * 12 + ["report"] * 4 + ["step", "fail_once", "hold", "leave", "gobble", "give"]
@@ -75,7 +75,7 @@ class Soak:
             "give": {"what": "object"},
         }
         try:
-            run = self._kitchen.submit(task, **values.get(task, {}))
+            run = self._harness.submit(task, **values.get(task, {}))
         except SQLAlchemyError:
             self.refused += 1
             return
@@ -85,7 +85,7 @@ class Soak:
 
     def _cancel(self, run: Run) -> None:
         try:
-            cancel(self._kitchen.backend, self._kitchen.owner_id, run.id)
+            cancel(self._harness.backend, self._harness.owner_id, run.id)
         except (Conflict, SQLAlchemyError):
             return
 
@@ -112,7 +112,7 @@ class Soak:
             self.injected[name] += 1
 
     def _open(self) -> PoolProcess:
-        return self._kitchen.open_pool(WORKERS_PER_POOL, ready=False, constants=CONSTANTS)
+        return self._harness.open_pool(WORKERS_PER_POOL, ready=False, constants=CONSTANTS)
 
     def _replace(self, place: int) -> bool:
         self._pools[place] = self._open()
@@ -160,32 +160,32 @@ class Soak:
         return bool(frozen)
 
     def _restart_redis(self) -> bool:
-        if self._kitchen.redis.running:
-            self._kitchen.redis.kill()
+        if self._harness.redis.running:
+            self._harness.redis.kill()
             self._after(self._start_redis)
             return True
         return False
 
     def _start_redis(self) -> None:
-        if not self._kitchen.redis.running:
-            self._kitchen.redis.start()
+        if not self._harness.redis.running:
+            self._harness.redis.start()
 
     def _freeze_redis(self) -> bool:
-        if self._kitchen.redis.running:
-            self._kitchen.redis.suspend()
-            self._after(self._kitchen.redis.resume)
+        if self._harness.redis.running:
+            self._harness.redis.suspend()
+            self._after(self._harness.redis.resume)
             return True
         return False
 
     def _empty_redis(self) -> bool:
         try:
-            self._kitchen.backend.redis.flushall()
+            self._harness.backend.redis.flushall()
         except Exception:
             return False
         return True
 
     def _lock_database(self) -> bool:
-        with self._kitchen.backend.database.write():
+        with self._harness.backend.database.write():
             threading.Event().wait(self._dice.uniform(1, MOST_SECONDS))
         return True
 

@@ -202,6 +202,12 @@ def test_the_end_of_a_child_is_no_message(child: Child) -> None:
     child.execution.order(Order("x"))
 
 
+def test_an_outcome_that_takes_several_reads_is_heard_of_a_child_that_is_gone(child: Child) -> None:
+    child.send(result="x" * 100_000, fit=True)
+    child.socket.shutdown(socket.SHUT_WR)
+    assert child.execution.hear_the_rest() == [Ended(Success("x" * 100_000), True)]
+
+
 def test_an_order_that_nobody_takes_holds_up_nobody(child: Child) -> None:
     child.execution.order(Order("x", {"text": "é" * 3_000_000}))
     heard: list[Received] = []

@@ -78,9 +78,9 @@ def test_wrong_and_unknown_take_the_same_work(backend: Backend) -> None:
     spent: dict[str, list[float]] = {"known@example.com": [], "unknown@example.com": []}
     for _ in range(15):
         for email, times in spent.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             assert users.with_password(backend.database, email, "wrong password") is None
-            times.append(time.perf_counter() - begun)
+            times.append(time.process_time() - begun)
     known, unknown = (statistics.median(times) for times in spent.values())
     assert 0.2 < known / unknown < 5  # without the hash of nobody's password the ratio is above 20
 

@@ -54,7 +54,7 @@ def soon(condition: Callable[[], bool], what: str) -> None:
     """Wait for what happens in this thread's greenlets."""
 
     def holds() -> bool:
-        gevent.sleep()
+        gevent.sleep(0.001)  # without a time it may be fifty looks before the loop asks what has come
         return condition()
 
     until(holds, what)
