@@ -27,7 +27,7 @@ faults: .venv/ready-dev
 
 # Generated forms, 10,000 of each kind instead of 100: about a quarter of an hour.
 forms: .venv/ready-dev
-	FORMS=full $(BIN)/python -m pytest tests/webapp/test_generated_forms.py
+	FORMS=full $(BIN)/python -m pytest tests/webapp/forms/test_generated_forms.py
 
 # Random faults over many runs; for longer: make soak SOAK="--minutes 60 --runs 10000".
 soak: .venv/ready-dev
@@ -49,8 +49,8 @@ bench: .venv/ready-dev
 
 # Rewrites the tables in docs/tasks.md from the code that they describe.
 docs: .venv/ready-dev
-	$(BIN)/python -m tests.field_table
-	$(BIN)/python -m tests.result_table
+	$(BIN)/python -m tests.support.field_table
+	$(BIN)/python -m tests.support.result_table
 
 # Rewrites the pinned files from the ranges in pyproject.toml.
 requirements: .venv/ready-dev

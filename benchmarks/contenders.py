@@ -12,8 +12,8 @@ from benchmarks.serve import STOCK
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
 from jobs.runs.submit import push
-from tests.people import make_owner, make_run, read
-from tests.waiting import until
+from tests.support.people import make_owner, make_run, read
+from tests.support.waiting import until
 
 UNWATCHED_SECONDS = 0.03
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
-from tests.frames import PING, TEXT, frames
+from tests.support.frames import PING, TEXT, frames
 
 AT_ONCE = 100
 PATIENCE_SECONDS = 300.0

@@ -24,7 +24,7 @@ from benchmarks.contenders import Contender, Ours, Stock
 from config import Settings
 from jobs.runs.backend import open_backend
 from tests.conftest import migrate, redis_running, settings_for
-from tests.waiting import until
+from tests.support.waiting import until
 
 JOBS = 1000
 WARM_UP = 200

@@ -15,10 +15,10 @@ from pathlib import Path
 import psutil
 from bs4 import Tag
 
-from tests.person import Person
-from tests.stack import Stack
-from tests.waiting import until
-from tests.webapp.html_form import sent_by
+from tests.support.html_form import sent_by
+from tests.support.person import Person
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 MEGABYTE = 1_000_000
 KINDS = (

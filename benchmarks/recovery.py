@@ -29,9 +29,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
 from jobs.storage.database import utcnow
-from tests.people import make_run, owner_id
-from tests.person import Person
-from tests.stack import Stack
+from tests.support.people import make_run, owner_id
+from tests.support.person import Person
+from tests.support.stack import Stack
 from webapp.accounts import users
 from webapp.live.socket import RESTART, SIGNED_OUT
 

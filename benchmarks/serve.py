@@ -28,7 +28,7 @@ def ours(data_dir: str, redis_url: str) -> BaseWorker:
     from jobs.worker import attempt
     from jobs.worker.template_process import TemplateProcess
     from jobs.worker.worker import RunWorker
-    from tests.waiting import until
+    from tests.support.waiting import until
 
     template = TemplateProcess(start=start)
     until(template.look, "the template")

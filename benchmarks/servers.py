@@ -18,9 +18,9 @@ from jobs.runs import events
 from jobs.runs.lease import Change
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
-from tests.people import make_owner
-from tests.stack import ROOT, Stack, free_port
-from tests.waiting import until
+from tests.support.people import make_owner
+from tests.support.stack import ROOT, Stack, free_port
+from tests.support.waiting import until
 from webapp import create_app
 
 PAGES_A_USER = 20

@@ -43,8 +43,8 @@ from websockets.sync.client import ClientConnection
 
 from benchmarks.crowd import Crowd
 from benchmarks.servers import PAGES_A_USER, Bare, Ours, Server
-from tests.person import Person, hear, shows
-from tests.waiting import until
+from tests.support.person import Person, hear, shows
+from tests.support.waiting import until
 
 FEW, MANY = 1_000, 10_000
 IDLE_SECONDS = 50.0

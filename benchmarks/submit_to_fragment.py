@@ -20,8 +20,8 @@ from rq.job import JobStatus
 from websockets.sync.client import ClientConnection
 
 from jobs.storage.redis import connect_redis
-from tests.person import Person, hear, shows
-from tests.stack import Stack
+from tests.support.person import Person, hear, shows
+from tests.support.stack import Stack
 
 TURNS = 200
 LOOK_SECONDS = 0.0002

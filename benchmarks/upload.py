@@ -11,10 +11,10 @@ import urllib.request
 from pathlib import Path
 
 from jobs.authoring.file_parameters import MB
-from tests.person import Person
-from tests.raw_upload import END, RawUpload, head_of, text
-from tests.stack import Stack
-from tests.waiting import until
+from tests.support.person import Person
+from tests.support.raw_upload import END, RawUpload, head_of, text
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 MEGABYTES = 300
 PROBE_SECONDS = 0.005

@@ -19,17 +19,17 @@ from jobs.runs.backend import Backend, open_backend
 from jobs.storage.database import Database
 from jobs.storage.redis import connect_redis
 from jobs.worker.process import die_with_parent
-from tests import databases
-from tests.objects import KEY, ObjectServer
-from tests.person import Person
-from tests.postgres import NoPostgres, throw_away
-from tests.stack import Stack
-from tests.waiting import until
+from tests.support import databases
+from tests.support.objects import KEY, ObjectServer
+from tests.support.person import Person
+from tests.support.postgres import NoPostgres, throw_away
+from tests.support.stack import Stack
+from tests.support.waiting import until
 from webapp.server.embedded_redis import start_redis
 
 ROOT = Path(__file__).parent.parent
 
-pytest_plugins = ["tests.run_task"]
+pytest_plugins = ["tests.support.run_task"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

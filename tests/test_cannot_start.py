@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import databases
 from tests.conftest import database_of, mark_newer
-from tests.stack import ROOT, Stack, free_port
+from tests.support import databases
+from tests.support.stack import ROOT, Stack, free_port
 
 
 def start_and_fail(**environment: str) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import databases
-from tests.person import Person
-from tests.stack import Stack, copied_project, free_port
-from tests.waiting import until
+from tests.support import databases
+from tests.support.person import Person
+from tests.support.stack import Stack, copied_project, free_port
+from tests.support.waiting import until
 
 # No form can ask for an object.
 ODD = "from jobs import task\n\n@task\ndef odd(what: object) -> None:\n    pass\n"

@@ -1,7 +1,7 @@
 """What the documents say of the code is what the code does."""
 
-from tests import result_table
-from tests.field_table import ANNOTATIONS, DOCUMENT, KINDS, field_of, written
+from tests.support import result_table
+from tests.support.field_table import ANNOTATIONS, DOCUMENT, KINDS, field_of, written
 from webapp.forms.fields import CHOICES, COMPOUNDS, FILES
 from webapp.forms.signature import FORMATS
 from webapp.forms.signature import KINDS as PLAIN

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select
 
-from tests.person import Person
-from tests.stack import Stack
+from tests.support.person import Person
+from tests.support.stack import Stack
 from webapp.accounts.users import User
 
 

@@ -18,12 +18,12 @@ from jobs.runs import events, lease
 from jobs.runs.lease import Change
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
-from tests import databases
-from tests.people import make_run, owner_id, read
-from tests.person import Person, hear, hears_nothing, shows
-from tests.stack import Stack
-from tests.visitor import PASSWORD
-from tests.waiting import PATIENCE_SECONDS, until
+from tests.support import databases
+from tests.support.people import make_run, owner_id, read
+from tests.support.person import Person, hear, hears_nothing, shows
+from tests.support.stack import Stack
+from tests.support.visitor import PASSWORD
+from tests.support.waiting import PATIENCE_SECONDS, until
 from webapp.accounts import users
 
 

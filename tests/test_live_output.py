@@ -12,12 +12,12 @@ from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Batch, Entry, Kind
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
-from tests.people import make_run, owner_id, read
-from tests.person import Person, hear, hears_nothing
-from tests.stack import Stack
-from tests.visitor import the
-from tests.waiting import PATIENCE_SECONDS
-from tests.webapp.test_output import CORPUS
+from tests.support.people import make_run, owner_id, read
+from tests.support.person import Person, hear, hears_nothing
+from tests.support.stack import Stack
+from tests.support.visitor import the
+from tests.support.waiting import PATIENCE_SECONDS
+from tests.webapp.runs.test_output import CORPUS
 
 
 @pytest.fixture

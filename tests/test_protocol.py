@@ -9,10 +9,10 @@ import struct
 
 import pytest
 
-from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, frames
-from tests.person import Person
-from tests.raw_page import HANDSHAKE, connect
-from tests.stack import Stack
+from tests.support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, frames
+from tests.support.person import Person
+from tests.support.raw_page import HANDSHAKE, connect
+from tests.support.stack import Stack
 from webapp.live.socket import LARGEST_MESSAGE_BYTES as LIMIT
 
 PROTOCOL_ERROR, NO_TEXT, TOO_BIG = 1002, 1007, 1009

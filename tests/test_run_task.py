@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from jobs import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, User, Workspace, task
 from jobs.runs.run import State
 from jobs.tasks.reverse_text import reverse_text
-from tests.run_task import RunTask
+from tests.support.run_task import RunTask
 
 
 @task

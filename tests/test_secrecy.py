@@ -10,9 +10,9 @@ from jobs.runs.backend import Backend
 from jobs.runs.output import read_output
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run
-from tests.person import Person
-from tests.stack import Stack, copied_project
-from tests.waiting import until
+from tests.support.person import Person
+from tests.support.stack import Stack, copied_project
+from tests.support.waiting import until
 
 KEPT, ENTERED = "correct-horse-battery", "staple-of-the-other-kind"
 

@@ -20,12 +20,12 @@ from websockets.exceptions import ConnectionClosedError
 
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
-from tests import databases
-from tests.people import make_owner, make_run, note_file, owner_id, read
-from tests.person import Person, hear
-from tests.stack import ROOT, Stack, free_port
-from tests.visitor import the
-from tests.waiting import PATIENCE_SECONDS, until
+from tests.support import databases
+from tests.support.people import make_owner, make_run, note_file, owner_id, read
+from tests.support.person import Person, hear
+from tests.support.stack import ROOT, Stack, free_port
+from tests.support.visitor import the
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 MOST_STOP_SECONDS = 10  # it takes two; idle connections used to be waited for for twenty
 LARGE = 50_000_000

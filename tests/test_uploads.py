@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.person import Person
-from tests.raw_upload import END, RawUpload, head_of, text
-from tests.stack import Stack
-from tests.waiting import until
+from tests.support.person import Person
+from tests.support.raw_upload import END, RawUpload, head_of, text
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 PATH = "/tasks/count_words"
 MB = 1_000_000

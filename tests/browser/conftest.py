@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, 
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run
 from tests.conftest import opened
-from tests.gallery import served
-from tests.stack import Stack
-from tests.visitor import PASSWORD
-from tests.waiting import PATIENCE_SECONDS
+from tests.support.gallery import served
+from tests.support.stack import Stack
+from tests.support.visitor import PASSWORD
+from tests.support.waiting import PATIENCE_SECONDS
 
 HOW_TO_GET_ONE = (
     "The browser tests need Chromium. Install it (Debian, Ubuntu: apt-get install chromium; anywhere: "

@@ -9,7 +9,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.waiting import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 # The browser throttles the timers of a tab that has been hidden for five minutes; here it does after ten seconds.
 THROTTLED_SOON = "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/10"

@@ -12,8 +12,8 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.relay import Relay
 from tests.faults.scale import scale
-from tests.stack import Stack
-from tests.waiting import until
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 
 @pytest.fixture

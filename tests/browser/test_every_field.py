@@ -9,8 +9,8 @@ from playwright.sync_api import Locator, Page, expect
 from jobs.authoring.task import Task
 from tests.browser.conftest import Gallery
 from tests.browser.test_forms import EITHER_WAY, add, errors, field, run, show, was_accepted
-from tests.field_table import KINDS
-from tests.gallery import everything
+from tests.support.field_table import KINDS
+from tests.support.gallery import everything
 from webapp.forms import fields_of
 
 TASK: Task = everything.__dict__["__task__"]

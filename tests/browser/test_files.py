@@ -11,7 +11,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.run import Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_pages import violations
-from tests.waiting import until
+from tests.support.waiting import until
 
 EITHER_WAY = pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
 PATH = "/tasks/count_words"

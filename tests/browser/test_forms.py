@@ -8,8 +8,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tests.browser.conftest import Gallery, was_not_reloaded
 from tests.browser.test_pages import violations
-from tests.gallery import TASKS
-from tests.webapp.generated import PATTERNS
+from tests.support.gallery import TASKS
+from tests.support.generated_forms import PATTERNS
 from webapp.forms.patterns import browser_pattern
 
 EITHER_WAY = pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])

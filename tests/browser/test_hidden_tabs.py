@@ -9,8 +9,8 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import ARGUMENTS, chromium_path
 from tests.browser.tabs import Chromium, Tab, tabbed
-from tests.person import Person
-from tests.waiting import until
+from tests.support.person import Person
+from tests.support.waiting import until
 
 HIDDEN_SECONDS = 120.0
 COUNT_CONNECTIONS = (

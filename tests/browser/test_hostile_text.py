@@ -21,7 +21,7 @@ from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from jobs.tasks.reverse_text import reverse_text
 from tests.browser.conftest import open_live, was_not_reloaded
-from tests.people import make_run, owner_id
+from tests.support.people import make_run, owner_id
 from webapp.accounts.users import User
 
 TEXTS = (

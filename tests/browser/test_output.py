@@ -14,7 +14,7 @@ from tests.browser.conftest import NewContext, open_live, register, was_not_relo
 from tests.browser.test_pages import violations
 from tests.browser.test_stopping import latest
 from tests.test_live_output import draw_line, make_held, put_out
-from tests.webapp.test_output import CORPUS
+from tests.webapp.runs.test_output import CORPUS
 
 
 def held_run(page: Page, backend: Backend) -> Run:

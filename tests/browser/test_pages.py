@@ -12,8 +12,8 @@ from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
 from tests.browser.conftest import NewContext, open_live, register
-from tests.people import make_run
-from tests.stack import Stack
+from tests.support.people import make_run
+from tests.support.stack import Stack
 from webapp.accounts import users
 
 VISITORS_PAGES = ("/login", "/register?next=/runs", "/nowhere")

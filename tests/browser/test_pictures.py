@@ -17,11 +17,11 @@ from jobs.tasks.mandelbrot import HEIGHT, WIDTH, mandelbrot
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_output import held_run
 from tests.browser.test_pages import violations
-from tests.people import note_file
-from tests.stack import Stack
+from tests.support.people import note_file
+from tests.support.stack import Stack
+from tests.support.waiting import until
 from tests.test_live_output import put_out
-from tests.waiting import until
-from tests.webapp.test_pictures import reference, tile
+from tests.webapp.rendering.test_pictures import reference, tile
 
 RED, GREEN, BLUE = (200, 30, 40), (20, 150, 60), (30, 60, 200)
 # Some seconds of work, and some minutes: there all points are tried to the end.

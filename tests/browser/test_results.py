@@ -17,7 +17,7 @@ from tests.browser.conftest import NewContext, open_live, register
 from tests.browser.test_hostile_text import ALL, TEXTS
 from tests.browser.test_output import held_run
 from tests.browser.test_pages import violations
-from tests.people import note_file
+from tests.support.people import note_file
 from tests.test_live_output import put_out
 
 TEXT = "one line\n  and <b>another</b>"

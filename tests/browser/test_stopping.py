@@ -11,8 +11,8 @@ from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
-from tests.people import make_run
-from tests.stack import Stack
+from tests.support.people import make_run
+from tests.support.stack import Stack
 
 NOW = utcnow()
 LATER = NOW + timedelta(minutes=5)

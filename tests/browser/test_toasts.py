@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import open_live
 from tests.browser.test_connection import HIDE, submit_elsewhere
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from sqlalchemy import select
 from config import Settings
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.run import Run, State
-from tests import databases
 from tests.faults.audit import claims, completions
 from tests.faults.processes import RedisServer
 from tests.faults.relay import Relay
-from tests.stack import Stack
-from tests.waiting import until
+from tests.support import databases
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 
 class Application:

@@ -19,13 +19,13 @@ from jobs.runs.backend import Backend, open_backend
 from jobs.runs.heartbeats import WorkerRow
 from jobs.runs.run import Run
 from jobs.runs.submit import submit
-from tests import databases
 from tests.faults.audit import begin_audit, completions, entries
 from tests.faults.processes import PoolProcess, RedisServer, send
 from tests.faults.scale import scale
 from tests.faults.tasks import TASKS
-from tests.people import make_owner
-from tests.waiting import until
+from tests.support import databases
+from tests.support.people import make_owner
+from tests.support.waiting import until
 
 START_SECONDS = 120.0
 SETTLE_SECONDS = 180.0

@@ -17,7 +17,7 @@ import config
 from jobs.runs.backend import open_backend
 from jobs.worker.supervisor import Supervisor
 from tests.faults.tasks import TASKS
-from tests.forked_template import forked
+from tests.support.forked_template import forked
 
 
 def main() -> None:

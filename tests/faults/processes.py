@@ -16,8 +16,8 @@ import psutil
 from jobs.runs.backend import Backend
 from jobs.storage.redis import connect_redis
 from jobs.worker.process import die_with_parent
-from tests.forked_template import TEMPLATE
-from tests.waiting import PATIENCE_SECONDS, until
+from tests.support.forked_template import TEMPLATE
+from tests.support.waiting import PATIENCE_SECONDS, until
 from webapp.server.embedded_redis import start_redis
 
 ROOT = Path(__file__).parent.parent.parent

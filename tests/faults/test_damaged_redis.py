@@ -11,7 +11,7 @@ import pytest
 from jobs.runs.queue import DISPATCHER, QUEUE, job_id
 from jobs.runs.run import Run, State
 from tests.faults.harness import Harness
-from tests.waiting import until
+from tests.support.waiting import until
 
 RUNS_QUEUE = f"rq:queue:{QUEUE}"
 

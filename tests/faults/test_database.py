@@ -13,12 +13,12 @@ import pytest
 from jobs.runs import lease
 from jobs.runs.run import Run, State
 from jobs.storage.database import Database
-from tests import databases
 from tests.faults.audit import claims
 from tests.faults.harness import Harness
 from tests.faults.locking import locked
 from tests.faults.scale import scale
-from tests.waiting import until
+from tests.support import databases
+from tests.support.waiting import until
 
 CLAIMERS = 4
 LEASE_SECONDS = 8

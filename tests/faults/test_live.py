@@ -7,8 +7,8 @@ from sqlalchemy import update
 
 from jobs.runs.run import Run
 from tests.faults.application import Application
-from tests.person import Person, hear, shows
-from tests.waiting import PATIENCE_SECONDS
+from tests.support.person import Person, hear, shows
+from tests.support.waiting import PATIENCE_SECONDS
 
 LATE = "a few seconds late"
 

@@ -6,10 +6,10 @@ import psycopg
 import pytest
 
 from jobs.runs.run import State
-from tests import databases
 from tests.faults.harness import Harness
 from tests.faults.scale import scale
-from tests.waiting import until
+from tests.support import databases
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.only_on("postgres")
 

@@ -14,7 +14,7 @@ from tests.faults.audit import claims, entries
 from tests.faults.harness import Harness
 from tests.faults.processes import PoolProcess, await_end, lives, send
 from tests.faults.scale import scale
-from tests.waiting import until
+from tests.support.waiting import until
 
 GONE_SECONDS = 20.0  # it takes a moment; what is not taken along stays until its test lets it go, or for good
 AT_ONCE_SECONDS = 30.0  # well before a lease of a minute runs out

@@ -19,7 +19,7 @@ from tests.faults.harness import Harness
 from tests.faults.relay import Relay
 from tests.faults.scale import scale
 from tests.faults.tasks import TASKS
-from tests.waiting import until
+from tests.support.waiting import until
 
 REBUILT_SECONDS = 10
 FOR_EVER = -1

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
 from tests.faults.locking import locked
-from tests.person import Person
-from tests.stack import Stack
-from tests.waiting import until
+from tests.support.person import Person
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.only_on("sqlite")
 

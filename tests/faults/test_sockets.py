@@ -18,12 +18,12 @@ from jobs.runs.backend import Backend
 from jobs.runs.lease import Change
 from jobs.runs.run import Run, State
 from tests.faults.scale import scale
-from tests.frames import CONTINUATION, PING, TEXT, frame
-from tests.people import make_run, owner_id
-from tests.person import Person, hear, shows
-from tests.raw_page import connect
-from tests.stack import Stack
-from tests.waiting import PATIENCE_SECONDS, until
+from tests.support.frames import CONTINUATION, PING, TEXT, frame
+from tests.support.people import make_run, owner_id
+from tests.support.person import Person, hear, shows
+from tests.support.raw_page import connect
+from tests.support.stack import Stack
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 LARGE = 8_000_000
 ABNORMAL_CLOSURE = 1006

@@ -19,9 +19,9 @@ from tests.faults.audit import claims, entries
 from tests.faults.harness import Harness
 from tests.faults.processes import await_end, lives, send
 from tests.faults.scale import scale
-from tests.person import Person
-from tests.stack import Stack
-from tests.waiting import until
+from tests.support.person import Person
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 ALL_GONE_SECONDS = 28.0
 LONG_LEASE = pytest.mark.parametrize("lease_seconds", [60])

@@ -12,8 +12,8 @@ import pytest
 
 from tests.faults.application import Application
 from tests.faults.scale import scale
-from tests.person import Person
-from tests.waiting import until
+from tests.support.person import Person
+from tests.support.waiting import until
 
 AWAY_SECONDS = scale(60.0, 10.0)
 

@@ -14,9 +14,9 @@ from jobs.runs.run import Run
 from jobs.runs.submit import submit
 from tests.conftest import opened, redis_running, settings_for
 from tests.isolation import kept, tasks, uses
-from tests.jobs.serving import catalog_of, serving
-from tests.people import make_owner, read
-from tests.waiting import until
+from tests.support.people import make_owner, read
+from tests.support.serving import catalog_of, serving
+from tests.support.waiting import until
 
 FUNCTIONS = {**vars(tasks), **vars(uses), **vars(kept)}
 TASKS = catalog_of(*(value for value in FUNCTIONS.values() if hasattr(value, "__task__")))

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from jobs.worker.template_process import task_environment
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 HIDDEN = {
     "SECRET_KEY": "a" * 40,

@@ -10,7 +10,7 @@ from jobs.authoring.task import TaskError
 from jobs.runs.run import State
 from jobs.runs.submit import cancel
 from tests.isolation.conftest import OneWorker
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 def test_runs_share_the_process_of_their_task_and_no_other_task_gets_it(worker: OneWorker) -> None:

@@ -11,7 +11,7 @@ from jobs.runs.checkpoints import load
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import State
 from tests.isolation.conftest import TOKEN, OneWorker
-from tests.waiting import until
+from tests.support.waiting import until
 
 CLEAN: dict[str, Any] = {
     "token": None,

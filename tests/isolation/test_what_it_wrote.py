@@ -6,7 +6,7 @@ import pytest
 
 from jobs.runs.run import State
 from tests.isolation.conftest import TOKEN, OneWorker
-from tests.waiting import until
+from tests.support.waiting import until
 
 HUNDRED = [f"line {number}" for number in range(100)]
 

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from jobs.runs.backend import Backend
-from tests.visitor import Visitor
+from tests.support.visitor import Visitor
 from webapp import create_app
 
 

@@ -11,8 +11,8 @@ from config import Settings
 from jobs.runs import lease
 from jobs.runs.backend import Backend, open_backend
 from tests.conftest import opened
-from tests.people import note_file
-from tests.visitor import Visitor
+from tests.support.people import note_file
+from tests.support.visitor import Visitor
 from webapp import create_app
 from webapp.accounts import users
 

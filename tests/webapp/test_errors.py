@@ -7,7 +7,7 @@ from flask import Flask, abort
 from sqlalchemy import text
 
 from jobs.runs.backend import Backend, open_backend
-from tests.visitor import Visitor, soup, the
+from tests.support.visitor import Visitor, soup, the
 from webapp import create_app
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.visitor import PASSWORD, Visitor
+from tests.support.visitor import PASSWORD, Visitor
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ TEST = """\
 from jobs import Progress
 from jobs.runs import State
 from jobs.tasks.{name} import {name}
-from tests.run_task import RunTask
+from tests.support.run_task import RunTask
 
 
 def test_it_says_the_text_as_often_as_asked() -> None:

@@ -1,0 +1,136 @@
+"""@task: a signature becomes a task, or is refused with file and line."""
+
+import re
+from typing import Annotated, Any
+
+import pytest
+from pydantic import Field, ValidationError
+
+from jobs import Progress, Secrets, task
+from jobs.authoring.context import LONGEST_NOTE_SENT
+from jobs.authoring.secrets import HIDDEN
+from jobs.authoring.task import Task, TaskError
+from tests.support.calling import called
+
+
+def definition(function: Any) -> Task:
+    found = function.__dict__["__task__"]
+    assert isinstance(found, Task)
+    return found
+
+
+@task
+def shout(text: Annotated[str, Field(min_length=1, max_length=200)], times: int = 1) -> str:
+    """Say it louder.
+
+    And nobody shows this line.
+    """
+    return " ".join([text.upper()] * times)
+
+
+def test_a_task_stays_the_plain_function_it_was() -> None:
+    assert shout("ha", times=2) == "HA HA"
+
+
+def test_name_title_and_description_come_from_the_function() -> None:
+    assert definition(shout).name == "shout"
+    assert definition(shout).title == "Shout"
+    assert definition(shout).description == "Say it louder."
+
+
+def test_the_parameters_are_a_model_of_the_signature() -> None:
+    model = definition(shout).parameters
+    assert model.model_validate({"text": "ha"}).model_dump() == {"text": "ha", "times": 1}
+    with pytest.raises(ValidationError):
+        model.model_validate({"text": ""})
+    with pytest.raises(ValidationError):
+        model.model_validate({"text": "ha", "unknown": 1})
+
+
+def test_options_replace_what_is_derived() -> None:
+    @task(title="A better name", timeout=5)
+    def named() -> None: ...
+
+    assert definition(named).title == "A better name"
+    assert definition(named).timeout == 5
+
+
+def test_context_is_asked_for_by_annotation_and_is_no_parameter() -> None:
+    @task
+    def count(to: int, progress: Progress) -> int:
+        progress(1.0)
+        return to
+
+    assert list(definition(count).parameters.model_fields) == ["to"]
+    parameters = definition(count).parameters.model_validate({"to": 3})
+    said: list[float | None] = []
+    assert definition(count).call(parameters, {Progress: Progress(lambda share, _note: said.append(share))}) == 3
+    assert said == [1.0]
+
+
+def test_a_parameter_without_an_annotation_is_refused_with_file_and_line() -> None:
+    with pytest.raises(TaskError, match=r"test_task\.py:\d+: task 'vague'.*'thing' needs a type annotation"):
+
+        @task
+        def vague(thing):  # type: ignore[no-untyped-def]  # the mistake that is tested
+            return thing
+
+
+def test_star_arguments_are_refused() -> None:
+    with pytest.raises(TaskError, match="'things' must be a named one"):
+
+        @task
+        def many(*things: int) -> None: ...
+
+
+@pytest.mark.parametrize(("given", "kept"), [(-1, 0.0), (0.25, 0.25), (7, 1.0), (None, None)])
+def test_progress_stays_between_nothing_and_all(given: float | None, kept: float | None) -> None:
+    said: list[tuple[float | None, str]] = []
+    Progress(lambda *report: said.append(report))(given, "\x00")
+    assert said == [(kept, "\\x00")]
+
+
+def test_a_note_is_cut_at_200_characters_after_it_was_redacted() -> None:
+    said: list[tuple[float | None, str]] = []
+    Progress(lambda *report: said.append(report))(None, "x" * 2000)
+    assert [len(note) for _share, note in said] == [LONGEST_NOTE_SENT], "more than is shown, and bounded"
+
+    def work(secrets: Secrets, progress: Progress) -> None:
+        progress(0.5, "x" * 190 + secrets["TOKEN"] + "y" * 300)
+
+    _outcome, heard = called(work, secrets={"TOKEN": "correct-horse-battery"})
+    assert heard.progress == [(0.5, ("x" * 190 + HIDDEN + "y" * 300)[:200])]
+
+
+def test_a_name_that_the_database_cannot_hold_is_refused() -> None:
+    def long() -> None: ...
+
+    long.__name__ = "a" * 101
+    with pytest.raises(TaskError, match="longer than 100 characters"):
+        task(long)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"retrys": 3}, "there is no option 'retrys'; the options are title, timeout"),
+        ({"retries": -1}, "'retries' must be a number from 0 on, not -1"),
+        ({"retries": 1.5}, "'retries' must be a whole number"),
+        ({"timeout": 0}, "'timeout' must be a number from 1 on, not 0"),
+        ({"memory": "512 MB"}, "'memory' must be a number from 1 on, not '512 MB'"),
+        ({"backoff": float("inf")}, "'backoff' must be a number from 0 on, not inf"),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused_with_its_name(options: Any, words: str) -> None:
+    def hurry() -> None: ...
+
+    with pytest.raises(TaskError, match=re.escape(words)):
+        task(**options)(hurry)
+
+
+def test_an_option_says_how_a_task_is_run() -> None:
+    @task(timeout=5, retries=3, backoff=1, memory=64, grace=0)
+    def careful() -> None: ...
+
+    definition = careful.__dict__["__task__"]
+    assert (definition.timeout, definition.attempts, definition.memory, definition.grace) == (5, 4, 64, 0)

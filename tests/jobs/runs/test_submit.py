@@ -1,0 +1,139 @@
+"""Submitting: the row first, then the wake-up; and the sweeper for what got lost between."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import AfterValidator, Field
+
+from jobs import task
+from jobs.authoring.task import TaskError
+from jobs.runs import events, lease
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.queue import DISPATCHER
+from jobs.runs.run import Run, State
+from jobs.runs.submit import Conflict, cancel, push, retry, submit
+from tests.support.people import make_owner, read
+
+
+@pytest.fixture
+def owner_id(backend: Backend) -> int:
+    return make_owner(backend)
+
+
+def order(backend: Backend, owner_id: int, text: str = "hello") -> Run:
+    task = backend.catalog["reverse_text"]
+    return submit(backend, task, owner_id, task.parameters.model_validate({"text": text}))
+
+
+@pytest.fixture
+def without_redis(backend: Backend, tmp_path: Path) -> Backend:
+    """The same database, and a Redis that is away."""
+    settings = backend.settings.model_copy(update={"redis_url": f"unix://{tmp_path}/nobody.sock"})
+    return open_backend(settings, backend.catalog)
+
+
+def test_a_job_names_one_dispatcher_and_carries_only_the_id(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id, "a secret text")
+    (job,) = backend.queue.get_jobs()
+    assert (job.func_name, job.args, job.kwargs) == (DISPATCHER, [run.id], {})
+    assert (job.id, job.description) == (f"run-{run.id}-1", "a run")
+    assert b"secret" not in b"".join(backend.redis.dump(key) or b"" for key in backend.redis.keys("*"))
+
+
+def test_the_owner_hears_of_it_and_nobody_else(backend: Backend, owner_id: int) -> None:
+    pubsub = backend.redis.pubsub(ignore_subscribe_messages=True)
+    pubsub.psubscribe("dumbwaiter:owner:*")
+    pubsub.get_message(timeout=5)
+    run = order(backend, owner_id)
+    message = pubsub.get_message(timeout=5)
+    assert message["channel"].decode() == events.channel(owner_id)
+    assert json.loads(message["data"]) == {"run": run.id, "version": 1}
+
+
+def test_a_submit_while_redis_is_away_is_kept(without_redis: Backend, owner_id: int) -> None:
+    assert read(without_redis, order(without_redis, owner_id)).state is State.QUEUED
+
+
+def test_a_submit_that_redis_did_not_take_says_so(without_redis: Backend, owner_id: int) -> None:
+    run = order(without_redis, owner_id)
+    assert (run.version, run.push_failed_at is not None) == (2, True)
+    assert read(without_redis, run).push_failed_at is not None
+
+
+def test_cancelling_a_run_that_has_started_asks_for_its_end_once(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    lease.claim(backend.database, run.id, "worker")
+    for _click in range(5):
+        cancel(backend, owner_id, run.id)
+    assert read(backend, run).stopping
+    assert read(backend, run).version == 3
+
+
+def test_cancelling_a_cancelled_run_changes_nothing(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    for _click in range(5):
+        cancel(backend, owner_id, run.id)
+    assert (read(backend, run).state, read(backend, run).version) == (State.CANCELLED, 2)
+
+
+def test_cancelling_a_run_that_has_ended_is_a_conflict(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    held = lease.claim(backend.database, run.id, "worker")
+    assert held is not None
+    lease.succeed(backend.database, held, "olleh")
+    with pytest.raises(Conflict):
+        cancel(backend, owner_id, run.id)
+
+
+def test_a_stop_without_redis_is_kept_in_the_row(without_redis: Backend, owner_id: int) -> None:
+    run = order(without_redis, owner_id)
+    lease.claim(without_redis.database, run.id, "worker")
+    cancel(without_redis, owner_id, run.id)
+    assert read(without_redis, run).stopping
+
+
+def test_pushing_again_heals_a_damaged_job(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    backend.redis.hset(f"rq:job:run-{run.id}-1", "created_at", "yesterday")
+    backend.redis.hset(f"rq:job:run-{run.id}-1", "retries_left", "many")
+    push(backend, run)
+    assert backend.queue.fetch_job(f"run-{run.id}-1") is not None
+
+
+def test_running_a_failed_run_again_is_its_next_attempt(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    cancel(backend, owner_id, run.id)
+    again = retry(backend, owner_id, read(backend, run))
+    assert (again.id, again.attempt, again.state) == (run.id, 2, State.QUEUED)
+    assert f"run-{run.id}-2" in backend.queue.get_job_ids()
+
+
+def test_running_a_succeeded_run_again_keeps_its_result(backend: Backend, owner_id: int) -> None:
+    run = order(backend, owner_id)
+    held = lease.claim(backend.database, run.id, "worker")
+    assert held is not None
+    lease.succeed(backend.database, held, "olleh")
+    again = retry(backend, owner_id, read(backend, run))
+    assert again.id != run.id
+    assert again.parameters == run.parameters
+    assert read(backend, run).result == "olleh"
+
+
+def test_running_a_run_again_that_has_not_ended_is_a_conflict(backend: Backend, owner_id: int) -> None:
+    with pytest.raises(Conflict):
+        retry(backend, owner_id, order(backend, owner_id))
+
+
+@task
+def tenfold(number: Annotated[int, Field(le=100), AfterValidator(lambda number: number * 10)]) -> int:
+    """Change what was entered."""
+    return number
+
+
+def test_a_task_whose_validators_change_values_is_refused(backend: Backend, owner_id: int) -> None:
+    definition = tenfold.__dict__["__task__"]
+    for number in (5, 50):
+        with pytest.raises(TaskError, match=r"test_submit\.py:\d+: task 'tenfold': its validators"):
+            submit(backend, definition, owner_id, definition.parameters.model_validate({"number": number}))

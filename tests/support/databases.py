@@ -1,0 +1,67 @@
+"""The database that belongs to a DATA_DIR: a SQLite file inside it or, with `--database=postgres`, one on a server."""
+
+import contextlib
+import hashlib
+import sqlite3
+from pathlib import Path
+
+from tests.support.postgres import Postgres
+
+FILE = "dumbwaiter.db"
+
+server: Postgres | None = None
+"""The server that the tests were asked to run on; without one they run on SQLite."""
+
+expected = True
+"""Whether the test at hand may make a database: false for one that would be left out where that is Postgres."""
+
+UNEXPECTED = "tests/conftest.py's reaches_database does not know in which way this test makes a database"
+
+
+def url_of(data_dir: Path) -> str:
+    """Its DATABASE_URL: empty, which means the SQLite file, or one on the server, made when it is asked for first."""
+    assert expected, UNEXPECTED
+    if server is None:
+        return ""
+    if not server.has(_name(data_dir)):
+        server.create(_name(data_dir))
+    return server.url(_name(data_dir))
+
+
+def copy(source: Path, target: Path) -> None:
+    """Give a DATA_DIR a copy of another one's database, to which nothing is connected."""
+    assert expected, UNEXPECTED
+    if server is None:
+        (target / FILE).write_bytes((source / FILE).read_bytes())
+    else:
+        server.create(_name(target), template=_name(source))
+
+
+def drop(data_dir: Path) -> None:
+    """Free the place that a database takes; a file goes with its folder."""
+    if server is not None:
+        server.drop(_name(data_dir))
+
+
+def take_away(data_dir: Path) -> None:
+    """Let a database be as one whose server is gone for a while: what asks it for runs gets an OperationalError."""
+    if server is None:
+        _rename_table(data_dir, "runs", "runs_away")
+    else:
+        server.refuse(_name(data_dir))
+
+
+def bring_back(data_dir: Path) -> None:
+    if server is None:
+        _rename_table(data_dir, "runs_away", "runs")
+    else:
+        server.admit(_name(data_dir))
+
+
+def _rename_table(data_dir: Path, old: str, new: str) -> None:
+    with contextlib.closing(sqlite3.connect(data_dir / FILE, timeout=60)) as connection:
+        connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+def _name(data_dir: Path) -> str:
+    return f"data_{hashlib.sha256(str(data_dir).encode()).hexdigest()[:12]}"

@@ -1,0 +1,74 @@
+"""A server that speaks S3, on a port of its own: rclone's, whose buckets are folders that a test can look into."""
+
+import io
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from minio import Minio
+from minio.helpers import DictType
+
+from jobs.storage.s3_store import Bucket, S3Store
+from tests.support.stack import free_port
+from tests.support.waiting import until
+
+RCLONE = Path(sys.executable).with_name("rclone")
+KEY = {"AWS_ACCESS_KEY_ID": "dumbwaiter", "AWS_SECRET_ACCESS_KEY": "not-a-secret"}
+
+
+class ObjectServer:
+    """Buckets in a folder, for those who have the KEY."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "ObjectServer":
+        key = ",".join(KEY.values())
+        # It keeps what it knows of a folder for minutes, so nothing but its own requests may change what is there. With
+        # --dir-cache-time=0s it would look each time, but clean up behind itself without a pause too, and then it
+        # answers nobody for half a minute now and then.
+        plain = ("--vfs-cache-mode=off", "--config=/dev/null", "--log-level=ERROR")
+        self._process = subprocess.Popen(
+            [RCLONE, "serve", "s3", str(self._folder), f"--addr=127.0.0.1:{self._port}", f"--auth-key={key}", *plain]
+        )
+        until(self._listens, "the object server starting")
+        return self
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def bucket(self) -> str:
+        """A new bucket's name; they are made before anything is asked of the server."""
+        name = f"bucket-{uuid.uuid4().hex}"
+        (self._folder / name).mkdir()
+        return name
+
+    def objects(self, bucket: str) -> list[Path]:
+        return [path for path in (self._folder / bucket).rglob("*") if path.is_file()]
+
+    def grow_old(self, bucket: str, sha256: str, seconds: float) -> None:
+        """Have a file be put so many seconds ago: who puts an object may say when it was changed last."""
+        access, secret = KEY.values()
+        client = Minio(endpoint=f"127.0.0.1:{self._port}", access_key=access, secret_key=secret, secure=False)
+        then: DictType = {"mtime": str(time.time() - seconds)}
+        for path in self.objects(bucket):
+            if path.parent.name == sha256:
+                key, content = str(path.relative_to(self._folder / bucket)), path.read_bytes()
+                client.put_object(
+                    bucket_name=bucket, object_name=key, data=io.BytesIO(content), length=len(content), metadata=then
+                )
+
+    def store(self, bucket: str, folder: Path) -> S3Store:
+        return S3Store(Bucket(bucket, "some/prefix", self.url), folder)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0

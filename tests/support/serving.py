@@ -1,0 +1,77 @@
+"""A backend with a test's own tasks, and one worker that serves them."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import select
+
+from config import Settings
+from jobs.authoring.catalog import Catalog
+from jobs.runs import heartbeats
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.heartbeats import WorkerRow
+from jobs.runs.run import Run
+from jobs.runs.submit import submit
+from jobs.worker.supervisor import Supervisor
+from jobs.worker.template_process import TemplateProcess
+from tests.support.forked_template import forked
+from tests.support.people import make_owner, read
+from tests.support.waiting import until
+
+
+def catalog_of(*functions: Callable[..., Any]) -> Catalog:
+    return Catalog({function.__name__: function.__dict__["__task__"] for function in functions})
+
+
+@contextmanager
+def template_of(tasks: Catalog) -> Iterator[Callable[[socket.socket], None]]:
+    """A template with these tasks, and how a worker asks it for a copy."""
+    template = TemplateProcess(start=forked(tasks))
+    try:
+        until(template.look, "the template")
+        yield template.ask_for_copy
+    finally:
+        template.close()
+
+
+@contextmanager
+def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
+    """A kitchen: while it is open, its worker executes what is submitted."""
+    opened = open_backend(settings, tasks)
+    pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened,))
+    pool.start()
+    try:
+        until(lambda: heartbeats.alive(opened.database), "the worker")
+        yield opened
+    finally:
+        pool.terminate()
+        pool.join()
+    assert heartbeats.alive(opened.database) == 0, "a worker that stops says so"
+
+
+def _serve(backend: Backend) -> None:
+    Supervisor(backend, 1, forked(backend.catalog)).run()
+
+
+def start(kitchen: Backend, name: str, **parameters: Any) -> Run:
+    """Submit a run of an owner of its own."""
+    owner_id, task = make_owner(kitchen, f"{time.time_ns()}@example.com"), kitchen.catalog[name]
+    return submit(kitchen, task, owner_id, task.parameters.model_validate(parameters))
+
+
+def kill_worker_of(kitchen: Backend, run: Run) -> None:
+    """Kill the worker that has the run."""
+    with kitchen.database.read() as session:
+        pid = session.scalars(select(WorkerRow.pid).where(WorkerRow.name == read(kitchen, run).worker)).one()
+    os.kill(pid, signal.SIGKILL)
+
+
+def ended(kitchen: Backend, run: Run) -> Run:
+    until(lambda: read(kitchen, run).state.ended, "the end of the run")
+    return read(kitchen, run)

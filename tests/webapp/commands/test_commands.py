@@ -1,0 +1,264 @@
+"""The commands of `flask`, as a developer types them."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import Result
+from flask import Flask
+from PIL import Image
+
+from jobs import Download, Emit, Tile, task
+from jobs.runs import lease, output
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.output_entries import Batch, Entry, Kind
+from jobs.runs.run import Run, State
+from tests.support.gallery import CATALOG
+from tests.support.people import make_owner, read
+from tests.support.serving import catalog_of
+from tests.support.stack import ROOT
+from tests.support.visitor import PASSWORD, Visitor
+from tests.support.waiting import until
+from tests.webapp.forms.test_compounds import VALUES
+from webapp import commands, create_app
+from webapp.accounts import users
+from webapp.commands import arguments, scaffold
+from webapp.commands.task import LOOK_SECONDS
+from webapp.commands.task import task as task_commands
+
+
+@pytest.fixture
+def shell(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The application as `flask` makes it, on this test's data."""
+    settings = backend.settings
+    given = {"DATA_DIR": settings.data_dir, "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    for name, value in given.items():
+        monkeypatch.setenv(name, str(value))
+    return commands.create_app()
+
+
+def flask(shell: Flask, *arguments: str) -> Result:
+    return shell.test_cli_runner().invoke(args=arguments)
+
+
+def test_the_tasks_are_listed_with_what_they_do_and_where_they_are(shell: Flask) -> None:
+    lines = flask(shell, "task", "list").stdout.splitlines()
+    assert any(line.startswith("reverse_text ") and "jobs/tasks/reverse_text.py:" in line for line in lines)
+
+
+def test_a_task_runs_here_and_prints_its_result(shell: Flask) -> None:
+    assert flask(shell, "task", "run", "reverse_text", "--text", "dish").stdout == "hsid\n"
+    result = flask(shell, "task", "run", "estimate_pi", "--samples", "1000")
+    assert 2 < json.loads(result.stdout)["estimate"] < 4
+
+
+def test_a_task_runs_here_on_its_example_and_what_is_said_beside_it_counts_more(shell: Flask) -> None:
+    assert int(flask(shell, "task", "run", "random_number", "--example").stdout) in range(1, 7)
+    said = flask(shell, "task", "run", "random_number", "--example", "--minimum", "6")
+    assert said.stdout == "6\n", said.stderr
+    assert "150 rows" in flask(shell, "task", "run", "profile_csv", "--example").stdout
+
+
+def test_a_value_that_is_refused_is_named_by_its_option(shell: Flask) -> None:
+    result = flask(shell, "task", "run", "random_number", "--minimum", "many", "--maximum", "3")
+    assert result.exit_code == 2
+    assert "--minimum: Enter a whole number." in result.stderr
+    missing = flask(shell, "task", "run", "reverse_text")
+    assert (missing.exit_code, missing.stdout) == (2, "")
+    assert "--text: Fill this in." in missing.stderr
+
+
+def test_the_options_of_a_task_are_the_fields_of_its_form(shell: Flask) -> None:
+    words = flask(shell, "task", "run", "factorise", "--help").stdout
+    assert "--number" in words
+    assert "A whole number of up to 45 digits." in words
+    unknown = flask(shell, "task", "run", "nothing_like_it")
+    assert unknown.exit_code == 2
+    assert "There is no task 'nothing_like_it' that can be run; flask task list shows" in unknown.stderr
+
+
+def test_a_run_is_submitted_for_somebody_who_has_an_account(shell: Flask, backend: Backend) -> None:
+    nobody = flask(shell, "task", "submit", "reverse_text", "--as", "nobody@example.com", "--text", "x")
+    assert nobody.exit_code == 1
+    assert "There is no account" in nobody.stderr
+    owner_id = make_owner(backend, "ada@example.com")
+    accepted = flask(shell, "task", "submit", "reverse_text", "--as", "Ada@example.com", "--text", "x")
+    assert accepted.exit_code == 0, accepted.stderr
+    run = read(backend, Run(id=int(accepted.stderr.split()[1])))
+    assert (run.owner_id, run.state, run.parameters) == (owner_id, State.QUEUED, {"text": "x"})
+
+
+def test_nothing_is_submitted_for_somebody_whose_account_is_disabled(shell: Flask, backend: Backend) -> None:
+    owner_id = make_owner(backend, "ada@example.com")
+    flask(shell, "admin", "disable", "ada@example.com")
+    arguments = ("task", "submit", "reverse_text", "--as", "ada@example.com", "--text", "x")
+    refused = flask(shell, *arguments)
+    assert refused.exit_code == 1
+    assert "The account ada@example.com is disabled: flask admin enable ada@example.com" in refused.stderr
+    with backend.database.read() as session:
+        assert session.query(Run).filter(Run.owner_id == owner_id).count() == 0
+    flask(shell, "admin", "enable", "ada@example.com")
+    assert flask(shell, *arguments).exit_code == 0
+
+
+def test_who_follows_a_run_sees_a_line_when_it_has_ended(shell: Flask, backend: Backend) -> None:
+    make_owner(backend, "ada@example.com")
+    submit = ("task", "submit", "reverse_text", "--as", "ada@example.com", "--text", "x", "--follow")
+    with ThreadPoolExecutor() as threads:
+        following = threads.submit(flask, shell, *submit)
+        run = until(lambda: lease.claim(backend.database, 1, "worker"), "the submission")
+        assert run is not None
+        for percent in ("10 %", "20 %", "30 %"):
+            half = [Entry(1.0, "err", percent)]
+            assert output.store(backend.database, run, [], unfinished=half, replaces=True)
+            time.sleep(1.5 * LOOK_SECONDS)
+        batch = Batch(Kind.LOG, [Entry(1.0, "err", "100 %")], 100)
+        assert output.store(backend.database, run, [batch], unfinished=[Entry(1.0, "out", "half")], replaces=True)
+        time.sleep(1.5 * LOOK_SECONDS)
+        assert lease.succeed(backend.database, run, "x")
+        followed = following.result()
+    assert followed.stderr.splitlines()[1:] == ["100 %", "half"]
+    assert followed.stdout == "x\n"
+
+
+@pytest.mark.parametrize("name", ["Shout", "2fast", "class", "a-b", "../up", "x" * 101, "größe"])
+def test_a_name_that_no_task_can_have_is_refused(shell: Flask, name: str) -> None:
+    result = flask(shell, "task", "new", "--", name)
+    assert result.exit_code == 1
+    assert "cannot be a task's name" in result.stderr
+
+
+def test_no_file_is_written_over(tmp_path: Path) -> None:
+    first = scaffold.write("shout", tmp_path)
+    (tmp_path / first[0]).unlink()
+    with pytest.raises(scaffold.CannotWrite, match=r"tests/tasks/test_shout\.py is there already"):
+        scaffold.write("shout", tmp_path)
+    assert not (tmp_path / first[0]).exists()
+
+
+def test_settings_that_are_wrong_leave_the_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "many")
+    result = flask(commands.create_app(), "doctor")
+    assert result.exit_code == 1
+    assert "settings: PORT" in result.stdout
+
+
+def test_ctrl_c_asks_a_task_to_stop(backend: Backend) -> None:
+    """On a terminal, where a person sees how far it is."""
+    own = {"PATH": os.environ["PATH"], "DATA_DIR": str(backend.settings.data_dir)}
+    command = [sys.executable, "-m", "flask", "task", "run", "estimate_pi", "--samples", "10000000000"]
+    terminal, theirs = pty.openpty()
+    with subprocess.Popen(command, cwd=ROOT, env=own, stdout=subprocess.PIPE, stderr=theirs) as running:
+        os.close(theirs)
+        seen = b""
+        while b"%" not in seen:
+            seen += os.read(terminal, 1000)
+        running.send_signal(signal.SIGINT)
+        while b"Stopped." not in seen:
+            seen += os.read(terminal, 1000)
+        assert running.wait(60) == 1
+    os.close(terminal)
+
+
+def test_an_administrator_is_made_on_the_command_line(shell: Flask, ada: Visitor, backend: Backend) -> None:
+    assert ada.get("/admin/rq/").status_code == 403
+    said = flask(shell, "admin", "grant", "Ada@example.com")
+    assert said.output == "ada@example.com is now an administrator.\n"
+    assert ada.get("/admin/rq/").status_code == 200
+    flask(shell, "admin", "revoke", "ada@example.com")
+    assert ada.get("/admin/rq/").status_code == 403
+    refused = flask(shell, "admin", "grant", "eve@example.com")
+    assert refused.exit_code == 1
+    assert "register it first" in refused.output
+    assert not users.set_admin(backend.database, "eve@example.com", True)
+
+
+def test_an_account_is_disabled_and_enabled_on_the_command_line(shell: Flask, ada: Visitor) -> None:
+    assert flask(shell, "admin", "disable", "Ada@example.com").output == "ada@example.com cannot sign in any more.\n"
+    assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 403
+    assert flask(shell, "admin", "enable", "ada@example.com").output == "ada@example.com can sign in.\n"
+    assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 303
+
+
+@task
+def paint(width: int, emit: Emit) -> Image.Image:
+    """Paint something red."""
+    emit(Tile(Image.new("RGB", (1, 1), "red"), 0, 0, width, 2))
+    return Image.new("RGB", (width, 2), "red")
+
+
+def test_an_image_that_a_task_returns_can_be_kept(backend: Backend, tmp_path: Path) -> None:
+    app = create_app(open_backend(backend.settings, catalog_of(paint)))
+    app.cli.add_command(task_commands)
+    file = tmp_path / "image.png"
+    said = flask(app, "task", "run", "paint", "--width", "3")
+    assert said.stderr.splitlines() == [
+        "An image of 1 × 1 pixels, a tile",
+        "An image of 3 × 2 pixels; --save FILE keeps it.",
+    ]
+    none = flask(app, "task", "run", "paint", "--example")
+    assert (none.exit_code, none.stdout) == (2, "")
+    assert "paint has no example" in none.stderr
+    assert flask(app, "task", "run", "paint", "--width", "3", "--save", str(file)).exit_code == 0
+    with Image.open(file) as image:
+        assert image.size == (3, 2)
+
+
+@task
+def serve(dish: str) -> list[object]:
+    """Serve a dish on paper, and its picture."""
+    return [Download(dish.encode(), f"{dish}.txt"), {"picture": Image.new("RGB", (3, 2), "red"), "price": 7}]
+
+
+def test_files_that_a_task_returns_can_be_kept(backend: Backend, tmp_path: Path) -> None:
+    app = create_app(open_backend(backend.settings, catalog_of(serve)))
+    app.cli.add_command(task_commands)
+    paper, picture = tmp_path / "paper", tmp_path / "picture"
+    said = flask(app, "task", "run", "serve", "--dish", "soup", "--save", str(paper))
+    assert said.stderr.splitlines() == ["An image of 3 × 2 pixels; --save FILE keeps it."]
+    assert json.loads(said.stdout)[1]["price"] == 7
+    assert paper.read_text() == "soup"
+    both = ("--save", str(paper), "--save", str(picture))
+    assert flask(app, "task", "run", "serve", "--dish", "soup", *both).stderr == ""
+    with Image.open(picture) as image:
+        assert image.size == (3, 2)
+    one_too_many = flask(app, "task", "run", "serve", "--dish", "soup", *both, "--save", str(tmp_path / "more"))
+    assert "--save: the result has 2 images and files." in one_too_many.stderr
+
+
+def test_options_of_several_values_are_repeated_and_those_with_parts_are_json() -> None:
+    choices, compounds = (CATALOG[name] for name in ("choices", "compounds"))
+    repeated = [option.name for option in arguments.options_of(choices) if getattr(option, "multiple", False)]
+    assert repeated == ["days", "extras"]
+    chosen = {"size": "2", "day": "Friday", "country": "KENYA", "days": ("Monday", "Sunday")}
+    kept = arguments.read(choices, chosen).model_dump(mode="json")
+    assert (kept["country"], set(kept["days"]), kept["tone"]) == ("Kenya", {"Monday", "Sunday"}, "formal")
+    parts = {name: json.dumps(value) for name, value in VALUES.items() if value is not None}
+    assert arguments.read(compounds, parts).model_dump(mode="json") == VALUES
+    for broken, words in (("{", "--sender: This is not JSON"), ('{"street": "x"}', "--sender.zip-code: Fill this in.")):
+        with pytest.raises(click.UsageError, match=words):
+            arguments.read(compounds, parts | {"sender": broken})
+
+
+def test_files_are_given_as_paths(shell: Flask, backend: Backend, tmp_path: Path) -> None:
+    path = tmp_path / "soup.txt"
+    path.write_text("soup and soup")
+    options = ("count_words", "--texts", str(path), "--texts", str(path), "--most", "1")
+    result = flask(shell, "task", "run", *options)
+    assert result.exit_code == 0, result.stderr
+    assert "soup" in result.stdout
+    make_owner(backend, "ada@example.com")
+    accepted = flask(shell, "task", "submit", *options, "--as", "ada@example.com")
+    assert accepted.exit_code == 0, accepted.stderr
+    run = read(backend, Run(id=int(accepted.stderr.split()[1])))
+    assert [text["$file"]["name"] for text in run.parameters["texts"]] == ["soup.txt"]
+    other = flask(shell, "task", "run", "count_words", "--texts", str(tmp_path / "none.txt"))
+    assert (other.exit_code, "does not exist" in other.stderr) == (2, True)

@@ -1,0 +1,254 @@
+"""A secret that is asked for in a form: it reaches its task, and nobody can read it on the way or afterwards."""
+
+import json
+from typing import Annotated, Any
+
+import pytest
+from flask import Flask
+from pydantic import (
+    BaseModel,
+    Field,
+    PlainSerializer,
+    SecretBytes,
+    SecretStr,
+    StringConstraints,
+    computed_field,
+    field_serializer,
+)
+
+from jobs import task
+from jobs.authoring.task import TaskError
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.run import Run
+from jobs.values.outcome import Failure
+from jobs.worker.execute import Order
+from tests.support.calling import Received, executed
+from tests.support.people import owner_id
+from tests.support.run_task import RunTask
+from tests.support.serving import catalog_of
+from tests.support.visitor import Visitor, soup, the
+from webapp import create_app, forms
+
+TOKEN = "correct-horse-battery"
+
+
+class Login(BaseModel):
+    user: str
+    password: SecretStr
+
+
+@task
+def fetch(
+    token: Annotated[SecretStr, Field(min_length=8, max_length=40)],
+    count: int = 1,
+    other: SecretStr | None = None,
+) -> str:
+    """Fetch something."""
+    return f"{len(token.get_secret_value())} {count} {other and len(other.get_secret_value())}"
+
+
+@task
+def nested(logins: list[Login], key: SecretBytes) -> list[Any]:
+    """Ask for several."""
+    print(logins[0].password.get_secret_value())
+    return [login.password.get_secret_value()[::-1] for login in logins] + [key.get_secret_value().decode()[::-1]]
+
+
+@task
+def listed(names: dict[str, str]) -> dict[str, str]:
+    """Give back what was given."""
+    return names
+
+
+class Outspoken(BaseModel):
+    """Writes its secret out, as for a file of settings, and says it in what it computes."""
+
+    password: SecretStr
+
+    @field_serializer("password")
+    def written(self, password: SecretStr) -> str:
+        return password.get_secret_value()
+
+    @computed_field
+    def address(self) -> str:
+        return f"https://ada:{self.password.get_secret_value()}@example.com"
+
+
+@task
+def outspoken(
+    logins: list[Outspoken],
+    key: Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value)],
+    keys: set[SecretStr],
+) -> list[Any]:
+    """Ask for what would write itself out."""
+    secrets = [logins[0].password, key, *keys]
+    return [secret.get_secret_value()[::-1] for secret in secrets]
+
+
+@pytest.fixture
+def app(backend: Backend) -> Flask:
+    return create_app(open_backend(backend.settings, catalog_of(fetch, nested, outspoken, listed)))
+
+
+def parameters(backend: Backend, run_id: int) -> dict[str, Any]:
+    with backend.database.read() as session:
+        run = session.get(Run, run_id)
+    assert run is not None
+    return run.parameters
+
+
+def sealed(page: Any, name: str = "token") -> str:
+    return str(the(soup(page), f"[name='{name}._sealed']")["value"])
+
+
+def test_it_is_asked_for_in_a_field_that_shows_no_letters(ada: Visitor) -> None:
+    field = the(soup(ada.get("/tasks/fetch")), "#token-input")
+    assert (field["type"], field["minlength"], field["maxlength"]) == ("password", "8", "40")
+    assert "required" in field.attrs
+    assert not field.get("value")
+
+
+def test_it_is_kept_encrypted_and_shown_nowhere(ada: Visitor, backend: Backend) -> None:
+    run_id = ada.submit("fetch", token=TOKEN, count="2")
+    kept = parameters(backend, run_id)
+    assert TOKEN not in json.dumps(kept)
+    assert kept["count"] == 2
+    for path in (f"/runs/{run_id}", "/runs", "/tasks/fetch", f"/tasks/fetch?run={run_id}"):
+        page = ada.get(path)
+        assert TOKEN not in page.text, path
+        assert kept["token"]["$sealed"] not in page.text.replace(f'value="{kept["token"]["$sealed"]}"', ""), path
+    assert "•••" in the(soup(ada.get(f"/runs/{run_id}")), ".definitions").text
+
+
+def test_what_a_model_writes_out_by_itself_is_kept_encrypted_too(ada: Visitor, backend: Backend) -> None:
+    given = {"logins": "0", "logins.0.password": TOKEN, "key": TOKEN, "keys": "0", "keys.0": TOKEN}
+    assert TOKEN not in json.dumps(parameters(backend, ada.submit("outspoken", **given)))
+
+
+def test_what_a_model_writes_out_by_itself_reaches_its_task(run_task: RunTask) -> None:
+    run = run_task(outspoken, logins=[{"password": TOKEN}], key="another-one", keys=["sesame-open"])
+    assert run.result == [TOKEN[::-1], "another-one"[::-1], "sesame-open"[::-1]], run.error
+
+
+def test_the_task_gets_it_and_what_it_shows_is_covered(run_task: RunTask) -> None:
+    logins = [{"user": "ada", "password": TOKEN}, {"user": "ben", "password": "another-one"}]
+    run = run_task(nested, logins=logins, key="sesame-open")
+    assert run.result == [TOKEN[::-1], "another-one"[::-1], "sesame-open"[::-1]], run.error
+    assert run.output == ["•••"]
+
+
+def test_a_refused_form_keeps_it_without_showing_it(ada: Visitor, backend: Backend) -> None:
+    refused = ada.post("/tasks/fetch", {"token": TOKEN, "count": "many"})
+    assert refused.status_code == 422
+    assert TOKEN not in refused.text
+    assert "required" not in the(soup(refused), "#token-input").attrs
+    first = ada.submit("fetch", **{"token": "", "token._sealed": sealed(refused), "count": "2"})
+    again = ada.get(f"/tasks/fetch?run={first}")
+    second = ada.submit("fetch", **{"token": "", "token._sealed": sealed(again), "count": "3"})
+    third = ada.submit("fetch", **{"token": "something else", "token._sealed": sealed(again)})
+    vault, owner = backend.vault, owner_id(backend, ada.email)
+    tokens = [parameters(backend, one)["token"]["$sealed"] for one in (first, second, third)]
+    assert [vault.opened(owner, [one])[one] for one in tokens] == [TOKEN, TOKEN, "something else"]
+
+
+def test_one_that_may_be_left_out_can_be_taken_out_again(ada: Visitor, backend: Backend) -> None:
+    first = ada.submit("fetch", token=TOKEN, other=TOKEN)
+    box = the(soup(ada.get(f"/tasks/fetch?run={first}")), "[name='other._sealed']")
+    assert (box["type"], "checked" in box.attrs) == ("checkbox", True)
+    second = ada.submit("fetch", token=TOKEN, other="")
+    assert parameters(backend, second)["other"] is None
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [("", "Fill this in."), ("short", "Enter at least 8 characters."), ("x" * 41, "Enter at most 40 characters.")],
+)
+def test_what_is_wrong_with_it_is_said_at_its_field(ada: Visitor, token: str, words: str) -> None:
+    refused = ada.post("/tasks/fetch", {"token": token})
+    assert refused.status_code == 422
+    assert words in the(soup(refused), "#field-token .field__error").text
+    assert not token or f'"{token}"' not in refused.text
+
+
+def test_nobody_can_use_what_was_sealed_for_another(ada: Visitor, ben: Visitor) -> None:
+    of_ada = sealed(ada.post("/tasks/fetch", {"token": TOKEN, "count": "many"}))
+    for token in (of_ada, "", "nonsense", "x" * 5000):
+        refused = ben.post("/tasks/fetch", {"token": "", "token._sealed": token})
+        assert refused.status_code == 422
+        assert "Enter it again." in the(soup(refused), "#field-token .field__error").text
+
+
+def test_a_run_whose_secret_no_key_opens_any_more_says_so() -> None:
+    order = Order("fetch", {"token": {"$sealed": "by another key"}})
+    outcome = executed(catalog_of(fetch), order, Received())
+    assert isinstance(outcome, Failure)
+    assert (outcome.kind, outcome.final) == ("LostSecret", True)
+    assert "Start a new run." in outcome.message
+
+
+def test_a_task_that_has_changed_says_nothing_of_a_secret_that_does_not_fit_any_more() -> None:
+    outcome = executed(
+        catalog_of(fetch), Order("fetch", {"token": {"$sealed": "a"}}, opened={"a": "hunter2"}), Received()
+    )
+    assert isinstance(outcome, Failure)
+    assert outcome.message.startswith("The parameters no longer fit this task: token: Value should have at least 8")
+    assert "hunter2" not in outcome.message
+
+
+def test_a_run_is_run_again_with_it(ada: Visitor, backend: Backend) -> None:
+    run_id = ada.submit("fetch", token=TOKEN)
+    before = parameters(backend, run_id)
+    ada.post(f"/runs/{run_id}/cancel")
+    assert ada.post(f"/runs/{run_id}/retry").status_code == 303
+    assert parameters(backend, run_id) == before
+
+
+def test_a_name_that_only_looks_like_a_sealed_secret_is_one_like_any_other(run_task: RunTask) -> None:
+    assert run_task(listed, names={"$sealed": "a"}).result == {"$sealed": "a"}
+
+
+def test_a_sealed_secret_that_is_entered_as_a_text_is_opened_on_no_page(ada: Visitor, backend: Backend) -> None:
+    token = sealed(ada.post("/tasks/fetch", {"token": TOKEN, "count": "many"}))
+    run_id = ada.submit("listed", **{"names": "0", "names.0.key": "$sealed", "names.0.value": token})
+    assert TOKEN not in ada.get(f"/runs/{run_id}").text
+    assert TOKEN not in json.dumps(parameters(backend, run_id))
+
+
+def test_a_task_that_asks_for_something_else_by_now_offers_nothing_of_a_secret() -> None:
+    def changed(token: str, count: int = 3, flag: bool = False, logins: list[str] | None = None) -> None: ...
+
+    kept = {"$sealed": "gAAAAA"}
+    values = {"token": kept, "count": kept, "flag": kept, "logins": [kept]}
+    form = forms.blank(task(changed).__dict__["__task__"], values)
+    assert "gAAAAA" not in repr(form.entries)
+    assert form.values == {"token": "", "count": "3", "flag": False, "logins": ""}
+
+
+def test_a_secret_as_a_default_is_refused_at_start() -> None:
+    def wrong(token: SecretStr = SecretStr("abc")) -> None: ...  # noqa: B008  # that is what is refused
+
+    with pytest.raises(TaskError, match="has a secret as its default"):
+        forms.fields_of(task(wrong).__dict__["__task__"])
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (Annotated[SecretStr, Field(pattern="^ghp_")], "cannot check of a secret"),
+        (Annotated[SecretStr, Field(min_length=4), StringConstraints(strip_whitespace=True)] | None, "cannot check"),
+        (list[Annotated[SecretStr, Field(pattern="^ghp_", min_length=4)]], "cannot check of a secret"),
+    ],
+)
+def test_a_rule_that_would_fail_with_every_secret_is_refused_at_start(annotation: Any, words: str) -> None:
+    def wrong(token: Any) -> None: ...
+
+    wrong.__annotations__["token"] = annotation
+    with pytest.raises(TaskError, match=rf"parameter 'token' .*{words}"):
+        forms.fields_of(task(wrong).__dict__["__task__"])
+
+
+def test_a_password_that_would_be_kept_as_text_is_refused_at_start() -> None:
+    def wrong(token: Annotated[str, Field(json_schema_extra={"format": "password"})]) -> None: ...
+
+    with pytest.raises(TaskError, match="parameter 'token' is a text called a password"):
+        forms.fields_of(task(wrong).__dict__["__task__"])
