@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from benchmarks.serve import STOCK
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
-from jobs.runs.submit import push
+from jobs.runs.submission import push
 from tests.support.people import make_owner, make_run, read
 from tests.support.waiting import until
 

@@ -4,9 +4,8 @@ import logging
 import sys
 
 import config
-from jobs.authoring.catalog import Catalog
-from jobs.authoring.task import TaskError
-from jobs.runs.backend import open_backend
+from jobs.authoring import Catalog, TaskError
+from jobs.runs import open_backend
 from jobs.worker.supervisor import Supervisor
 
 

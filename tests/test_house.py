@@ -62,6 +62,13 @@ def test_imports_run_downwards_between_the_rooms_of_a_package(place: str) -> Non
         assert within <= ROOMS_WITHIN[place], f"{path} imports {within - ROOMS_WITHIN[place]}"
 
 
+def test_webapp_imports_what_the_rooms_of_jobs_offer() -> None:
+    # A face of jobs.worker would bring the server into the template process.
+    for path in python_files("webapp"):
+        inner = {name for name in imported(path) if name.startswith("jobs.") and name.count(".") == 2}
+        assert inner <= {"jobs.worker.local"}, f"{path} imports {inner}"
+
+
 @pytest.mark.parametrize("package", ["jobs", "webapp"])
 def test_every_folder_is_a_room_that_is_named_above(package: str) -> None:
     folders = {f"{package}.{path.name}" for path in (ROOT / package).iterdir() if path.is_dir()}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from jobs.runs.backend import Backend
+    from jobs.runs import Backend
 
 
 def create_app(backend: "Backend | None" = None) -> "Flask":

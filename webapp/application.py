@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
-from jobs.runs.backend import Backend, open_backend
+from jobs.runs import Backend, open_backend
 from webapp import errors, forms, health, live, rq_dashboard, security
 from webapp.accounts import auth, secrets
 from webapp.current import put_backend

@@ -4,7 +4,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from jobs.runs.backend import Backend
+from jobs.runs import Backend
 
 
 def put_backend(app: Flask, backend: Backend) -> None:

@@ -11,7 +11,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
-from jobs.values.stored_file import StoreAway
+from jobs.values import StoreAway
 from webapp.rendering import fragments
 
 # What to say where the exception's own words are the web server's and not ours.

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs.heartbeats import alive
+from jobs.runs import alive
 from webapp.current import backend
 
 bp = Blueprint("health", __name__)

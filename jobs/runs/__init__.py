@@ -1,1 +1,44 @@
 """Runs: their row and every change of its state, submitting, the queue, events, output, files and secrets."""
+
+from jobs.runs.backend import Backend, open_backend
+from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
+from jobs.runs.heartbeats import alive
+from jobs.runs.output import Stored, read_output
+from jobs.runs.output_entries import Entry, Kind
+from jobs.runs.run import LARGEST_ID, Ending, Listing, Run, State, endings, listed, owned, versions
+from jobs.runs.run_files import owned_file, stored_in
+from jobs.runs.submission import Conflict, submit
+from jobs.runs.vault import RefusedSecret, SecretRow
+from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
+
+__all__ = [
+    "LARGEST_ID",
+    "Backend",
+    "Conflict",
+    "Ending",
+    "Entry",
+    "Kind",
+    "Listing",
+    "NotKept",
+    "QuotaExceeded",
+    "RefusedSecret",
+    "Run",
+    "SecretRow",
+    "State",
+    "Stored",
+    "WaitEstimate",
+    "alive",
+    "endings",
+    "listed",
+    "note_uploads",
+    "open_backend",
+    "owned",
+    "owned_file",
+    "read_output",
+    "sizes_of",
+    "stored_in",
+    "submit",
+    "used_bytes",
+    "versions",
+    "wait_estimates",
+]

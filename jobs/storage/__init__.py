@@ -1,1 +1,17 @@
 """The database, Redis and the file store."""
+
+from jobs.storage.database import Base, Database, UtcDateTime, utcnow
+from jobs.storage.local_store import LocalStore
+from jobs.storage.redis import connect_redis
+from jobs.storage.store import FileStore, FileWriter
+
+__all__ = [
+    "Base",
+    "Database",
+    "FileStore",
+    "FileWriter",
+    "LocalStore",
+    "UtcDateTime",
+    "connect_redis",
+    "utcnow",
+]

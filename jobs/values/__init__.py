@@ -1,1 +1,25 @@
 """The values that tasks return and emit, and the JSON form of each."""
+
+from jobs.values.charts import chart_in
+from jobs.values.dataframe import frame_in
+from jobs.values.downloads import download_in
+from jobs.values.images import Picture, picture_in
+from jobs.values.outcome import Failure, Outcome, Success
+from jobs.values.results import MARKS, html_in, markdown_in
+from jobs.values.stored_file import RunFile, StoreAway
+
+__all__ = [
+    "MARKS",
+    "Failure",
+    "Outcome",
+    "Picture",
+    "RunFile",
+    "StoreAway",
+    "Success",
+    "chart_in",
+    "download_in",
+    "frame_in",
+    "html_in",
+    "markdown_in",
+    "picture_in",
+]

@@ -14,7 +14,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change, due
 from jobs.runs.queue import forget, job_id, taken, waiting
 from jobs.runs.run import ENDED, Run, State
-from jobs.runs.submit import push
+from jobs.runs.submission import push
 from jobs.storage.database import utcnow
 from jobs.storage.store import PREFIXES
 from jobs.worker.leader import Leadership

@@ -18,7 +18,7 @@ from config import Settings
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.heartbeats import WorkerRow
 from jobs.runs.run import Run
-from jobs.runs.submit import submit
+from jobs.runs.submission import submit
 from tests.faults.audit import begin_audit, completions, entries
 from tests.faults.processes import PoolProcess, RedisServer, send
 from tests.faults.scale import scale

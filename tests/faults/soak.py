@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.runs.run import Run, State
-from jobs.runs.submit import Conflict, cancel
+from jobs.runs.submission import Conflict, cancel
 from tests.conftest import database_of, migrate
 from tests.faults.audit import claims, completions
 from tests.faults.harness import Harness

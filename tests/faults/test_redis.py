@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from jobs.runs.backend import open_backend
 from jobs.runs.queue import QUEUE
 from jobs.runs.run import Run, State
-from jobs.runs.submit import submit
+from jobs.runs.submission import submit
 from jobs.storage.database import utcnow
 from jobs.worker.sweeper import Sweeper
 from tests.faults.harness import Harness

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from jobs.runs import queue
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
-from jobs.runs.submit import Conflict, cancel
+from jobs.runs.submission import Conflict, cancel
 from jobs.worker.leader import LeaderRow
 from tests.faults.audit import claims, entries
 from tests.faults.harness import Harness

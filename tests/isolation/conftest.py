@@ -11,7 +11,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.output import read_output
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run
-from jobs.runs.submit import submit
+from jobs.runs.submission import submit
 from tests.conftest import opened, redis_running, settings_for
 from tests.isolation import kept, tasks, uses
 from tests.support.people import make_owner, read

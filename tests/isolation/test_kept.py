@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from jobs import Secrets, task
 from jobs.authoring.task import TaskError
 from jobs.runs.run import State
-from jobs.runs.submit import cancel
+from jobs.runs.submission import cancel
 from tests.isolation.conftest import OneWorker
 from tests.support.waiting import until
 

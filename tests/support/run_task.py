@@ -24,7 +24,7 @@ from jobs.runs.backend import Backend, open_backend
 from jobs.runs.output import read_output
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run, State
-from jobs.runs.submit import submit
+from jobs.runs.submission import submit
 from jobs.worker.process import die_with_parent
 from jobs.worker.supervisor import Supervisor
 from tests.conftest import redis_running, settings_for

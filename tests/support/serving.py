@@ -17,7 +17,7 @@ from jobs.runs import heartbeats
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.heartbeats import WorkerRow
 from jobs.runs.run import Run
-from jobs.runs.submit import submit
+from jobs.runs.submission import submit
 from jobs.worker.supervisor import Supervisor
 from jobs.worker.template_process import TemplateProcess
 from tests.support.forked_template import forked

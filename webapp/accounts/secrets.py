@@ -4,7 +4,7 @@ from flask import Blueprint, make_response, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs.vault import RefusedSecret
+from jobs.runs import RefusedSecret
 from webapp.accounts.auth import account_page
 from webapp.current import backend
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Index, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.storage.database import Base, Database, UtcDateTime, utcnow
+from jobs.storage import Base, Database, UtcDateTime, utcnow
 
 WINDOW_SECONDS = 15 * 60
 

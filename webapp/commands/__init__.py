@@ -7,7 +7,7 @@ from flask import Flask
 
 import config
 import webapp
-from jobs.runs.backend import open_backend
+from jobs.runs import open_backend
 from webapp.commands.admin import admin
 from webapp.commands.doctor import doctor
 from webapp.commands.task import task

@@ -10,8 +10,7 @@ from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
 from jobs import File
-from jobs.authoring.file_parameters import files_in
-from jobs.authoring.task import Task
+from jobs.authoring import Task, files_in
 from webapp import forms
 from webapp.forms import Field, OwnInputs
 from webapp.forms.fields import FILES

@@ -18,12 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import webapp
 from config import Settings
-from jobs.authoring.catalog import Catalog
-from jobs.runs.backend import open_backend
-from jobs.runs.heartbeats import alive
-from jobs.storage.database import Database
-from jobs.storage.redis import connect_redis
-from jobs.values.stored_file import StoreAway
+from jobs.authoring import Catalog
+from jobs.runs import alive, open_backend
+from jobs.storage import Database, connect_redis
+from jobs.values import StoreAway
 from webapp.accounts.users import User
 from webapp.security import DASHBOARD
 from webapp.server import migrations

@@ -6,9 +6,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from jobs.storage.store import FileStore
-from jobs.values.downloads import download_in
-from jobs.values.images import picture_in
+from jobs.storage import FileStore
+from jobs.values import download_in, picture_in
 from webapp.runs import filters
 
 SAVE = click.Option(

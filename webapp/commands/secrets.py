@@ -6,7 +6,7 @@ import sys
 import click
 
 from jobs import Secrets
-from jobs.authoring.task import Task
+from jobs.authoring import Task
 
 PREFIX = "SECRET_"
 # These settings begin alike, and are no task's.

@@ -11,18 +11,10 @@ import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from jobs import File
-from jobs.authoring.catalog import Catalog
-from jobs.authoring.file_parameters import MB, media_type_of
-from jobs.authoring.task import Task
-from jobs.runs.file_ownership import QuotaExceeded, note_uploads
-from jobs.runs.output import read_output
-from jobs.runs.output_entries import Kind
-from jobs.runs.run import Run, State, owned
-from jobs.runs.submit import submit
-from jobs.storage.local_store import LocalStore
-from jobs.storage.store import FileStore
-from jobs.values.outcome import Failure, Outcome, Success
-from jobs.values.stored_file import RunFile
+from jobs.authoring import MB, Catalog, Task, media_type_of
+from jobs.runs import Kind, QuotaExceeded, Run, State, note_uploads, owned, read_output, submit
+from jobs.storage import FileStore, LocalStore
+from jobs.values import Failure, Outcome, RunFile, Success
 from jobs.worker.local import run_here
 from webapp.accounts import users
 from webapp.accounts.users import User

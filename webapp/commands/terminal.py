@@ -11,8 +11,8 @@ from typing import Any, TextIO
 
 import click
 
-from jobs.runs.output_entries import Entry, Kind
-from jobs.values.images import picture_in
+from jobs.runs import Entry, Kind
+from jobs.values import picture_in
 
 
 class Terminal:

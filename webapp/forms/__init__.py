@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
-from jobs.authoring.task import Task
+from jobs.authoring import Task
 from webapp.forms.entries import MOST_ROWS, Entry, Reading
 from webapp.forms.fields import FILES, WHOLES, Field
 from webapp.forms.files import NO_INPUTS, OwnInputs, file_field_at, has_files, reference_to

@@ -6,8 +6,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from jobs.authoring.file_parameters import file_in
-from jobs.authoring.secret_parameters import token_in
+from jobs.authoring import file_in, token_in
 from webapp.forms.fields import Field, Variant
 from webapp.forms.files import reference_to
 from webapp.forms.texts import text_of

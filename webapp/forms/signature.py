@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from jobs.authoring.task import Task, TaskError
+from jobs.authoring import Task, TaskError
 from webapp.forms.attributes import attributes_of, is_large, slider_of
 from webapp.forms.choices import choices_of, kind_of
 from webapp.forms.fields import CHOICES, COMPOUNDS, FILES, TEXTS, Choice, Field, Variant

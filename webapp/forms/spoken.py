@@ -6,9 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from jobs.authoring.file_parameters import file_in
-from jobs.authoring.secret_parameters import token_in
-from jobs.authoring.secrets import HIDDEN
+from jobs.authoring import HIDDEN, file_in, token_in
 from webapp.forms.fields import CHOICES, Field
 from webapp.forms.texts import text_of
 

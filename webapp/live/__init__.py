@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from jobs.runs.backend import Backend
+from jobs.runs import Backend
 from webapp.live.endpoint import bp
 from webapp.live.hub import Hub
 

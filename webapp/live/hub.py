@@ -20,10 +20,8 @@ from flask import Flask
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import events
-from jobs.runs.backend import Backend
-from jobs.runs.run import Listing
-from jobs.storage.redis import connect_redis
+from jobs.runs import Backend, Listing, events
+from jobs.storage import connect_redis
 from webapp.live.open_pages import OpenPages
 from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
 from webapp.live.subscribers import OpenPage, Owner, Subscribers, wrong

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from jobs.storage.database import Database
+from jobs.storage import Database
 from webapp.accounts import users
 from webapp.live.subscribers import OpenPage
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobs.runs.output_entries import Kind
-from jobs.storage.database import Database
+from jobs.runs import Kind
+from jobs.storage import Database
 from webapp.rendering import fragments
 from webapp.rendering.listings import Page
 from webapp.runs import output

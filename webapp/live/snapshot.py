@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from jobs.runs.output_entries import Kind
-from jobs.runs.run import Listing, Run, State
-from jobs.runs.wait_estimate import WaitEstimate
-from jobs.storage.database import Database
+from jobs.runs import Kind, Listing, Run, State, WaitEstimate
+from jobs.storage import Database
 from webapp.live import output_difference
 from webapp.live.output_difference import Claim
 from webapp.rendering import fragments

@@ -9,8 +9,8 @@ from datetime import datetime
 import gevent
 from flask import Flask
 
-from jobs.runs.run import Ending, Listing, versions
-from jobs.storage.database import Database
+from jobs.runs import Ending, Listing, versions
+from jobs.storage import Database
 from webapp.current import backend
 from webapp.live.rate_limit import RateLimit
 from webapp.live.snapshot import ClientState, Snapshot, difference, draw

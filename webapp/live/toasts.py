@@ -4,8 +4,8 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jobs.runs.run import Ending, endings
-from jobs.storage.database import Database, utcnow
+from jobs.runs import Ending, endings
+from jobs.storage import Database, utcnow
 
 KEPT = timedelta(minutes=10)
 

@@ -13,7 +13,7 @@ from gevent.threadpool import ThreadPool
 from markupsafe import Markup
 
 from jobs import Chart
-from jobs.values.charts import chart_in
+from jobs.values import chart_in
 from webapp.rendering import fragments
 from webapp.rendering.tables import Table, View
 

@@ -9,9 +9,8 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
-from jobs.runs.run import LARGEST_ID
-from jobs.runs.run_files import owned_file
-from jobs.values.stored_file import RunFile
+from jobs.runs import LARGEST_ID, owned_file
+from jobs.values import RunFile
 from webapp.current import backend
 
 bp = Blueprint("files", __name__)

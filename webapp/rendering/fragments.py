@@ -6,8 +6,7 @@ from typing import Any
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from jobs.runs.run import Ending, Run
-from jobs.runs.wait_estimate import WaitEstimate
+from jobs.runs import Ending, Run, WaitEstimate
 from webapp.rendering.listings import Page, to_query
 
 

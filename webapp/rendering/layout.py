@@ -9,7 +9,7 @@ from flask import Flask, current_app, has_request_context, url_for
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.storage.database import utcnow
+from jobs.storage import utcnow
 
 
 def init_app(app: Flask) -> None:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from jobs.runs.run import LARGEST_ID, Listing, Run, State, listed
-from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
-from jobs.storage.database import Database
+from jobs.runs import LARGEST_ID, Listing, Run, State, WaitEstimate, listed, wait_estimates
+from jobs.storage import Database
 
 PAGE_SIZE = 25
 

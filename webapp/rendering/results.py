@@ -10,12 +10,8 @@ from flask import Flask
 from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 
-from jobs.runs.run import Run
-from jobs.runs.run_files import stored_in
-from jobs.values.charts import chart_in
-from jobs.values.downloads import download_in
-from jobs.values.images import picture_in
-from jobs.values.results import html_in, markdown_in
+from jobs.runs import Run, stored_in
+from jobs.values import chart_in, download_in, html_in, markdown_in, picture_in
 from webapp.current import backend
 from webapp.rendering.files import tame
 from webapp.rendering.tables import Table, table_in

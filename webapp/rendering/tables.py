@@ -10,8 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from jobs.values.dataframe import frame_in
-from jobs.values.results import MARKS
+from jobs.values import MARKS, frame_in
 
 ROWS_AT_A_GLANCE = 8
 ROWS_PER_PAGE = 100

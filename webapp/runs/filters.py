@@ -6,8 +6,7 @@ from typing import Any
 from flask import Flask
 
 from jobs import File
-from jobs.runs.run import Run, State
-from jobs.runs.wait_estimate import WaitEstimate
+from jobs.runs import Run, State, WaitEstimate
 from webapp.current import backend
 from webapp.forms import Field, fields_of, spoken
 from webapp.rendering.files import tame

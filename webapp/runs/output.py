@@ -7,12 +7,9 @@ from datetime import UTC, datetime
 from flask import Flask
 from markupsafe import Markup
 
-from jobs.runs.output import Stored, read_output
-from jobs.runs.output_entries import Entry, Kind
-from jobs.runs.run import Run
-from jobs.runs.run_files import stored_in
-from jobs.storage.database import Database
-from jobs.values.images import Picture, picture_in
+from jobs.runs import Entry, Kind, Run, Stored, read_output, stored_in
+from jobs.storage import Database
+from jobs.values import Picture, picture_in
 from webapp.rendering import fragments
 from webapp.rendering.results import Shown
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from flask import Flask
 from flask_login import current_user
 
-from jobs.runs.file_ownership import sizes_of
+from jobs.runs import sizes_of
 from webapp.current import backend
 from webapp.forms import OwnInputs
 

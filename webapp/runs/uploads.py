@@ -15,11 +15,10 @@ from werkzeug.exceptions import RequestTimeout
 from werkzeug.sansio import multipart
 
 from jobs import File
-from jobs.authoring.file_parameters import MB, kinds_in_words, media_type_of
-from jobs.authoring.task import Task
-from jobs.runs.file_ownership import QuotaExceeded, note_uploads, used_bytes
-from jobs.storage.store import FileWriter
-from jobs.values.stored_file import RunFile
+from jobs.authoring import MB, Task, kinds_in_words, media_type_of
+from jobs.runs import QuotaExceeded, note_uploads, used_bytes
+from jobs.storage import FileWriter
+from jobs.values import RunFile
 from webapp import forms
 from webapp.current import backend
 from webapp.forms import OwnInputs

@@ -6,10 +6,8 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import submit
-from jobs.runs.run import LARGEST_ID, Listing, Run, State
-from jobs.runs.submit import Conflict
-from jobs.values.charts import chart_in
+from jobs.runs import LARGEST_ID, Conflict, Listing, Run, State, submission
+from jobs.values import chart_in
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
 from webapp.rendering.listings import Page, from_query, look_up
@@ -60,7 +58,7 @@ def table_csv(run_id: int) -> Response:
 def cancel(run_id: int) -> Response:
     _mine(run_id)
     try:
-        submit.cancel(backend(), current_user.id, run_id)
+        submission.cancel(backend(), current_user.id, run_id)
     except Conflict as conflict:
         abort(409, description=str(conflict))
     if not request.headers.get("HX-Request"):
@@ -73,7 +71,7 @@ def cancel(run_id: int) -> Response:
 @bp.post("/runs/<int:run_id>/retry")
 def retry(run_id: int) -> Response:
     try:
-        again = submit.retry(backend(), current_user.id, _mine(run_id).runs[0])
+        again = submission.retry(backend(), current_user.id, _mine(run_id).runs[0])
     except Conflict as conflict:
         abort(409, description=str(conflict))
     return redirect(url_for("runs.show", run_id=again.id), 303)

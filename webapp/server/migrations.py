@@ -7,7 +7,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from jobs.storage.database import Database
+from jobs.storage import Database
 
 INI = Path(__file__).parents[2] / "alembic.ini"
 

@@ -9,8 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import config
 from config import Settings
-from jobs.storage.database import Database
-from jobs.storage.redis import connect_redis
+from jobs.storage import Database, connect_redis
 from webapp.server import migrations
 from webapp.server.serve import CannotStart
 from webapp.tasks.catalog import usable

@@ -1,7 +1,6 @@
 """The tasks as commands and developers find them: one that is broken is in nobody's way."""
 
-from jobs.authoring.catalog import Catalog, examine_catalog
-from jobs.authoring.task import TaskError
+from jobs.authoring import Catalog, TaskError, examine_catalog
 from webapp import forms
 
 

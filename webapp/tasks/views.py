@@ -7,11 +7,8 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.authoring.task import Task
-from jobs.runs.file_ownership import NotKept
-from jobs.runs.run import Listing, Run
-from jobs.runs.submit import submit
-from jobs.runs.wait_estimate import wait_estimates
+from jobs.authoring import Task
+from jobs.runs import Listing, NotKept, Run, submit, wait_estimates
 from webapp import forms
 from webapp.current import backend
 from webapp.forms import Form

@@ -25,7 +25,7 @@ from jobs.authoring import secret_parameters
 from jobs.authoring.secret_parameters import tokens_in
 from jobs.authoring.task import Task, TaskError
 from jobs.runs.backend import Backend
-from jobs.runs.submit import submit
+from jobs.runs.submission import submit
 from tests.support.people import make_owner
 
 

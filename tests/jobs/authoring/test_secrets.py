@@ -19,7 +19,7 @@ from jobs.authoring.secrets import HIDDEN, MissingSecret
 from jobs.authoring.task import TaskError
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
-from jobs.runs.submit import cancel, submit
+from jobs.runs.submission import cancel, submit
 from jobs.runs.vault import LONGEST_VALUE, RefusedSecret, SecretRow, Vault
 from jobs.values.outcome import Failure, Success
 from jobs.worker.execute import Order

@@ -16,7 +16,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.output import read_output
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run, State
-from jobs.runs.submit import cancel
+from jobs.runs.submission import cancel
 from jobs.values.outcome import Failure, Success
 from jobs.worker.file_requests import FileRequests
 from jobs.worker.monitor import Monitor, WorkerContext

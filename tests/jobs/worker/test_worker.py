@@ -18,7 +18,7 @@ from jobs.runs import lease
 from jobs.runs.backend import Backend
 from jobs.runs.queue import push, taken
 from jobs.runs.run import Run, State
-from jobs.runs.submit import cancel
+from jobs.runs.submission import cancel
 from jobs.worker.worker import RunWorker
 from tests.support.people import read
 from tests.support.serving import catalog_of, ended, kill_worker_of, serving, start

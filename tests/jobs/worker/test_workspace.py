@@ -14,7 +14,7 @@ from jobs import Progress, User, Workspace, task
 from jobs.runs import lease
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
-from jobs.runs.submit import cancel
+from jobs.runs.submission import cancel
 from jobs.values.outcome import Success
 from jobs.worker.workspace import tidy, workspace
 from tests.support.calling import called

@@ -13,7 +13,7 @@ from jobs.runs import events, lease
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.queue import DISPATCHER
 from jobs.runs.run import Run, State
-from jobs.runs.submit import Conflict, cancel, push, retry, submit
+from jobs.runs.submission import Conflict, cancel, push, retry, submit
 from tests.support.people import make_owner, read
 
 
