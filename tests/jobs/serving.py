@@ -17,6 +17,7 @@ from jobs.backend import Backend, open_backend
 from jobs.catalog import Catalog
 from jobs.pool import Pool
 from jobs.presence import WorkerRow
+from jobs.process import die_with_parent
 from jobs.runs import Run
 from jobs.submit import submit
 from jobs.template_process import TemplateProcess
@@ -44,7 +45,7 @@ def template_of(tasks: Catalog) -> Iterator[Callable[[socket.socket], None]]:
 def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
     """A kitchen: while it is open, its worker executes what is submitted."""
     opened = open_backend(settings, tasks)
-    pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened,))
+    pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened, os.getpid()))
     pool.start()
     try:
         until(lambda: presence.alive(opened.database), "the worker")
@@ -55,7 +56,8 @@ def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
     assert presence.alive(opened.database) == 0, "a worker that stops says so"
 
 
-def _serve(backend: Backend) -> None:
+def _serve(backend: Backend, parent: int) -> None:
+    die_with_parent(parent, signal.SIGTERM)
     Pool(backend, 1, forked(backend.catalog)).run()
 
 
