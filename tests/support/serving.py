@@ -18,6 +18,7 @@ from jobs.runs.backend import Backend, open_backend
 from jobs.runs.heartbeats import WorkerRow
 from jobs.runs.run import Run
 from jobs.runs.submission import submit
+from jobs.worker.process import die_with_parent
 from jobs.worker.supervisor import Supervisor
 from jobs.worker.template_process import TemplateProcess
 from tests.support.forked_template import forked
@@ -44,7 +45,7 @@ def template_of(tasks: Catalog) -> Iterator[Callable[[socket.socket], None]]:
 def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
     """A kitchen: while it is open, its worker executes what is submitted."""
     opened = open_backend(settings, tasks)
-    pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened,))
+    pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened, os.getpid()))
     pool.start()
     try:
         until(lambda: heartbeats.alive(opened.database), "the worker")
@@ -55,7 +56,8 @@ def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
     assert heartbeats.alive(opened.database) == 0, "a worker that stops says so"
 
 
-def _serve(backend: Backend) -> None:
+def _serve(backend: Backend, parent: int) -> None:
+    die_with_parent(parent, signal.SIGTERM)
     Supervisor(backend, 1, forked(backend.catalog)).run()
 
 
