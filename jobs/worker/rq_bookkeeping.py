@@ -106,7 +106,7 @@ class RqBookkeeping:
         return named(self._queue, found) if isinstance(found, bytes) else None
 
     def put_back(self, job: Job) -> None:
-        """Put a taken job back on the queue. Push before removing: a duplicate is harmless, a lost job delays its run."""
+        """Put a taken job back on the queue. A duplicate is harmless; a lost job would delay its run."""
         self._queue.push_job_id(job.id, pipeline=self._pipeline, at_front=True)
         self._leaves_queue(job)
 

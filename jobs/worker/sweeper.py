@@ -1,4 +1,4 @@
-"""Repair inconsistencies between the database, Redis and the workers. Sweeps run every few seconds and are idempotent."""
+"""Repair inconsistencies between the database, Redis and the workers every few seconds. Sweeps are idempotent."""
 
 import contextlib
 import itertools
