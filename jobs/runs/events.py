@@ -1,4 +1,25 @@
-"""Publish events ("run R is now at version V") to owners' channels. An event is a hint, never the truth."""
+"""Publish events, "run R is now at version V", to owners' channels. An event is a hint, never the truth."""
+
+import json
+import logging
+from collections.abc import Iterable
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from jobs.runs.lease import Change
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "dumbwaiter:owner:"
+
+
+def channel(owner_id: int) -> str:
+    return f"{CHANNEL}{owner_id}"
+
+
+def owner_of(channel_name: str) -> int | None:
+    """Return the id of a channel's owner, or None if it is not an owner's channel."""
     owner = channel_name.removeprefix(CHANNEL)
     return int(owner) if owner.isdecimal() and owner != channel_name else None
 
