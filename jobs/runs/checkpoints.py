@@ -22,13 +22,13 @@ class CheckpointRow(Base):
 
 
 def load(database: Database, run_id: int) -> Any:
-    """What was saved last, or None."""
+    """Return a run's latest checkpoint, or None."""
     with database.read() as session:
         return session.scalar(select(CheckpointRow.value).where(CheckpointRow.run_id == run_id))
 
 
 def save(database: Database, run: Run, value: Any, lease_seconds: float = LEASE_SECONDS) -> bool:
-    """Keep a value for the run's next attempt; False when its lease is lost, and then nothing is kept."""
+    """Store a checkpoint and return True, or return False and store nothing if the run's lease is lost."""
     with database.write() as session:
         if renew_in(session, run, lease_seconds) is None:
             return False
@@ -37,7 +37,7 @@ def save(database: Database, run: Run, value: Any, lease_seconds: float = LEASE_
 
 
 def forget(database: Database) -> None:
-    """Drop the checkpoints that no attempt will ask for."""
+    """Delete the checkpoints of runs that have succeeded."""
     succeeded = select(Run.id).where(Run.state == State.SUCCEEDED)
     kept = select(CheckpointRow.run_id).where(CheckpointRow.run_id.in_(succeeded)).limit(1)
     with database.read() as session:

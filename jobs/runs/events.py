@@ -1,4 +1,4 @@
-"""Events: "run R is now at version V", published to its owner's channel. A hint, never the truth."""
+"""Publish events, "run R is now at version V", to owners' channels. An event is a hint, never the truth."""
 
 import json
 import logging
@@ -19,18 +19,18 @@ def channel(owner_id: int) -> str:
 
 
 def owner_of(channel_name: str) -> int | None:
-    """The owner a channel belongs to, or None for a channel that is nobody's."""
+    """Return the id of a channel's owner, or None if it is not an owner's channel."""
     owner = channel_name.removeprefix(CHANNEL)
     return int(owner) if owner.isdecimal() and owner != channel_name else None
 
 
 def publish(redis: Redis, *changes: Change) -> None:
-    """Tell the pages of each change's owner; a Redis that is away costs speed, not truth."""
+    """Publish each change to its owner's channel. Without Redis, pages find the changes at their next check."""
     _send(redis, ((change.owner_id, {"run": change.run_id, "version": change.version}) for change in changes))
 
 
 def publish_sign_out(redis: Redis, owner_id: int) -> None:
-    """Tell an owner's pages that their sign-in may have ended."""
+    """Notify an owner's pages that their session may have ended."""
     _send(redis, [(owner_id, {"sign_out": 1})])
 
 
@@ -39,4 +39,4 @@ def _send(redis: Redis, messages: Iterable[tuple[int, dict[str, int]]]) -> None:
         for owner_id, message in messages:
             redis.publish(channel(owner_id), json.dumps(message))
     except RedisError as error:
-        log.warning("Redis did not take an event (%s); pages will find it at their next check", error)
+        log.warning("could not publish an event (%s); pages will find the change at their next check", error)

@@ -1,4 +1,4 @@
-"""Which files are whose: a user has those that he has sent, and those of his runs."""
+"""File ownership: users own the files they upload and those of their runs."""
 
 from collections.abc import Collection, Sequence
 
@@ -15,17 +15,17 @@ from jobs.values.stored_file import RunFile
 
 
 class NotKept(Exception):
-    """A file is not this user's, or not kept any more."""
+    """A file that this user does not own, or that is no longer stored."""
 
 
 class QuotaExceeded(Exception):
-    """A user would have more files than he may."""
+    """A user's files would exceed the storage quota."""
 
 
 def sizes_of(session: Session, owner_id: int, wanted: Collection[str], hold: bool = False) -> dict[str, int]:
-    """Of these files those that are the user's, with their sizes in bytes.
+    """Return the sizes in bytes, by SHA-256, of those wanted files that the user owns.
 
-    With `hold`, in a transaction that writes, what he has sent stays his until that ends.
+    With `hold`, lock the user's uploads so that they cannot be removed before the writing transaction ends.
     """
     sent = select(Upload.sha256, Upload.size).where(Upload.owner_id == owner_id, Upload.sha256.in_(wanted))
     noted = select(RunFileRow.sha256, RunFileRow.size).join(Run, Run.id == RunFileRow.run_id)
@@ -38,7 +38,7 @@ def sizes_of(session: Session, owner_id: int, wanted: Collection[str], hold: boo
 
 
 def used_bytes(session: Session, owner_id: int) -> int:
-    """How much all files of a user take, the same content counted once."""
+    """Return the total size of a user's files in bytes, counting the same content once."""
     sent = select(Upload.sha256, Upload.size).where(Upload.owner_id == owner_id)
     noted = select(RunFileRow.sha256, RunFileRow.size).join(Run, Run.id == RunFileRow.run_id)
     every = union(sent, noted.where(Run.owner_id == owner_id)).subquery()
@@ -46,9 +46,10 @@ def used_bytes(session: Session, owner_id: int) -> int:
 
 
 def note_uploads(database: Database, owner_id: int, files: Sequence[RunFile], most_bytes: int) -> None:
-    """Make files that are in the store a user's. Raises QuotaExceeded, and then none of them is."""
+    """Record stored files as a user's uploads. Raises QuotaExceeded, recording none, if they exceed `most_bytes`."""
     with database.write() as session:
-        # Two that came at once would each see its own alone, and both fit; and the same content cannot be noted twice.
+        # Serialise an owner's uploads: two concurrent ones would each see only their own files and both fit the quota,
+        # or would insert the same content twice.
         people.in_turn(session, owner_id)
         uploads.add(session, owner_id, files)
         session.flush()
@@ -57,7 +58,7 @@ def note_uploads(database: Database, owner_id: int, files: Sequence[RunFile], mo
 
 
 def attach(session: Session, run: Run) -> None:
-    """Note the files of a new run's parameters as its own. Raises NotKept if one of them is not its owner's."""
+    """Record the files in a new run's parameters as the run's. Raises NotKept if the owner does not own one of them."""
     files = list(files_in(run.parameters))
     if not files:
         return

@@ -1,4 +1,4 @@
-"""Which workers are alive: a row each, refreshed by the worker itself."""
+"""Worker heartbeats: one row for each worker, which refreshes it."""
 
 import os
 import socket
@@ -55,7 +55,7 @@ def gone(database: Database, worker: str) -> None:
 
 
 def alive(database: Database) -> int:
-    """How many workers have been seen lately."""
+    """Return the number of workers seen within SEEN_WITHIN_SECONDS."""
     recent = WorkerRow.seen_at > utcnow() - timedelta(seconds=SEEN_WITHIN_SECONDS)
     with database.read() as session:
         return session.scalar(select(func.count()).select_from(WorkerRow).where(recent)) or 0

@@ -1,10 +1,10 @@
-"""Every change of a run's state: one conditional UPDATE each.
+"""Change a run's state, each time with one conditional UPDATE.
 
-A worker holds a run by a lease: a token and a time until which it is believed. Each function below changes the row only
-while its condition still holds and says whether it did; nothing changed means that the run is somebody else's by now,
-and the caller drops what it has. So two workers may start the same run after a crash, but one completion commits.
+A worker holds a run by a lease: a token and an expiry time. Each function below changes the row only while its
+condition holds, and returns whether it did. If nothing changed, the run is no longer the caller's, and the caller must
+discard its work. After a crash two workers may execute the same run, but only one completion commits.
 
-The statements are made once, here: making one anew costs several times as much as executing it.
+The statements are built once, at import: building one costs several times as much as executing it.
 """
 
 import secrets
@@ -30,7 +30,7 @@ UNKNOWN_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Change:
-    """What an event tells: this run of this owner is now at this version."""
+    """The content of an event: a run, its owner, and its new version."""
 
     run_id: int
     owner_id: int
@@ -39,7 +39,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Claim:
-    """Which run a worker wants, for how many seconds, and the tasks that it knows: all of them if that is None."""
+    """A worker's request for a run: the lease's length in seconds, and the tasks that it knows (None means all)."""
 
     run_id: int
     worker: str
@@ -49,7 +49,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Hold:
-    """What a worker learns when it renews a lease that it still has."""
+    """The run's state as seen by a worker that renews its lease."""
 
     stop_requested: bool
     version: int = field(default=0, compare=False)
@@ -60,12 +60,12 @@ R = RUNS.c
 
 
 def given(name: str) -> BindParameter[Any]:
-    """A value that comes with the execution; SQLAlchemy keeps the columns' own names for itself."""
+    """Return a bind parameter, prefixed because SQLAlchemy reserves the columns' own names."""
     return bindparam(f"given_{name}")
 
 
 def due(now: Any, future: Any) -> ColumnElement[bool]:
-    """Whether a run waits for no time; one that was queued in the future was queued before the clock was put back."""
+    """Return the condition that a run is due. A queue time in the future means that the clock was set back since."""
     return or_(R.due_at.is_(None), R.due_at <= now, R.queued_at > future)
 
 
@@ -151,10 +151,10 @@ LOST = Failure("WorkerLost", f"The worker was lost {MOST_LOSSES} times while it 
 def claim(
     database: Database, run_id: int, worker: str, seconds: float = LEASE_SECONDS, tasks: Collection[str] | None = None
 ) -> Run | None:
-    """Take a queued run that is due, as far as its holder needs it, or None when there is no such run any more.
+    """Claim a queued run that is due and return the columns that its holder needs, or None if it is not available.
 
-    `tasks` are those that the worker knows. A run of another one may be meant for workers of a newer deployment beside
-    this one; only when none of them has taken it for UNKNOWN_SECONDS is it taken after all, and fails with words.
+    `tasks` are those that the worker knows. A run of an unknown task may be meant for workers of a newer deployment, so
+    it is claimed only if no worker has claimed it for UNKNOWN_SECONDS, and then fails with an explanation.
     """
     with database.change() as connection:
         row = _claim(connection, Claim(run_id, worker, seconds, tasks))
@@ -172,19 +172,19 @@ def _claim(connection: Connection, claim: Claim) -> Any:
 
 
 def renew(database: Database, run: Run, seconds: float = LEASE_SECONDS) -> Hold | None:
-    """Prolong a lease, or None when it is lost."""
+    """Renew a lease, or return None if it is lost."""
     with database.change() as connection:
         return renew_in(connection, run, seconds)
 
 
 def renew_in(transaction: Connection | Session, run: Run, seconds: float) -> Hold | None:
-    """Prolong a lease in a transaction that writes something for its holder only."""
+    """Renew a lease in a transaction that must commit only while the lease is held. Return None if it is lost."""
     row = transaction.execute(RENEW, _given(**_lease(run), until=_from(utcnow(), seconds))).first()
     return Hold(row.stop_requested_at is not None, row.version) if row else None
 
 
 def report(database: Database, run: Run, fraction: float | None, note: str) -> Change | None:
-    """Record how far a run has come."""
+    """Record a run's progress."""
     return _change(database, REPORT, **_lease(run), progress=fraction, note=note)
 
 
@@ -198,17 +198,17 @@ def succeed_and_claim(database: Database, run: Run, result: Any, claim: Claim) -
     with database.change() as connection:
         ended = connection.execute(SUCCEED, _given(**_lease(run), result=result, now=utcnow())).first()
         claimed = _claim(connection, claim)
-    # Only now: whatever is done before the commit, the next writer waits for.
+    # Build objects after the commit: the next writer waits until the transaction ends.
     return Change(*ended) if ended else None, Run(**claimed) if claimed else None
 
 
 def fail(database: Database, run: Run, failure: Failure) -> Change | None:
-    """Record why a run failed; one that its owner asked to stop is cancelled instead."""
+    """Record a run's failure, or cancel the run if its owner asked to stop it."""
     return _change(database, FAIL, **_lease(run), **_error(failure)) or stop(database, run)
 
 
 def postpone(database: Database, run: Run, failure: Failure, seconds: float) -> Change | None:
-    """Queue a run that failed for another attempt, due after so many seconds; one that is to stop is cancelled."""
+    """Queue a failed run for another attempt after `seconds`, or cancel it if its owner asked to stop it."""
     due_at = _from(utcnow(), seconds)
     return _change(database, POSTPONE, **_lease(run), **_error(failure), due_at=due_at) or stop(database, run)
 
@@ -219,7 +219,7 @@ def stop(database: Database, run: Run) -> Change | None:
 
 
 def give_back(database: Database, run: Run) -> Change | None:
-    """Queue a run that its worker cannot go on with, without spending an attempt; one that is to stop is cancelled."""
+    """Requeue a run without using up an attempt, or cancel it if its owner asked to stop it."""
     return _change(database, GIVE_BACK, **_lease(run)) or stop(database, run)
 
 
@@ -229,38 +229,38 @@ def cancel(database: Database, run_id: int, owner_id: int) -> Change | None:
 
 
 def request_stop(database: Database, run_id: int, owner_id: int) -> Change | None:
-    """Ask for the end of a run that has started; once is enough, and a second request changes nothing."""
+    """Ask a running run to stop. Repeating the request has no effect."""
     return _change(database, REQUEST_STOP, id=run_id, owner_id=owner_id)
 
 
 def requeue(database: Database, run_id: int, owner_id: int) -> Change | None:
-    """Queue a run that failed or was cancelled once more, as its next attempt."""
+    """Queue a failed or cancelled run for its next attempt."""
     return _change(database, REQUEUE, id=run_id, owner_id=owner_id)
 
 
 def note_push(database: Database, run_id: int, attempt: int, failed: bool) -> Change | None:
-    """Note that Redis did not take a queued run's wake-up, or has taken it at last."""
+    """Record whether the latest push of a queued run's job failed."""
     return _change(database, NOTE_FAILED_PUSH if failed else NOTE_PUSH, id=run_id, attempt=attempt)
 
 
 def release(database: Database, worker: str) -> list[Change]:
-    """Give back what a worker that is leaving holds, without spending an attempt."""
+    """Requeue the runs of a worker that is shutting down, without using up an attempt."""
     return [change for one in RELEASE for change in _changes(database, one, worker=worker)]
 
 
 def lose(database: Database, worker: str) -> list[Change]:
-    """Take back what a worker that is gone held; a run that has lost MOST_LOSSES of them fails."""
+    """Requeue the runs of a lost worker; a run that has lost MOST_LOSSES workers fails."""
     return [change for one in LOSE for change in _changes(database, one, worker=worker, **_error(LOST))]
 
 
 def expire(database: Database, leases: Mapping[int, tuple[str, datetime]]) -> list[Change]:
-    """Take back the runs, by id, whose lease is still as it was seen: token and time."""
+    """Requeue the runs, by id, whose lease still has the given token and expiry time."""
     seen = [_given(id=run_id, token=token, until=until) for run_id, (token, until) in leases.items()]
     return [change for lease in seen for one in EXPIRE for change in _changes(database, one, lease, **_error(LOST))]
 
 
 def leases(database: Database) -> dict[int, tuple[str, datetime]]:
-    """The lease of every run that is held, by the run's id."""
+    """Return the token and expiry time of every lease, by run id."""
     with database.read() as session:
         rows = session.execute(LEASES).all()
     return {row.id: (row.lease_token, row.lease_expires_at) for row in rows if row.lease_token}

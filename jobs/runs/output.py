@@ -1,4 +1,4 @@
-"""What runs have put out, in the database: batches of lines and of partial results, the newest 1 MB of each."""
+"""Store runs' output in the database: batches of log lines and of partial results, the newest 1 MB of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from jobs.values.stored_file import RunFile
 
 
 class OutputRow(Base):
-    """A batch: its first entry's number, how many it holds, their bytes, and all bytes of its kind up to its end.
+    """A batch: its first entry's number, its entry count and size, and the total size of its kind up to its end.
 
-    One that is unfinished holds lines without an end. Only the newest row of a run can be replaced, and only by the
-    attempt that stored it: as soon as another row follows or the attempt is over, it is a row like any other.
+    An unfinished batch holds lines without a line ending. Only a run's newest row can be replaced, and only by the
+    attempt that stored it; once another row follows or the attempt ends, the row is final.
     """
 
     __tablename__ = "output"
@@ -39,9 +39,9 @@ class OutputRow(Base):
 
 @dataclass(frozen=True)
 class Stored:
-    """A batch as it is kept: entries that follow each other, numbered from `number` on, of one attempt.
+    """A stored batch: consecutive entries of one attempt, numbered from `number` on.
 
-    One that is unfinished may still change, and the numbers of its entries be given to others.
+    An unfinished batch may still change, and the numbers of its entries may be reused.
     """
 
     number: int
@@ -51,7 +51,7 @@ class Stored:
 
     @property
     def end(self) -> int:
-        """The number that follows its last one."""
+        """The number after the last entry's."""
         return self.number + len(self.entries)
 
 
@@ -68,12 +68,12 @@ class Output:
 
     @property
     def finished(self) -> Sequence[Stored]:
-        """The batches that stay as they are."""
+        """The batches that can no longer change."""
         return [batch for batch in self.batches if not batch.unfinished]
 
     @property
     def unfinished(self) -> Stored | None:
-        """The lines that have no end yet."""
+        """The batch of lines without a line ending, if any."""
         return self.batches[-1] if self.batches and self.batches[-1].unfinished else None
 
 
@@ -103,10 +103,10 @@ def store(  # noqa: PLR0913  # all that one transaction keeps of a run
     unfinished: Sequence[Entry] = (),
     replaces: bool = False,
 ) -> Change | None:
-    """Keep what a run has put out, and note which files it has stored; None when its lease is lost: then nothing is.
+    """Store a run's output and record its stored files. Return None and store nothing if the run's lease is lost.
 
-    `unfinished` are the lines of its log that have no end yet, after all batches. With `replaces` those that were
-    stored last give way, be it to further ones, to the same lines with their end among the batches, or to nothing.
+    `unfinished` are the log lines without a line ending, which follow all batches. With `replaces`, the unfinished
+    lines stored last are deleted first, because they have grown, have become part of a batch, or are gone.
     """
     with database.write() as session:
         hold = renew_in(session, run, seconds)
@@ -123,8 +123,8 @@ def store(  # noqa: PLR0913  # all that one transaction keeps of a run
 
 
 def read_output(database: Database, run_id: int, kind: Kind, after: int = 0) -> Output:
-    """What a run has put out and is kept, from the number that follows `after` on, which ends a batch read before."""
-    # One statement, so that it has all of it at one version of the run: a second one may see a later moment.
+    """Return a run's stored output after the entry number `after`, the last number of a batch read before."""
+    # One statement, so that everything belongs to one version of the run; a second could see a later state.
     with database.read() as session:
         rows = session.execute(READ, {"run": run_id, "kind": kind, "after": after}).all()
     batches = [

@@ -1,7 +1,6 @@
-"""Who runs a task, as a task may know them.
+"""Access to user accounts, which belong to the web application.
 
-jobs/ knows no people: accounts are the web application's. All that is used of them here is the row where an address
-stands, also as what those wait at who change what is its owner's.
+jobs/ uses only a user's row: to read the e-mail address, and as a lock that serialises changes to what the user owns.
 """
 
 from sqlalchemy import column, select, table
@@ -13,11 +12,11 @@ USERS = table("users", column("id"), column("email"))
 
 
 def address_of(database: Database, owner_id: int) -> str:
-    """The e-mail address of an owner, or an empty text when the account is gone."""
+    """Return an owner's e-mail address, or an empty string if the account no longer exists."""
     with database.read() as session:
         return session.scalar(select(USERS.c.email).where(USERS.c.id == owner_id)) or ""
 
 
 def in_turn(session: Session, owner_id: int) -> None:
-    """Have transactions that say so of one owner follow each other; runs may be added meanwhile."""
+    """Serialise this transaction with others that lock the same owner; adding runs is not blocked."""
     session.execute(select(USERS.c.id).where(USERS.c.id == owner_id).with_for_update(key_share=True))

@@ -1,4 +1,4 @@
-"""The one RQ queue, and how a run is put on it."""
+"""The RQ queue of runs: push jobs, take them, and remove damaged entries."""
 
 import logging
 import re
@@ -26,15 +26,15 @@ JOB_ID = re.compile(r"run-([1-9]\d{0,9})-\d{1,9}", re.ASCII)
 
 
 class Refused(Exception):
-    """A job asks for something else than to look at a run."""
+    """A job that does not name a run, or that asks to call a function."""
 
 
 class WakeUp(Job):
-    """A job as it is read from Redis: believed are its id, which names a run, and its status.
+    """A job read from Redis, of which only the id, which names a run, and the status are trusted.
 
-    Anybody who can write to Redis can name any function in a job, and not only as the one to call: as a callback too,
-    which RQ also calls for jobs that were abandoned. It may carry webhooks, retries and time-outs. Nothing of that is
-    ours, so a record that holds it, by malice or by damage, is read as if it did not; and its function is not called.
+    Anyone who can write to Redis can put any function into a job, also as a callback, which RQ calls even for abandoned
+    jobs; and also webhooks, retries and timeouts. Our jobs use none of these. They are ignored when a record is read,
+    whether they come from an attacker or from damage, and the job's function is never called.
     """
 
     def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:
@@ -55,14 +55,14 @@ class WakeUp(Job):
 
     @property
     def run_id(self) -> int:
-        """Which run to look at. Raises Refused."""
+        """The id of the run that this job names. Raises Refused if it names none."""
         named = JOB_ID.fullmatch(self.id)
         if named and int(named[1]) <= LARGEST_ID:
             return int(named[1])
-        raise Refused("This job asks for something else than to look at a run.")
+        raise Refused("This job does not name a run.")
 
     def perform(self) -> Any:
-        raise Refused("A worker looks at the run that a job names; it calls no function.")
+        raise Refused("Workers execute the run that a job names; they never call a job's function.")
 
 
 def open_queue(redis: Redis) -> Queue:
@@ -74,10 +74,10 @@ def job_id(run_id: int, attempt: int) -> str:
 
 
 def push(queue: Queue, *runs: tuple[int, int]) -> None:
-    """Wake workers for runs, each an id and an attempt; pushing one twice does no harm, because a run is claimed.
+    """Push a job for each run, given as id and attempt. Pushing twice is harmless, because a run is claimed only once.
 
-    A job carries a run's id as its only argument, serialised as JSON, and a constant description: nothing of a user's
-    reaches the dashboard. What Redis holds of an earlier push is deleted, so that a damaged job heals.
+    A job carries only the run's id, serialised as JSON, and a constant description, so that no user data reaches RQ's
+    dashboard. Records of an earlier push are deleted first, which repairs damaged jobs.
     """
     jobs = [
         queue.prepare_data(
@@ -98,27 +98,27 @@ def push(queue: Queue, *runs: tuple[int, int]) -> None:
 
 
 def take_next(queue: Queue, redis: Redis) -> None:
-    """Take the next job, without waiting for one, with a pipeline whose reply tells its id."""
+    """Take the next job without blocking. `redis` may be a pipeline, whose reply is the job's id."""
     redis.lmove(queue.key, queue.intermediate_queue_key)
 
 
 def named(queue: Queue, found: bytes) -> WakeUp | None:
-    """The job of an id that was taken; it is not read, for its id says enough. None for what cannot be an id."""
+    """Return the job of a taken id without reading its record, or None if the id is invalid."""
     try:
         return WakeUp(as_text(found), queue.connection, queue.serializer)
     except ValueError as error:
-        log.warning("a job could not be taken (%s)", error)
+        log.warning("discarded a job with an invalid id (%s)", error)
         return None
 
 
 def taken(queue: Queue) -> dict[str, int]:
-    """The jobs that workers have taken and told nothing of yet, and the runs that they name. Raises RedisError."""
+    """Return the ids of jobs in the intermediate queue, mapped to their run ids. Raises RedisError."""
     found = ((job, JOB_ID.fullmatch(job)) for job in _texts(queue, queue.intermediate_queue_key))
     return {job: int(named[1]) for job, named in found if named and int(named[1]) <= LARGEST_ID}
 
 
 def forget(queue: Queue, jobs: Iterable[str]) -> None:
-    """Delete jobs that workers have taken and never told the end of. Raises RedisError."""
+    """Delete jobs that workers have taken and never finished. Raises RedisError."""
     with queue.connection.pipeline() as pipeline:
         for job in jobs:
             pipeline.lrem(queue.intermediate_queue_key, 0, job)
@@ -127,10 +127,10 @@ def forget(queue: Queue, jobs: Iterable[str]) -> None:
 
 
 def waiting(queue: Queue) -> set[str]:
-    """The ids of the jobs that Redis has for our workers. Raises RedisError when it is away.
+    """Return the ids of queued jobs. Raises RedisError if Redis is unavailable.
 
-    Deleted is what RQ would stumble over for ever: ids that are no text, and keys that hold something else than it
-    expects. Nothing in them is worth keeping, because what is true is in the database.
+    Also deletes entries that would make RQ fail forever: ids that are not valid text, and keys of an unexpected type.
+    Nothing of value is lost, because the database is authoritative.
     """
     _delete_what_is_something_else(queue)
     _texts(queue, queue.intermediate_queue_key)
@@ -169,10 +169,10 @@ def _delete_others(redis: Redis, expected: Mapping[Any, bytes]) -> None:
             pipeline.type(key)
         found = dict(zip(expected, pipeline.execute(), strict=True))
     if damaged := [key for key, kind in found.items() if kind not in (b"none", expected[key])]:
-        log.warning("deleted from Redis, because they are not what they should be: %s", damaged)
+        log.warning("deleted Redis keys of an unexpected type: %s", damaged)
         redis.delete(*damaged)
 
 
 def wake(redis: Redis, worker: str) -> None:
-    """Have a worker look at the row of the run that it executes; nothing is lost when this is."""
+    """Make a worker reread the row of its current run. A lost command is harmless: renewals read the row, too."""
     send_command(redis, worker, "look")

@@ -1,4 +1,4 @@
-"""A run: one submission of a task by a user, and the questions asked about runs."""
+"""The run model, one submission of a task by a user, and queries for runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 
 class Run(Base):
-    """One row for each submission; `version` grows by one with every change.
+    """A run, one row for each submission. `version` increases by one with every change.
 
-    Facts beside the state: `due_at`, before which a queued run does not start; `push_failed_at`, since when Redis does
-    not know of it; `stop_requested_at`, when its owner asked a running one to stop. `attempt` counts every start that
-    may have happened, `failures` those that failed since its owner last asked for it, `losses` those whose worker was
-    lost.
+    A queued run does not start before `due_at`. `push_failed_at` is the time since which Redis has no job for it, and
+    `stop_requested_at` the time when its owner asked a running run to stop. `attempt` counts every start that may have
+    happened, `failures` those that failed since the owner last queued the run, and `losses` those that lost their
+    worker.
     """
 
     __tablename__ = "runs"
@@ -84,12 +84,12 @@ class Run(Base):
 
     @property
     def stopping(self) -> bool:
-        """Whether it runs and its owner has asked for its end."""
+        """Return whether the run is running and its owner has asked it to stop."""
         return self.state is State.RUNNING and self.stop_requested_at is not None
 
     @property
     def seconds(self) -> float | None:
-        """How long the last attempt ran, or None while it has not ended."""
+        """The duration of the last attempt in seconds, or None if it has not ended."""
         if self.started_at is None or self.ended_at is None:
             return None
         return max(0.0, (self.ended_at - self.started_at).total_seconds())
@@ -97,9 +97,9 @@ class Run(Base):
 
 @dataclass(frozen=True)
 class Listing:
-    """Which runs a page shows: one owner's, newest first, narrowed by task, state or id, from a place on.
+    """A page's selection of runs: one owner's, newest first, filtered by task, state or id, and below the id `before`.
 
-    `output` says whether a page of one run shows what that puts out, as it comes.
+    `output` is whether a page of one run streams its output.
     """
 
     owner_id: int
@@ -112,12 +112,12 @@ class Listing:
 
 
 def listed(session: Session, listing: Listing) -> Sequence[Run]:
-    """The runs of a listing, newest first."""
+    """Return the runs of a listing, newest first."""
     return session.scalars(_listed(listing)).all()
 
 
 def versions(session: Session, listings: Sequence[Listing]) -> list[list[tuple[int, int]]]:
-    """Of each listing the runs' ids and versions, newest first: one statement for all that are narrowed alike."""
+    """Return each listing's run ids and versions, newest first, with one statement per distinct filter."""
     found: list[list[tuple[int, int]]] = [[] for _ in listings]
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, one in enumerate(listings):
@@ -133,7 +133,7 @@ def versions(session: Session, listings: Sequence[Listing]) -> list[list[tuple[i
 
 
 def _versions(asked: CTE, one: Listing) -> Select[int, int, int]:
-    """The versions of the runs of pages that are narrowed like this one: the last of each is looked for first."""
+    """Return a query for run versions of all pages with this filter. It finds each page's last run first."""
     fitting = select(Run.id).where(*_between(asked), *_narrowed(one)).order_by(Run.id.desc())
     last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
     first = func.coalesce(last, asked.c.first).label("first")
@@ -151,7 +151,7 @@ def _listed(listing: Listing) -> Select[Run]:
 
 
 def _bounds(listing: Listing) -> tuple[int, int]:
-    """Between which ids its runs are."""
+    """Return the lowest and highest run id of a listing."""
     last = LARGEST_ID if listing.before is None else listing.before - 1
     return (0, last) if listing.run_id is None else (listing.run_id, min(listing.run_id, last))
 
@@ -169,7 +169,7 @@ LATEST = 100
 
 
 class Ending(NamedTuple):
-    """That a run has ended, at which attempt, how and when."""
+    """The end of a run: its attempt, final state and time."""
 
     run_id: int
     attempt: int
@@ -179,7 +179,7 @@ class Ending(NamedTuple):
 
 
 def endings(session: Session, owner_id: int, after: datetime) -> list[Ending]:
-    """Which of an owner's LATEST runs have ended after a moment, in that order."""
+    """Return the endings after a time among an owner's LATEST runs, oldest first."""
     latest = select(Run.id).where(Run.owner_id == owner_id).order_by(Run.id.desc()).limit(LATEST).subquery()
     columns = (Run.id, Run.attempt, Run.task, Run.state, Run.ended_at)
     ended = select(*columns).where(Run.id.in_(select(latest.c.id)), Run.ended_at > after).order_by(Run.ended_at, Run.id)
@@ -188,5 +188,5 @@ def endings(session: Session, owner_id: int, after: datetime) -> list[Ending]:
 
 
 def owned(session: Session, owner_id: int, run_id: int) -> Run | None:
-    """The run, if it is this owner's."""
+    """Return a run if it belongs to this owner, else None."""
     return session.scalar(select(Run).where(Run.id == run_id, Run.owner_id == owner_id))

@@ -1,4 +1,4 @@
-"""Which files a run has stored, in the database: what the store holds is shown to a run's owner only if it is here."""
+"""Record which files a run has stored. A stored file is shown to a run's owner only if it is recorded here."""
 
 from collections.abc import Collection, Sequence
 
@@ -38,7 +38,7 @@ def add(session: Session, run: Run, files: Sequence[RunFile]) -> None:
 
 
 def owned_file(session: Session, owner_id: int, run_id: int, sha256: str) -> RunFile | None:
-    """A file of a run, if the run is this owner's and has stored it."""
+    """Return a file if this owner's run has stored it, else None."""
     query = select(RunFileRow).join(Run, Run.id == RunFileRow.run_id)
     row = session.scalar(query.where(Run.id == run_id, Run.owner_id == owner_id, RunFileRow.sha256 == sha256))
     return RunFile(row.sha256, row.size, row.name, row.media_type) if row else None
@@ -57,14 +57,14 @@ def stored_in(database: Database, run_id: int, value: object) -> frozenset[str]:
 
 
 def forget(database: Database, store: FileStore, shelf: str) -> None:
-    """Delete the files of one shelf that no run and no user has, an hour after they were put last.
+    """Delete the files with the prefix `shelf` that no run or upload refers to, an hour after they were last stored.
 
-    A file is put some time before the row that refers to it is committed; but whoever needs one that is there already
-    puts it again, and from then on it is young.
+    A file is stored some time before the row that refers to it is committed. Storing a file that already exists
+    renews its age, so a file in use is never deleted.
     """
     old = store.older_than(KEPT_SECONDS, shelf)
     with database.read() as session:
-        # In this order: a run that takes what was sent has noted it before that is forgotten.
+        # Query uploads first: a run records an upload that it uses before the upload is deleted.
         known = _sent(session, old) | _known(session, old)
     for sha256 in set(old) - known:
         store.delete(sha256, unless_younger_than=KEPT_SECONDS)
@@ -72,13 +72,13 @@ def forget(database: Database, store: FileStore, shelf: str) -> None:
 
 
 def _known(session: Session, wanted: Collection[str], run_id: int | None = None) -> set[str]:
-    """Which of these files any run refers to, or this one."""
+    """Return which of these files are recorded for the given run, or for any run if None."""
     query = select(RunFileRow.sha256)
     return _among(session, query if run_id is None else query.where(RunFileRow.run_id == run_id), wanted)
 
 
 def _sent(session: Session, wanted: Collection[str]) -> set[str]:
-    """Which of these files any user has sent lately."""
+    """Return which of these files any user has uploaded recently."""
     return _among(session, select(Upload.sha256), wanted)
 
 

@@ -1,4 +1,4 @@
-"""The doors in: submit, cancel, retry. Each commits the row first and only then tells anybody."""
+"""Submit, cancel and retry runs. Each function commits the row before it publishes an event or pushes a job."""
 
 import logging
 from typing import Any
@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 
 
 class Conflict(Exception):
-    """The run is not in a state in which this can be done; the message says so to its owner."""
+    """An action that the run's state does not allow; the message is shown to its owner."""
 
 
 def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -> Run:
-    """Accept a run: when this returns it is in the database, and it will start even if Redis is away now.
+    """Store a new run with its files attached and its secrets sealed, and return it.
 
-    Its files are its own from then on, and its secrets are sealed. Raises NotKept if one of its files is not the
-    owner's, or not any more, and TaskError for a task whose validators change what they accept (the worker validates
-    what was kept) or whose models write their secrets into other texts.
+    On return the run is committed, and it will start even if Redis is unavailable now. Raises NotKept if the owner does
+    not have one of its files or no longer has it. Raises TaskError if the task's validators change a value that they
+    have accepted (the worker validates the stored value again), or if its models copy secrets into other texts.
     """
     secrets: dict[str, str] = {}
 
@@ -48,9 +48,9 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -
 
 
 def cancel(backend: Backend, owner_id: int, run_id: int) -> None:
-    """End a run: one that waits ends at once, one that runs is asked to stop; asking again changes nothing.
+    """Cancel a queued run at once, or ask a running one to stop. Repeating the request has no effect.
 
-    Raises Conflict when the run has ended otherwise.
+    Raises Conflict if the run has already succeeded or failed.
     """
     if change := lease.cancel(backend.database, run_id, owner_id):
         events.publish(backend.redis, change)
@@ -58,21 +58,22 @@ def cancel(backend: Backend, owner_id: int, run_id: int) -> None:
         events.publish(backend.redis, change)
         _wake_its_worker(backend, owner_id, run_id)
     elif (run := _read(backend, owner_id, run_id)) and run.state.ended and run.state is not State.CANCELLED:
-        raise Conflict("This run has already ended, so there is nothing to stop.")
-    elif run and run.state is State.QUEUED:  # it was given back between the two
+        raise Conflict("This run has already ended.")
+    elif run and run.state is State.QUEUED:  # it was requeued between the two statements
         cancel(backend, owner_id, run_id)
 
 
 def retry(backend: Backend, owner_id: int, run: Run) -> Run:
-    """Run once more: one that succeeded keeps its result and a new run is made; any other gets its next attempt.
+    """Run a run again and return the run to show.
 
-    Returns the run to look at. Raises Conflict while the run has not ended.
+    A run that succeeded keeps its result, and a new run is created. A run that failed or was cancelled is queued for
+    its next attempt. Raises Conflict if the run has not ended.
     """
     if run.state is State.SUCCEEDED:
         return _accept(backend, run.task, owner_id, run.parameters)
     change = lease.requeue(backend.database, run.id, owner_id)
     if change is None:
-        raise Conflict("This run has not ended yet; it can be run again when it has.")
+        raise Conflict("This run has not ended yet. Wait until it ends, or stop it.")
     again = _read(backend, owner_id, run.id)
     assert again is not None
     _wake(backend, again, change)
@@ -80,14 +81,14 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
 
 
 def push(backend: Backend, *runs: Run) -> bool:
-    """Wake workers for queued runs; False when Redis does not take them, and then the sweeper does it later.
+    """Push jobs for queued runs and return True, or False if Redis is unavailable: the sweeper pushes them later.
 
-    The row notes a wake-up that failed, so that the page can tell, and that it succeeded at last.
+    A failed push is recorded in the row, so that the page can show it, and cleared when a later push succeeds.
     """
     try:
         queue.push(backend.queue, *[(run.id, run.attempt) for run in runs])
     except RedisError as error:
-        log.warning("Redis did not take run %d (%s); it will be pushed when Redis is back", runs[0].id, error)
+        log.warning("could not push run %d to Redis (%s); the sweeper will retry", runs[0].id, error)
         _note_push(backend, runs[0], failed=True)
         return False
     for run in runs:
@@ -100,11 +101,11 @@ def _note_push(backend: Backend, run: Run, failed: bool) -> None:
     try:
         change = lease.note_push(backend.database, run.id, run.attempt, failed)
     except SQLAlchemyError:
-        log.warning("the push of run %d could not be noted", run.id, exc_info=True)
+        log.warning("could not record the push of run %d in the database", run.id, exc_info=True)
         return
     if change:
         run.version, run.push_failed_at = change.version, utcnow() if failed else None
-        if not failed:  # a Redis that has just not answered would have the submitter wait once more
+        if not failed:  # if Redis has just timed out, publishing would make the submitter wait again
             events.publish(backend.redis, change)
 
 
@@ -115,7 +116,7 @@ def _wake_its_worker(backend: Backend, owner_id: int, run_id: int) -> None:
     try:
         queue.wake(backend.redis, run.worker)
     except RedisError as error:
-        log.warning("Redis did not take the stop of run %d (%s); its worker sees it in the row", run_id, error)
+        log.warning("could not notify the worker to stop run %d (%s); it will read the row instead", run_id, error)
 
 
 def _read(backend: Backend, owner_id: int, run_id: int) -> Run | None:
@@ -124,7 +125,7 @@ def _read(backend: Backend, owner_id: int, run_id: int) -> Run | None:
 
 
 def _survives(task: Task, parameters: BaseModel, kept: dict[str, Any]) -> bool:
-    """Whether what is kept leads the worker, which validates it again, to the same parameters."""
+    """Return whether validating the stored value again, as the worker does, yields the same parameters."""
     try:
         return task.parameters.model_validate(kept) == parameters
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Files that users have sent and no run may have taken yet."""
+"""Files that users have uploaded and that no run may use yet."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 from jobs.values.stored_file import RunFile
 
-# How long somebody may take to put a form right.
+# The time users have to correct a form before its uploads are deleted.
 KEPT_SECONDS = 24 * 3600.0
 
 
@@ -26,7 +26,7 @@ class Upload(Base):
 
 
 def add(session: Session, owner_id: int, files: Sequence[RunFile]) -> None:
-    """Note files as a user's; one that he sent before counts as sent now, under its new name."""
+    """Record files as a user's uploads. A repeated upload renews the old one under its new name."""
     new = {file.sha256: file for file in files}
     sent_again = select(Upload).where(Upload.owner_id == owner_id, Upload.sha256.in_(new)).with_for_update()
     for upload in session.scalars(sent_again):
@@ -36,6 +36,6 @@ def add(session: Session, owner_id: int, files: Sequence[RunFile]) -> None:
 
 
 def forget(database: Database) -> None:
-    """Forget what was sent a day ago; runs that took it have noted it themselves."""
+    """Delete upload records older than KEPT_SECONDS. Runs that use such files have their own records."""
     with database.change() as connection:
         connection.execute(delete(Upload).where(Upload.created_at < utcnow() - timedelta(seconds=KEPT_SECONDS)))

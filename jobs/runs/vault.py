@@ -1,9 +1,9 @@
-"""Users' secrets in the database, encrypted.
+"""Store users' secrets in the database, encrypted.
 
-The key of each is derived from SECRET_KEY, its owner and its name: whoever reads the database alone has nothing, and
-whoever writes to it cannot give a secret to somebody else. Values are read for the worker that executes a run of a task
-which asks for them, and for nobody else; no page shows one again. A secret that is a run's own parameter is sealed with
-a key of its owner's in the same way, and kept with the run.
+Each secret's key is derived from SECRET_KEY, its owner and its name. Read access to the database alone reveals nothing,
+and write access cannot move a secret to another owner. Values are decrypted only for a worker that executes a run of a
+task that asks for them; no page shows them again. A secret parameter is encrypted with a key derived for its owner in
+the same way, and stored with the run.
 """
 
 import base64
@@ -32,7 +32,7 @@ MOST_SECRETS = 100
 
 
 class RefusedSecret(ValueError):
-    """A secret that cannot be kept; the message says why, and `field` whether for its name or its value."""
+    """A secret that was rejected; the message gives the reason, and `field` the form field at fault."""
 
     def __init__(self, field: Literal["secret-name", "secret-value"], message: str) -> None:
         super().__init__(message)
@@ -49,21 +49,21 @@ class SecretRow(Base):
 
 
 class Vault:
-    """The secrets of all users. With SECRET_KEY_PREVIOUS set, what was encrypted with that can still be read."""
+    """The secrets of all users. Secrets encrypted with SECRET_KEY_PREVIOUS remain readable while that is set."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
 
     def put(self, owner_id: int, name: str, value: str) -> None:
-        """Keep a secret, in the place of one of that name. Raises RefusedSecret."""
+        """Store a secret, replacing one of the same name. Raises RefusedSecret if it is invalid or one too many."""
         _check(name, value)
         encrypted = self._cipher(_purpose(owner_id, name)).encrypt(value.encode()).decode()
         with self._database.write() as session:
             people.in_turn(session, owner_id)
             mine = select(func.count()).where(SecretRow.owner_id == owner_id, SecretRow.name != name)
             if (session.scalar(mine) or 0) >= MOST_SECRETS:
-                raise RefusedSecret("secret-name", f"There are {MOST_SECRETS} secrets already. Delete one first.")
+                raise RefusedSecret("secret-name", f"You already have {MOST_SECRETS} secrets. Delete one first.")
             session.merge(SecretRow(owner_id=owner_id, name=name, encrypted=encrypted, changed_at=utcnow()))
 
     def names(self, owner_id: int) -> list[str]:
@@ -72,13 +72,13 @@ class Vault:
             return list(session.scalars(mine.order_by(SecretRow.name)))
 
     def delete(self, owner_id: int, name: str) -> bool:
-        """Forget a secret; whether there was one."""
+        """Delete a secret and return whether it existed."""
         with self._database.write() as session:
             mine = delete(SecretRow).where(SecretRow.owner_id == owner_id, SecretRow.name == name)
             return session.scalar(mine.returning(SecretRow.name)) is not None
 
     def values(self, owner_id: int, names: Collection[str]) -> dict[str, str]:
-        """The values of these, or of all if none are named; one that no key opens any more counts as missing."""
+        """Return an owner's secrets by name, all if `names` is empty, without those that no key decrypts."""
         query = select(SecretRow).where(SecretRow.owner_id == owner_id)
         with self._database.read() as session:
             rows = list(session.scalars(query.where(SecretRow.name.in_(names)) if names else query))
@@ -86,16 +86,16 @@ class Vault:
         return {name: value for name, value in opened.items() if value is not None}
 
     def seal(self, owner_id: int, value: str) -> str:
-        """A secret that is kept with a run, encrypted; nobody but its owner's runs and forms can have it opened."""
+        """Return an encrypted token for a secret parameter. Only its owner's runs and forms can decrypt it."""
         return self._cipher(f"parameter of {owner_id}").encrypt(value.encode()).decode()
 
     def opened(self, owner_id: int, tokens: Iterable[str]) -> dict[str, str]:
-        """What was sealed for this owner, by token; those that no key opens for them are left out."""
+        """Return the secrets sealed for this owner, by token, without those that no key decrypts."""
         values = {token: self._decrypted(f"parameter of {owner_id}", token) for token in tokens}
         return {token: value for token, value in values.items() if value is not None}
 
     def renew(self) -> tuple[int, int]:
-        """Encrypt all with the key as it is now; how many were, and how many no key opens."""
+        """Re-encrypt all secrets with the current key. Return how many were renewed, and how many were lost."""
         renewed = lost = 0
         with self._database.write() as session:
             for row in session.scalars(select(SecretRow).with_for_update()):
@@ -110,7 +110,7 @@ class Vault:
     def _opened(self, row: SecretRow) -> str | None:
         value = self._decrypted(_purpose(row.owner_id, row.name), row.encrypted)
         if value is None:
-            log.warning("a secret of user %d cannot be read: SECRET_KEY has changed since it was entered", row.owner_id)
+            log.warning("could not decrypt a secret of user %d: SECRET_KEY has changed since", row.owner_id)
         return value
 
     def _decrypted(self, purpose: str, token: str) -> str | None:
@@ -122,7 +122,7 @@ class Vault:
             return None
 
     def _cipher(self, purpose: str) -> "MultiFernet":
-        # Imported where it is needed: most processes never are.
+        # Imported lazily: most processes never need it.
         from cryptography.fernet import Fernet, MultiFernet
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -133,7 +133,7 @@ class Vault:
 
     @cached_property
     def _keys(self) -> list[str]:
-        """The key that encrypts first."""
+        """The keys that decrypt, the current one, which also encrypts, first."""
         return [key for key in (self._settings.session_key(), self._settings.secret_key_previous) if key]
 
 
@@ -143,9 +143,9 @@ def _purpose(owner_id: int, name: str) -> str:
 
 def _check(name: str, value: str) -> None:
     if not NAME.fullmatch(name):
-        words = "Use letters, digits and _, such as API_TOKEN, and no digit first; at most 64 of them."
+        words = "Use up to 64 letters, digits and underscores, not starting with a digit, such as API_TOKEN."
         raise RefusedSecret("secret-name", words)
     if not value.strip():
         raise RefusedSecret("secret-value", "Enter the secret.")
     if len(value) > LONGEST_VALUE or keepable(value) != value:
-        raise RefusedSecret("secret-value", f"A secret is a text of up to {LONGEST_VALUE:,} characters.")
+        raise RefusedSecret("secret-value", f"Enter text of up to {LONGEST_VALUE:,} characters.")

@@ -1,4 +1,4 @@
-"""How a run that waits may expect to fare: how many wait before it, and about how long they take."""
+"""Estimate how long a queued run waits: the number of runs ahead of it and their typical duration."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""What a worker does with one run: claim it, have its task called, record how it ended."""
+"""A worker's attempt at one run: claim it, prepare the order for its process, and record the outcome."""
 
 import logging
 import random
@@ -24,22 +24,22 @@ RECORD_AGAIN_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of the outcome of one run, and the run that was taken with it."""
+    """The changes made by recording one run's outcome, and the next run if it was claimed in the same transaction."""
 
     changes: list[Change]
     following: Run | None = None
 
 
 def take(backend: Backend, run_id: int, worker: str) -> Run | None:
-    """Claim a run, if it still waits; one that somebody else has is left alone."""
+    """Claim a run and return it, or return None if it is no longer queued or not due."""
     run = lease.claim(backend.database, run_id, worker, backend.settings.lease_seconds, backend.tasks)
     if run is None:
-        log.info("run %d does not wait any more", run_id)
+        log.info("run %d is no longer queued", run_id)
     return run
 
 
 def order_for(backend: Backend, run: Run, task: TaskSummary, folder: Path) -> Order:
-    """Gather what the process of a run gets, and nothing more."""
+    """Return the order for a run's process, with only the data that its task asks for."""
     database, asked = backend.database, task.asks_for
     value = checkpoints.load(database, run.id) if "Checkpoint" in asked else None
     owner = (run.owner_id, people.address_of(database, run.owner_id) if "User" in asked else "")
@@ -51,18 +51,21 @@ def order_for(backend: Backend, run: Run, task: TaskSummary, folder: Path) -> Or
 def end(
     backend: Backend, run: Run, outcome: Outcome, next_id: int | None = None, pending: PendingOutput | None = None
 ) -> Ended:
-    """Record how a run ended and, when it succeeded, take the next one along if it still waits.
+    """Record a run's outcome and, if it succeeded, claim the next run in the same transaction if that is still queued.
 
-    What it has put out and is not stored yet comes before that: a page that shows the end shows the last line.
+    Pending output is stored first, so that a page that shows the end of a run also shows its last line.
     """
     ended = _record_patiently(backend, run, outcome, next_id, pending or PendingOutput(backend, run))
     if not ended.changes:
-        log.warning("run %d was taken over by another worker; its outcome here is dropped", run.id)
+        log.warning("discarded the outcome of run %d: another worker holds its lease", run.id)
     return ended
 
 
 def backoff(task: TaskSummary, failures: int) -> float:
-    """How many seconds a run that failed so often before waits: doubling, capped, with jitter against stampedes."""
+    """Return the delay before the next attempt, in seconds: exponential in `failures`, capped, with random jitter.
+
+    The jitter keeps runs that failed together from retrying together.
+    """
     longest = min(LONGEST_BACKOFF_SECONDS, task.backoff * 2 ** min(failures, 30))
     return random.uniform(longest / 2, longest)
 
@@ -70,7 +73,7 @@ def backoff(task: TaskSummary, failures: int) -> float:
 def _record_patiently(
     backend: Backend, run: Run, outcome: Outcome, next_id: int | None, pending: PendingOutput
 ) -> Ended:
-    """Record an outcome, also when the database is away for a while: the lease tells how long that is worth it."""
+    """Record an outcome, retrying while the database is unavailable and the lease can still be valid."""
     deadline = time.monotonic() + backend.settings.lease_seconds * (1 - 1 / lease.RENEWALS_PER_LEASE)
     while True:
         try:
@@ -79,7 +82,7 @@ def _record_patiently(
         except AWAY:
             if time.monotonic() > deadline:
                 raise
-            log.warning("the outcome of run %d could not be recorded yet", run.id, exc_info=True)
+            log.warning("could not record the outcome of run %d; retrying", run.id, exc_info=True)
             time.sleep(RECORD_AGAIN_SECONDS)
 
 
@@ -112,7 +115,7 @@ def _fail(backend: Backend, run: Run, failure: Failure) -> Change | None:
 
 
 def warm_up(backend: Backend) -> None:
-    """Compile the statements of a run's life, by changing a run that cannot exist."""
+    """Compile the SQL statements that a run needs by executing them for a run that cannot exist."""
     heartbeats.warm_up(backend.database)
     nobody = Run(id=0, lease_token="")
     lease.claim(backend.database, nobody.id, "")

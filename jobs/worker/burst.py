@@ -1,8 +1,9 @@
-"""A worker's turn: the run of the job that RQ hands to it, and those of the jobs that wait right behind it.
+"""Execute the run of the job that RQ delivers, then the runs of the jobs queued right behind it.
 
-A run that succeeds is recorded and the next one claimed in one transaction, and one that ends at once is told of once,
-with its end, while the next one is executed already: with short tasks durable commits and what Redis is told are most
-of what a run costs. For that the next job is taken while a run begins; one that does not end at once gives it back.
+For short tasks, most of a run's cost is durable commits and round trips to Redis. A burst saves both: recording one
+run's success and claiming the next run share a transaction, and a run that finishes quickly is published only once, at
+its end, while the next run is already executing. To make this possible, the next job is taken while a run starts; a run
+that does not finish quickly puts that job back on the queue.
 """
 
 import contextlib
@@ -32,14 +33,17 @@ BURST_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Taken:
-    """A job, and its run if that was taken along with the end of the run before."""
+    """A job, and its run if that was claimed together with the previous run's success."""
 
     job: WakeUp
     run: Run | None = None
 
 
 class Burst:
-    """Ends when no job waits, a run did not succeed, `may_go_on` says no, or after BURST_SECONDS."""
+    """A sequence of runs executed back to back.
+
+    It ends when no job is queued, when a run does not succeed, when `may_go_on` returns False, or after BURST_SECONDS.
+    """
 
     def __init__(
         self,
@@ -57,23 +61,23 @@ class Burst:
         self._next: WakeUp | None = None
 
     def take(self, job: WakeUp) -> None:
-        """Go through with it, beginning with this job."""
+        """Execute the burst, starting with this job."""
         taken: Taken | None = Taken(job)
         try:
             while taken:
                 job = taken.job
                 taken = self._see_through(taken)
         except Exception as error:
-            log.exception("job %s could not be seen through", job.id)
-            # RQ's dashboard shows the reason as it is: nothing of a run may be in it.
-            reason = error if isinstance(error, Refused) else NotRecorded("The worker's log says why.")
+            log.exception("could not complete job %s", job.id)
+            # RQ's dashboard shows the reason unchanged, so it must contain no data of the run.
+            reason = error if isinstance(error, Refused) else NotRecorded("See the worker's log for the reason.")
             self._bookkeeping.failed(job, reason)
         self._put_back()
         self._bookkeeping.idle()
         self._bookkeeping.send()
 
     def _see_through(self, taken: Taken) -> Taken | None:
-        """Execute the run of a job; what to go on with."""
+        """Execute the run of a job and return the next job, or None to end the burst."""
         job = taken.job
         run = taken.run or attempt.take(self._backend, job.run_id, self._worker.name)
         if run is None:
@@ -89,14 +93,14 @@ class Burst:
         return Taken(following, ended.following) if following else None
 
     def _look_ahead(self) -> None:
-        """While a run begins: tell of the one before it and take the next job, in one trip."""
+        """Publish the previous run's end and take the next job, in one round trip, while the current run starts."""
         if self._next is None and self._goes_on():
             self._next = self._bookkeeping.send_and_take()
         else:
             self._bookkeeping.send()
 
     def _tell_start(self, job: WakeUp, run: Run) -> None:
-        """This run takes its time: tell that it runs, and let others have the next job."""
+        """Publish that a longer run has started, and put the next job back for other workers."""
         self._put_back()
         self._bookkeeping.began(job)
         self._bookkeeping.changed(Change(run.id, run.owner_id, run.version))
@@ -121,7 +125,7 @@ class Burst:
 
 
 def _named_by(job: WakeUp | None) -> int | None:
-    """The run that a job names, if it does; one that does not is refused when it is at hand."""
+    """Return the id of the run that a job names, or None; a job that names no run is refused when its turn comes."""
     with contextlib.suppress(Refused):
         return job.run_id if job else None
     return None

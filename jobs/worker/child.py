@@ -1,8 +1,7 @@
-"""The process of one run: it is forked from the template before it is needed, and gone when the run ends.
+"""The process that executes a run: forked from the template in advance, and ended with the run.
 
-It has the imported tasks and nothing else: no connection, no key of the application, no thread. All that it has to do
-with the world goes through its worker: orders and answers come in over a channel, messages go out over it, and what
-the process writes to its standard output and error goes out over two pipes.
+It holds the imported tasks and nothing else: no connection, no application key, no thread. It communicates only with
+its worker: orders, answers and messages pass over a channel, standard output and error over two pipes.
 """
 
 import contextlib
@@ -35,7 +34,7 @@ LEVELS = ((logging.CRITICAL, "critical"), (logging.ERROR, "error"), (logging.WAR
 
 
 class LogHandler(logging.Handler):
-    """Sends what is logged, from INFO on; where there is no line to a worker, writes it to the standard error."""
+    """A handler that sends records from INFO on to the worker, or writes them to standard error if there is none."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -54,9 +53,9 @@ class LogHandler(logging.Handler):
 
 
 def prepare() -> LogHandler:
-    """Make of this process what all of its children are to be, as far as that can be done before they are forked.
+    """Set up signals, streams and logging before the fork, so that all children share the result.
 
-    Whatever a child changes it has to copy first, page by page; what stands here already is shared.
+    Each memory page that a child changes after the fork must be copied first.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -72,7 +71,7 @@ def prepare() -> LogHandler:
 
 
 def warm_up() -> None:
-    """Execute some runs of a task that does nothing, so that what Python makes of its code is made before a fork."""
+    """Execute a no-op task repeatedly, so that Python specialises the code before a fork and children share it."""
     nothing = Catalog({"nothing": Task("nothing", "", "", lambda: None, create_model("nothing"))})
     for _ in range(WARM_UP_RUNS):
         ours, theirs = connected_ends()
@@ -90,7 +89,7 @@ def warm_up() -> None:
 
 
 def run_child(catalog: Catalog, ends: Ends, parent: int, handler: LogHandler) -> NoReturn:
-    """Be a child, just forked: wait for an order, execute it, and end; a process that is kept waits for the next."""
+    """Serve as a newly forked child: wait for an order, execute it and exit. A kept process waits for more orders."""
     status = 1
     try:
         os.setsid()
@@ -107,7 +106,7 @@ def run_child(catalog: Catalog, ends: Ends, parent: int, handler: LogHandler) ->
         _serve(catalog, link)
         status = 0
     finally:
-        # Neither threads nor exit functions of the task's have a say: with the process everything of it is gone.
+        # Exit without running the task's exit handlers or waiting for its threads.
         os._exit(status)
 
 
@@ -131,7 +130,7 @@ def _serve(catalog: Catalog, link: "ChildLink") -> None:
 
 
 def _end_copy(outcome: Outcome) -> NoReturn:
-    """End a process that the task has forked and that went on as if it were the task: the run is its parent's."""
+    """Exit a copy that the task forked and that returned from the task; only the original process reports the run."""
     if isinstance(outcome, Failure):
         words = outcome.traceback or f"{outcome.kind}: {outcome.message}\n"
         os.write(2, words.encode("utf-8", "backslashreplace"))
@@ -139,7 +138,7 @@ def _end_copy(outcome: Outcome) -> NoReturn:
 
 
 def _reseed() -> None:
-    """Seed the libraries' own generators anew; NumPy and PyTorch fork theirs as they are."""
+    """Reseed the global random generators: children would otherwise inherit the same NumPy and PyTorch state."""
     random.seed()
     if numpy := sys.modules.get("numpy.random"):
         numpy.seed()

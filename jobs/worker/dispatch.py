@@ -1,14 +1,14 @@
-"""The one function that RQ's jobs name."""
+"""The function that every RQ job names."""
 
 
 class NotOurWorker(Exception):
-    """A job came to a worker that cannot execute runs."""
+    """A job was delivered to a worker that cannot execute runs."""
 
 
 class NotRecorded(Exception):
-    """A run could not be seen through; its lease will run out, and then it is tried again."""
+    """A run could not be completed or recorded; it is retried after its lease expires."""
 
 
 def execute(run_id: int) -> None:
-    """Look at a run: what a worker of ours does when it meets a job with this function's name."""
+    """Raise NotOurWorker. Our workers never call this; they execute the run that the job names."""
     raise NotOurWorker("Runs are executed by `python -m jobs`; `rq worker` cannot renew their leases.")

@@ -1,4 +1,4 @@
-"""Calls a task and turns whatever comes of it into an outcome; touches neither database nor Redis nor file store."""
+"""Call a task and turn its result or error into an outcome, without access to the database, Redis or file store."""
 
 import contextlib
 import inspect
@@ -24,7 +24,7 @@ from jobs.values.text import keepable
 from jobs.values.value_store import ValueStore
 from jobs.worker import limits
 
-# More than is shown: what is a secret is found and hidden before a text is cut to its length.
+# Longer than what is shown, so that the worker can redact secrets before it truncates the text.
 LONGEST_MESSAGE_SENT = 40_000
 LONGEST_TRACEBACK_SENT = 60_000
 
@@ -33,10 +33,10 @@ UNFINISHED = (CoroutineType, AsyncGeneratorType, GeneratorType)
 
 
 class Order(NamedTuple):
-    """The work of one attempt: a task by its name, a run's parameters, and what an earlier attempt has saved.
+    """The input of one attempt: the task's name, the run's parameters, and the checkpoint of an earlier attempt.
 
-    `owner` is the id and the address of whose run it is, and `folder` the private folder of this attempt; `secrets` are
-    those of its owner, by name, and `opened` those that are parameters, by what is kept in their place.
+    `owner` is the owner's id and e-mail address, and `folder` the attempt's private workspace. `secrets` are the
+    owner's secrets by name. `opened` are the secrets among the parameters, by the token stored in their place.
     """
 
     task: str
@@ -48,12 +48,12 @@ class Order(NamedTuple):
     opened: Mapping[str, str] = NOTHING
 
     def __repr__(self) -> str:
-        """Leave out what must not be seen."""
+        """Return the task's name only: the other fields may hold secrets."""
         return f"Order({self.task!r})"
 
 
 class Link(Protocol):
-    """The line to whoever wants a task called."""
+    """A connection to the process that ordered the run."""
 
     def report(self, fraction: float | None, note: str) -> None: ...
     def log(self, level: str, text: str) -> None: ...
@@ -65,16 +65,16 @@ class Link(Protocol):
 
 
 def execute(catalog: Catalog, order: Order, link: Link) -> Outcome:
-    """Call a task with a run's parameters; whatever it does, there is an outcome."""
+    """Call a task with a run's parameters and return the outcome, whatever the task raises."""
     task = catalog.get(order.task)
     if task is None:
-        return Failure("NoSuchTask", f"There is no task {order.task!r} any more.", final=True)
+        return Failure("NoSuchTask", f"Task {order.task!r} no longer exists.", final=True)
     try:
         if task.memory is None:
             return _called(task, order, link)
         with limits.memory_limited_to(task.memory):
             return _called(task, order, link)
-    except BaseException as error:  # a task may raise anything, SystemExit too, and its owner has to hear of it
+    except BaseException as error:  # a task may raise anything, even SystemExit, and its owner must see it
         if isinstance(error, StopRun) and link.stop_requested():
             return Stopped()
         return explain(error, task)
@@ -91,7 +91,7 @@ def _called(task: Task, order: Order, link: Link) -> Success:
 
 
 def _context(kind: Any, order: Order, link: Link, emit: Emit) -> Any:
-    """Return what a task gets that asks for a context type."""
+    """Return the argument for a task's parameter of a context type."""
     if kind is Progress:
         return Progress(link.report, link.stop_requested)
     if kind is Cancelled:
@@ -121,9 +121,9 @@ def _validated(task: Task, order: Order, link: Link) -> BaseModel:
 
 
 def _result(returned: Any, emit: Emit) -> Any:
-    """Return a task's result; await what is to be awaited, and emit what a generator yields.
+    """Return a task's result, after awaiting a coroutine or emitting what a generator yields.
 
-    The value says what to do and not the function, which may be decorated.
+    Decide by the returned value, not by the function, which may be decorated.
     """
     match returned:
         case CoroutineType():
@@ -136,13 +136,13 @@ def _result(returned: Any, emit: Emit) -> Any:
 
 
 def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    import asyncio  # most processes never need it
+    import asyncio  # imported lazily: most processes never need it
 
     return asyncio.run(coroutine)
 
 
 def _emitted(values: Iterator[Any], emit: Emit) -> Any:
-    with contextlib.closing(values):  # type: ignore[type-var]  # a generator closes
+    with contextlib.closing(values):  # type: ignore[type-var]  # a generator has close()
         while True:
             try:
                 value = next(values)
@@ -152,23 +152,25 @@ def _emitted(values: Iterator[Any], emit: Emit) -> Any:
 
 
 async def _emit_all(values: AsyncIterator[Any], emit: Emit) -> None:
-    async with contextlib.aclosing(values):  # type: ignore[type-var]  # an asynchronous generator closes
+    async with contextlib.aclosing(values):  # type: ignore[type-var]  # it has aclose()
         async for value in values:
             emit(value)
 
 
 def explain(error: BaseException, task: Task) -> Failure:
-    """Say why a run failed, in words for its owner where the reason is ours, and the task's own otherwise."""
+    """Return the failure for an error: a message for the owner if the cause is known, else the task's own message."""
     if isinstance(error, ResultError):
         return Failure("ResultError", _bounded(str(error)), final=True)
     if isinstance(error, ValidationError) and error.title == task.parameters.__name__:
-        words = f"The parameters no longer fit this task: {_misfit(error)}"
+        words = f"The parameters are no longer valid: {_misfit(error)}"
         return Failure("InvalidParameters", _bounded(words), final=True)
     if isinstance(error, StoreAway):
-        return Failure("StoreAway", f"What it made could not be kept. {error} Run it again later.", _traceback(error))
+        return Failure(
+            "StoreAway", f"A file could not be stored or read. {error} Run it again later.", _traceback(error)
+        )
     if isinstance(error, MemoryError):
-        allowed = f"this task may take ({task.memory:,} MB)" if task.memory else "there is"
-        return Failure("OutOfMemory", f"Out of memory: it needed more than {allowed}.", _traceback(error))
+        limit = f" This task is limited to {task.memory:,} MB." if task.memory else ""
+        return Failure("OutOfMemory", f"Out of memory.{limit}", _traceback(error))
     if isinstance(error, SystemExit):
         return Failure("SystemExit", _exit_words(error), _traceback(error))
     message = _bounded(_words(error)) or "no message"
@@ -177,12 +179,12 @@ def explain(error: BaseException, task: Task) -> Failure:
 
 def _exit_words(error: SystemExit) -> str:
     said = "" if error.code is None else repr(error.code) if isinstance(error.code, int) else _words(error)
-    advice = "A run succeeds when its function returns, and fails for good when it raises FinalFailure."
-    return _bounded(f"The task ended Python with sys.exit({said}). {advice}")
+    advice = "To succeed, return from the function. To fail without a retry, raise FinalFailure."
+    return _bounded(f"The task called sys.exit({said}). {advice}")
 
 
 def _misfit(error: ValidationError) -> str:
-    """Say what a model has against its parameters, without saying them: one may be a secret."""
+    """Return the validation errors without the invalid values, because one may be a secret."""
     problems = ((*one["loc"], one["msg"]) for one in error.errors(include_url=False, include_input=False))
     return "; ".join(": ".join(map(str, problem)) for problem in problems)
 
@@ -190,8 +192,8 @@ def _misfit(error: ValidationError) -> str:
 def _words(error: BaseException) -> str:
     try:
         return str(error)
-    except BaseException as broken:  # whatever a class of the task's own does
-        return f"its message cannot be read ({type(broken).__name__})"
+    except BaseException as broken:  # the task's own exception class may raise anything in __str__
+        return f"unreadable message ({type(broken).__name__} in __str__)"
 
 
 def _bounded(text: str) -> str:
@@ -199,16 +201,16 @@ def _bounded(text: str) -> str:
 
 
 def _traceback(error: BaseException) -> str:
-    """Return the traceback from the task's own code on: what called it is ours, and of no use to its owner."""
+    """Return the traceback from the task's own code on, without the frames that called it."""
     try:
         frames = traceback.TracebackException.from_exception(error)
         while len(frames.stack) > 1 and frames.stack[0].filename in OURS:
             frames.stack.pop(0)
         text = "".join(frames.format())
-    except BaseException as broken:  # an exception can hold what Python itself cannot write
+    except BaseException as broken:  # an exception can hold values that Python cannot format
         text = _plain_traceback(error, broken)
     lines = keepable(text[-LONGEST_TRACEBACK_SENT:])
-    # A secret that was cut in two would not be found: what is left begins with a whole line.
+    # Start with a whole line: a secret that was cut in two would escape redaction.
     return lines if len(text) <= LONGEST_TRACEBACK_SENT else lines.partition("\n")[2] or lines
 
 
@@ -217,7 +219,7 @@ def _plain_traceback(error: BaseException, broken: BaseException) -> str:
         frames = "".join(traceback.format_tb(error.__traceback__))
     except BaseException:
         frames = ""
-    return f"{frames}{type(error).__name__} (it cannot be written out: {type(broken).__name__})\n"
+    return f"{frames}{type(error).__name__} (could not be formatted: {type(broken).__name__})\n"
 
 
 OURS = frozenset({__file__, inspect.getfile(Task)})

@@ -1,4 +1,4 @@
-"""A child as its worker sees it: an order goes in, and everything that the run puts out comes back, without secrets."""
+"""A worker's handle on a child process: send an order, receive the run's output with secrets redacted."""
 
 import logging
 import os
@@ -25,27 +25,30 @@ LONGEST_KIND = 100
 LONGEST_NOTE = 200
 LONGEST_MESSAGE = 10_000
 LONGEST_TRACEBACK = 20_000
-NOT_UNDERSTOOD = Failure("ProcessKilled", "The process sent what cannot be understood.")
+NOT_UNDERSTOOD = Failure("ProcessKilled", "The task's process sent an invalid message.")
 CUT = f" … (cut after {LONGEST_MESSAGE:,} characters)"
 
 
 @dataclass(frozen=True)
 class Emitted:
-    """A partial result, which is plain JSON."""
+    """A partial result, as plain JSON."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class Save:
-    """A checkpoint to keep; the task waits for an answer."""
+    """A request to store a checkpoint; the task waits for the answer."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class Keep:
-    """A file to keep, from `start` on; the task waits for an answer. The descriptor is the receiver's to close."""
+    """A request to store a file from the offset `start` on; the task waits for the answer.
+
+    The receiver must close the descriptor `file`.
+    """
 
     file: int
     start: int
@@ -55,14 +58,14 @@ class Keep:
 
 @dataclass(frozen=True)
 class Open:
-    """A file of the run's parameters to open; the task waits for an answer."""
+    """A request to open a file named in the run's parameters; the task waits for the answer."""
 
     sha256: str
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The run's outcome, and whether a process that is kept can take another run."""
+    """The run's outcome, and whether a kept process is fit for another run."""
 
     outcome: Outcome
     is_fit: bool
@@ -72,7 +75,7 @@ Received = Entry | Emitted | Save | Keep | Open | Progress | Ended
 
 
 class Execution:
-    """One child, and the run that it executes."""
+    """A child process and the run that it executes."""
 
     def __init__(self, pid: int, ends: Ends) -> None:
         end = socket_of(ends.channel)
@@ -95,35 +98,35 @@ class Execution:
         self._transcript = Transcript(self._mark, self._redactor, self._heard.append)
 
     def order(self, order: Order) -> None:
-        """Have the child execute a run."""
+        """Send the child a run to execute."""
         self._begin({**order.secrets, **order.opened})
         self._state.reset()
         self._send({"order": list(order)})
 
     @property
     def started(self) -> bool:
-        """Whether the order had reached its task."""
+        """Return whether the child has started to call the task."""
         return self._state.started
 
     def ask_to_stop(self) -> None:
-        """Let the task know, when it next looks, that its run is to end."""
+        """Set the stop flag, which the task reads when it next checks."""
         self._state.request_stop()
 
     def answer(self, answer: Any, *files: int) -> None:
-        """Answer a Save, a Keep or an Open; the files stay the caller's."""
+        """Answer a Save, Keep or Open request. The descriptors are duplicated, so the caller still owns its own."""
         self._send({"answer": answer}, *map(os.dup, files))
 
     # --- waiting
 
     def register(self, poll: "select.poll") -> None:
-        """Have a poll wait for what this hears."""
+        """Register the channel and the output pipes with a poll object."""
         for descriptor in self._readable:
             poll.register(descriptor, select.POLLIN)
         if not self._channel.is_flushed:
             poll.register(self._channel.fileno(), select.POLLIN | select.POLLOUT)
 
     def hear(self) -> list[Received]:
-        """Return what has come; it never waits. What was written before something else was sent comes before it."""
+        """Return what has been received, without blocking. Output written before a message was sent comes before it."""
         with suppress(OSError):
             self._channel.flush()
         messages = self._received()
@@ -132,14 +135,14 @@ class Execution:
         for message in messages:
             try:
                 self._heard.extend(self._understood(message))
-            except RecursionError:  # no task's value is so deep: a process that has taken to writing itself
+            except RecursionError:  # no valid value nests this deeply: task code has written to the channel itself
                 self._heard.append(Ended(NOT_UNDERSTOOD, is_fit=False))
         heard, self._heard[:] = list(self._heard), []
         return heard
 
     def hear_the_rest(self) -> list[Received]:
-        """Return what has come from a process that writes no more, and the lines that have no end."""
-        # A pipe holds no more than what these take; what others write meanwhile is not waited for.
+        """Return everything left from a process that has stopped writing, including unterminated lines."""
+        # READS_FOR_ALL reads drain a full pipe. Reading until it is empty could take forever if others keep writing.
         heard = self.hear()
         for _ in range(READS_FOR_ALL):
             if not self._has_read:
@@ -151,11 +154,11 @@ class Execution:
         return heard
 
     def unfinished(self) -> list[Entry]:
-        """Return the lines that were begun and not ended."""
+        """Return the lines that have no line ending yet."""
         return self._transcript.unfinished()
 
     def progress(self) -> Progress | None:
-        """Return how far the run has come; None while that is being written."""
+        """Return the latest progress, or None while the child is writing it."""
         if progress := self._state.read_progress():
             return Progress(progress.fraction, self._redactor.cut(progress.note, LONGEST_NOTE))
         return None
@@ -168,7 +171,7 @@ class Execution:
         self._pipes.clear()
 
     def _send(self, body: Any, *files: int) -> None:
-        with suppress(OSError):  # that a process has ended is noticed elsewhere
+        with suppress(OSError):  # the monitor notices a process that has exited
             self._channel.send(body, files)
 
     def _received(self) -> list[Message]:
@@ -181,11 +184,11 @@ class Execution:
             return []
         except BadMessage as error:
             self._readable.discard(self._channel.fileno())
-            log.warning("a run's process sent what is no message (%s)", error)
+            log.warning("a task's process sent an invalid message (%s)", error)
             return [Message({"fit": False}, [])]
 
     def _read(self, pipe: int) -> bool:
-        """Read from a pipe what is there, up to READ_BYTES; return whether there was something."""
+        """Read up to READ_BYTES from a pipe without blocking. Return whether there was any data."""
         try:
             data = os.read(pipe, READ_BYTES)
         except BlockingIOError:

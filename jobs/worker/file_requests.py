@@ -1,7 +1,7 @@
-"""The files of a run, on their way between its process and the file store, which only the worker has a key to.
+"""Transfer files between a run's process and the file store, whose credentials only the worker has.
 
-A store may take its time, and a worker must not wait: a thread does. One thread, because a store's connection is not
-for two; and one request at a time, because a task waits for its answer.
+A store may be slow and the worker must not block, so a thread does the work. One thread, because a store's connection
+is not thread-safe; and one request at a time, because a task waits for each answer.
 """
 
 import io
@@ -27,7 +27,7 @@ KEEP_AGAIN_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said to the child that asked, with the file that was opened or stored for it, if one was."""
+    """The answer to a child's request, with the file that was opened or stored for it, if any."""
 
     said: object
     opened: Sequence[int] = ()
@@ -35,7 +35,7 @@ class Answer:
 
 
 class FileRequests:
-    """Answers the requests of one worker's children; the wakeup rings when an answer is there."""
+    """The file requests of one worker's children. `wakeup` wakes the worker when an answer is ready."""
 
     def __init__(self, store: FileStore, wakeup: WakeupPipe) -> None:
         self._store = store
@@ -44,17 +44,17 @@ class FileRequests:
         self._answers: deque[tuple[Execution, Answer]] = deque()
 
     def keep(self, child: Execution, request: Keep, may_go_on: Callable[[], bool]) -> None:
-        """Put a file into the store; one that is away is waited for, for a while, and as long as the run goes on."""
+        """Store a file. Retry an unavailable store for up to KEEP_SECONDS while `may_go_on` returns True."""
         self._answer_later(child, lambda: self._kept(request, may_go_on))
 
     def open(self, child: Execution, request: Open) -> None:
-        """Open a file of the store, or fetch a copy of it."""
+        """Open a stored file, or fetch a copy of it."""
         self._answer_later(child, lambda: self._opened(request))
 
     def answer(self, child: Execution) -> list[RunFile]:
-        """Give a child the answers that are there, and return the files that were stored for it.
+        """Send a child its answers that are ready, and return the files that were stored for it.
 
-        Those for others are dropped, because they are gone.
+        Answers for other children are discarded, because those children have ended.
         """
         stored: list[RunFile] = []
         while self._answers:
@@ -73,7 +73,7 @@ class FileRequests:
         def answer() -> None:
             try:
                 made = make()
-            except Exception as error:  # an answer that never comes would hold the task until its time is up
+            except Exception as error:  # without an answer, the task would block until its timeout
                 made = Answer(f"The file store failed ({type(error).__name__}).")
             self._answers.append((child, made))
             self._wakeup.wake()
@@ -83,7 +83,7 @@ class FileRequests:
     def _kept(self, request: Keep, may_go_on: Callable[[], bool]) -> Answer:
         with os.fdopen(request.file, "rb") as stream:
             if not stat.S_ISREG(os.fstat(request.file).st_mode):
-                return Answer("It is no file.")
+                return Answer("The output is not a regular file.")
             deadline = time.monotonic() + KEEP_SECONDS
             while may_go_on():
                 stream.seek(request.start)

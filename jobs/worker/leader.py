@@ -1,7 +1,7 @@
-"""One leader among processes that could all do the same work: a row with a beat.
+"""Elect one leader among equal processes, with a heartbeat counter in a database row.
 
-Whoever leads raises the beat; whoever sees the same beat for LEADER_SECONDS takes over. Only the observer's own steady
-clock counts, so it does not matter what the machines believe the time to be.
+The leader increments the counter. A process that sees the same value for LEADER_SECONDS takes over. Each process
+measures this with its own monotonic clock, so wall clocks do not matter.
 """
 
 import secrets
@@ -25,7 +25,7 @@ class LeaderRow(Base):
 
 
 class Leadership:
-    """This process's claim to lead in one matter."""
+    """This process's candidacy for one named leadership."""
 
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
@@ -37,11 +37,11 @@ class Leadership:
 
     @property
     def held(self) -> bool:
-        """Whether this process led when it asked last."""
+        """Return whether this process was the leader at its last call of `hold`."""
         return self._held
 
     def hold(self) -> bool:
-        """Whether this process leads from now on; to be asked again well within LEADER_SECONDS."""
+        """Acquire or renew the leadership and return whether this process holds it. Call well within LEADER_SECONDS."""
         self._held = self._raise_beat(self._me) or self._take_over()
         return self._held
 

@@ -12,7 +12,7 @@ MB = 1_000_000
 
 @contextlib.contextmanager
 def memory_limited_to(megabytes: int) -> Iterator[None]:
-    """Let this process take at most so much more than it holds already; beyond that it meets a MemoryError.
+    """Limit this process to `megabytes` more memory than it holds already; beyond that, Python raises MemoryError.
 
     The limit is on data that is the process's own (RLIMIT_DATA). The address space would be the wrong measure: threads
     and numeric libraries reserve much more of it than they ever use.

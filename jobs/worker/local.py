@@ -1,4 +1,4 @@
-"""Runs a task for its developer: in a child of this process, without queue and worker, and nothing is kept."""
+"""Run a task for its developer in a child of this process, without a queue or worker, and without storing anything."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ Take = Callable[[Execution, Received], None]
 
 
 class Listener(Protocol):
-    """Who hears what a task tells while it runs."""
+    """A receiver of a task's progress and output."""
 
     def progress(self, fraction: float | None, note: str) -> None: ...
     def entry(self, kind: Kind, entry: Entry) -> None: ...
@@ -47,7 +47,7 @@ def run_here(
     listener: Listener,
     secrets: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Have a task called as a worker has it; its timeout is not enforced."""
+    """Run a task as a worker does and return its outcome. The timeout is not enforced."""
     try:
         given = kept(parameters, reference_to)  # a secret stands for itself: this is kept nowhere
     except UnsealedSecret as error:

@@ -1,8 +1,8 @@
-"""A worker watches one run: the task runs in a child, and this sees to everything around it.
+"""Supervise one run whose task executes in a child process.
 
-All that may happen meanwhile is seen by one loop in one place: what the child puts out and asks for, its end, the time
-that is up, the lease to renew, the owner's wish that it stops, and the worker's own leave. Nothing in it waits for the
-child, whatever that does.
+A single event loop handles everything that can happen meanwhile: the child's output and requests, its exit, the
+timeout, lease renewals, the owner's request to stop, and the worker's own shutdown. The loop never blocks on the child,
+whatever the child does.
 """
 
 import logging
@@ -47,7 +47,7 @@ Callback = Callable[[], None]
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """What a worker has for all of its runs."""
+    """The resources that a worker shares among its runs."""
 
     backend: Backend
     wakeup: WakeupPipe
@@ -58,7 +58,7 @@ class WorkerContext:
 
 
 class Monitor:
-    """One run, from its claim to its outcome."""
+    """The supervision of one run, from its claim to its outcome."""
 
     def __init__(self, context: WorkerContext, run: Run, task: TaskSummary, folder: Path) -> None:
         self._backend = context.backend
@@ -78,25 +78,26 @@ class Monitor:
         self._child: Execution | None = None
         self._ended: Ended | None = None
         self.pending = PendingOutput(self._backend, run)
-        """What the task has put out and could not be stored yet: it is to be, before its outcome is recorded."""
+        """Output that is not stored yet. Store it before recording the outcome."""
 
     def outcome(self, meanwhile: Callback, tell_start: Callback) -> Outcome:
-        """Have the task called and watch it until it ends, or has to; of one that ends at once no start is told.
+        """Run the task and supervise it until it finishes or must be stopped.
 
-        `meanwhile` is done while the task begins.
+        `meanwhile` is called once the child has its order, so that it overlaps with the task's start. `tell_start` is
+        called only if the task is still running after UNTOLD_SECONDS.
         """
         try:
             for _start in range(MOST_STARTS):
                 outcome = self._attempt(meanwhile, tell_start)
                 if outcome is not None:
                     return outcome
-            return Failure("ProcessKilled", "The process that was to execute this run ended before it could start.")
+            return Failure("ProcessKilled", "The task's process ended before the run could start. Run it again.")
         finally:
-            if self._child:  # whatever has gone wrong here, it must not go on
+            if self._child:  # still set only after an error: the child must not keep running
                 self._give_back(self._child)
 
     def _attempt(self, meanwhile: Callback, tell_start: Callback) -> Outcome | None:
-        """Execute the run in one child; None when that has ended before it began."""
+        """Execute the run in one child. Return None if the child ended before the task started."""
         while self._child is None:
             if end := self._due_end():
                 return end
@@ -106,7 +107,7 @@ class Monitor:
                 self._renew_when_due()
         child = self._child
         child.order(order_for(self._backend, self._run, self._task, self._folder))
-        if self._kill_at < math.inf:  # the owner's wish came before there was a child to tell
+        if self._kill_at < math.inf:  # the stop was requested before there was a child
             child.ask_to_stop()
         self._end_at = time.monotonic() + self._task.timeout
         meanwhile()
@@ -133,11 +134,12 @@ class Monitor:
                 return self._after_exit(child, code)
             if self._template.is_lost(child):
                 return self._at_end(child, Lost())
-            # Not when its time is up: a Redis that hangs has perhaps taken that already, and would take as long again.
+            # Skip this if the run is about to end: a hanging Redis may have used up the time already, and publishing
+            # the start would block for as long again.
             if time.monotonic() >= self._tell_at and not self._due_end():
                 self._tell_at = math.inf
                 tell_start()
-            if self._tell_at == math.inf:  # pages hear of the start before they hear of what was put out
+            if self._tell_at == math.inf:  # publish the start before any output
                 self._store_when_due(child)
                 self._report_when_due(child)
             self._save(child)
@@ -186,13 +188,13 @@ class Monitor:
         if now >= self._kill_at:
             return Stopped()
         if now >= self._end_at:
-            return Failure("Timeout", f"It ran longer than this task may take ({self._task.timeout:,g} s).")
+            return Failure("Timeout", f"Timed out after {self._task.timeout:,g} s.")
         return None
 
     # --- the end
 
     def _at_end(self, child: Execution, outcome: Outcome) -> Outcome:
-        """Hear what the child wrote last, and keep it for whoever records the outcome."""
+        """Read the child's remaining output into `pending` and return the outcome."""
         for heard in child.hear_the_rest():
             self._take(child, heard)
         if self._report_at < math.inf:
@@ -200,7 +202,7 @@ class Monitor:
         return outcome
 
     def _after_exit(self, child: Execution, code: int) -> Outcome | None:
-        """Return the outcome of a child whose process has ended; None if it never began."""
+        """Return the outcome of a child whose process has exited, or None if the task never started."""
         self._at_end(child, Stopped())
         if self._ended:
             return self._ended.outcome
@@ -213,7 +215,11 @@ class Monitor:
         return abrupt_end(code, self._task.memory)
 
     def _is_leaving(self) -> bool:
-        """Return whether this worker is to leave: platforms send SIGTERM to all processes, and some hear it first."""
+        """Return whether this worker is shutting down.
+
+        Platforms send SIGTERM to every process at once. The child may receive it first, so wait up to
+        TERMINATED_SECONDS for the worker's own signal.
+        """
         deadline = time.monotonic() + TERMINATED_SECONDS
         while self._worker.leave_at() == math.inf and (left := deadline - time.monotonic()) > 0:
             select.select([self._worker.wakeup], [], [], left)
@@ -221,7 +227,7 @@ class Monitor:
         return self._worker.leave_at() < math.inf
 
     def _end(self, child: Execution, outcome: Outcome) -> Outcome:
-        """Kill the child, and hear what it wrote until then."""
+        """Kill the child, then read what it wrote until then."""
         self._template.kill(child)
         deadline = time.monotonic() + END_SECONDS
         while self._template.is_living(child) and (left := deadline - time.monotonic()) > 0:
@@ -236,13 +242,13 @@ class Monitor:
     # --- what is due
 
     def _renew_when_due(self) -> None:
-        # A wakeup that rings may mean a stop request: the row says.
+        # A wakeup may mean a stop request. Renewing reads the row, which says so.
         if not self._worker.wakeup.was_woken() and time.monotonic() < self._renew_at:
             return
         try:
             hold = lease.renew(self._backend.database, self._run, self._backend.settings.lease_seconds)
         except SQLAlchemyError:
-            log.warning("the lease of run %d could not be renewed yet", self._run.id, exc_info=True)
+            log.warning("could not renew the lease of run %d; retrying", self._run.id, exc_info=True)
             self._renew_at = time.monotonic() + min(AGAIN_SECONDS, self._renewal_seconds)
             return
         self._renew_at = time.monotonic() + self._renewal_seconds
@@ -266,27 +272,26 @@ class Monitor:
             self._report(child)
 
     def _report(self, child: Execution) -> None:
-        """Record how far the run has come; it goes on when that fails."""
+        """Record the run's progress. A database error is logged and the run continues."""
         if (progress := child.progress()) is None:
             return
         try:
             change = lease.report(self._backend.database, self._run, progress.fraction, progress.note)
         except SQLAlchemyError as error:
-            words = "the progress of run %d could not be recorded (%s); it goes on"
-            log.warning(words, self._run.id, type(error).__name__)
+            log.warning("could not record the progress of run %d (%s)", self._run.id, type(error).__name__)
             return
         if change:
             events.publish(self._backend.redis, change)
 
     def _save(self, child: Execution) -> None:
-        """Keep a checkpoint; while the database is away the task waits and this is tried again."""
+        """Store the pending checkpoint. While the database is unavailable, the task waits and the loop retries."""
         if self._unsaved is None:
             return
         try:
             value, seconds = self._unsaved.value, self._backend.settings.lease_seconds
             kept = checkpoints.save(self._backend.database, self._run, value, seconds)
         except SQLAlchemyError:
-            log.warning("a checkpoint of run %d could not be kept yet", self._run.id, exc_info=True)
+            log.warning("could not store a checkpoint of run %d; retrying", self._run.id, exc_info=True)
             return
         self._unsaved = None
         self._lost |= not kept

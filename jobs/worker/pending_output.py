@@ -1,4 +1,4 @@
-"""What a run has put out and its worker has still to store."""
+"""Buffer a run's output until its worker has stored it."""
 
 import logging
 import math
@@ -123,7 +123,7 @@ class PendingOutput:
         except AWAY:
             raise
         except Exception:  # it would fail again, and a run must not end with its log
-            log.exception("what run %d has put out cannot be stored", self._run.id)
+            log.exception("discarded output of run %d that could not be stored", self._run.id)
             self._clear()
             return True
         self._shown = lines
@@ -137,7 +137,7 @@ class PendingOutput:
         try:
             return self.store(unfinished)
         except AWAY as error:
-            log.warning("what run %d puts out waits (%s)", self._run.id, type(error).__name__)
+            log.warning("could not store the output of run %d (%s); retrying", self._run.id, type(error).__name__)
             self._store_at = self._not_before = time.monotonic() + AGAIN_SECONDS
             return True
 

@@ -1,4 +1,4 @@
-"""Secrets' values are kept out of everything that a run shows."""
+"""Redact secrets' values from everything that a run shows."""
 
 import json
 import re

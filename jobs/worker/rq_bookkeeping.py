@@ -1,8 +1,8 @@
-"""RQ's own record of jobs and their worker, in as few round trips to Redis as it can be kept true.
+"""Maintain RQ's records of jobs and workers with as few round trips to Redis as possible.
 
-RQ spends about fifteen of them on a job. Our jobs have no results, dependents, callbacks or groups, so all that RQ's
-dashboard and `rq info` show of them fits into one at the start and one at the end; and the end of a job shares the trip
-of the next one's start, or of taking the one after that. The events of their runs travel along.
+RQ needs about fifteen round trips for a job. Our jobs have no results, dependents, callbacks or groups, so everything
+that RQ's dashboard and `rq info` show takes one round trip at the start and one at the end. The end of a job shares its
+round trip with the start or the dequeueing of the next. Run events are sent in the same pipeline.
 """
 
 import logging
@@ -22,27 +22,27 @@ log = logging.getLogger(__name__)
 
 
 class RqBookkeeping:
-    """Gathers what is to be told, until it is sent."""
+    """A pipeline that collects updates until they are sent."""
 
     def __init__(self, worker: BaseWorker, queue: Queue) -> None:
         self._worker = worker
         self._queue = queue
-        # No transaction: an event gets through also when Redis has no memory for the rest.
+        # No transaction: events are still published when Redis has no memory for the writes.
         self._pipeline = worker.connection.pipeline(transaction=False)
         self._execution: Execution | None = None
         self._busy = False
 
     @property
     def has_begun(self) -> bool:
-        """Whether the start of the job at hand has been noted."""
+        """Return whether the start of the current job has been recorded."""
         return self._execution is not None
 
     def changed(self, *changes: Change) -> None:
-        """Tell the pages of each change's owner."""
+        """Queue an event for each change's owner."""
         events.publish(self._pipeline, *changes)
 
     def began(self, job: Job) -> None:
-        """Note that the worker executes the job."""
+        """Record that the worker is executing the job."""
         ttl = self._worker.get_heartbeat_ttl(job)
         self._execution = Execution.create(job, ttl, pipeline=self._pipeline, worker_name=self._worker.name)
         self._worker.executions[self._execution.id] = self._execution
@@ -53,7 +53,7 @@ class RqBookkeeping:
         self._leaves_queue(job)
 
     def ended(self, job: Job, seconds: float) -> None:
-        """Note that the job has ended, which may be the first that is noted of it; nothing is kept of it."""
+        """Record that the job has ended, even if its start was not recorded, and delete it."""
         self._worker.increment_successful_job_count(pipeline=self._pipeline)
         self._worker.increment_total_working_time(timedelta(seconds=seconds), self._pipeline)
         if self._execution is None:
@@ -65,12 +65,12 @@ class RqBookkeeping:
         self._pipeline.delete(job.key)
 
     def dropped(self, job: Job) -> None:
-        """Note that there was nothing to do for the job."""
+        """Delete a job that needed no work."""
         self._leaves_queue(job)
         self._pipeline.delete(job.key)
 
     def failed(self, job: Job, reason: Exception) -> None:
-        """Note why the job could not be seen through; RQ keeps that for a while, and its dashboard shows it."""
+        """Record why the job could not be completed. RQ keeps the reason for a while and shows it in its dashboard."""
         if self._execution is None:
             self.began(job)
         self.send()
@@ -79,23 +79,23 @@ class RqBookkeeping:
             job.refresh()
             self._worker._finalize_failure(job, self._queue, self._execution, (type(reason), reason, None))
         except Exception as error:  # whatever a damaged job makes RQ raise
-            log.warning("RQ's record of job %s is incomplete (%s)", job.id, error)
+            log.warning("could not record the failure of job %s in RQ (%s)", job.id, error)
         self._execution = None
 
     def idle(self) -> None:
-        """Note that the worker has nothing at hand."""
+        """Record that the worker is idle."""
         self._busy = False
         self._worker.set_state(WorkerStatus.IDLE, pipeline=self._pipeline)
 
     def send(self) -> None:
-        """Tell Redis; what it does not take is lost: the sweeper, the pages' checks and RQ's expiries mend it."""
+        """Send the updates. Lost ones are repaired by the sweeper, by the pages' checks and by RQ's expiries."""
         try:
             self._pipeline.execute()
         except RedisError as error:
             log.warning("RQ's record and the events are incomplete (%s)", error)
 
     def send_and_take(self) -> WakeUp | None:
-        """Tell Redis, and in the same trip take the next job, without waiting for one."""
+        """Send the updates and, in the same round trip, take the next job without blocking. Return None if none."""
         take_next(self._queue, self._pipeline)
         try:
             *told, found = self._pipeline.execute(raise_on_error=False)
@@ -106,7 +106,7 @@ class RqBookkeeping:
         return named(self._queue, found) if isinstance(found, bytes) else None
 
     def put_back(self, job: Job) -> None:
-        """Let others have a job that was taken; twice on the queue does no harm, and nowhere would delay its run."""
+        """Put a taken job back on the queue. A duplicate is harmless; a lost job would delay its run."""
         self._queue.push_job_id(job.id, pipeline=self._pipeline, at_front=True)
         self._leaves_queue(job)
 

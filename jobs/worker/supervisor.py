@@ -1,4 +1,4 @@
-"""The pool: N workers, each started again whatever ended it, and the sweeper's turn between."""
+"""The worker pool: keep N workers running, replace those that exit, and run the sweeper regularly."""
 
 import contextlib
 import gc
@@ -32,7 +32,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Supervisor:
-    """Forks workers from a process without threads, so that they share the memory of what is imported."""
+    """A pool of workers, forked from a process without threads so that they share the memory of imported modules."""
 
     def __init__(self, backend: Backend, size: int, start: Start = start_template) -> None:
         self._backend = backend
@@ -45,7 +45,7 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> None:
-        """Keep the workers running until SIGTERM or SIGINT; then let running runs end, or give them back.
+        """Keep the workers running until SIGTERM or SIGINT, then let current runs finish or requeue them.
 
         Raises TaskError for a broken task file.
         """
@@ -66,27 +66,27 @@ class Supervisor:
         self._end_workers()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        # From here, so that the workers hear of it also while the loop waits for a database that does not answer.
+        # Signal the workers here, not in the loop, which may be waiting for a database that does not respond.
         self._stopping = True
         self._signal(signal.SIGTERM)
 
     def _prepare(self, tasks: Mapping[str, TaskSummary]) -> None:
-        """Have in memory what workers share: all that each of them makes for itself, it has for itself alone."""
+        """Load what workers share before forking: memory that a worker allocates itself is not shared."""
         if self._backend.tasks is tasks:
             return
         self._backend = replace(self._backend, tasks=tasks)
         try:
             attempt.warm_up(self._backend)
         except SQLAlchemyError:
-            log.warning("the database did not answer; each worker compiles its statements")
+            log.warning("the database is unavailable; each worker will compile its own statements")
         gc.collect()
-        gc.freeze()  # a collection would copy every page that it looks at
+        gc.freeze()  # otherwise a collection in a worker would copy every page that it visits
 
     def _fork(self) -> None:
         parent, name = os.getpid(), f"{socket.gethostname()[:60]}.{uuid.uuid4().hex[:12]}"
         self._backend.database.close()
         self._backend.redis.connection_pool.disconnect()
-        # A signal between the fork and the new handlers would be taken for the pool's own, and lost.
+        # Block signals: one that arrives in the child before its handlers are set would run the pool's and be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         pid = os.fork()
         if pid:
@@ -103,7 +103,7 @@ class Supervisor:
             RunWorker(self._backend, name, self._template.ask_for_copy).work(logging_level="WARNING")
             status = 0
         except Exception:
-            log.exception("a worker could not go on")
+            log.exception("worker %s failed", name)
         finally:
             os._exit(status)
 
@@ -116,26 +116,26 @@ class Supervisor:
             lived = time.monotonic() - self._started_at.pop(pid)
             if not self._stopping:
                 code = os.waitstatus_to_exitcode(status)
-                log.warning("worker %d ended with %d; another one takes its place", pid, code)
-                if lived < RESTART_SECONDS:  # one that cannot start must not keep this machine busy
+                log.warning("worker %d exited with code %d; starting a replacement", pid, code)
+                if lived < RESTART_SECONDS:  # a worker that cannot start must not be restarted in a busy loop
                     time.sleep(RESTART_SECONDS)
 
     def _bury(self) -> None:
-        """Take back at once what workers held that are gone, instead of waiting for their leases to run out."""
+        """Requeue the runs of workers that have exited at once, instead of waiting for their leases to expire."""
         try:
             for name in list(self._gone):
                 revive(self._backend, lease.lose(self._backend.database, name))
                 heartbeats.gone(self._backend.database, name)
                 self._gone.remove(name)
         except SQLAlchemyError:
-            log.warning("the database did not answer; what workers left behind is taken back later", exc_info=True)
+            log.warning("could not requeue the runs of workers that exited; retrying", exc_info=True)
 
     def _sweep(self) -> None:
         try:
             workspace.tidy(self._backend.workspaces)
             self._sweeper.turn()
         except Exception:
-            log.exception("the sweep failed; another turn follows")
+            log.exception("the sweep failed; retrying at the next turn")
 
     def _end_workers(self) -> None:
         self._signal(signal.SIGTERM)
@@ -151,7 +151,7 @@ class Supervisor:
             self._bury()
             self._sweeper.leave()
         except SQLAlchemyError:
-            log.warning("the database did not answer; the leases held here will run out", exc_info=True)
+            log.warning("could not release this pool's leases; they will expire", exc_info=True)
 
     def _reap_until(self, deadline: float) -> None:
         while self._workers and time.monotonic() < deadline:

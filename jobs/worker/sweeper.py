@@ -1,4 +1,4 @@
-"""Heals what was lost between the database, Redis and the workers: a turn every few seconds, harmless to repeat."""
+"""Repair inconsistencies between the database, Redis and the workers every few seconds. Sweeps are idempotent."""
 
 import contextlib
 import itertools
@@ -27,7 +27,7 @@ PUSHES_AT_ONCE = 100
 
 
 class Sweeper:
-    """One of many that may sweep; only the leader does, and another one takes over when it is gone."""
+    """One candidate among many sweepers: only the leader sweeps, and another takes over if the leader disappears."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -37,7 +37,7 @@ class Sweeper:
         self._next = 0.0
 
     def turn(self) -> None:
-        """Sweep when it is time to, if this is the leader, and push the runs that have waited for theirs."""
+        """Sweep if it is due and this is the leader; between sweeps, push runs that have become due."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + SWEEP_SECONDS
             self.sweep()
@@ -45,7 +45,7 @@ class Sweeper:
             self._push(self._due())
 
     def sweep(self) -> None:
-        """Do all there is to do, if this is the leader."""
+        """Run every repair and cleanup, if this is the leader."""
         if not self._leadership.hold():
             return
         unrenewed = self._watch.unrenewed(lease.leases(self._backend.database))
@@ -54,22 +54,22 @@ class Sweeper:
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()
         uploads.forget(self._backend.database)
-        # One prefix at a time: all of a large store would keep everything else waiting.
+        # One prefix per sweep: scanning a whole large store would delay everything else.
         run_files.forget(self._backend.database, self._backend.files, next(self._shelves))
 
     def leave(self) -> None:
-        """Let another one sweep."""
+        """Give up the leadership so that another sweeper can take over."""
         self._leadership.give_up()
 
     def _push_what_redis_does_not_know(self) -> None:
         try:
             known = waiting(self._backend.queue)
         except RedisError:
-            return  # Redis is away; the runs wait in the database
+            return  # Redis is unavailable; the runs stay queued in the database
         self._push([run for run in self._waiting() if job_id(run.id, run.attempt) not in known])
 
     def _forget_jobs_of_ended_runs(self) -> None:
-        """Delete the jobs of runs that ended while Redis was away; RQ would call them failed after a minute."""
+        """Delete jobs of runs that ended while Redis was unavailable; RQ would mark them failed after a minute."""
         with contextlib.suppress(RedisError):
             jobs = taken(self._backend.queue)
             named = Run.id.in_(list(jobs.values())[:MOST_PUSHES])
@@ -78,7 +78,7 @@ class Sweeper:
             forget(self._backend.queue, [job for job, run_id in jobs.items() if run_id in ended])
 
     def _push(self, runs: Sequence[Run]) -> None:
-        """Push as many as there is time for in one turn; when there may be more, the next turn sweeps again."""
+        """Push runs for up to TURN_SECONDS. If more may be left, make the next turn sweep again."""
         deadline = time.monotonic() + TURN_SECONDS
         more = len(runs) == MOST_PUSHES
         for start in range(0, len(runs), PUSHES_AT_ONCE):
@@ -92,7 +92,7 @@ class Sweeper:
 
     def _waiting(self) -> list[Run]:
         now = utcnow()
-        # Those that were queued just now are being pushed by whoever queued them.
+        # Skip runs that were queued just now: the process that queued them is pushing them.
         old = (Run.queued_at < now - timedelta(seconds=WAITS_FOR_SECONDS)) | (Run.queued_at > now)
         ready = due(now, now + timedelta(seconds=CLOCKS_DIFFER_SECONDS))
         query = select(Run).where(Run.state == State.QUEUED, old, ready)
@@ -100,7 +100,7 @@ class Sweeper:
             return list(session.scalars(query.order_by(Run.queued_at, Run.id).limit(MOST_PUSHES)))
 
     def _due(self) -> list[Run]:
-        """The runs whose time came since the last turn; a longer wait than that is the next sweep's."""
+        """Return the runs that became due since the last turn. The next sweep finds older ones."""
         now = utcnow()
         lately = Run.due_at.between(now - timedelta(seconds=TURN_SECONDS), now)
         with self._backend.database.read() as session:
@@ -108,10 +108,10 @@ class Sweeper:
 
 
 class Watch:
-    """Sees which leases are not renewed any more.
+    """A detector of leases that are no longer renewed.
 
-    A lease that has not changed for its whole length, by this process's own steady clock, has lost its worker. What the
-    machines believe the time to be does not matter, so a clock that jumps costs nothing.
+    If a lease has not changed for its full duration, measured by this process's monotonic clock, its worker is lost.
+    Wall clocks are not compared, so clock jumps and differences between machines have no effect.
     """
 
     def __init__(self, lease_seconds: float) -> None:
@@ -119,7 +119,7 @@ class Watch:
         self._seen: dict[tuple[int, str, datetime], float] = {}
 
     def unrenewed(self, leases: dict[int, tuple[str, datetime]]) -> dict[int, tuple[str, datetime]]:
-        """Of the leases by run, those that have been as they are for too long."""
+        """Return the leases, by run id, that have not changed for a full lease duration."""
         now = time.monotonic()
         self._seen = {key: self._seen.get(key, now) for key in ((run, *held) for run, held in leases.items())}
         late = {run for (run, _, _), since in self._seen.items() if now - since >= self._lease_seconds}
@@ -127,7 +127,7 @@ class Watch:
 
 
 def revive(backend: Backend, changes: Iterable[Change]) -> None:
-    """Tell of runs that were taken back, and wake workers for those that wait again."""
+    """Publish changes to runs that were reclaimed, and push those that are queued again."""
     taken = list(changes)
     if not taken:
         return

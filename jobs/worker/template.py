@@ -1,10 +1,10 @@
-"""The template process: it imports the tasks once, and forks. It is started by the supervisor.
+"""The template process, started by the supervisor: it imports the tasks once and forks the processes that run them.
 
-Nothing of the application's is in it: it is started with an environment of its own, connects to nothing and starts no
-thread. It forks one copy of itself for each worker, which lives as long as the worker keeps its channel open; and that
-copy forks the children, one for each run, and ends what they leave behind. On Linux every process that loses its parent
-beneath such a copy becomes the copy's own child, whatever session or group it has fled to. What is there beside the
-children it knows is therefore of the run that has just ended, and it kills that.
+It holds nothing of the application: it has a filtered environment, opens no connection and starts no thread. It forks
+one copy of itself for each worker, which runs as long as the worker keeps its channel open. That copy forks one child
+for each run and kills whatever a run leaves behind. On Linux, every orphan among a copy's descendants is reparented to
+the copy, even if it has moved to another session or process group. Any child that the copy does not know was therefore
+left behind by the run that has just ended, and is killed.
 """
 
 import contextlib
@@ -35,25 +35,25 @@ LOOK_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
 SHORTEST_WAIT_SECONDS = 0.0005
 LONGEST_WAIT_SECONDS = 0.02
-MOST_CHILDREN_BYTES = 65_536  # those that are left out are found when these are gone
+MOST_CHILDREN_BYTES = 65_536  # if there are more, the next iteration finds them
 
 
 def serve(catalog: Catalog, supervisor: Channel, requests: socket.socket) -> None:
-    """Fork a copy for every worker that asks for one, until nobody is left who could.
+    """Fork a copy for every worker that requests one, until every requesting end is closed.
 
-    A request is one packet with the worker's channel beside it.
+    A request is one packet that carries the worker's channel as a file descriptor.
     """
     adopt_orphans()
-    # Platforms send SIGTERM to every process, and Ctrl-C reaches the whole terminal: workers decide when it ends. So
-    # both are ignored here, and in its copies.
+    # Platforms send SIGTERM to every process, and Ctrl-C reaches the whole terminal. This process must outlive the
+    # workers, so it and its copies ignore both signals.
     handler = prepare()
     if threading.active_count() > 1:
-        log.warning("a task file starts threads when it is imported: runs will not have them")
+        log.warning("a task file starts threads on import; they will not exist in the processes that execute runs")
         at_fork.register()
-    limits.die_first()  # its children are as it is, and of them the largest goes first
+    limits.die_first()  # children inherit this; among them, Linux kills the largest first
     warm_up()
     gc.collect()
-    gc.freeze()  # a collection in a child would copy every page that it looks at
+    gc.freeze()  # otherwise a collection in a child would copy every page that it visits
     supervisor.send({"tasks": [asdict(task.summary) for task in catalog.values()]})
     poll = select.poll()
     poll.register(requests, select.POLLIN)
@@ -86,26 +86,26 @@ def _be_copy(
 
 
 class Children:
-    """The children of a process: those that it has forked and knows, and those that have become its own."""
+    """The children of this process: those that it forked and tracks, and orphans that were reparented to it."""
 
     def __init__(self) -> None:
         self._known: set[int] = set()
         self.ended: dict[int, int] = {}
-        """The exit codes of those known that have ended and were not told of yet."""
+        """Exit codes, by process id, of tracked children that have exited and were not reported yet."""
 
     def fork(self) -> int:
-        """Fork: 0 in the child."""
+        """Fork and track the child. Return its process id, or 0 in the child."""
         pid = os.fork()
         if pid:
             self._known.add(pid)
         return pid
 
     def kill(self, pid: int) -> None:
-        """Kill a child that is known and its process group; everything else beneath it becomes an orphan."""
+        """Kill a tracked child and its process group; its other descendants become orphans."""
         if pid in self._known:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
-            os.kill(pid, signal.SIGKILL)  # it may not have made its group yet
+            os.kill(pid, signal.SIGKILL)  # it may not have created its group yet
 
     def kill_all(self) -> None:
         for pid in list(self._known):
@@ -114,7 +114,7 @@ class Children:
         self.sweep()
 
     def reap(self) -> None:
-        """Take note of the children that have ended."""
+        """Collect the exit codes of children that have exited."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -125,12 +125,12 @@ class Children:
             if pid in self._known:
                 self._known.remove(pid)
                 self.ended[pid] = os.waitstatus_to_exitcode(status)
-                if not ADOPTS_ORPHANS:  # then this is all that finds what it has left behind
+                if not ADOPTS_ORPHANS:  # then killing the group is the only way to reach what it left behind
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.killpg(pid, signal.SIGKILL)
 
     def sweep(self) -> None:
-        """Kill the children that are not known, and theirs, until there are none, or for SWEEP_SECONDS."""
+        """Kill untracked children and their descendants until none is left, for at most SWEEP_SECONDS."""
         deadline, wait = time.monotonic() + SWEEP_SECONDS, SHORTEST_WAIT_SECONDS
         while True:
             self.reap()
@@ -155,8 +155,8 @@ class WorkersCopy:
         self._wakes, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
-        """Do what the worker asks, and tell it of children that end, until its channel is closed."""
-        # A signal's handler has Python write to the pipe, so that the wait below ends when a child does.
+        """Serve the worker's requests and report children that exit, until the worker closes its channel."""
+        # With a SIGCHLD handler, Python writes to the wakeup pipe, so that the poll below returns when a child exits.
         signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         poll = select.poll()
@@ -204,7 +204,7 @@ class WorkersCopy:
 
 
 def children_of_this_process() -> Iterator[int]:
-    """Give the process ids of this process's children, where the system tells (Linux)."""
+    """Yield the process ids of this process's children, as far as /proc lists them (Linux)."""
     me = os.getpid()
     with contextlib.suppress(OSError):
         file = os.open(f"/proc/self/task/{me}/children", os.O_RDONLY)
@@ -219,7 +219,10 @@ def children_of_this_process() -> Iterator[int]:
 
 
 def main() -> None:
-    """Serve the tasks on the two sockets whose descriptors are given: the supervisor's, and the one for requests."""
+    """Load the tasks and serve them on the two sockets given by descriptor: the supervisor's and the one for requests.
+
+    Sends the error to the supervisor and exits with status 1 if a task file is broken.
+    """
     supervisor, requests = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     channel = Channel(supervisor)

@@ -1,4 +1,4 @@
-"""A worker's line to its copy of the template: it takes children from there, and has them ended."""
+"""A worker's client of its template copy, the process that forks and kills the worker's children."""
 
 import logging
 import math
@@ -15,16 +15,16 @@ from jobs.worker.execution import Execution
 
 log = logging.getLogger(__name__)
 
-# After which a copy of the template that does not answer is given up: a process that cannot be killed holds it up.
+# Abandon a template copy that has not answered for this long: a process that cannot be killed is blocking it.
 ANSWER_SECONDS = 10.0
 AGAIN_SECONDS = 0.2
 LEAVE_SECONDS = 0.2
 
 
 class TemplateClient:
-    """The children of one worker: the next one, the one at work, and one for each task that keeps its own.
+    """The children of one worker: the next one, the one executing a run, and one for each task that keeps its process.
 
-    `ask` has the template make a copy of itself, which serves the other end of the channel that it is given.
+    `ask` makes the template fork a copy of itself that serves the other end of the given channel.
     """
 
     def __init__(self, ask: Callable[[socket.socket], None]) -> None:
@@ -40,14 +40,14 @@ class TemplateClient:
         self._is_sweeping = False
 
     def register(self, poll: "select.poll") -> None:
-        """Have a poll wait for what this hears."""
+        """Register the channel's descriptor with a poll object."""
         if self._channel:
             poll.register(self._channel.fileno(), select.POLLIN)
 
     def take(self, keeper: str = "") -> Execution | None:
-        """Return a child for a run, or None while there is none: the one kept for the task `keeper`, or a new one.
+        """Return the child kept for the task `keeper`, or else a new one, or None if none is ready yet.
 
-        There is none before everything that the run before has left behind is gone.
+        No child is ready before every process left behind by the previous run is gone.
         """
         self.hear()
         if self._ending or self._is_sweeping:
@@ -60,7 +60,7 @@ class TemplateClient:
         return child
 
     def prepare(self) -> None:
-        """Ask for the next child, if none is there or on its way; where they end at once not more often than that."""
+        """Request the next child unless one is ready or requested, or AGAIN_SECONDS after one died too early."""
         if self._next or self._is_asked or time.monotonic() < self._not_before:
             return
         if self._channel is None:
@@ -73,25 +73,25 @@ class TemplateClient:
         self._send(fork=True)
 
     def exit_code(self, child: Execution) -> int | None:
-        """Return how a child has ended, or None while it lives. The number is negative where a signal ended it."""
+        """Return a child's exit code, negative if a signal killed it, or None while it is running."""
         self.hear()
         return self._ended.get(child.pid)
 
     def is_living(self, child: Execution) -> bool:
-        """Return whether a child has not ended yet, as far as anybody knows."""
+        """Return whether a child is running, as far as the template copy has reported."""
         self.hear()
         return child.pid in self._living
 
     def is_lost(self, child: Execution) -> bool:
-        """Return whether nobody can tell what became of a child: its copy of the template has ended, and it with it."""
+        """Return whether a child was lost with its template copy, so that its exit code is unknown."""
         return child.pid not in self._living and child.pid not in self._ended
 
     def kill(self, child: Execution) -> None:
-        """Have a child killed, and all that it has started."""
+        """Kill a child and every process that it has started."""
         self._send(kill=child.pid)
 
     def give_back(self, child: Execution, keeper: str = "") -> None:
-        """Let go of a child whose run has ended: keep it for its task's next run, or have it ended."""
+        """Return a child whose run has ended: keep it for the next run of the task `keeper`, or let it end."""
         if child.pid not in self._living:
             self._ended.pop(child.pid, None)
             child.close()
@@ -103,10 +103,10 @@ class TemplateClient:
             self._ending.add(child.pid)
 
     def await_ends(self, patience: float = LEAVE_SECONDS) -> None:
-        """Wait until all that ended runs have left behind is gone.
+        """Wait until every process left behind by ended runs is gone.
 
-        A child leaves by itself; one that has not done so in `patience` seconds is killed. A copy of the template that
-        does not say what became of it is given up.
+        A child that has not exited within `patience` seconds is killed. A template copy that has not confirmed the end
+        within ANSWER_SECONDS is abandoned.
         """
         deadline, kill_at = time.monotonic() + ANSWER_SECONDS, time.monotonic() + patience
         while self._ending or self._is_sweeping:
@@ -115,7 +115,7 @@ class TemplateClient:
                 for pid in self._ending:
                     self._send(kill=pid)
             if time.monotonic() > deadline:
-                log.error("a process of a run that has ended could not be ended within %d s", ANSWER_SECONDS)
+                log.error("could not kill a process of an ended run within %d s", ANSWER_SECONDS)
                 self.close()
                 return
             poll = select.poll()
@@ -124,13 +124,13 @@ class TemplateClient:
             self.hear()
 
     def close_and_wait(self) -> None:
-        """End all children, and return when they are gone, or nobody can tell."""
+        """Kill all children and return when they are gone, or when the template copy has not answered in time."""
         self._ending.update(self._living)
         self.await_ends(patience=0)
         self.close()
 
     def close(self) -> None:
-        """Let go of the copy of the template, which then ends all that is beneath it."""
+        """Close the channel to the template copy, which then kills all of its descendants and exits."""
         if self._channel:
             self._channel.close()
             self._channel = None
@@ -138,23 +138,24 @@ class TemplateClient:
         if self._next:
             at_work.discard(self._next.pid)
         for pid, child in self._living.items():
-            if pid not in at_work:  # that is closed by whoever has it
+            if pid not in at_work:  # the caller that holds it closes it
                 child.close()
         self._next, self._kept, self._living = None, {}, {}
         self._ending.clear()
         self._is_asked = self._is_sweeping = False
 
     def hear(self) -> None:
-        """Take note of what the copy of the template tells; it never waits."""
+        """Process the messages received from the template copy, without blocking."""
         if self._channel is None:
             return
         try:
-            # All of it: behind messages that nobody has heard yet may be the end of the copy, and of its children.
+            # Read until nothing is left: unread messages may be followed by EOF, which means that the copy has ended
+            # and its children with it.
             while messages := self._channel.receive():
                 for message in messages:
                     self._understand(message.body, message.files)
         except (EOFError, BadMessage):
-            log.warning("the process that forks for this worker has ended; another one takes its place")
+            log.warning("this worker's template copy has exited; requesting a new one")
             self.close()
             self._not_before = time.monotonic() + AGAIN_SECONDS
 
@@ -178,12 +179,12 @@ class TemplateClient:
             self._ending.discard(pid)
         elif child in self._kept.values():
             self._kept = {name: kept for name, kept in self._kept.items() if kept is not child}
-        else:  # it was at work: whoever has it asks for this
+        else:  # it was executing a run: the caller that holds it asks for its exit code
             self._ended[pid] = status
             return
         child.close()
 
     def _send(self, **message: Any) -> None:
-        with suppress(OSError):  # what has ended is noticed when it is heard
+        with suppress(OSError):  # `hear` notices a closed channel
             if self._channel:
                 self._channel.send(message)

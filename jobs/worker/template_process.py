@@ -1,4 +1,4 @@
-"""The template as its supervisor sees it: started, asked for the tasks, and started again when it has ended."""
+"""The supervisor's handle on the template process: start it, read its task list, and restart it when it exits."""
 
 import logging
 import os
@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("template_start.py")
 RESTART_SECONDS = 1.0
 
-# What task code sees of the environment: what Python, libraries and programs need to work. Everything else, first of
-# all the application's own keys and addresses, stays out, unless TASK_ENVIRONMENT names it.
+# Environment variables that task code may see: those that Python, libraries and programs need to work. Everything else,
+# above all the application's keys and addresses, is withheld unless TASK_ENVIRONMENT names it.
 SEEN = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TERM|PWD|TZ|TZDIR|TMPDIR|TEMP|TMP|HOSTNAME|VIRTUAL_ENV|LANG|LANGUAGE|LC_\w+|XDG_\w+"
     r"|PYTHON\w+|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_\w+|MALLOC_\w+|GLIBC_TUNABLES|FONTCONFIG_\w+|MPL\w+"
@@ -33,7 +33,7 @@ SEEN = re.compile(
 
 
 class TaskProcess(Protocol):
-    """A process that a supervisor has started."""
+    """A process started by a supervisor."""
 
     def poll(self) -> int | None: ...
 
@@ -42,7 +42,10 @@ Start = Callable[[socket.socket, socket.socket, Mapping[str, str]], TaskProcess]
 
 
 def task_environment(environment: Mapping[str, str], named: str = "") -> dict[str, str]:
-    """Return what task code sees of an environment; `named` lists what is to be seen beside it ("HF_HOME,MODEL_*")."""
+    """Return the part of an environment that task code may see.
+
+    `named` lists additional variables, separated by commas, with * as a wildcard ("HF_HOME,MODEL_*").
+    """
     patterns = [re.escape(name.strip()).replace(r"\*", ".*") for name in named.split(",") if name.strip()]
     also = re.compile("|".join(patterns)) if patterns else None
     return {
@@ -53,14 +56,14 @@ def task_environment(environment: Mapping[str, str], named: str = "") -> dict[st
 
 
 def start_template(supervisor: socket.socket, requests: socket.socket, environment: Mapping[str, str]) -> TaskProcess:
-    """Start a template, a process that has nothing of this one but the two sockets."""
+    """Start a template process, which inherits nothing from this one but the two sockets."""
     return start_process("jobs.worker.template", supervisor, requests, environment)
 
 
 def start_process(
     module: str, supervisor: socket.socket, requests: socket.socket, environment: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
-    """Start a template whose `main` is in this module."""
+    """Start a template process that calls the `main` function of `module`."""
     descriptors = (supervisor.fileno(), requests.fileno())
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), module, *map(str, descriptors)],
@@ -72,10 +75,10 @@ def start_process(
 
 
 class TemplateProcess:
-    """The one template of a supervisor, which lives until the last worker has gone.
+    """A supervisor's template process, which runs until the last worker has exited.
 
-    Workers ask through a socket that all of them inherit. Its other end is kept here too, so that what is asked while
-    there is no template waits for the next one.
+    Workers send requests through a socket that all of them inherit. The supervisor keeps its other end open, too, so
+    that requests made while there is no template wait for the next one.
     """
 
     def __init__(self, named: str = "", start: Start = start_template) -> None:
@@ -86,10 +89,10 @@ class TemplateProcess:
         self._channel: Channel | None = None
         self._start_at = 0.0
         self.tasks: Mapping[str, TaskSummary] | None = None
-        """The tasks, once the template has imported them."""
+        """The tasks by name, or None until the template has imported them."""
 
     def look(self) -> bool:
-        """Start the template if there is none, and hear what it has to say; return whether the tasks are known.
+        """Start the template if it is not running, process its messages, and return whether the tasks are known.
 
         Raises TaskError for a broken task file.
         """
@@ -101,22 +104,22 @@ class TemplateProcess:
             self._channel = Channel(ours)
         self._hear()
         if self._process and (code := self._process.poll()) is not None:
-            log.warning("the process that has imported the tasks ended with %s; another one takes its place", code)
+            log.warning("the template process exited with code %s; restarting it", code)
             self._process, self._start_at = None, time.monotonic() + RESTART_SECONDS
         return self.tasks is not None
 
     def ask_for_copy(self, channel: socket.socket) -> None:
-        """Ask for a copy of the template that serves the other end of a channel; to be called in a worker."""
+        """Request a template copy that serves the other end of `channel`. Call this in a worker."""
         socket.send_fds(self._asks, [b"!"], [channel.fileno()])
 
     def forget(self) -> None:
-        """In a process that was forked from the supervisor: let go of what only that needs."""
+        """Close the descriptors that only the supervisor needs. Call this in a process forked from it."""
         self._serves.close()
         if self._channel:
             self._channel.close()
 
     def close(self) -> None:
-        """Let go of the template, which ends with the last worker."""
+        """Close the supervisor's descriptors; the template exits with the last worker."""
         self._asks.close()
         self._serves.close()
         if self._channel:

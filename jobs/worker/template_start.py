@@ -1,6 +1,6 @@
-"""The script that a template process begins with: `template_start.py MODULE DESCRIPTOR DESCRIPTOR`.
+"""Entry script of a template process: `template_start.py MODULE DESCRIPTOR DESCRIPTOR`.
 
-It sets the standard library's fork handlers aside (jobs/worker/at_fork.py says why), so nothing is imported before.
+It intercepts the standard library's fork handlers (see jobs/worker/at_fork.py), so it must run before other imports.
 """
 
 import os

@@ -31,12 +31,12 @@ class Transcript:
         self._write = write
 
     def feed(self, source: str, data: bytes) -> None:
-        """Hear what was written to a stream."""
+        """Add data that was written to a stream."""
         self._streams[source].feed(data)
         self._go_on()
 
     def log(self, level: str, text: str) -> None:
-        """Hear what was logged, after a mark in both streams."""
+        """Add a logged message, which belongs after the next mark in both streams."""
         self._logged.append((level, text))
         self._go_on()
 

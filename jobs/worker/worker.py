@@ -1,4 +1,4 @@
-"""The RQ worker: takes jobs off the queue and has children execute the runs that they name."""
+"""The RQ worker: takes jobs from the queue and executes the runs that they name in child processes."""
 
 import contextlib
 import logging
@@ -44,11 +44,12 @@ DAMAGED_SECONDS = 0.05
 
 
 class RunWorker(SimpleWorker):
-    """A worker on the one queue; on one queue RQ moves a job with BLMOVE, so none is lost between pop and start.
+    """A worker on a single queue.
 
-    RQ's own worker forks for every job, which costs more than a short task itself. To RQ the job runs in this process,
-    which has a child execute it that the template has forked before it was needed, and watches. Redis may fail at any
-    moment: that delays the next wake-up and does not cost the run at hand.
+    With a single queue, RQ moves a job with BLMOVE, so no job is lost between pop and start. RQ's own worker forks for
+    every job, which costs more than a short task itself. Here, as far as RQ knows, the job runs in this process; in
+    fact it runs in a child that the template forked in advance, and this process supervises it. Redis may fail at any
+    time: that delays the next wake-up but never aborts the current run.
     """
 
     job_class: type[Job] = WakeUp
@@ -78,9 +79,9 @@ class RunWorker(SimpleWorker):
     # --- the end
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Take no more jobs; a run at hand has GRACE_SECONDS to end. Asking again changes nothing."""
-        # While idle StopRequested is raised from here, into whatever code was interrupted; that may swallow it
-        # (redis-py's destructors do). So the request is kept, and honoured at the next heartbeat.
+        """Stop taking jobs and give the current run GRACE_SECONDS to finish. Repeating the request has no effect."""
+        # While idle, raise StopRequested into the interrupted code. That code may swallow it (redis-py's destructors
+        # do), so the request is also stored and honoured at the next heartbeat.
         first, self._stop_requested = not self._stop_requested, True
         self._shutdown_requested_date = self._shutdown_requested_date or now()
         self._leave_at = min(self._leave_at, time.monotonic() + GRACE_SECONDS)
@@ -90,10 +91,10 @@ class RunWorker(SimpleWorker):
 
     def teardown(self) -> None:
         self._template.close_and_wait()
-        # A stop may come between the claim and the outcome.
+        # The stop may have arrived between a claim and its outcome: release what is still held.
         events.publish(self._backend.redis, *lease.release(self._backend.database, self.name))
         heartbeats.gone(self._backend.database, self.name)
-        with contextlib.suppress(RedisError):  # without Redis nobody can be told; RQ's key of this worker expires
+        with contextlib.suppress(RedisError):  # if Redis is unavailable, RQ's key of this worker expires
             if self._shutdown_requested_date:
                 self.set_shutdown_requested_date()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
             super().teardown()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
@@ -101,20 +102,20 @@ class RunWorker(SimpleWorker):
     # --- jobs
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
-        """Wait for a job; a Redis that refuses and a job that cannot be read are waited out, not died of."""
+        """Wait for a job. Redis errors and unreadable jobs are logged and retried, so they never end the worker."""
         while True:
             try:
                 return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
             except (StopRequested, DequeueTimeout):
                 raise
             except Exception as error:  # whatever a damaged job makes RQ raise
-                log.warning("no job could be taken (%s: %s); trying again", type(error).__name__, error)
+                log.warning("could not take a job (%s: %s); retrying", type(error).__name__, error)
                 time.sleep(WITHOUT_REDIS_SECONDS if isinstance(error, RedisError) else DAMAGED_SECONDS)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Execute a job and those that wait behind it, for a turn."""
+        """Execute a job, then the jobs waiting behind it, for one burst."""
         assert isinstance(job, WakeUp)
-        self._state = WorkerStatus.BUSY  # from here on a stop interrupts nothing
+        self._state = WorkerStatus.BUSY  # from here on, a stop request raises nothing
         try:
             Burst(self._backend, self, self._execute, self._may_go_on).take(job)
         finally:
@@ -128,13 +129,13 @@ class RunWorker(SimpleWorker):
         try:
             folder = self._folder.enter_context(workspace(self._backend.workspaces))
         except OSError as error:
-            words = f"There is no room for the run's files: {error.strerror or error}. Tell whoever runs this server."
+            words = f"The server could not create the run's workspace: {error.strerror or error}. Contact its operator."
             return Failure("NoWorkspace", words), PendingOutput(self._backend, run)
         monitor = Monitor(self._context, run, task, folder)
         return monitor.outcome(meanwhile, tell_start), monitor.pending
 
     def _clear_up(self) -> None:
-        """Wait until nothing of the run before is left, neither processes nor files."""
+        """Wait until the previous run's processes have ended, then remove its workspace."""
         self._template.await_ends()
         self._folder.close()
 
@@ -144,12 +145,12 @@ class RunWorker(SimpleWorker):
     # --- signs of life, in the database and in Redis
 
     def handle_payload(self, message: Any) -> None:
-        """Hear a command; ours are only a hint that the row of the run at hand says something new."""
+        """Handle a command sent through Redis. Ours is only a hint that the current run's row has changed."""
         self._wakeup.wake()
         super().handle_payload(message)  # type: ignore[no-untyped-call]  # RQ leaves it untyped
 
     def _show_life(self) -> None:
-        """Show while a run is at hand that this worker lives."""
+        """Refresh RQ's heartbeats of the current job."""
         for execution in self.executions.values():
             with contextlib.suppress(RedisError):  # RQ's record of the job; the lease is what counts
                 self.maintain_heartbeats(execution.job, execution)
@@ -173,14 +174,14 @@ class RunWorker(SimpleWorker):
         with self.connection.pipeline() as pipeline:
             super().heartbeat(timeout, pipeline)
             created, *_ = pipeline.execute()
-            if created and self.birth_date:  # Redis was emptied or started anew, and knows nothing of this worker
+            if created and self.birth_date:  # Redis was flushed or restarted and has no record of this worker
                 pipeline.hset(self.key, mapping=self.serialize())
                 worker_registration.register(self, pipeline)
                 super().set_state(self.get_state(), pipeline)
                 pipeline.execute()
 
     def set_state(self, state: str, pipeline: Any = None) -> None:
-        """Tell Redis what this worker does, unless Redis has been told."""
+        """Record this worker's state in Redis if it has changed."""
         if pipeline is not None:
             super().set_state(state, pipeline)
         elif state != self.get_state():
@@ -198,13 +199,13 @@ class RunWorker(SimpleWorker):
         try:
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
         except Exception:
-            log.warning("RQ's maintenance failed; the next turn follows", exc_info=True)
+            log.warning("RQ's maintenance tasks failed; retrying at the next interval", exc_info=True)
 
 
 @contextlib.contextmanager
 def _database_may_be_away() -> Iterator[None]:
-    """Go on without a database that is away for a moment; the next sign of life is soon enough."""
+    """Log a database error and continue; the next heartbeat is soon enough."""
     try:
         yield
     except SQLAlchemyError:
-        log.warning("the database did not answer; the next attempt follows", exc_info=True)
+        log.warning("could not record a heartbeat in the database; retrying", exc_info=True)

@@ -25,7 +25,7 @@ def test_a_task_that_swallows_everything_ends_soon_after_its_time(running: Harne
     for _ in range(TURNS):
         run = ended(running, "swallow")
         assert (run.state, run.error_kind) == (State.FAILED, "Timeout")
-        assert run.error_message == "It ran longer than this task may take (2 s)."
+        assert run.error_message == "Timed out after 2 s."
         assert 2.0 <= (run.seconds or 0) <= 2.0 + LATE_SECONDS
     check_that_the_pool_works(running)
 

@@ -153,7 +153,7 @@ def test_a_worker_is_started_again_whatever_ended_it(running: Harness, number: s
     (worker,) = until(pool.workers, "a worker")
     send(number, [worker])
     code = 0 if number is signal.SIGTERM else -number
-    until(lambda: f"worker {worker} ended with {code}; another one takes its place" in pool.output, "its end")
+    until(lambda: f"worker {worker} exited with code {code}; starting a replacement" in pool.output, "its end")
     assert running.await_end(running.submit()).state is State.SUCCEEDED
     running.check()
     running.await_ready(pool)
@@ -162,10 +162,10 @@ def test_a_worker_is_started_again_whatever_ended_it(running: Harness, number: s
 @LONG_LEASE
 def test_a_worker_that_cannot_start_is_tried_again_without_haste(harness: Harness) -> None:
     pool = harness.open_pool(1, ready=False, constants={"jobs.worker.worker.WORKER_TTL_SECONDS": "no number"})
-    until(lambda: "ended with 1;" in pool.output, "a start that fails")
-    before = pool.output.count("ended with 1;")
+    until(lambda: "exited with code 1;" in pool.output, "a start that fails")
+    before = pool.output.count("exited with code 1;")
     threading.Event().wait(5)
-    assert pool.output.count("ended with 1;") - before <= 5
+    assert pool.output.count("exited with code 1;") - before <= 5
     assert pool.stop() == 0
     harness.open_pool(1)
     harness.submit()

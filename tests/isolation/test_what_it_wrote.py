@@ -65,4 +65,4 @@ def test_a_line_that_has_no_end_yet_is_shown_after_a_pause(worker: OneWorker, tm
 def test_a_task_that_takes_more_memory_than_it_may_is_told_so(worker: OneWorker) -> None:
     run = worker.run("take_much")
     assert (run.state, run.error_kind) == (State.FAILED, "OutOfMemory")
-    assert run.error_message == "Out of memory: it needed more than this task may take (5 MB)."
+    assert run.error_message == "Out of memory. This task is limited to 5 MB."

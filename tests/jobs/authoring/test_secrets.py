@@ -113,7 +113,7 @@ def test_a_user_keeps_only_so_many(backend: Backend, vault: Vault, monkeypatch: 
     owner_id = make_owner(backend)
     for name in ("A", "B", "B"):
         vault.put(owner_id, name, VALUE)
-    with pytest.raises(RefusedSecret, match="2 secrets already"):
+    with pytest.raises(RefusedSecret, match="already have 2 secrets"):
         vault.put(owner_id, "C", VALUE)
 
 

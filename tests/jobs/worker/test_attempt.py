@@ -75,12 +75,12 @@ def test_a_result_is_recorded(backend: Backend) -> None:
     ("how", "kind", "words"),
     [
         ("raise", "RuntimeError", "the oven is cold \\x00"),
-        ("exit", "SystemExit", "The task ended Python with sys.exit(3)."),
+        ("exit", "SystemExit", "The task called sys.exit(3)."),
         ("surrogate", "ResultError", "surrogates not allowed"),
         ("large", "ResultError", "too large: 2,000,002 bytes"),
         ("object", "ResultError", "cannot be kept as JSON"),
         ("digits", "ResultError", "cannot be kept as JSON"),
-        ("mute", "Mute", "its message cannot be read"),
+        ("mute", "Mute", "unreadable message"),
     ],
 )
 def test_a_failure_says_what_happened(kitchen: Backend, how: str, kind: str, words: str) -> None:

@@ -53,9 +53,9 @@ class Unwritable(Exception):
     ("error", "kind", "words"),
     [
         (SyntaxError("bad", ("f.py", "x", "y", 5)), "SyntaxError", "bad"),  # type: ignore[arg-type]  # Python's own
-        (Mute(), "Mute", "its message cannot be read (RuntimeError)"),
-        (Numeric(), "Numeric", "its message cannot be read (TypeError)"),
-        (Leaving(), "Leaving", "its message cannot be read (SystemExit)"),
+        (Mute(), "Mute", "unreadable message (RuntimeError in __str__)"),
+        (Numeric(), "Numeric", "unreadable message (TypeError in __str__)"),
+        (Leaving(), "Leaving", "unreadable message (SystemExit in __str__)"),
         (Unwritable("odd"), "Unwritable", "odd"),
         (ValueError(), "ValueError", "no message"),
         (ValueError("\ud800 \x00"), "ValueError", "\\ud800 \\x00"),
@@ -118,7 +118,8 @@ def test_a_failure_that_is_declared_final_is_final() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [((), ""), ((0,), "0"), ((3,), "3"), ((None,), ""), (("words",), "words"), ((Mute(),), "its")]
+    ("code", "said"),
+    [((), ""), ((0,), "0"), ((3,), "3"), ((None,), ""), (("words",), "words"), ((Mute(),), "unreadable")],
 )
 def test_a_task_that_ends_python_fails_and_is_told_how_to_end(code: tuple[Any, ...], said: str) -> None:
     def leave() -> None:
@@ -126,8 +127,8 @@ def test_a_task_that_ends_python_fails_and_is_told_how_to_end(code: tuple[Any, .
 
     failed = failure(leave)
     assert failed.kind == "SystemExit"
-    assert failed.message.startswith(f"The task ended Python with sys.exit({said}")
-    assert "A run succeeds when its function returns" in failed.message
+    assert failed.message.startswith(f"The task called sys.exit({said}")
+    assert "To succeed, return from the function." in failed.message
 
 
 @pytest.mark.parametrize(("code", "words"), [(0, "exit code 0"), (7, "exit code 7")])

@@ -144,7 +144,7 @@ def test_a_child_that_sends_garbage_has_failed_and_is_heard_no_more(child: Child
     assert isinstance(ended, Ended)
     assert isinstance(ended.outcome, Failure)
     assert (ended.outcome.kind, ended.is_fit) == ("ProcessKilled", False)
-    assert "cannot be understood" in ended.outcome.message
+    assert "invalid message" in ended.outcome.message
     child.send(emit=1)
     assert child.execution.hear() == []
 

@@ -136,7 +136,7 @@ def test_every_run_has_a_process_of_its_own(kitchen: Backend) -> None:
 def test_a_run_that_takes_too_long_fails_from_outside_and_the_next_one_runs(kitchen: Backend) -> None:
     late = finished(kitchen, "linger")
     assert (late.state, late.error_kind) == (State.FAILED, "Timeout")
-    assert late.error_message == "It ran longer than this task may take (1 s)."
+    assert late.error_message == "Timed out after 1 s."
     assert finished(kitchen, "who").state is State.SUCCEEDED
 
 
@@ -261,7 +261,7 @@ def test_a_failure_that_is_declared_final_is_not_tried_again(kitchen: Backend, f
 def test_a_task_that_takes_too_much_memory_fails_and_the_next_one_runs(kitchen: Backend) -> None:
     run = finished(kitchen, "gobble")
     assert (run.state, run.error_kind) == (State.FAILED, "OutOfMemory")
-    assert run.error_message == "Out of memory: it needed more than this task may take (100 MB)."
+    assert run.error_message == "Out of memory. This task is limited to 100 MB."
     assert finished(kitchen, "who").state is State.SUCCEEDED
 
 

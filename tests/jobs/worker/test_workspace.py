@@ -136,7 +136,7 @@ def test_a_workspace_that_cannot_be_made_fails_the_run_and_not_the_next_one(kitc
     failed = ended(kitchen, start(kitchen, "introduce"))
     kitchen.workspaces.unlink()
     assert (failed.state, failed.error_kind) == (State.FAILED, "NoWorkspace")
-    assert "There is no room for the run's files" in str(failed.error_message)
+    assert "The server could not create the run's workspace" in str(failed.error_message)
     assert ended(kitchen, start(kitchen, "introduce")).state is State.SUCCEEDED
 
 

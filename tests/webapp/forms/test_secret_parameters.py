@@ -191,7 +191,7 @@ def test_a_task_that_has_changed_says_nothing_of_a_secret_that_does_not_fit_any_
         catalog_of(fetch), Order("fetch", {"token": {"$sealed": "a"}}, opened={"a": "hunter2"}), Received()
     )
     assert isinstance(outcome, Failure)
-    assert outcome.message.startswith("The parameters no longer fit this task: token: Value should have at least 8")
+    assert outcome.message.startswith("The parameters are no longer valid: token: Value should have at least 8")
     assert "hunter2" not in outcome.message
 
 
