@@ -1,4 +1,4 @@
-# One command each. Every one makes the environment first when it is missing or out of date.
+# Every command first creates or updates the environment if necessary.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -10,19 +10,19 @@ run: .venv/ready
 test: .venv/ready-dev
 	$(BIN)/python -m pytest
 
-# The same tests on a throw-away Postgres, made from the system's package.
+# The same tests on a temporary Postgres server from the system's package.
 test-postgres: .venv/ready-dev
 	$(BIN)/python -m pytest --database=postgres
 
-# What `make test` breaks a few times only, at full length: about forty minutes.
+# The fault injection tests at full length, about 40 minutes; `make test` runs a few of each.
 faults: .venv/ready-dev
 	FAULTS=full $(BIN)/python -m pytest tests/faults
 
-# Generated forms, 10,000 of each kind instead of 100: about a quarter of an hour.
+# Generated forms, 10,000 of each kind instead of 100: about 15 minutes.
 forms: .venv/ready-dev
 	FORMS=full $(BIN)/python -m pytest tests/webapp/test_generated_forms.py
 
-# Random faults over many runs; for longer: make soak SOAK="--minutes 60 --runs 10000".
+# Random faults over many runs. For a longer test: make soak SOAK="--minutes 60 --runs 10000".
 soak: .venv/ready-dev
 	$(BIN)/python -m tests.faults.soak $(SOAK)
 
@@ -40,12 +40,12 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.upload
 	$(BIN)/python -m benchmarks.memory
 
-# Rewrites the tables in docs/tasks.md from the code that they describe.
+# Regenerate the tables in docs/tasks.md from the code.
 docs: .venv/ready-dev
 	$(BIN)/python -m tests.field_table
 	$(BIN)/python -m tests.result_table
 
-# Rewrites the pinned files from the ranges in pyproject.toml.
+# Regenerate the pinned requirements from the ranges in pyproject.toml.
 requirements: .venv/ready-dev
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade pyproject.toml -o requirements.txt

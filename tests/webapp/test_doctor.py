@@ -119,7 +119,7 @@ def test_a_schema_that_is_behind_or_not_there_is_named(backend: Backend, tmp_pat
 def test_a_schema_that_is_newer_than_the_code_is_not_called_behind(backend: Backend) -> None:
     mark_newer(backend.database)
     [newer] = said(checks.database, backend.settings)
-    assert newer.startswith("wrong database: its schema, 9999, is newer than this code: update the code, or")
+    assert newer.startswith("wrong database: its schema (9999) is newer than this code: update the code, or")
     assert "alembic upgrade" not in newer
 
 
