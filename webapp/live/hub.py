@@ -67,9 +67,9 @@ class Hub:
         self._over = threading.Event()
         self._is_alive: Callable[[], bool] = lambda: True
         self.leaving = False
-        """Whether this process closes its pages so that they reconnect to another one."""
+        """True once this process closes its pages so that they reconnect to another one."""
         self.prompt = True
-        """Whether events arrive; without them, pages are updated only by the next check."""
+        """True while events arrive; without them, pages are updated only by the next check."""
 
     def stop_when(self, is_alive: Callable[[], bool]) -> None:
         """Close every page as soon as `is_alive` returns false, because the process is about to stop."""

@@ -10,7 +10,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent_pid: int, with_signal: signal.Signals) -> None:
-    """Have Linux signal this process when its parent ends for any reason; do nothing on other systems.
+    """Make Linux signal this process when its parent ends for any reason; do nothing on other systems.
 
     If the parent has already ended, this process exits immediately.
     """
