@@ -1,4 +1,4 @@
-# One command each. Every one makes the environment first when it is missing or out of date.
+# Every command first creates or updates the environment if necessary.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,29 +7,29 @@ BIN := .venv/bin
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
 
-# Most tests wait for processes that they started, so more of them than there are cores run beside each other. What the
-# application shares with other tests' would not count as its memory: that is measured when they are over.
+# Most tests wait for processes, so more of them run in parallel than there are cores. The memory test runs alone:
+# pages shared with the applications of other tests would not count.
 TESTERS ?= 5
-BESIDE := -q --numprocesses=$(TESTERS) --dist=loadgroup --ignore=tests/test_memory.py
+PARALLEL := -q --numprocesses=$(TESTERS) --dist=loadgroup --ignore=tests/test_memory.py
 
 test: .venv/ready-dev
-	$(BIN)/python -m pytest $(BESIDE)
+	$(BIN)/python -m pytest $(PARALLEL)
 	$(BIN)/python -m pytest -q tests/test_memory.py
 
-# Those of the tests that touch the database, on a throw-away Postgres made from the system's package.
+# The tests that touch the database, on a temporary Postgres server from the system's package.
 test-postgres: .venv/ready-dev
-	$(BIN)/python -m pytest $(BESIDE) --database=postgres
+	$(BIN)/python -m pytest $(PARALLEL) --database=postgres
 	$(BIN)/python -m pytest -q tests/test_memory.py --database=postgres
 
-# What `make test` breaks a few times only, at full length: about forty minutes.
+# The fault injection tests at full length, about 40 minutes; `make test` runs a few of each.
 faults: .venv/ready-dev
 	FAULTS=full $(BIN)/python -m pytest tests/faults tests/browser/test_connection.py
 
-# Generated forms, 10,000 of each kind instead of 100: about a quarter of an hour.
+# Generated forms, 10,000 of each kind instead of 100: about 15 minutes.
 forms: .venv/ready-dev
 	FORMS=full $(BIN)/python -m pytest tests/webapp/forms/test_generated_forms.py
 
-# Random faults over many runs; for longer: make soak SOAK="--minutes 60 --runs 10000".
+# Random faults over many runs. For a longer test: make soak SOAK="--minutes 60 --runs 10000".
 soak: .venv/ready-dev
 	$(BIN)/python -m tests.faults.soak $(SOAK)
 
@@ -47,12 +47,12 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.upload
 	$(BIN)/python -m benchmarks.memory
 
-# Rewrites the tables in docs/tasks.md from the code that they describe.
+# Regenerate the tables in docs/tasks.md from the code.
 docs: .venv/ready-dev
 	$(BIN)/python -m tests.support.field_table
 	$(BIN)/python -m tests.support.result_table
 
-# Rewrites the pinned files from the ranges in pyproject.toml.
+# Regenerate the pinned requirements from the ranges in pyproject.toml.
 requirements: .venv/ready-dev
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade --all-extras pyproject.toml -o requirements.txt

@@ -1,7 +1,7 @@
-"""The configuration of gunicorn: gevent workers, whose loop watches ten thousand open sockets.
+"""The configuration of gunicorn, with gevent workers that can hold ten thousand open sockets.
 
-gunicorn's first process reads this too and stays as long as the others, so nothing of the application is imported here.
-webapp.server.serve gives the settings as arguments: address, number of processes, proxies, level of logging.
+gunicorn's master process also reads this file and lives as long as its workers, so nothing from the application is
+imported here. webapp.server.serve passes the address, number of processes, proxies and log level as arguments.
 """
 
 import contextlib
@@ -24,25 +24,26 @@ wsgi_app = "webapp:create_app()"
 graceful_timeout = 20
 keepalive = 75
 timeout = 60
-control_socket_disable = True  # it would be written under the home directory
+control_socket_disable = True  # gunicorn would create it in the home directory
 
 
-# A full collection stops every page, for 25 ms with each thousand of them, and finds nothing in them: what a page holds
-# is freed when it goes. With Python's own threshold of 700 young collections come in the middle of what a request or a
-# push is made of, so that it counts as lasting, and full ones follow. Of the last ten thousand objects few are in use.
+# Thresholds of the garbage collector. A full collection blocks all pages, for 25 ms per thousand of them, and frees
+# nothing there: a page has no reference cycles and is freed when it closes. With Python's default of 700, young
+# collections run in the middle of a request or a push and promote its temporary objects, which leads to full
+# collections. Of the last ten thousand objects, few are still in use.
 COLLECT = (10_000, 10, 100)
 
-MOST_FILES = 65_536  # the usual soft limit, 1,024, would be reached by as many pages
+MOST_FILES = 65_536  # the usual soft limit of 1,024 allows no more than that many pages
 
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _wanted = MOST_FILES if _hard == resource.RLIM_INFINITY else min(MOST_FILES, _hard)
 if _soft != resource.RLIM_INFINITY and _soft < _wanted:
-    with contextlib.suppress(OSError, ValueError):  # some systems say that they have no limit, and have one
+    with contextlib.suppress(OSError, ValueError):  # some systems report no limit but enforce one
         resource.setrlimit(resource.RLIMIT_NOFILE, (_wanted, _hard))
 
 
 class Connection(gevent.socket.socket):
-    """A client's connection; `waits` is the time-out under which it waits for the first bytes of a request, or None."""
+    """A client's connection; `waits` is the timeout while it waits for the first bytes of a request, otherwise None."""
 
     waits: gevent.Timeout | None = None
 
@@ -53,15 +54,16 @@ class Connection(gevent.socket.socket):
 
     @property
     def is_idle(self) -> bool:
-        """Return whether nothing of a request has come, not even what is still unread in the system's buffer."""
+        """Return whether no part of a request has arrived, not even unread in the system's buffer."""
         return self.waits is not None and fcntl.ioctl(self, termios.FIONREAD, bytes(4)) == bytes(4)
 
 
 class Worker(GeventWorker):
-    """Finishes at its end what has been asked, and closes connections that ask nothing.
+    """A gevent worker that finishes open requests on shutdown and closes idle connections immediately.
 
-    gunicorn's own waits for those too, until graceful_timeout: for 20 seconds when one browser has a page open. Here
-    gevent's loop itself looks at a connection and ends it, so that nothing can be read from it in between.
+    gunicorn's own worker also waits for idle connections until graceful_timeout: 20 seconds if one browser has a page
+    open. The check and the close run in a single callback of gevent's event loop, so that no request can be read in
+    between.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -90,7 +92,7 @@ class Worker(GeventWorker):
         gevent.get_hub().loop.run_callback(self._end_idle)
 
     def notify(self) -> None:
-        """Report every second that the worker lives; connections may have become idle since it was asked to end."""
+        """Send the heartbeat, and during shutdown close connections that have become idle."""
         super().notify()
         if not self.alive:
             gevent.get_hub().loop.run_callback(self._end_idle)
@@ -105,18 +107,18 @@ worker_class = Worker
 
 
 def post_worker_init(worker: Any) -> None:
-    """Log as the workers do, and let open pages hear that their process ends: the next one takes them at once."""
-    from config import load  # in this process, which has it already; gunicorn's first one would keep 12 MB of it
+    """Configure logging and garbage collection, and have open pages reconnect as soon as the worker shuts down."""
+    from config import load  # imported here because it would take 12 MB in gunicorn's master process
 
     logging.basicConfig(level=load().log_level, format="%(levelname)s %(name)s: %(message)s")
     worker.wsgi.extensions["hub"].stop_when(lambda: worker.alive)
     gc.collect()
-    gc.freeze()  # a full collection stops every page: it need not look at what stays for good
+    gc.freeze()  # exclude permanent objects from full collections, which block all pages
     gc.set_threshold(*COLLECT)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """Send open pages away, also when the process had nothing else to finish and ends before its hub has noticed."""
+    """Close open pages so that they reconnect, in case the process exits before the hub notices the shutdown."""
     if worker.pid == os.getpid() and hasattr(worker, "wsgi"):
         worker.wsgi.extensions["hub"].send_away()
-    gc.unfreeze()  # extensions that count their objects at the end would report all that is frozen as leaks
+    gc.unfreeze()  # extensions that count their objects at exit would report frozen ones as leaks

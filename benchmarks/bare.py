@@ -1,7 +1,7 @@
-"""The reference for sockets: what flask-sock's documentation shows, with our gunicorn configuration around it.
+"""The reference server for sockets: the example of flask-sock's documentation under our gunicorn configuration.
 
-Its handler accepts and then waits for ever, and its one view sends what is posted to it to every open socket in a plain
-loop. Pings come as often as ours: without them neither side would keep a connection through a proxy.
+Its handler accepts a socket and waits forever, and its view sends the posted text to every open socket in a plain loop.
+It pings as often as our server, because neither could keep connections through a proxy without pings.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ PING_SECONDS = 25
 
 
 class NoHub:
-    """What our gunicorn configuration speaks to."""
+    """A stub for the hub that our gunicorn configuration expects."""
 
     def stop_when(self, is_alive: Callable[[], bool]) -> None:
-        """Nobody is sent away here."""
+        """Do nothing."""
 
     def send_away(self) -> None:
-        """Nor here."""
+        """Do nothing: the reference does not close its pages."""
 
 
 def create_app() -> Flask:

@@ -1,4 +1,4 @@
-"""Whose workers are compared: how the queue of each is filled, and how one sees what became of it."""
+"""The compared workers, each with functions to fill its queue and to observe its jobs."""
 
 import time
 from typing import Protocol
@@ -22,17 +22,17 @@ class Contender(Protocol):
     name: str
 
     def fill(self, jobs: int) -> None:
-        """Queue so many jobs that do nothing."""
+        """Queue this number of no-op jobs."""
 
     def done(self) -> int:
-        """How many of them are done."""
+        """Return how many of the queued jobs have finished."""
 
     def seconds_to_start(self) -> float:
-        """Queue one job and wait for it; how long it took to start."""
+        """Queue one job, wait for it, and return how long it took to start, in seconds."""
 
 
 class Ours:
-    """Runs are done when their results are in the database."""
+    """Our workers, whose runs are done when their results are in the database."""
 
     def __init__(self, backend: Backend, name: str = "ours", task: str = "nothing") -> None:
         self.name = name
@@ -64,7 +64,7 @@ class Ours:
 
 
 class Stock:
-    """RQ's jobs, with all of RQ's defaults, are done when RQ says that they have finished."""
+    """RQ's workers with all of RQ's defaults, whose jobs are done when RQ reports them as finished."""
 
     def __init__(self, name: str, redis: Redis) -> None:
         self.name = name

@@ -1,7 +1,7 @@
-"""Open pages by the thousand, without a browser: a process of its own that opens sockets and notes when frames come.
+"""Thousands of open pages without a browser: a separate process that opens sockets and records when frames arrive.
 
-It does as little as a client can, so that it is the server that is measured: it sends a hand-made handshake, reads
-frames by their headers, answers pings, and keeps of what it hears the time and the last text.
+It does as little as possible, so that the benchmark measures the server: it sends a prepared handshake, parses only
+frame headers, answers pings, and stores the time of each socket's first message and the last text.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ HANDSHAKE = (
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page connects, and whether it is open only when a first message has come."""
+    """The address to which a page connects; with `greeted`, the page is open once it has received a first message."""
 
     port: int
     path: str
@@ -38,14 +38,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Heard:
-    """When the first and the last socket had a message, by time.monotonic()."""
+    """The times when the first and the last socket received a message, by time.monotonic()."""
 
     first: float
     last: float
 
 
 class Crowd:
-    """The pages, seen from the benchmark."""
+    """The benchmark's interface to the pages in their process."""
 
     def __enter__(self) -> "Crowd":
         context = multiprocessing.get_context("spawn")
@@ -61,25 +61,25 @@ class Crowd:
         self._process.kill()
 
     def open(self, places: Sequence[Place]) -> None:
-        """Open a socket at each place, besides those that are open."""
+        """Open a socket at each place, in addition to those that are open."""
         self._ask("open", places)
 
     def listen(self) -> None:
-        """Forget what was heard so far."""
+        """Discard the messages recorded so far."""
         self._ask("listen")
 
     def heard(self) -> Heard:
-        """Wait until every socket has had a message since `listen`."""
+        """Wait until every socket has received a message since `listen`, and return the times."""
         heard = self._ask("heard")
         assert isinstance(heard, Heard)
         return heard
 
     def text(self) -> str:
-        """The last message."""
+        """Return the last message."""
         return str(self._ask("text"))
 
     def count(self) -> int:
-        """How many sockets are open."""
+        """Return the number of open sockets."""
         return int(self._ask("count"))
 
     def leave(self) -> None:
@@ -113,7 +113,7 @@ async def _serve(pipe: "Connection[Any, Any]") -> None:
 
 
 class Room:
-    """The pages, where they are."""
+    """The pages, inside their process."""
 
     def __init__(self) -> None:
         self.lines: set[Line] = set()
@@ -160,7 +160,7 @@ class Room:
 
 
 class Line(asyncio.Protocol):
-    """One socket."""
+    """The socket of a page."""
 
     def __init__(self, room: Room, place: Place) -> None:
         loop = asyncio.get_running_loop()
@@ -182,7 +182,7 @@ class Line(asyncio.Protocol):
         self.gone.set_result(None)
         self._room.lines.discard(self)
         if not self.ready.done():
-            self.ready.set_exception(ConnectionError("the server closed before it greeted"))
+            self.ready.set_exception(ConnectionError("the server closed the connection before the first message"))
 
     def data_received(self, data: bytes) -> None:
         self._received += data

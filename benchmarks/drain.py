@@ -1,11 +1,11 @@
-"""How fast waiting runs are worked off, beside RQ's own workers on jobs that do nothing, in one run.
+"""Measure how fast workers process queued no-op jobs, compared with RQ's own workers on the same machine.
 
-Each run of ours is two durable commits, an event and a process of its own, forked before it is needed; of those "kept"
-all share one process, so the ratio of the two is what isolation costs. RQ's jobs are bare. The runs are rows
-and on the queue before the workers begin, and the first ones, while the workers get warm, do not count. A job starts
-with its function's first line, and its wait begins with the call that queues it. Round trips to Redis are counted
-where they leave the worker, commands where they arrive. The three take turns, so that a noisy machine disturbs all
-alike: believe the ratios. It takes some minutes, most of them because of the stock `Worker`.
+Each of our runs takes two durable commits, an event and its own process, forked in advance. Runs of a "kept" task share
+one process, so the ratio between the two is the cost of isolation. RQ's jobs have none of this. All runs are stored
+and queued before the workers start, and the first ones are excluded as warm-up. A job's wait lasts from the call that
+queues it to the first line of its function. Round trips to Redis are counted in the worker, commands in Redis. The
+contenders take turns, so that a noisy machine affects all alike: rely on the ratios. The benchmark takes several
+minutes, mostly because of the stock `Worker`.
 """
 
 import statistics
@@ -42,14 +42,14 @@ Row = tuple[str, Sequence[float], int]  # a label, a figure for each contender, 
 
 @dataclass(frozen=True)
 class Ground:
-    """Where the contenders meet."""
+    """The settings and the Redis server that all contenders share."""
 
     settings: Settings
     redis: Redis
 
     @contextmanager
     def crew(self, contender: Contender, size: int, *counter: str) -> Iterator[list["subprocess.Popen[str]"]]:
-        """So many workers, which begin together when all are ready, and are ended with the block."""
+        """Run `size` workers during the block; they start together once all are ready."""
         command = [sys.executable, "-m", "benchmarks.serve", contender.name]
         command += [str(self.settings.data_dir), self.settings.redis, *counter]
         with ExitStack() as stack:
@@ -66,7 +66,7 @@ class Ground:
             yield workers
 
     def rate(self, contender: Contender, size: int) -> float:
-        """Jobs done in a second by so many warm workers."""
+        """Return the jobs per second of `size` warm workers."""
         self.redis.flushdb()
         contender.fill(WARM_UP + JOBS)
         with self.crew(contender, size):
@@ -76,7 +76,7 @@ class Ground:
             return (WARM_UP + JOBS - warm) / (time.monotonic() - begun)
 
     def waits(self, contenders: Sequence[Contender]) -> list[list[float]]:
-        """The percentiles of each contender's waits for one idle worker, in milliseconds."""
+        """Return the percentiles of each contender's waits for one idle worker, in milliseconds."""
         self.redis.flushdb()
         with ExitStack() as stack:
             for contender in contenders:
@@ -86,7 +86,7 @@ class Ground:
         return [[cut[p - 1] * 1000 for p in PERCENTILES] for cut in cuts]
 
     def asked_per_job(self, contender: Contender) -> list[float]:
-        """What a job adds to what a worker asks of Redis between its start and its end: round trips and commands."""
+        """Return the Redis round trips and commands per job, without those of the worker's start and end."""
         nothing, much = (self._asked(contender, jobs) for jobs in (0, COUNTED))
         return [(more - less) / COUNTED for less, more in zip(nothing, much, strict=True)]
 
@@ -102,7 +102,10 @@ class Ground:
 
 
 def end(worker: "subprocess.Popen[str]") -> None:
-    """Have a worker end; a stock one may swallow the request, which its signal handler raises wherever it stands."""
+    """Stop a worker, killing it after STOP_SECONDS.
+
+    A stock worker's signal handler raises an exception at an arbitrary point, where other code may swallow it.
+    """
     worker.terminate()
     try:
         worker.wait(STOP_SECONDS)
@@ -117,11 +120,11 @@ def measure(ground: Ground, contenders: Sequence[Contender]) -> list[Row]:
     rows: list[Row] = []
     for size, words in SIZES.items():
         medians = [statistics.median(each) for each in zip(*(turn[size] for turn in rates), strict=True)]
-        rows.append((f"jobs drained per second by {words}", medians, 0))
+        rows.append((f"jobs per second with {words}", medians, 0))
     for p, waits in zip(PERCENTILES, zip(*ground.waits(contenders), strict=True), strict=True):
         rows.append((f"queued → started by an idle worker, ms, p{p}", waits, 1))
     trips, commands = zip(*(ground.asked_per_job(contender) for contender in contenders), strict=True)
-    return [*rows, ("Redis round trips a job", trips, 1), ("Redis commands a job", commands, 1)]
+    return [*rows, ("Redis round trips per job", trips, 1), ("Redis commands per job", commands, 1)]
 
 
 def line(label: str, figures: Sequence[float], decimals: int) -> str:

@@ -1,9 +1,9 @@
-"""Measure the memory that the application takes, started as `make run` does, with two workers and with three.
+"""Measure the memory of the application, started as by `make run`, with two and with three workers.
 
-Memory is the proportional set size: a page that several processes share counts in each of them by its share, so that
-the sum over all of them is what the machine has to have. What each further worker adds is the difference of the two
-sums. Then every task that comes with the application is run once, one after the other, with the example on its page,
-and the sum is looked at all the while. Linux only. It takes about half a minute.
+Memory is the proportional set size: a page shared by several processes is divided among them, so that the sum over all
+processes is the memory that the machine needs. The cost of a further worker is the difference of the two sums. Then
+every task is run once with its example, one after the other, while the sum is sampled. Linux only. The benchmark takes
+about half a minute.
 """
 
 import tempfile
@@ -29,7 +29,7 @@ SETTLED_SECONDS = 3.0
 LOOK_SECONDS = 0.05
 
 Memory = list[tuple[str, float]]
-"""Each process by its kind, and its memory in MB."""
+"""The kind and the memory in MB of each process."""
 
 
 def memory_of(stack: Stack) -> Memory:
@@ -67,7 +67,7 @@ def _kind(process: psutil.Process, launcher: psutil.Process) -> str:
 
 @contextmanager
 def running(workers: int) -> Iterator[Stack]:
-    """The application in a folder of its own, once all that it starts is there and has nothing more to do."""
+    """Run the application in a temporary folder, and yield once all its processes have started and are idle."""
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder), WORKERS=str(workers), LOG_LEVEL="INFO") as stack:
         until(lambda: [kind for kind, _ in memory_of(stack)].count("child") == workers, "the children")
         threading.Event().wait(SETTLED_SECONDS)
@@ -75,7 +75,7 @@ def running(workers: int) -> Iterator[Stack]:
 
 
 class Sampler:
-    """Looks at the sum again and again while a block runs."""
+    """A sampler of the peak memory while a block runs."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -131,9 +131,9 @@ def main() -> None:
         two_of, three_of = (f"{len(each)} × {sum(each) / len(each):.1f}" if each else "none" for each in columns)
         print(f"{kind:<36}{two_of:>14}{three_of:>16}")
     print(f"{'all':<36}{total(two):>14.1f}{total(three):>16.1f}")
-    print(f"{'each further worker adds':<36}{total(three) - total(two):>14.1f}")
-    print(f"{'at most, while every task runs':<36}{sampler.peak:>14.1f}")
-    print(f"{'after that':<36}{after:>14.1f}")
+    print(f"{'per additional worker':<36}{total(three) - total(two):>14.1f}")
+    print(f"{'peak while running every task':<36}{sampler.peak:>14.1f}")
+    print(f"{'after running every task':<36}{after:>14.1f}")
     print(f"{sum(state == 'succeeded' for state in ended.values())} of {len(ended)} tasks succeeded")
 
 

@@ -1,4 +1,4 @@
-"""The shortest jobs there are."""
+"""No-op jobs for the benchmarks."""
 
 import time
 
@@ -8,9 +8,9 @@ def nothing() -> None:
 
 
 def nothing_kept() -> None:
-    """Do nothing, in the process of the run before."""
+    """Do nothing, in the process of the previous run."""
 
 
 def moment() -> float:
-    """Tell when it was started, by the clock that all processes of a machine share."""
+    """Return the time of its start, by the monotonic clock that all processes of a machine share."""
     return time.monotonic()

@@ -1,15 +1,16 @@
-"""How soon open pages are right again after what upsets them, each figure beside what it is to stay within.
+"""Measure how soon open pages are correct again after a disturbance, and compare each figure with its limit.
 
-Two hundred pages of ten users are open on two web processes, as they are started for real. A page that loses its socket
-comes back as a browser's does: half a second later, give or take 30 %, as often as it takes.
+Two hundred pages of ten users are open on two web processes, started as in production. A page that loses its socket
+reconnects like a browser: after half a second, plus or minus 30%, until it succeeds.
 
-- Deployment is a HUP to the web server, timed from the signal to the last page. Meanwhile some users load the start
-  page without a pause, over a connection each time; whatever is no 200 is an error, as is a refused handshake.
-- A lost change is committed and never published: one of each user, about a second apart.
-- Logging out is timed from its request to the last page of the user; where nobody is told, the session's end is a
-  commit and no more. Both are the slowest of five users.
+- A deployment is a HUP to the web server, timed from the signal to the last page. Meanwhile some users load the start
+  page continuously, each time over a new connection; any status but 200 counts as an error, and so does a refused
+  handshake.
+- A lost change is committed but never published: one for each user, about a second apart.
+- A logout is timed from its request to the user's last page. For a session that ends without an event, the end is only
+  committed. Both figures are the slowest of five users.
 
-Pages and server share the machine's cores. It takes about half a minute.
+Pages and server share the machine's cores. The benchmark takes about half a minute.
 """
 
 import asyncio
@@ -43,11 +44,11 @@ APART_SECONDS = (0.8, 1.2)
 LOOK_SECONDS = 0.01
 PATIENCE_SECONDS = 120.0
 
-Row = tuple[str, str, str]  # what, how much, what it is to stay within
+Row = tuple[str, str, str]  # label, figure, limit
 
 
 class Page:
-    """An open page that notes what it is told, and when by time.monotonic()."""
+    """An open page that records its frames and close codes, with their times by time.monotonic()."""
 
     def __init__(self, person: Person) -> None:
         self._address = f"{person.url.replace('http', 'ws')}/live"
@@ -80,7 +81,7 @@ class Page:
 
 
 class User:
-    """Somebody with open pages, who can load the start page besides."""
+    """A user with open pages, who can also load the start page."""
 
     def __init__(self, stack: Stack, number: int) -> None:
         self.person = Person(stack.url, f"user{number}@example.com")
@@ -88,7 +89,7 @@ class User:
         self.loaded = self.errors = 0
 
     async def load(self) -> None:
-        """Again and again, until it is cancelled."""
+        """Load the start page continuously, until cancelled."""
         while True:
             try:
                 await asyncio.to_thread(self.person.get, "/")
@@ -123,10 +124,10 @@ async def deployment(stack: Stack, crowd: Sequence[User]) -> list[Row]:
     told = [page.closed[0][0] - begun for page in pages if page.closed[0][1] == RESTART]
     loaded, errors = sum(user.loaded for user in loaders), sum(user.errors for user in loaders)
     return [
-        ("deployment: pages told to come again", f"{len(told)} of {len(pages)}", "all"),
-        ("deployment: the last page told", f"{max(told):.2f} s", "2 s"),
-        ("deployment: the last page back", f"{max(page.back_at() for page in pages) - begun:.2f} s", "5 s"),
-        ("deployment: pages told more than once", f"{sum(len(page.closed) > 1 for page in pages)}", ""),
+        ("deployment: pages asked to reconnect", f"{len(told)} of {len(pages)}", "all"),
+        ("deployment: last page asked", f"{max(told):.2f} s", "2 s"),
+        ("deployment: last page reconnected", f"{max(page.back_at() for page in pages) - begun:.2f} s", "5 s"),
+        ("deployment: pages asked more than once", f"{sum(len(page.closed) > 1 for page in pages)}", ""),
         ("deployment: HTTP errors", f"{errors} of {loaded:,}", "0"),
         ("deployment: refused handshakes", f"{sum(page.refused for page in pages)}", "0"),
     ]
@@ -134,11 +135,11 @@ async def deployment(stack: Stack, crowd: Sequence[User]) -> list[Row]:
 
 async def lost_changes(backend: Backend, crowd: Sequence[User]) -> list[Row]:
     delays = await asyncio.gather(*(lose(backend, user, number) for number, user in enumerate(crowd)))
-    return [("a change without its event: its owner's last page", f"{max(delays):.2f} s", "15 s")]
+    return [("a change without its event: the owner's last page", f"{max(delays):.2f} s", "15 s")]
 
 
 async def lose(backend: Backend, user: User, number: int) -> float:
-    """Seconds until every page of a user has a change of which nobody was told."""
+    """Return the seconds until every page of a user shows a change that was not published."""
     await asyncio.sleep(number * random.uniform(*APART_SECONDS))
     who, text = owner(backend, user), f"change {number}."
     begun = time.monotonic()
@@ -153,7 +154,7 @@ async def signing_out(label: str, crowd: Sequence[User], sign_out: Callable[[Use
 
 
 async def signed_out(user: User, sign_out: Callable[[User], object]) -> float:
-    """Seconds until every page of a user is told so."""
+    """Return the seconds until every page of a user is closed as signed out."""
     begun = time.monotonic()
     await asyncio.to_thread(sign_out, user)
     await until(lambda: all(page.closed and page.closed[-1][1] == SIGNED_OUT for page in user.pages))
@@ -169,7 +170,9 @@ async def measure(stack: Stack, backend: Backend) -> list[Row]:
     some, others = crowd[: USERS // 2], crowd[USERS // 2 :]
     rows += await signing_out("logging out", some, lambda user: user.person.post("/logout"))
     rows += await signing_out(
-        "a session that ends untold", others, lambda user: users.end_sessions(backend.database, owner(backend, user))
+        "a session that ends without an event",
+        others,
+        lambda user: users.end_sessions(backend.database, owner(backend, user)),
     )
     await asyncio.gather(*staying)
     return rows
@@ -181,7 +184,7 @@ def main() -> None:
         backend = stack.backend()
         rows = asyncio.run(measure(stack, backend))
         backend.database.close()
-    print(f"{f'{USERS * PAGES_A_USER} open pages, {WEB_PROCESSES} web processes':<60}{'':>16}{'within':>10}")
+    print(f"{f'{USERS * PAGES_A_USER} open pages, {WEB_PROCESSES} web processes':<60}{'':>16}{'limit':>10}")
     print("\n".join(f"{what:<60}{figure:>16}{within:>10}" for what, figure, within in rows))
 
 

@@ -1,10 +1,10 @@
-"""RQ's own tests on our worker: `python -m benchmarks.rq_suite [--stock] [--source PATH] [options of pytest]`.
+"""Run RQ's own tests on our worker: `python -m benchmarks.rq_suite [--stock] [--source PATH] [options of pytest]`.
 
-It tells where our worker does not keep what RQ promises of one. The tests come from RQ's source distribution of the
-version installed here, which pip downloads (`pip download --no-binary rq --no-deps rq==…`), or from the PATH of an
-unpacked one or of a checkout. It starts a Redis of its own, puts our worker in the place of RQ's `Worker` and
-`SimpleWorker`, and runs all modules in which a worker works. Their jobs are no runs: they execute in the worker's
-process, as those of a SimpleWorker do. `--stock` leaves RQ's SimpleWorker in its place, for comparison.
+The tests show where our worker deviates from RQ's contract. They come from RQ's source distribution of the installed
+version, which pip downloads (`pip download --no-binary rq --no-deps rq==…`), or from the PATH of an unpacked
+distribution or a checkout. The suite starts its own Redis, replaces RQ's `Worker` and `SimpleWorker` with our worker,
+and runs all modules that use a worker. Their jobs are not runs: they execute in the worker's process, as with a
+SimpleWorker. `--stock` tests RQ's SimpleWorker instead, for comparison.
 """
 
 import argparse
@@ -47,8 +47,8 @@ MODULES = (
 )
 # fmt: on
 
-# What does not apply, by its reason: names of tests or of their classes. Only the last two reasons are differences of
-# ours; the other tests fail on a SimpleWorker too, or never reach it.
+# Names of inapplicable tests or test classes, by reason. Only the last two reasons are differences of our worker; the
+# other tests also fail on a SimpleWorker, or never use it.
 NOT_OURS = {
     "they watch, count or kill the process that RQ's Worker forks for each job": {
         "test_allow_failures_when_work_horse_killed",
@@ -59,13 +59,13 @@ NOT_OURS = {
         "test_work_horse_death_sets_job_failed",
         "test_work_horse_force_death",
     },
-    "they stop a job by a command or a second signal: one in the worker's own process does not hear it": {
+    "they stop a job by a command or a second signal, which a job in the worker's own process cannot receive": {
         "test_kill_horse_command",
         "test_stop_execution_command",
         "test_stop_job_command",
         "test_working_worker_cold_shutdown",
     },
-    "they expect the short expiries of a worker that shows signs of life while a job runs": {
+    "they expect the short expiry times of a worker that sends heartbeats while a job runs": {
         "test_execution_added_to_started_job_registry",
         "test_get_heartbeat_ttl",
         "TestRegistry::test_heartbeat",
@@ -73,20 +73,20 @@ NOT_OURS = {
     },
     "they start the program `rqworker`": {"TestWorkerSubprocess"},
     "they need a Redis at port 6379": {"test_custom_connection_pool", "test_no_custom_connection_pool"},
-    "they are about workers of RQ's that stay RQ's": {
+    "they test other worker classes of RQ, which are not replaced": {
         "HerokuWorkerShutdownTestCase",
         "TestRandomWorker",
         "TestRoundRobinWorker",
     },
-    "our worker does not log how long a result is kept: RQ keeps none": {"test_log_result_lifespan_true"},
-    "our worker remembers a stop that came while it was idle, because code that it interrupts may swallow it": {
+    "our worker does not log how long RQ keeps a result, because RQ keeps none": {"test_log_result_lifespan_true"},
+    "our worker remembers a stop request while idle, because the interrupted code may swallow the exception": {
         "test_idle_worker_warm_shutdown"
     },
 }
 
 
 class Given(BaseWorker):
-    """Stands between our worker and RQ's: whatever ours tells RQ's constructor, it hears what the test said."""
+    """A class between our worker and RQ's that passes the test's arguments to RQ's constructor instead of ours."""
 
     given: tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -96,10 +96,10 @@ class Given(BaseWorker):
 
 
 class Ours(RunWorker, Given):
-    """Our worker, made with the arguments of RQ's.
+    """Our worker with the constructor arguments of RQ's.
 
-    Unlike ours it believes any job and executes it as a SimpleWorker does, and does not wait out whatever error comes
-    while it waits for a job: with such errors these tests end their workers.
+    Unlike the real one, it trusts any job and executes it like a SimpleWorker, and does not retry after errors while
+    waiting for a job, because these tests stop their workers with such errors.
     """
 
     job_class = Job
@@ -118,7 +118,7 @@ class Ours(RunWorker, Given):
 
 
 class Plugin:
-    """Leaves out what does not apply, says why, and ends the children that a test leaves waiting."""
+    """A pytest plugin that deselects inapplicable tests, reports the reasons, and ends leftover child processes."""
 
     def __init__(self) -> None:
         self._left_out: Counter[str] = Counter()
@@ -146,7 +146,7 @@ def _reason(item: pytest.Item) -> str | None:
 
 
 def fetch_tests(folder: Path, source: Path | None) -> None:
-    """Put RQ's package `tests` into the folder, and nothing else of RQ's: the installed one is what is tested."""
+    """Copy only RQ's package `tests` into the folder, because the installed RQ is to be tested."""
     if source is not None:
         shutil.copytree(source / "tests", folder / "tests")
         return
@@ -161,7 +161,7 @@ def fetch_tests(folder: Path, source: Path | None) -> None:
 
 @contextmanager
 def redis_at_a_port(folder: Path) -> Iterator[int]:
-    """A Redis that listens on TCP: the application's own does not, and these tests know nothing else."""
+    """Run a Redis that listens on TCP, which these tests require, unlike the embedded one; yield its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -184,8 +184,8 @@ def open_empty(folder: Path, port: int) -> Backend:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="RQ's own tests on our worker")
-    parser.add_argument("--source", type=Path, help="a folder that holds RQ's tests, instead of pip's download")
+    parser = argparse.ArgumentParser(description="Run RQ's own tests on our worker.")
+    parser.add_argument("--source", type=Path, help="use RQ's tests from this folder instead of downloading them")
     parser.add_argument("--stock", action="store_true", help="test RQ's SimpleWorker instead of ours")
     options, pytests = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name, redis_at_a_port(folder := Path(name)) as port:
@@ -198,7 +198,7 @@ def main() -> None:
             vars(module).update(Worker=worker, SimpleWorker=worker)
         os.environ["RUN_SLOW_TESTS_TOO"] = "1"
         os.chdir(folder)
-        sys.path.insert(0, name)  # before this repository, which has a package of the same name
+        sys.path.insert(0, name)  # before this repository, which also has a package `tests`
         import tests
 
         vars(tests)["Redis"] = functools.partial(Redis, port=port)

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.serve ours|SimpleWorker|Worker DATA_DIR REDIS_URL [COUNTER]`: one worker in its own process.
+"""`python -m benchmarks.serve ours|SimpleWorker|Worker DATA_DIR REDIS_URL [COUNTER]`: run one worker.
 
-It prints `ready` and begins at a line on standard input, so that several begin together. With a file as its counter it
-appends a byte to it for every round trip to Redis, and ends when the queue is empty.
+It prints `ready` and starts on a line from standard input, so that several workers can start together. Given a COUNTER
+file, it appends a byte for every round trip to Redis, and exits when the queue is empty.
 """
 
 import gc
@@ -20,7 +20,7 @@ STOCK = "stock"
 
 
 def ours(data_dir: str, redis_url: str) -> BaseWorker:
-    # Imported here: whatever a stock worker's process holds makes its forks slower.
+    # Imported here because a larger process would make the forks of a stock worker slower.
     from benchmarks.template import start
     from config import Settings
     from jobs.authoring.catalog import Catalog
@@ -47,7 +47,7 @@ def stock(kind: str, redis_url: str) -> BaseWorker:
 
 
 def count_trips(path: str) -> None:
-    """Append a byte for each packet that goes to Redis, from this process and those it forks."""
+    """Append a byte to the file for each packet that this process and its forks send to Redis."""
     counter = os.open(path, os.O_WRONLY | os.O_APPEND)
     send: Any = AbstractConnection.send_packed_command
 
@@ -55,7 +55,7 @@ def count_trips(path: str) -> None:
         os.write(counter, b".")
         send(self, *arguments, **options)
 
-    AbstractConnection.send_packed_command = counted  # type: ignore[method-assign]  # every connection's, whose ever
+    AbstractConnection.send_packed_command = counted  # type: ignore[method-assign]  # for all connections
 
 
 def main() -> None:

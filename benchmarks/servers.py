@@ -1,4 +1,4 @@
-"""The two servers that hold sockets open: ours with its users, and a bare one under the same gunicorn configuration."""
+"""The two compared socket servers: ours with its users, and a bare one under the same gunicorn configuration."""
 
 import os
 import signal
@@ -30,17 +30,17 @@ WAIT_SECONDS = 60
 
 
 class Server:
-    """A server on `port`, whose one web process is measured."""
+    """A server on `port` with a single web process, which is measured."""
 
     port: int
     worker: psutil.Process
 
     def places(self, count: int) -> list[Place]:
-        """Where so many pages connect."""
+        """Return the addresses for this number of pages."""
         raise NotImplementedError
 
     def kilobytes(self) -> float:
-        """The memory that the web process holds: its own, and its share of what it has in common with others."""
+        """Return the proportional set size of the web process."""
         return float(self.worker.memory_full_info().pss) / 1024
 
     def cpu_seconds(self) -> float:
@@ -49,7 +49,7 @@ class Server:
 
 
 class Ours(Server):
-    """The application with everything around it, with as many users as it takes, who have some runs each."""
+    """The complete application, with as many users as the pages need and RUNS_A_USER runs per user."""
 
     def __init__(self, folder: Path, workers: int) -> None:
         settings = {"WORKERS": str(workers), "LOG_LEVEL": "WARNING"}
@@ -71,7 +71,7 @@ class Ours(Server):
         self.stack.stop()
 
     def places(self, count: int, pages_a_user: int = PAGES_A_USER) -> list[Place]:
-        """Places for so many pages, of as few users as may have them."""
+        """Return the addresses for this number of pages, spread over as few users as the limit allows."""
         users = -(-count // pages_a_user)
         while len(self._users) < users:
             self._users.append(self._make_user())
@@ -79,7 +79,7 @@ class Ours(Server):
         return [Place(self.port, START_PAGE, cookies[number // pages_a_user]) for number in range(count)]
 
     def change(self, users: int) -> float:
-        """Commit and tell a change of one run of each of so many users; when that began."""
+        """Commit and publish a change of one run for each of `users` users; return when that began."""
         changed = [self._runs[user] for user in self._users[:users]]
         begun = time.monotonic()
         with self.backend.database.write() as session:
@@ -105,7 +105,7 @@ class Ours(Server):
         return user
 
     def _cookie(self, user: int) -> str:
-        """The cookie of a session that signing in would make."""
+        """Return a session cookie like that of a signed-in user."""
         signer = SecureCookieSessionInterface().get_signing_serializer(self._app)
         assert signer is not None
         values = {"_user_id": f"{user}.1", "_fresh": True, "_permanent": True}
@@ -113,7 +113,7 @@ class Ours(Server):
 
 
 class Bare(Server):
-    """The reference of benchmarks.bare."""
+    """The reference server of benchmarks.bare."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -139,14 +139,14 @@ class Bare(Server):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._process.send_signal(signal.SIGQUIT)  # at once: nobody is to be told
+        self._process.send_signal(signal.SIGQUIT)  # stop immediately, without closing the pages
         self._process.wait(WAIT_SECONDS)
 
     def places(self, count: int) -> list[Place]:
         return [Place(self.port, "/live", greeted=False)] * count
 
     def publish(self, text: str) -> float:
-        """Have a text sent to every open socket; when that began."""
+        """Send a text to every open socket; return when that began."""
         begun = time.monotonic()
         with urlopen(Request(f"{self._url}/publish", text.encode()), timeout=WAIT_SECONDS):
             return begun
@@ -160,7 +160,7 @@ class Bare(Server):
 
 
 def web_process(pid: int) -> psutil.Process:
-    """The one process under this one that gunicorn serves with."""
+    """Return the only gunicorn worker among a process and its descendants."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     (found,) = [one for one in family if "gunicorn" in one.cmdline() and not one.children()]
     return found

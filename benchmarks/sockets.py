@@ -1,29 +1,29 @@
-"""What open sockets cost and how they bear a load, each figure beside its reference in the same run.
+"""Measure the cost of open sockets, idle and under load, compared with a reference on the same machine.
 
-Ours is the application as it is started for real, with one web process; its users, of twenty pages each, are rows whose
-session cookies are signed here, and each page is the start page of somebody with ten runs. The reference is a bare
-flask-sock handler that accepts and waits, under the same gunicorn configuration and with pings as often.
+Ours is the application as started in production, with one web process. Its users have twenty pages each and session
+cookies signed here; each page is the start page of a user with ten runs. The reference is a bare flask-sock handler
+that accepts and waits, under the same gunicorn configuration and with equally frequent pings.
 
-- Memory is the web process's proportional set size (PSS) with so many sockets less that with none, after it has served
-  some; CPU is the web process's share of one core over a time in which every socket is pinged twice.
-- A change is timed from before its commit, for the reference from before the request that has the bare loop send the
-  same bytes, to the first and to the last of the sockets that have the whole frame. The change of one user's run goes
-  to all the sockets, for which the limit of twenty pages to a user is lifted; the change of one run of each user goes
-  to those of all users within the limit. Frames are not paced here: changes would wait for those before them. Medians
-  of several changes.
-- Submit → fragment is a form posted until its result is at the socket, and the start page one GET, taking turns; their
-  reference is the same application before, with no socket open and nothing else to do. "Busy" is with an endless run of
-  estimate_pi for each core, and one worker more than those.
+- Memory is the proportional set size (PSS) of the web process with the sockets open, minus that without sockets after a
+  warm-up. CPU is its share of one core over a period in which every socket is pinged twice.
+- A change is timed until the first and the last socket have received the whole frame. The time starts before the commit
+  or, for the reference, before the request that makes its loop send the same bytes. A change of one user's run goes to
+  all sockets, for which the limit of twenty pages per user is lifted. A change of one run of each user goes to the
+  pages of all users, within the limit. The rate limit for frames is off, because changes would wait for earlier ones.
+  Figures are medians of several changes.
+- Submit → fragment lasts from posting a form until its result arrives at the socket; the start page is a single GET.
+  The two take turns. Their reference is the same application, idle and without sockets. "Busy" means one endless run of
+  estimate_pi per core, with one worker more than cores.
 
-What to expect: a sixth of the reference's memory, because its handler and its reader wait on a stack each and ours on
-none, and about half of its CPU, although that makes no checks. A change of one user takes little longer than the
-reference's, which encodes its text for each socket but neither commits, reads nor renders it. The changes of fifty
-users are five to eight times the reference, and cannot be near it: they are fifty pages read and rendered, at two
-milliseconds each, beside one text that is there already.
+Expected results: a sixth of the reference's memory, because its handler and reader need a stack each and ours need
+none, and about half of its CPU, although the reference makes no checks. A change of one user takes little longer than
+the reference, which encodes its text for each socket but does not commit, read or render it. The changes of fifty users
+take five to eight times as long as the reference, because fifty pages are read and rendered at 2 ms each, whereas the
+reference sends one existing text.
 
-Both servers run side by side: what is idle is measured at the same time, what is sent takes turns, so that a noisy
-machine disturbs both alike. Their clients need CPU too: the absolute figures are the machine's, believe the ratios.
-It takes about four minutes; `--sockets` and `--idle` make it smaller.
+Both servers run at the same time. Idle figures are measured simultaneously, and sends take turns, so that a noisy
+machine affects both alike. The clients also need CPU, so absolute figures depend on the machine: rely on the ratios.
+The benchmark takes about four minutes; `--sockets` and `--idle` make it shorter.
 """
 
 import argparse
@@ -61,7 +61,7 @@ S = TypeVar("S", bound=Server)
 
 
 class Side(Generic[S]):
-    """A server and those who are connected to it."""
+    """A server and the pages connected to it."""
 
     def __init__(self, server: S, crowd: Crowd) -> None:
         self.server = server
@@ -69,13 +69,13 @@ class Side(Generic[S]):
         self._empty = 0.0
 
     def look_empty(self) -> None:
-        """Note what the server holds without a socket; whatever it makes once for all of them is made before."""
+        """Record the server's memory without sockets, after a warm-up that creates everything the sockets share."""
         self.open(PAGES_A_USER)
         self.leave()
         self._empty = self.server.kilobytes()
 
     def open(self, count: int) -> None:
-        """Have so many sockets open."""
+        """Open sockets until there are `count`."""
         self.crowd.open(self.server.places(count)[self.crowd.count() :])
 
     def leave(self) -> None:
@@ -85,7 +85,7 @@ class Side(Generic[S]):
         return (self.server.kilobytes() - self._empty) / self.crowd.count()
 
     def delays(self, change: Callable[[], float]) -> tuple[float, float]:
-        """Milliseconds from a change to the first and to the last socket."""
+        """Return the milliseconds from a change to its arrival at the first and at the last socket."""
         self.crowd.listen()
         begun = change()
         heard = self.crowd.heard()
@@ -93,7 +93,7 @@ class Side(Generic[S]):
 
 
 def idle(sides: Sequence[Side[Any]], count: int, seconds: float) -> list[Row]:
-    """What so many open sockets cost while nothing happens."""
+    """Measure memory and CPU of `count` idle sockets."""
     for side in sides:
         side.open(count)
     begun, before = time.monotonic(), [side.server.cpu_seconds() for side in sides]
@@ -109,7 +109,7 @@ def idle(sides: Sequence[Side[Any]], count: int, seconds: float) -> list[Row]:
 
 
 def one_change(ours: Side[Ours], bare: Side[Bare], label: str, change: Callable[[], float]) -> list[Row]:
-    """How long a change takes to all sockets, and the bare loop with what was sent for it."""
+    """Measure how long a change takes to reach all sockets, and the bare loop with the same bytes."""
     mine, other = [], []
     for _ in range(WARM_UP + CHANGES):
         mine.append(ours.delays(change))
@@ -127,7 +127,7 @@ def medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 
 def turn(person: Person, page: ClientConnection) -> tuple[float, float]:
-    """Seconds from a form to its result, and for the start page."""
+    """Return the seconds from submitting a form to its result, and those for the start page."""
     begun = time.perf_counter()
     hear(page, shows(person.submit("reverse_text", text="dumbwaiter"), "succeeded"))
     between = time.perf_counter()
@@ -136,13 +136,13 @@ def turn(person: Person, page: ClientConnection) -> tuple[float, float]:
 
 
 def load_start_page(person: Person) -> None:
-    """Nothing but the page's bytes: reading HTML would take longer than making it."""
+    """Load the page without parsing it, because parsing would take longer than the request."""
     with urlopen(Request(f"{person.url}/", headers={"Cookie": person.cookie})) as response:
         response.read()
 
 
 def turns(person: Person) -> list[float]:
-    """Milliseconds, as named in WORDS."""
+    """Return the figures named in WORDS, in milliseconds."""
     with person.socket("?limit=10") as page:
         page.recv()
         seconds = [turn(person, page) for _ in range(WARM_UP + TURNS)][WARM_UP:]
@@ -152,7 +152,7 @@ def turns(person: Person) -> list[float]:
 
 @contextmanager
 def busy(person: Person) -> Iterator[None]:
-    """Every core computes."""
+    """Keep every core busy during the block."""
     runs = [f"/runs/{person.submit('estimate_pi', samples=str(10**10))}" for _ in range(CORES)]
     for run in runs:
         until(partial(is_running, person, run), f"the start of {run}")
@@ -168,7 +168,7 @@ def is_running(person: Person, run: str) -> bool:
 
 
 def measure(ours: Side[Ours], bare: Side[Bare], few: int, many: int, seconds: float) -> Iterator[Table]:
-    """The rows, and whom they are compared with."""
+    """Yield the tables, each with the name of its reference."""
     server, users = ours.server, -(-few // PAGES_A_USER)
     person = Person(server.stack.url, "bench@example.com")
     quiet = turns(person)
@@ -202,7 +202,7 @@ def line(label: str, ours: float, reference: float) -> str:
 
 
 def allow_files(sockets: int) -> int:
-    """Let this process and its children open so many sockets each; how many they may where that is fewer."""
+    """Raise the limit of open files for this process and its children; return how many sockets it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = sockets + SPARE_FILES
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -212,12 +212,14 @@ def allow_files(sockets: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sockets", type=int, default=MANY, help=f"the most to open ({MANY:,})")
-    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help=f"seconds to watch them ({IDLE_SECONDS:.0f})")
+    parser.add_argument("--sockets", type=int, default=MANY, help=f"number of sockets to open (default {MANY:,})")
+    parser.add_argument(
+        "--idle", type=float, default=IDLE_SECONDS, help=f"seconds of idle measurement (default {IDLE_SECONDS:.0f})"
+    )
     asked = parser.parse_args()
     many = allow_files(asked.sockets)
     if many < asked.sockets:
-        print(f"The limit of open files allows {many:,} sockets instead of {asked.sockets:,} (ulimit -Hn).")
+        print(f"Only {many:,} of {asked.sockets:,} sockets: the limit of open files is too low (ulimit -Hn).")
     with ExitStack() as stack:
         folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2)]
         ours = Side(stack.enter_context(Ours(folders[0], CORES + 1)), stack.enter_context(Crowd()))

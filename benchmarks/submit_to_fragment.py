@@ -1,10 +1,10 @@
-"""How long from a click to a result on the page, beside RQ's own shortest job, in one run.
+"""Measure the time from a click to the result on the page, compared with a no-op job of RQ on the same machine.
 
 Ours is the whole path: an HTTP POST of the form, validation, the committed row, Redis, a worker, the committed result,
-the rendered fragment at the WebSocket. RQ's is its bare core: `enqueue` of a function that does nothing, until the
-stock forking `Worker` has marked the job finished, found by asking Redis every 0.2 ms. Both use the same Redis
-server and one worker; they take turns, so that a noisy machine disturbs both alike. Between two turns a person takes a
-breath: frames that follow each other as fast as turns can would be held to ten a second.
+and the rendered fragment at the WebSocket. RQ's is its bare core: from `enqueue` of a no-op until the stock forking
+`Worker` has marked the job as finished, polled in Redis every 0.2 ms. Both use the same Redis server and one worker.
+They take turns, so that a noisy machine affects both alike. A pause between turns avoids the rate limit of ten frames
+per second.
 """
 
 import multiprocessing

@@ -1,4 +1,4 @@
-"""A template process with the benchmark's tasks beside the gallery's."""
+"""A template process with the benchmark's tasks in addition to the gallery's."""
 
 import socket
 import subprocess
@@ -22,7 +22,7 @@ def catalog() -> Catalog:
 def start(
     supervisor: socket.socket, requests: socket.socket, environment: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
-    """Start one, as a supervisor starts its own."""
+    """Start the template process, as the supervisor starts its own."""
     return start_process("benchmarks.template", supervisor, requests, environment)
 
 

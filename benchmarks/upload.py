@@ -1,6 +1,6 @@
-"""`python -m benchmarks.upload [MB]`: what a large file costs the web process: its memory, and how long others wait.
+"""`python -m benchmarks.upload [MB]`: measure memory and the delay of other requests during a large upload.
 
-The form that carries it is refused for another field, so that no run of it starts.
+Another field of the form is invalid, so that the upload starts no run.
 """
 
 import sys
@@ -22,7 +22,7 @@ IDLE_SECONDS = 3
 
 
 class Watch(threading.Thread):
-    """Asks for the smallest page again and again, and notes the longest wait and the web process's most memory."""
+    """A thread that polls /healthz and records the longest wait and the peak memory of the web process."""
 
     def __init__(self, url: str, pid: int) -> None:
         super().__init__(daemon=True)
@@ -49,7 +49,7 @@ class Watch(threading.Thread):
 
 
 def web_process(stack: Stack) -> int:
-    """The gunicorn worker's process id."""
+    """Return the process id of the gunicorn worker."""
     master = next(pid for pid in children(stack.process.pid) if b"gunicorn" in command(pid))
     return until(lambda: children(master), "the web process")[0]
 
@@ -63,7 +63,7 @@ def command(pid: int) -> bytes:
 
 
 def send(person: Person, megabytes: int) -> str:
-    """Upload a file as fast as the server takes it."""
+    """Upload a file as fast as the server accepts it, and return the response."""
     begin, end, piece = text("most", "none") + head_of("texts", "large.txt"), END, b"soup and " * (MB // 9) + b"\n"
     with RawUpload(person, "/tasks/count_words", len(begin) + megabytes * len(piece) + len(end)) as upload:
         upload.send(begin)
@@ -77,7 +77,7 @@ def main() -> None:
     megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else MEGABYTES
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
         person = Person(stack.url, "ada@example.com")
-        send(person, 1)  # what the first upload loads stays
+        send(person, 1)  # warm-up: the first upload loads modules that stay in memory
         idle = Watch(stack.url, web_process(stack))
         idle.start()
         threading.Event().wait(IDLE_SECONDS)
@@ -91,7 +91,7 @@ def main() -> None:
     assert answer.startswith("HTTP/1.1 422"), answer[:300]
     assert "large.txt" in answer
     print(f"{megabytes} MB in {seconds:.1f} s: {megabytes / seconds:.0f} MB/s")
-    print(f"memory of the web process: {watch.before / MB:.0f} MB before, {watch.peak / MB:.0f} MB at most")
+    print(f"memory of the web process: {watch.before / MB:.0f} MB before, {watch.peak / MB:.0f} MB at peak")
     print(f"longest wait for /healthz: {1000 * watch.longest:.0f} ms, without an upload {1000 * idle.longest:.0f} ms")
 
 

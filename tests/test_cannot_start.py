@@ -83,4 +83,4 @@ def test_a_schema_that_is_newer_than_the_code_is_left_alone_and_named(
     mark_newer(database)
     database.close()
     said = start_and_fail(APP_ENV=environment, SECRET_KEY="x" * 40, DATA_DIR=str(tmp_path), PORT=str(free_port()))
-    assert "The database's schema, 9999, is newer than this code" in said
+    assert "The database's schema (9999) is newer than this code" in said

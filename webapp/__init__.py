@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 def create_app(backend: "Backend | None" = None) -> "Flask":
-    """Make the application; with settings from the environment unless a backend is given.
+    """Create the application, with settings from the environment unless a backend is given.
 
-    Raises ConfigError for bad settings and TaskError for a task that cannot be shown as a form; in development the
-    application goes on without the tasks that are broken, for those are being worked on.
+    Raises ConfigError for invalid settings, and TaskError for a task that cannot be shown as a form. In development,
+    broken tasks are left out instead, because they are being worked on.
     """
-    # Imported when it is needed: `python -m webapp` runs this file too, and stays as long as the application it starts.
+    # Imported here to save memory: `python -m webapp` also runs this file, in a process that does not need it.
     from webapp.application import make
 
     return make(backend)

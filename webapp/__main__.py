@@ -1,4 +1,4 @@
-"""`python -m webapp`: everything, in the foreground."""
+"""`python -m webapp`: run the whole application in the foreground."""
 
 import json
 import os
@@ -9,10 +9,10 @@ from webapp.server.serve import Options
 
 
 def main() -> None:
-    """Read the settings, then become the process that runs everything.
+    """Read the settings, then replace this process with the launcher.
 
-    That process stays as long as the application, and pydantic would hold 12 MB of it. Another program that is given
-    the settings takes the place of this one, under the same process id.
+    The launcher lives as long as the application, and pydantic would take 12 MB of it. It is therefore a new program
+    that receives the settings as an argument and keeps this process id.
     """
     try:
         options = options_of(config.load())

@@ -1,10 +1,10 @@
-// Whoever leaves a field hears at once what is wrong there, from the server, which knows every rule.
+// Validates a field on the server when the user leaves it, because only the server knows every rule.
 (() => {
   const checks = () => document.getElementById("task-checks");
 
   const check = ({ target }) => {
     const asks = checks();
-    // A file is not sent for this, and what shows other fields asks for the whole form.
+    // Skip files, which are not uploaded for a check, and fields that reload the whole form themselves.
     if (!asks || target.form !== asks.closest("form") || !target.name || target.matches("[type=file], [hx-post]")) return;
     if (![...asks.children].some(({ value }) => value === target.name)) {
       const touched = document.createElement("input");
@@ -15,7 +15,7 @@
   };
   document.addEventListener("change", check);
 
-  // What a browser cannot read is no change to it, and no change when it is taken away again.
+  // Entering or removing a value that the browser cannot parse fires no change event.
   document.addEventListener("focusout", (left) => {
     if (left.target.validity?.badInput || left.target.getAttribute("aria-invalid")) check(left);
   });

@@ -1,8 +1,8 @@
-// Copies the text that a button stands beside, and says so. The style sheet shows the button only where scripts run.
+// Copies the text next to a button and confirms it. The style sheet shows the button only if scripts run.
 (() => {
   const SAID_MS = 2000;
 
-  // Without a secure connection there is no clipboard for scripts, but a selection can still be copied.
+  // The clipboard API needs a secure connection; without one, a selection can still be copied.
   const copySelected = (source) => {
     const selection = getSelection();
     const range = document.createRange();
@@ -27,7 +27,7 @@
     const button = target.closest(".copy");
     if (!button) return;
     const copied = await copy(button.parentElement.querySelector("[data-copied]"));
-    const words = copied ? "Copied" : "Selected: copy it with the keyboard";
+    const words = copied ? "Copied" : "Selected. Press Ctrl+C or ⌘C to copy.";
     const before = (button.dataset.words ??= button.textContent);
     button.textContent = words;
     document.getElementById("announcer").textContent = words;

@@ -1,4 +1,4 @@
-// Whoever presses a button that goes away with what it did stays at its run, instead of being sent to the page's top.
+// Keeps the focus within a run when its focused button is removed, instead of at the top of the page.
 (() => {
   let at = null;
 

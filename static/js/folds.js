@@ -1,4 +1,4 @@
-// What a reader has unfolded stays so when the form around it comes again.
+// Keeps opened details open when their form is replaced.
 (() => {
   document.addEventListener("htmx:before:swap", ({ detail }) => {
     for (const { fragment } of detail.tasks) {

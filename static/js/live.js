@@ -1,13 +1,13 @@
-// The page's connection, told honestly, and the rule that an older version of a run never replaces a newer one.
+// Maintains and displays the page's live connection, and prevents older versions of a run from replacing newer ones.
 (() => {
   const SIGNED_OUT = 4401;
   const TOO_MANY = 4429;
-  const PATIENCE = 2; // how often a connection may fail before the page asks instead
+  const PATIENCE = 2; // failed connections before the page polls instead
   const ASK_MS = 5000;
   const ANSWER_MS = 10000;
-  const SILENT_MS = 60000; // the server says something every 25 seconds
+  const SILENT_MS = 60000; // the server sends a message every 25 seconds
   const SLEPT_MS = 10000;
-  const SLEPT_HIDDEN_MS = 150000; // browsers let a hidden page look at the clock once a minute only
+  const SLEPT_HIDDEN_MS = 150000; // browsers run timers in hidden pages only once a minute
 
   let connection = null;
   let failures = 0;
@@ -24,7 +24,7 @@
     live.dataset.state = state;
   };
 
-  // What the page shows, for a server that then sends what has changed since.
+  // Describes what the page shows, so that the server sends only what has changed since.
   const describe = (parameters) => {
     const runs = [...document.querySelectorAll("#main [data-version]")];
     parameters.set("shown", runs.map(({ id, dataset }) => `${id.slice("run-".length)}.${dataset.version}`).join());
@@ -41,7 +41,7 @@
     connection.url = url.href;
   };
 
-  // At once, and not when htmx would try again; it gives up what belongs to an element that is gone.
+  // Reconnects at once, without htmx's delay, by replacing the element, whose connection htmx then drops.
   const reconnect = () => {
     const live = document.getElementById("live");
     if (!connection) return;
@@ -84,7 +84,7 @@
     if (!asking) say("connecting");
   });
 
-  // Where no socket gets through, or one that brings nothing, the page asks for the same again and again.
+  // Polls for the same changes where WebSockets are blocked or deliver nothing.
   const askInstead = () => {
     if (asking) return;
     asking = setInterval(ask, ASK_MS);
@@ -110,8 +110,7 @@
     say(status < 400 ? "asking" : "offline");
   });
 
-  // A machine that slept has a connection that only seems to be open, and so may one that changed its network, or whose
-  // connection was forgotten on the way.
+  // After sleep, a network change or a NAT timeout, a dead connection may still look open.
   let tick = Date.now();
   setInterval(() => {
     const slept = Date.now() - tick > (document.hidden ? SLEPT_HIDDEN_MS : SLEPT_MS);
@@ -121,14 +120,14 @@
   }, 1000);
   window.addEventListener("online", reconnect);
 
-  // Pushes and responses travel separately and may cross: whichever is newer stays.
+  // Pushes and responses may arrive out of order: the newer version wins.
   document.addEventListener("htmx:before:swap", ({ detail }) => {
     for (const { fragment, swapSpec } of detail.tasks) {
       for (const arriving of fragment.querySelectorAll("[data-version]")) {
         const shown = document.getElementById(arriving.id);
         if (!shown) {
           if (!("kept" in arriving.dataset)) continue;
-          arriving.remove(); // the server was wrong about what is here
+          arriving.remove(); // the server assumed a row that this page does not have
           reconnect();
           continue;
         }
@@ -144,7 +143,7 @@
     }
   });
 
-  // A request that reached nobody.
+  // The server is unreachable.
   document.addEventListener("htmx:error", ({ detail }) => {
     if (!detail.ctx) return;
     if (isAsking(detail.ctx)) return say("offline");

@@ -1,8 +1,8 @@
-// What a run puts out: a page says how far it has it, and what crosses on its way comes neither twice nor goes back.
+// Tells the server how much of a run's output the page has, and drops output that arrives twice or out of order.
 (() => {
   const end = (output) => Number([...output.querySelectorAll("[data-end]")].at(-1)?.dataset.end ?? 0);
 
-  // The number that comes next and, where lines without an end are shown, the run's version that they are of.
+  // The number of the next entry and, if unfinished lines are shown, the version of the run that they belong to.
   const claim = (output) => {
     const unfinished = output.querySelector(".log__unfinished:not(:empty)");
     return unfinished ? `${end(output)}.${unfinished.dataset.drawn}` : end(output);

@@ -1,4 +1,4 @@
-// A number's field and the slider beside it move together; the field is what is sent, and may be finer than the slider.
+// Keeps a number field and its slider in sync. The field is submitted, and may be more precise than the slider.
 (() => {
   const fieldOf = (slider) => document.getElementById(slider.dataset.slides);
 
@@ -11,7 +11,7 @@
     }
   });
 
-  // A form that came back keeps what was typed, and a page from the back/forward cache what was there: the field says.
+  // Replaced forms and pages from the back/forward cache keep the field's value, so set the slider from it.
   const follow = () => {
     for (const slider of document.querySelectorAll(".slider")) slider.value = fieldOf(slider).value || slider.value;
   };

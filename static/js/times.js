@@ -1,5 +1,5 @@
-// Shows every <time> in the reader's own way: how long ago it was, with data-until how long it will be, counted down,
-// with data-exact the date and time, and with data-clock the time of day.
+// Shows every <time> in the reader's time zone and format: as relative time, with data-until as a countdown, with
+// data-exact as date and time, and with data-clock as time of day.
 (() => {
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });

@@ -1,5 +1,5 @@
-// What has ended comes up in whichever page is open. A hidden page counts it in its title and, if its reader asked for
-// that in this browser, has the system tell.
+// Shows toasts for ended runs on every open page. A hidden page counts them in its title and, if the user has enabled
+// it in this browser, shows system notifications.
 (() => {
   const SHOWN_MS = 10000;
   const MOST = 4;
@@ -33,7 +33,7 @@
     document.title = title;
   });
 
-  // What the page shows anyway needs no toast; what it has been told once is not told again.
+  // Drop toasts for runs that the page shows anyway, and toasts that it has already received.
   document.addEventListener("htmx:before:swap", ({ detail }) => {
     const arrives = (id) => detail.tasks.some(({ fragment }) => fragment.querySelector(`[id="${id}"]`));
     for (const { fragment } of detail.tasks) {

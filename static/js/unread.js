@@ -1,4 +1,5 @@
-// What a browser cannot read it sends as nothing: half a date, "5e" for a number. The server is told, and says so there.
+// Browsers submit values they cannot parse, such as half a date or "5e", as empty. Names those fields to the server,
+// which then reports the error.
 (() => {
   document.addEventListener("formdata", ({ target, formData }) => {
     for (const { name, validity } of target.elements) if (name && validity?.badInput) formData.append("_unread", name);

@@ -1,9 +1,9 @@
-// Files on their way: how far they are, a way to cancel, and a word before one is sent that would be refused.
+// Shows the progress of uploads with a button to cancel, and rejects files that are too large before uploading.
 (() => {
   const MB = 1e6;
-  const SPOKEN = 0.25; // of the whole; a screen reader would otherwise never be silent
+  const SPOKEN = 0.25; // fraction between announcements, so that screen readers are not flooded
 
-  const sent = new Map(); // what was chosen in each input when it was sent
+  const sent = new Map(); // the files of each input when it was submitted
   const hasFiles = (body) => body instanceof FormData && [...body.values()].some((value) => value.size > 0);
   const megabytes = (bytes) => (bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0);
 
@@ -14,16 +14,16 @@
     const done = loaded >= total;
     upload.hidden = false;
     upload.querySelector("progress").value = total ? loaded / total : 0;
-    words.textContent = done ? "Sent. The server is putting it away…" : `${megabytes(loaded)} of ${megabytes(total)} MB sent`;
+    words.textContent = done ? "Uploaded. The server is saving it…" : `${megabytes(loaded)} of ${megabytes(total)} MB uploaded`;
     const quarter = Math.floor(loaded / total / SPOKEN) * SPOKEN * 100;
-    const say = done ? "Sent" : `${quarter}% sent`;
+    const say = done ? "Uploaded" : `${quarter}% uploaded`;
     if (spoken.textContent !== say) spoken.textContent = say;
   };
 
   const headersOf = (request) =>
     new Headers(request.getAllResponseHeaders().trim().split("\r\n").filter(Boolean).map((line) => line.split(/: (.*)/s, 2)));
 
-  // What htmx expects of fetch, which cannot tell how much it has sent.
+  // A replacement for fetch, which cannot report upload progress.
   const send = (action, { method, headers, body, signal }) =>
     new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
@@ -41,7 +41,7 @@
     });
 
   document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
-    if (hasFiles(ctx.request.body)) ctx.request.timeout = 0; // a large file takes as long as it takes
+    if (hasFiles(ctx.request.body)) ctx.request.timeout = 0; // no time limit for large files
   });
   document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
     if (!hasFiles(ctx.request.body)) return;
@@ -54,7 +54,7 @@
     if (ctx.fetch !== send) return;
     const upload = document.getElementById("upload");
     if (upload) upload.hidden = true;
-    // The form that came back has what was sent: it would be sent twice.
+    // The returned form already refers to the uploaded files, so clear the inputs to avoid uploading them twice.
     const shown = ctx.response && (ctx.response.status < 300 || ctx.response.status === 422);
     for (const [input, files] of sent) if (shown && input.files === files) input.value = "";
     sent.clear();

@@ -1,4 +1,4 @@
-// Moments are entered in the reader's own time: the page says which zone that is, and shows what came in UTC in it.
+// Lets users enter times in their own time zone: submits the zone, and converts values that arrive in UTC.
 (() => {
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
 

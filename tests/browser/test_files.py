@@ -103,7 +103,7 @@ def test_how_far_an_upload_is_can_be_seen_and_it_can_be_cancelled(new_context: N
     run(page)
     expect(page.locator("#upload")).to_be_visible()
     until(lambda: 0 < page.locator("#upload progress").evaluate("bar => bar.value") < 1, "some progress")
-    assert "MB sent" in (page.locator(".upload__words").text_content() or "")
+    assert "MB uploaded" in (page.locator(".upload__words").text_content() or "")
     assert violations(page) == []
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#upload")).to_be_hidden()

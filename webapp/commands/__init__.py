@@ -1,4 +1,4 @@
-"""The commands of `flask`: `flask task ...`, `flask admin ...`, `flask doctor`."""
+"""The `flask` commands: `flask task ...`, `flask admin ...` and `flask doctor`."""
 
 import sys
 
@@ -15,10 +15,10 @@ from webapp.tasks.catalog import usable
 
 
 def create_app() -> Flask:
-    """The application for commands: with those tasks that can be used; what is wrong with the others is printed.
+    """Create the application for commands, with the valid tasks; print the errors of the others.
 
-    With settings that are wrong the doctor alone is there, as it is when it is asked for: it needs nothing that may be
-    missing, finds by itself what would be printed here, and changes nothing.
+    With invalid settings, or if `flask doctor` was requested, return a bare application that has only that command.
+    The doctor depends on nothing that may be missing, reports these errors itself, and changes nothing.
     """
     if sys.argv[1:2] == [doctor.name]:
         return _with_the_doctor_alone()
@@ -27,7 +27,7 @@ def create_app() -> Flask:
         catalog, errors = usable()
         app = webapp.create_app(open_backend(settings, catalog))
     except (config.ConfigError, OSError) as error:
-        click.secho(f"{error}\nUntil this is right there is `flask doctor` only.", err=True, fg="red")
+        click.secho(f"{error}\nOnly `flask doctor` is available until this is fixed.", err=True, fg="red")
         return _with_the_doctor_alone()
     for wrong in errors:
         click.secho(str(wrong), err=True, fg="red")

@@ -1,4 +1,4 @@
-"""`flask admin ...`: who is an administrator, and who may sign in."""
+"""`flask admin ...`: manage administrators, accounts and the encryption of secrets."""
 
 from collections.abc import Callable
 
@@ -10,47 +10,47 @@ from webapp.accounts import users
 from webapp.accounts.users import User
 from webapp.current import backend
 
-admin = AppGroup("admin", help="Decide who may see the queue's dashboard and who may sign in; renew secrets.")
+admin = AppGroup("admin", help="Manage administrators and accounts, and re-encrypt secrets.")
 
 
 @admin.command("grant")
 @click.argument("email")
 def grant(email: str) -> None:
-    """Make the user with this e-mail address an administrator."""
+    """Make a user an administrator, who can see the queue's dashboard."""
     _set(email, True)
 
 
 @admin.command("revoke")
 @click.argument("email")
 def revoke(email: str) -> None:
-    """Make the user with this e-mail address an ordinary user again."""
+    """Remove a user's administrator rights."""
     _set(email, False)
 
 
 @admin.command("disable")
 @click.argument("email")
 def disable(email: str) -> None:
-    """Keep a user out: their pages close, and their runs go on."""
+    """Disable an account and sign its user out. Their runs continue."""
     user = _found(email, lambda address: users.set_active(backend().database, address, False))
     events.publish_sign_out(backend().redis, user.id)
-    click.echo(f"{user.email} cannot sign in any more.")
+    click.echo(f"{user.email} can no longer sign in.")
 
 
 @admin.command("enable")
 @click.argument("email")
 def enable(email: str) -> None:
-    """Let a user sign in again."""
+    """Enable a disabled account, so that its user can sign in again."""
     user = _found(email, lambda address: users.set_active(backend().database, address, True))
-    click.echo(f"{user.email} can sign in.")
+    click.echo(f"{user.email} can sign in again.")
 
 
 @admin.command("renew-secrets")
 def renew_secrets() -> None:
-    """Encrypt all users' secrets with SECRET_KEY, those that SECRET_KEY_PREVIOUS opens too."""
+    """Re-encrypt all users' secrets with SECRET_KEY, including those encrypted with SECRET_KEY_PREVIOUS."""
     renewed, lost = backend().vault.renew()
-    click.echo(f"{renewed} are encrypted with SECRET_KEY.")
+    click.echo(f"Secrets encrypted with SECRET_KEY: {renewed}.")
     if lost:
-        raise click.ClickException(f"{lost} can be read with neither key; their users have to enter them again.")
+        raise click.ClickException(f"Secrets that neither key decrypts: {lost}. Their users must enter them again.")
 
 
 def _set(email: str, is_admin: bool) -> None:
@@ -62,5 +62,5 @@ def _found(email: str, change: Callable[[str], User | None]) -> User:
     address = users.normalised(email)
     user = change(address) if address else None
     if user is None:
-        raise click.ClickException(f"There is no account with the address {email}; register it first.")
+        raise click.ClickException(f"No account found for {email}. Register it first.")
     return user

@@ -1,4 +1,4 @@
-"""A task's form on the command line: each of its fields is an option, read and refused as on the page."""
+"""Task forms on the command line: each field is an option, parsed and validated as on the page."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -22,16 +22,16 @@ TAKEN = ("help", "as", "follow", "save", "example")
 
 
 def options_of(task: Task) -> list[click.Parameter]:
-    """An option for each field of a task's form."""
+    """Return an option for each field of a task's form."""
     return [_option(field) for field in forms.fields_of(task)]
 
 
 def read(
     task: Task, given: Mapping[str, Any], keep: Keep = File.at, otherwise: Mapping[str, Any] | None = None
 ) -> BaseModel:
-    """The parameters that the options say, or else what `otherwise` says as JSON; files at paths are kept by `keep`.
+    """Parse the options into parameters, with defaults from `otherwise` (JSON); `keep` stores the files at paths.
 
-    Raises UsageError with a line for each that is refused.
+    Raises UsageError with a line for each invalid option.
     """
     posted: MultiDict[str, str] = MultiDict()
     sizes: dict[str, int] = {}
@@ -69,7 +69,7 @@ def _spelled(name: str) -> str:
 
 
 def _post(posted: MultiDict[str, str], field: Field, value: Any, otherwise: Any) -> None:
-    """What a browser would send; what has several parts is given as JSON."""
+    """Add what a browser would send for a field; compound values are given as JSON."""
     if value is None or value == ():
         forms.put(posted, field, otherwise)
     elif field.kind in ("switch", "checks"):
@@ -85,7 +85,7 @@ def _given_files(field: Field, value: Any, keep: Keep) -> list[File]:
 
 
 def _post_files(posted: MultiDict[str, str], field: Field, files: Iterable[File]) -> dict[str, int]:
-    """What a browser would send of files that the server has; returns their sizes."""
+    """Add what a browser would send for files that are already stored, and return their sizes by hash."""
     sizes = {}
     for file in files:
         posted.add(field.name, forms.reference_to(file))
@@ -97,4 +97,4 @@ def _parsed(field: Field, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise click.UsageError(f"{_spelled(field.name)}: This is not JSON: {error}") from None
+        raise click.UsageError(f"{_spelled(field.name)}: Invalid JSON: {error}") from None

@@ -1,4 +1,4 @@
-"""`python -m webapp.commands.check`: print what is wrong with the tasks, a line for each file."""
+"""`python -m webapp.commands.check`: check the tasks and print their problems, one line per file."""
 
 import sys
 

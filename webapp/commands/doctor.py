@@ -1,4 +1,4 @@
-"""`flask doctor`: looks at everything that has to be right, and says what to do about what is not."""
+"""`flask doctor`: check the installation and say how to fix each problem."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,12 @@ import config
 from webapp.commands import checks
 from webapp.commands.checks import Finding, Weight
 
-MARKS = {Weight.FINE: ("ok", "green"), Weight.DOUBTFUL: ("look", "yellow"), Weight.WRONG: ("wrong", "red")}
+MARKS = {Weight.FINE: ("ok", "green"), Weight.DOUBTFUL: ("warn", "yellow"), Weight.WRONG: ("error", "red")}
 
 
 @click.command()
 def doctor() -> None:
-    """Say what is wrong: tasks, settings, database, Redis, workers, clocks."""
+    """Check tasks, settings, database, Redis, workers and clocks, and say how to fix problems."""
     wrong = False
     for finding in examine():
         mark, colour = MARKS[finding.weight]
@@ -24,7 +24,7 @@ def doctor() -> None:
 
 
 def examine() -> Iterator[Finding]:
-    """All findings; what cannot be looked at without something that is missing is left out."""
+    """Yield all findings, leaving out the checks that need valid settings if the settings are invalid."""
     yield from checks.tasks()
     try:
         settings = config.load()

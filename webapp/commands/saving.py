@@ -1,4 +1,4 @@
-"""The images and files of a result that a run on the terminal has made: kept where it is said, for nothing else is."""
+"""The --save option, which writes the images and files in a terminal run's result; all others are discarded."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -14,26 +14,29 @@ SAVE = click.Option(
     ["--save", "save_to"],
     type=click.File("wb", lazy=True),
     multiple=True,
-    help="Where to keep the result's image or file; of several in their order, once for each.",
+    help="Save the result's image or file here; repeat for several, in order.",
 )
 
 
 def save(result: Any, files: FileStore, targets: Sequence[BinaryIO]) -> bool:
-    """Keep the images and files of a result, and say which are not; whether there is more in it to show."""
+    """Write the images and files of a result to the targets, and report those without one.
+
+    Return whether the result contains anything else to show.
+    """
     found = list(_files_in(result))
     for number, (sha256, what) in enumerate(found):
         if number >= len(targets):
-            click.echo(f"{what}; --save FILE keeps it.", err=True)
+            click.echo(f"{what}. Use --save FILE to save it.", err=True)
             continue
         with files.open(sha256) as stream:
             shutil.copyfileobj(stream, targets[number])
     if len(targets) > len(found):
-        click.echo(f"--save: the result has {len(found) or 'no'} images and files.", err=True)
+        click.echo(f"Too many --save options: the result has {len(found) or 'no'} images and files.", err=True)
     return not (picture_in(result) or download_in(result))
 
 
 def _files_in(value: Any) -> Iterator[tuple[str, str]]:
-    """The hash of each, and what it is."""
+    """Yield the hash and a description of each image and file."""
     if picture := picture_in(value):
         yield picture.sha256, f"An image of {picture.width} × {picture.height} pixels"
     elif file := download_in(value):

@@ -1,4 +1,4 @@
-"""What `flask task new` writes: a task that works as it stands, and its test."""
+"""The files that `flask task new` creates: a working task and its test."""
 
 import keyword
 import re
@@ -19,12 +19,12 @@ from jobs import Progress, task
 
 @task(example={{"text": "ha"}})
 def {name}(
-    text: Annotated[str, Field(min_length=1, max_length=200, description="What it works on.")],
+    text: Annotated[str, Field(min_length=1, max_length=200, description="The text to repeat.")],
     times: Annotated[int, Field(ge=1, le=100)] = 3,
     *,
     progress: Progress,
 ) -> str:
-    """Say a text as often as you like."""
+    """Repeat a text."""
     words = []
     for number in range(1, times + 1):
         words.append(text)
@@ -50,17 +50,20 @@ def test_it_runs_as_its_users_run_it(run_task: RunTask) -> None:
 
 
 class CannotWrite(Exception):
-    """The files of a new task cannot be written; the message says what to do."""
+    """The files of a new task cannot be created; the message says what to do."""
 
 
 def write(name: str, root: Path = ROOT) -> list[Path]:
-    """Write the files of a new task; where they are, seen from the project's root. Raises CannotWrite."""
+    """Create the files of a new task and return their paths, relative to `root`.
+
+    Raises CannotWrite if the name is invalid or a file already exists.
+    """
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
-        raise CannotWrite(f"{name!r} cannot be a task's name: use small letters, digits and _, such as resize_images.")
+        raise CannotWrite(f"{name!r} is not a valid task name. Use lowercase letters, digits and _: resize_images.")
     texts = {Path("jobs/tasks", f"{name}.py"): TASK, Path("tests/tasks", f"test_{name}.py"): TEST}
     for path in texts:
         if (root / path).exists():
-            raise CannotWrite(f"{path} is there already.")
+            raise CannotWrite(f"{path} already exists. Choose another name.")
     title = name.replace("_", " ").strip().capitalize()
     for path, text in texts.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A developer's own secrets, for a task that is run on the terminal."""
+"""Developers' own secrets for tasks that run on the terminal."""
 
 import os
 import sys
@@ -9,14 +9,15 @@ from jobs import Secrets
 from jobs.authoring import Task
 
 PREFIX = "SECRET_"
-# These settings begin alike, and are no task's.
+# Settings with the same prefix, which tasks must not receive.
 SETTINGS = frozenset({"SECRET_KEY", "SECRET_KEY_PREVIOUS"})
 
 
 def secrets_for(task: Task) -> dict[str, str]:
-    """The secrets of a task that asks for some: SECRET_API_TOKEN in the environment is API_TOKEN.
+    """Return a task's secrets from the environment, where API_TOKEN is called SECRET_API_TOKEN.
 
-    Asks on a terminal, without showing it, for one that the task names and the environment has not.
+    Prompt for secrets that the task declares but the environment lacks, without echoing the input. Raises UsageError
+    if there is no terminal to prompt on.
     """
     if not task.asks_for(Secrets):
         return {}
@@ -32,5 +33,5 @@ def secrets_for(task: Task) -> dict[str, str]:
 
 def _asked(name: str) -> str:
     if not sys.stdin.isatty():
-        raise click.UsageError(f"The task needs the secret {name}: set {PREFIX}{name}.")
+        raise click.UsageError(f"The task needs the secret {name}; set {PREFIX}{name}.")
     return str(click.prompt(name, hide_input=True, err=True))

@@ -1,4 +1,4 @@
-"""`flask task ...`: make tasks, see them, run them here or have the workers run them."""
+"""`flask task ...`: create, list, run and submit tasks."""
 
 import tempfile
 import time
@@ -27,11 +27,11 @@ from webapp.rendering.files import tame
 
 LOOK_SECONDS = 0.2
 
-task = AppGroup("task", help="Make tasks, see them and run them.")
+task = AppGroup("task", help="Create, list, run and submit tasks.")
 
 
 class OnePerTask(click.Group):
-    """A command for each task; its options are the fields of the task's form."""
+    """A group with a command for each task, whose options are the fields of the task's form."""
 
     def __init__(self, callback: Callable[..., None], *options: click.Parameter, **attributes: Any) -> None:
         super().__init__(subcommand_metavar="NAME [OPTIONS]", **attributes)
@@ -45,7 +45,7 @@ class OnePerTask(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not args[0].startswith("-") and args[0] not in _catalog(ctx):
-            ctx.fail(f"There is no task {args[0]!r} that can be run; flask task list shows those there are.")
+            ctx.fail(f"No task named {args[0]!r}. List the available tasks with flask task list.")
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -63,7 +63,7 @@ def _catalog(ctx: click.Context) -> Catalog:
 
 @task.command("list")
 def show() -> None:
-    """Show the tasks: name, what it does, where it is."""
+    """List the tasks with name, description and location."""
     tasks = list(backend().catalog.values())
     widths = [max((len(text) for text in column), default=0) for column in zip(*map(_columns, tasks), strict=True)]
     for one in tasks:
@@ -78,15 +78,15 @@ def _columns(one: Task) -> tuple[str, str, str]:
 @task.command("new", with_appcontext=False)
 @click.argument("name")
 def new(name: str) -> None:
-    """Write the file of a new task, and its test."""
+    """Create a new task and its test."""
     try:
         files = scaffold.write(name)
     except scaffold.CannotWrite as error:
         raise click.ClickException(str(error)) from None
     for path in files:
-        click.echo(f"wrote {path}")
-    click.echo(f"Its page is /tasks/{name}; a running `make run` takes it up by itself, now and after each change.")
-    click.echo("docs/tasks.md shows what parameters and results may be, and what becomes of them.")
+        click.echo(f"Created {path}")
+    click.echo(f"Its page is /tasks/{name}. A running `make run` reloads it automatically after each change.")
+    click.echo("docs/tasks.md describes the types of parameters and results.")
 
 
 def _run(found: Task, **given: Any) -> None:
@@ -107,7 +107,7 @@ def _run(found: Task, **given: Any) -> None:
 
 def _example(found: Task) -> Mapping[str, Any]:
     if not found.example:
-        raise click.UsageError(f"{found.name} has no example; say its parameters.")
+        raise click.UsageError(f"{found.name} has no example. Pass its parameters as options.")
     return found.example
 
 
@@ -123,7 +123,7 @@ def _keep_for(owner_id: int, path: Path) -> File:
     try:
         note_uploads(backend().database, owner_id, [noted], most * MB)
     except QuotaExceeded:
-        raise click.ClickException(f"There is no room for {path}: a user may have files of {most:,} MB.") from None
+        raise click.ClickException(f"Not enough space for {path}: each user's limit is {most:,} MB.") from None
     return file
 
 
@@ -138,8 +138,8 @@ def _show_outcome(outcome: Outcome, files: FileStore, targets: Sequence[BinaryIO
             raise click.ClickException("Stopped.")
 
 
-EXAMPLE = click.Option(["--example", "on_example"], is_flag=True, help="What is not said is as in the task's example.")
-HELP = "Run a task in this process: no queue, no worker, nothing is kept."
+EXAMPLE = click.Option(["--example", "on_example"], is_flag=True, help="Use the task's example for missing options.")
+HELP = "Run a task in this process, without queue and workers. Nothing is stored."
 task.add_command(OnePerTask(_run, SAVE, EXAMPLE, name="run", help=HELP))
 
 
@@ -148,7 +148,7 @@ def _submit(found: Task, **given: Any) -> None:
     owner = _owner(email)
     parameters = arguments.read(found, given, partial(_keep_for, owner.id))
     run = submit(backend(), found, owner.id, parameters)
-    click.echo(f"Run {run.id} is accepted; its page is /runs/{run.id}.", err=True)
+    click.echo(f"Run {run.id} submitted. Its page is /runs/{run.id}.", err=True)
     if follow:
         _show_end(_follow(run))
 
@@ -156,28 +156,28 @@ def _submit(found: Task, **given: Any) -> None:
 def _owner(email: str) -> User:
     owner = users.with_email(backend().database, email)
     if owner is None:
-        raise click.ClickException(f"There is no account with the address {email}; register it first.")
+        raise click.ClickException(f"No account found for {email}. Register it first.")
     if not owner.is_active:
         address = owner.email
-        raise click.ClickException(f"The account {address} is disabled: flask admin enable {address} lets it in again.")
+        raise click.ClickException(f"The account {address} is disabled. Enable it with flask admin enable {address}.")
     return owner
 
 
 OPTIONS = (
-    click.Option(["--as", "as_owner"], required=True, metavar="EMAIL", help="Whose run it is."),
-    click.Option(["--follow"], is_flag=True, help="Show what it does until it has ended, and its result."),
+    click.Option(["--as", "as_owner"], required=True, metavar="EMAIL", help="The user who owns the run."),
+    click.Option(["--follow"], is_flag=True, help="Show progress and output until the run ends, then its result."),
 )
-task.add_command(OnePerTask(_submit, *OPTIONS, name="submit", help="Submit a run, as the task's form does."))
+task.add_command(OnePerTask(_submit, *OPTIONS, name="submit", help="Submit a run to the queue, as the form does."))
 
 
 def _follow(run: Run) -> Run:
-    """Show what a run does until it has ended; how it did."""
+    """Show a run's progress and output until it ends, and return the ended run."""
     terminal, after = Terminal(), dict.fromkeys(Kind, 0)
     while True:
         with backend().database.read() as session:
             now = owned(session, run.owner_id, run.id)
         if now is None:
-            raise click.ClickException("The run is not there any more.")
+            raise click.ClickException("The run has been deleted.")
         for kind in Kind:
             for batch in read_output(backend().database, run.id, kind, after[kind]).finished:
                 after[kind] = batch.end - 1

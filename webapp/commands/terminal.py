@@ -1,4 +1,4 @@
-"""A run on a terminal: its result goes to standard output, and everything else to standard error."""
+"""Terminal output of a run: its result on standard output, everything else on standard error."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from jobs.values import picture_in
 
 
 class Terminal:
-    """Hears what a run tells: lines as they come, and how far it is in one line that moves, where a person looks on."""
+    """A reporter that writes a run's output lines and, on an interactive terminal, a progress line below them."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -41,12 +41,12 @@ class Terminal:
         return self._stop
 
     def close(self) -> None:
-        """Leave the line that moves."""
+        """Clear the progress line."""
         self._move("")
 
     @contextmanager
     def stopping_at_ctrl_c(self) -> Iterator[None]:
-        """Have Ctrl-C ask the task to stop, as its owner would; a second one ends it."""
+        """Make Ctrl-C request a stop, as the run's owner can; a second Ctrl-C interrupts it at once."""
         before = signal.signal(signal.SIGINT, self._ask_to_stop)
         try:
             yield
@@ -79,5 +79,5 @@ def _in_a_line(value: Any) -> str:
 
 
 def show_result(result: Any) -> None:
-    """Print a result: a text as it is, anything else as JSON."""
+    """Print a result: strings verbatim, other values as JSON."""
     click.echo(result if isinstance(result, str) else json.dumps(result, indent=2, ensure_ascii=False))

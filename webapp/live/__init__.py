@@ -1,4 +1,4 @@
-"""Live pages: a change of a run comes up into every open page of its owner."""
+"""Live pages: push every change of a run to the open pages of its owner."""
 
 from flask import Flask
 

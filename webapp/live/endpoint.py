@@ -1,4 +1,4 @@
-"""`/live`: authorise, then open_page; and the same by asking again and again, where no socket gets through."""
+"""The `/live` WebSocket, and `/live/changes`, its polling fallback for networks that block WebSockets."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ sock = flask_sock.Sock()
 
 @bp.get("/live/changes")
 def changes() -> Response:
-    """What has changed since the page was right, for a page that asks now and then; 401 tells it to stop."""
+    """Return the changes since the state that a polling page shows; 204 if there are none, 401 to stop polling."""
     if not _is_owner():
         return make_response("", 401)
     snapshot = draw(backend().database, from_query(current_user.id, request.args), None)
@@ -38,7 +38,7 @@ def changes() -> Response:
 
 @sock.route("/live", bp=bp)  # type: ignore[untyped-decorator]  # flask-sock has no types
 def stream(socket: LiveSocket) -> None:
-    """OpenPage one page, which stays when this returns."""
+    """Authorise and register an open page; the connection outlives this handler."""
     if not _is_owner():
         socket.close(SIGNED_OUT, "signed out")
         return
@@ -47,20 +47,23 @@ def stream(socket: LiveSocket) -> None:
     try:
         hub.join(OpenPage(socket, current_user.get_id(), _session_ends_at(), told), from_query(owner_id, request.args))
     except TooManyPages:
-        log.info("user %d has too many live pages open", owner_id)
+        log.info("user %d has too many open live pages", owner_id)
         socket.close(TOO_MANY, "too many pages")
-    except Exception:  # anything raised here would be written into the socket
-        log.exception("live page of user %d is sent away to come back", owner_id)
+    except Exception:  # otherwise an error response would be written into the socket
+        log.exception("closing a live page of user %d so that it reconnects", owner_id)
         socket.close(RESTART)
 
 
 def _is_owner() -> bool:
-    """Whether the page's owner is signed in: since it was loaded, somebody else may be, in the same browser."""
+    """Return whether the page's owner is signed in.
+
+    Another user may have signed in with the same browser since the page was loaded.
+    """
     return current_user.is_authenticated and request.args.get("owner") in (None, str(current_user.id))
 
 
 def _session_ends_at() -> float:
-    """When the session that opens this page ends by itself, in seconds as of time.time()."""
+    """Return when the session that opens this page expires, as a time.time() timestamp."""
     lifetime = current_app.permanent_session_lifetime.total_seconds()
     interface = cast(SecureCookieSessionInterface, current_app.session_interface)
     signer = interface.get_signing_serializer(current_app)

@@ -1,10 +1,10 @@
-"""The process's one subscription, which wakes open pages, and the checks that make good what it lost.
+"""The Redis subscription of a web process, which refreshes open pages, and the checks that catch lost events.
 
-The subscription is used by one thread only, the listener. Everybody else says what they want in `_owners` and sends the
-listener a message through Redis; so there is nothing to lock around the connection. An event never carries what a page
-shows: it marks the owner's pages as stale, and those that show the same are told by one greenlet that reads for them. A
-slow page delays itself only, and a thousand events between two reads cost one. A second thread checks, because the
-database may take its time, and a third asks the pages whether they are there.
+Only one thread, the listener, uses the subscription. Other threads record in `_owners` which channels they need and
+wake the listener with a message through Redis, so the connection needs no lock. Events carry no page content: an event
+marks the owner's pages as stale, and one greenlet for each listing reads the database and sends the changes to all
+pages that show it. A slow page therefore delays only itself, and a thousand events between two reads cost one read.
+A second thread runs the checks, because the database may be slow, and a third pings the pages.
 """
 
 import logging
@@ -30,30 +30,30 @@ log = logging.getLogger(__name__)
 
 LISTEN_SECONDS = 0.5
 CHECK_SECONDS = 10.0
-CHECK_SESSIONS_SECONDS = 1.5  # a page whose session has ended is closed within two
+CHECK_SESSIONS_SECONDS = 1.5  # closes a page within 2 s of the end of its session
 PING_SECONDS = 2.0
 SILENT_SECONDS = 6.0
 CONFIRM_SECONDS = 2
 RECONNECT_SECONDS = 0.5
 MOST_PAGES = 20
-MOST_PAGES_OF_ALL = 10_000  # 60 MB, and 1 to 2 % of a core when nothing happens
+MOST_PAGES_OF_ALL = 10_000  # these take 60 MB, and 1 to 2% of a core when idle
 ASK_SECONDS = 1.0
 ASKED_AT_ONCE = 100
 
 
 class TooManyPages(Exception):
-    """There are as many open pages as one owner, or all together, may have in this process."""
+    """The limit of open pages in this process is reached, for one owner or for all owners together."""
 
 
 class Hub:
-    """One for each web process."""
+    """The registry of open pages in a web process, with the threads that keep them up to date."""
 
     def __init__(self, app: Flask, backend: Backend) -> None:
         self._app = app
         self._backend = backend
         self._owners: dict[int, Owner] = {}
         self._open_pages = OpenPages()
-        self._in_turn: deque[LiveSocket] = deque()  # the one to be asked next is the first
+        self._in_turn: deque[LiveSocket] = deque()  # in ping order, the next one first
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
@@ -65,20 +65,19 @@ class Hub:
         self._over = threading.Event()
         self._is_alive: Callable[[], bool] = lambda: True
         self.leaving = False
-        """Whether every page is to go and come back to another process."""
+        """True once this process closes its pages so that they reconnect to another one."""
         self.prompt = True
-        """Whether events arrive; without them pages are right only after the next check."""
+        """True while events arrive; without them, pages are updated only by the next check."""
 
     def stop_when(self, is_alive: Callable[[], bool]) -> None:
-        """Have every page sent away once this process is to end."""
+        """Close every page as soon as `is_alive` returns false, because the process is about to stop."""
         self._is_alive = is_alive
 
     def join(self, open_page: OpenPage, listing: Listing) -> None:
-        """Register an open page and send what it lacks, once Redis has confirmed the owner's channel.
+        """Register an open page and send what it lacks, once Redis has confirmed the subscription to its owner.
 
-        So nothing is missed in between; without Redis this happens after a while.
-
-        Raises TooManyPages.
+        Waiting for the confirmation ensures that no event is missed in between. If Redis does not answer, continue
+        after CONFIRM_SECONDS. Raises TooManyPages when a limit is reached.
         """
         with self._lock:
             self._start()
@@ -105,13 +104,13 @@ class Hub:
             open_page.socket.close(RESTART)
 
     def send_away(self) -> None:
-        """Have every page go and come back to another process."""
+        """Close every page with a code that makes it reconnect to another process."""
         self.leaving = True
         for open_page in self._open_pages:
             open_page.socket.close(RESTART)
 
     def end(self) -> None:
-        """Send every page away and end the threads; a process that ends by itself need not wait for them."""
+        """Close every page and stop the threads. An exiting process need not call this: its threads are daemons."""
         self.send_away()
         self._over.set()
         self._check_wanted.set()
@@ -145,7 +144,7 @@ class Hub:
         try:
             self._backend.redis.publish(self._control, "")
         except RedisError:
-            log.debug("Redis is away; the listener will look by itself")
+            log.debug("cannot reach Redis to wake the listener; it checks for changes regularly")
 
     # --- the listener
 
@@ -157,24 +156,24 @@ class Hub:
                 self._settle(pubsub)
                 self._hear(pubsub.get_message(timeout=LISTEN_SECONDS))
             except RedisError as error:
-                log.warning("no live events from Redis (%s); pages are checked again and again", error)
+                log.warning("no live events from Redis (%s); polling the database instead", error)
                 self._heard_at = -SILENT_SECONDS
                 self._over.wait(RECONNECT_SECONDS)
             except Exception:
-                log.exception("the listener stumbled and goes on")
+                log.exception("error in the live listener; continuing")
                 self._over.wait(RECONNECT_SECONDS)
             self._tell_truth()
         pubsub.close()
 
     def _settle(self, pubsub: Any) -> None:
-        """Bring the subscription in line with who is here."""
+        """Subscribe to the channels of the owners with open pages, and unsubscribe from all others."""
         if not pubsub.channels:
             pubsub.subscribe(self._control)
         with self._lock:
             wanted = set(self._owners)
             for owner_id in wanted & self._heard:
                 if not (confirmed := self._owners[owner_id].confirmed).is_set():
-                    confirmed.set()  # which takes its time, also once it is set
+                    confirmed.set()  # slow even if it is already set, hence the check
         for owner_id in wanted - self._subscribed:
             pubsub.subscribe(events.channel(owner_id))
             self._subscribed.add(owner_id)
@@ -182,7 +181,7 @@ class Hub:
             pubsub.unsubscribe(events.channel(owner_id))
             self._subscribed.discard(owner_id)
             self._heard.discard(owner_id)
-        if time.monotonic() - self._pinged_at >= PING_SECONDS:  # a Redis that is frozen breaks no connection
+        if time.monotonic() - self._pinged_at >= PING_SECONDS:  # detects a Redis that hangs with the connection open
             self._pinged_at = time.monotonic()
             pubsub.ping()
 
@@ -194,7 +193,7 @@ class Hub:
         if owner_id is None or message["type"] not in ("message", "subscribe"):
             return
         if message["type"] == "subscribe" and owner_id in self._subscribed:
-            # Also after the connection was lost and made again: what was published meanwhile is gone, so look.
+            # This also follows a reconnection: events published in the meantime are lost, so refresh below.
             self._heard.add(owner_id)
         with self._lock:
             owner = self._owners.get(owner_id)
@@ -206,7 +205,7 @@ class Hub:
         _refresh(list(owner.groups.values()))
 
     def _tell_truth(self) -> None:
-        """Let every page know when it is to go, and when it cannot be told of changes at once."""
+        """Close the pages when the process is about to stop, and show on them whether events arrive."""
         if not self.leaving and not self._is_alive():
             self.send_away()
         prompt = time.monotonic() - self._heard_at < SILENT_SECONDS
@@ -217,7 +216,7 @@ class Hub:
                     subscribers.prompt = prompt
                     subscribers.wake()
 
-    # --- what is looked after in the database, which may take its time: the listener goes on meanwhile
+    # --- the database checks, in a thread of their own so that a slow database does not block the listener
 
     def _look_after(self) -> None:
         while not self._over.is_set():
@@ -226,9 +225,9 @@ class Hub:
             try:
                 self._check(time.monotonic())
             except SQLAlchemyError:
-                log.warning("the open pages could not be checked; the next check follows", exc_info=True)
+                log.warning("cannot check the open pages; retrying at the next check", exc_info=True)
             except Exception:
-                log.exception("the check of the open pages stumbled and goes on")
+                log.exception("error while checking the open pages; continuing")
 
     def _check(self, now: float) -> None:
         for open_page in self._open_pages.signed_out(self._backend.database):
@@ -244,15 +243,15 @@ class Hub:
         with self._lock:
             return list(self._owners.values())
 
-    # --- whether the pages are there
+    # --- the pings
 
     def _ask(self) -> None:
         while not self._over.wait(ASK_SECONDS):
             while self._ask_some():
-                time.sleep(0)  # they may all have come at once, after a deployment
+                time.sleep(0)  # yield to other greenlets: after a deployment all pages may be due at once
 
     def _ask_some(self) -> bool:
-        """Ask those whose turn it is, if they are there still; whether there may be more of them."""
+        """Ping a batch of the pages that are due, dropping closed ones; return whether more may be due."""
         now = time.monotonic()
         for _ in range(ASKED_AT_ONCE):
             if not self._in_turn or self._in_turn[0].ask_at > now:

@@ -1,4 +1,4 @@
-"""The open_pages that are taken: ten thousand perhaps, so that what is asked again and again is not asked of each."""
+"""The open pages of a process, indexed by session: there may be ten thousand, and checks must not visit each."""
 
 import math
 import time
@@ -11,12 +11,12 @@ from webapp.live.subscribers import OpenPage
 
 
 class OpenPages:
-    """All of a process, and those among them whose session has ended."""
+    """The set of a process's open pages, which finds those whose session has ended."""
 
     def __init__(self) -> None:
         self._all: set[OpenPage] = set()
         self._sessions = Counter[str]()
-        self._first_end = math.inf  # of no session that ends by itself before
+        self._first_end = math.inf  # no session expires before this
 
     def __len__(self) -> int:
         return len(self._all)
@@ -36,7 +36,7 @@ class OpenPages:
             del self._sessions[open_page.session_id]
 
     def signed_out(self, database: Database) -> list[OpenPage]:
-        """Those of sessions that were ended, or have ended by themselves."""
+        """Return the pages whose session was revoked or has expired."""
         here = set(self._sessions)
         ended = here - users.current_sessions(database, here) if here else here
         now = time.time()

@@ -1,4 +1,4 @@
-"""What has to be sent so that a page shows what its run has put out: all of it at first, then what is new."""
+"""The updates that bring a page's run output up to date: all of it at first, then only what is new."""
 
 import re
 from collections.abc import Mapping
@@ -16,30 +16,33 @@ CLAIM = re.compile(r"(\d{1,15})(?:\.(\d{1,15}))?", re.ASCII)
 
 @dataclass(frozen=True)
 class Claim:
-    """What a page says that it shows: the number that comes next, and of which version the lines without an end are;
-    0 where there are none."""
+    """The output that a page claims to show.
+
+    `end` is the number of the next chunk, `version` that of the unfinished lines; 0 if there are none.
+    """
 
     end: int
     version: int = 0
 
 
 def draw(database: Database, page: Page, earlier: Mapping[Kind, Drawn]) -> dict[Kind, Drawn]:
-    """What the run of a page of its own has put out by now; other pages do not show it."""
+    """Return the current output of the run if the page shows a single run; lists show no output."""
     shown = page.runs if page.single and page.listing.output else ()
     return {kind: output.draw(database, run, kind, earlier.get(kind)) for run in shown for kind in Kind}
 
 
 def claimed(query: Mapping[str, str]) -> dict[Kind, Claim]:
-    """What a page says that it shows of each kind, `log=3` or `log=3.17`; nothing where that means nothing."""
+    """Parse the claim for each kind of output, `log=3` or `log=3.17`, leaving out invalid ones."""
     said = {kind: CLAIM.fullmatch(query.get(kind, "")) for kind in Kind}
     return {kind: Claim(int(one[1]), int(one[2] or 0)) for kind, one in said.items() if one}
 
 
 def difference(shown: Mapping[Kind, Drawn | Claim], now: Mapping[Kind, Drawn]) -> str:
-    """The partials that bring a page from one moment to the next.
+    """Return the partials that bring a page's output from `shown` to `now`.
 
-    A page that says what it shows gets everything or nothing, which may come twice or cross another answer; only one
-    that was sent what came before on the same socket gets what is new alone. Lines without an end come whole anyway.
+    Entries are appended only on a socket that has sent the preceding ones. A page that merely claims what it shows
+    gets everything or nothing, because its response may arrive twice or out of order. Unfinished lines are always sent
+    whole.
     """
     return "".join(_difference(shown.get(kind), drawn) for kind, drawn in now.items())
 

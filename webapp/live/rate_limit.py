@@ -1,4 +1,4 @@
-"""How fast frames may follow each other to one page: a few at once, then ten a second."""
+"""The rate limit for frames: a short burst, then ten per second."""
 
 import time
 
@@ -7,14 +7,14 @@ PER_SECOND = 10.0
 
 
 class RateLimit:
-    """A token bucket: a task that starts and ends at once is shown at once, a thousand changes are a few frames."""
+    """A token bucket: the changes of a short run appear immediately, and a thousand changes become a few frames."""
 
     def __init__(self) -> None:
         self._tokens = float(BURST)
         self._at = time.monotonic()
 
     def keep(self) -> None:
-        """Wait, if need be, until the next frame may follow."""
+        """Take a token, sleeping until one is available."""
         now = time.monotonic()
         self._tokens = min(BURST, self._tokens + (now - self._at) * PER_SECOND) - 1
         self._at = now

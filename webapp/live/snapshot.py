@@ -1,4 +1,4 @@
-"""What a page should show at one moment, and what has to be sent to a page that shows an earlier one."""
+"""Snapshots of a page's content, and the updates that bring a page from an earlier one to the current one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ LONGEST_CLAIM = 2000
 
 @dataclass(frozen=True)
 class Fragment:
-    """A run at one version as the page shows it, with its wait_estimate, which moves while the version stands."""
+    """A rendered run at one version, and its wait estimate, which changes without a new version."""
 
     version: int
     wait_estimate: str
@@ -26,8 +26,11 @@ class Fragment:
 
 @dataclass(frozen=True)
 class ClientState:
-    """What a page shows already: its runs in their order with their versions, what it knows of them, and its end;
-    of what a run has put out, what it was sent, or what it says that it has."""
+    """The content that a page already shows.
+
+    `versions` maps run ids to versions in the page's order; `more` says whether older runs follow. `output` holds the
+    output sent to the page, or the output that the page claims to show.
+    """
 
     versions: Mapping[int, int]
     more: bool
@@ -38,7 +41,7 @@ class ClientState:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A page's runs with their fragments by id, each rendered once for all pages that show the same."""
+    """A listing's runs and their fragments by run id, each rendered once for all pages that show the listing."""
 
     page: Page
     fragments: Mapping[int, Fragment] = field(default_factory=dict)
@@ -46,7 +49,7 @@ class Snapshot:
 
     @cached_property
     def shown(self) -> ClientState:
-        """What a page shows that was sent this; one for all of them."""
+        """The state of a page after it was sent this snapshot, shared by all such pages."""
         return ClientState(
             {run_id: fragment.version for run_id, fragment in self.fragments.items()},
             self.page.more,
@@ -57,7 +60,7 @@ class Snapshot:
 
 
 def draw(database: Database, listing: Listing, earlier: Snapshot | None) -> Snapshot:
-    """Read what the page shows now; a fragment that would be the same is kept."""
+    """Read the current content of a listing, reusing the fragments of an earlier snapshot that are unchanged."""
     page = look_up(database, listing)
     known = earlier.fragments if earlier else {}
     drawn = {run.id: _drawn(page, run, known.get(run.id)) for run in page.runs}
@@ -66,7 +69,7 @@ def draw(database: Database, listing: Listing, earlier: Snapshot | None) -> Snap
 
 
 def _light(run: Run) -> Run:
-    """What a snapshot needs of a run when it has been rendered; its parameters and its result may be large."""
+    """Return a copy of a rendered run without its parameters and its result, which may be large."""
     kept = {"id": run.id, "owner_id": run.owner_id, "task": run.task, "state": run.state, "version": run.version}
     return Run(**kept, stop_requested_at=run.stop_requested_at)
 
@@ -85,9 +88,9 @@ def _wait_estimate(run: Run, expected: WaitEstimate | None) -> str:
 
 
 def shown_from(query: Mapping[str, str]) -> ClientState | None:
-    """What a page says that it shows: `shown=12.3,11.4` are runs and versions, `more` is there when others follow.
+    """Parse the state that a page claims: `shown=12.3,11.4` lists runs with versions, `more` means that others follow.
 
-    None when it says nothing, or nothing that can be understood.
+    Return None if there is no claim or it cannot be parsed.
     """
     pairs = [one.split(".") for one in query.get("shown", "-")[:LONGEST_CLAIM].split(",") if one]
     if not all(len(pair) == 2 and all(part.isascii() and part.isdecimal() for part in pair) for pair in pairs):
@@ -97,9 +100,9 @@ def shown_from(query: Mapping[str, str]) -> ClientState | None:
 
 
 def difference(shown: ClientState | None, now: Snapshot) -> str:
-    """The partials that bring a page from what it shows to a snapshot; empty when it shows that already.
+    """Return the partials that bring a page from `shown` to `now`; empty if there is no difference.
 
-    Nothing is known of a page that shows None; it gets everything.
+    A page whose state is unknown (None) gets everything.
     """
     if shown is None:
         return _frame(ClientState({}, not now.page.more), now)
@@ -114,10 +117,10 @@ def _frame(shown: ClientState, now: Snapshot) -> str:
 
 
 def _list(shown: ClientState, now: Snapshot) -> str:
-    """The list anew; of the rows that the page has as they are, only their places."""
+    """Return the whole list, with placeholders for the rows that the page already has."""
     runs = now.fragments.items()
     rows = [fragments.kept(run_id, one.version) if _has(shown, run_id, one) else one.html for run_id, one in runs]
-    # A row that came with a response meanwhile stays as it is: its wait_estimate comes by itself.
+    # The page keeps a row that it has meanwhile received in a response, so wait estimates are sent separately.
     moved = "".join(_moved(run_id, one) for run_id, one in runs if _has_moved(shown, run_id, one))
     return fragments.partial("#runs", "outerMorph", fragments.listing(now.page, rows)) + moved
 
@@ -149,7 +152,10 @@ def _announcements(shown: ClientState, now: Snapshot) -> str:
 
 
 def _is_news(shown: ClientState, newest: int, run: Run) -> bool:
-    """Whether it has ended, or began to, since the page was last told; what has ended changes no more."""
+    """Return whether a run has ended, or is being stopped, since the page's last update.
+
+    Ended runs do not change again, so each is announced once.
+    """
     if run.id not in shown.versions:
         return run.state.ended and run.id > newest
     return shown.versions[run.id] < run.version and (run.state.ended or (run.stopping and run.id not in shown.stopping))

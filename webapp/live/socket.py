@@ -1,7 +1,7 @@
-"""A WebSocket that holds: whole frames, a deadline for slow readers, no compression, codes that make pages return.
+"""A WebSocket with whole frames, a deadline for slow readers, no compression, and close codes for reconnecting.
 
-It has no greenlet of its own. gevent's loop calls when the page sends something, and what is sent to the page goes out
-at once; so ten thousand pages that only wait cost no stack and no switch.
+A socket has no greenlet of its own. gevent's event loop calls back when the page sends something, and frames to the
+page are written immediately, so ten thousand idle pages cost no stacks and no context switches.
 """
 
 import contextlib
@@ -25,24 +25,24 @@ PING_SECONDS = 25
 LINGER_SECONDS = 2
 LARGEST_MESSAGE_BYTES = 64 * 1024
 RECEIVE_BYTES = 16 * 1024
-READABLE = 1  # as gevent's loop has it
+READABLE = 1  # gevent's flag for read events
 
 RESTART = 1012  # the page connects again and gets a snapshot
-SIGNED_OUT = 4401  # the page stays disconnected and asks to sign in
-TOO_MANY = 4429  # the page stays disconnected and looks again and again by itself
+SIGNED_OUT = 4401  # the page stays disconnected and asks the user to sign in
+TOO_MANY = 4429  # the page stays disconnected and polls instead
 
-_encoder = Connection(ConnectionType.SERVER)  # a whole message leaves no trace in it
+_encoder = Connection(ConnectionType.SERVER)  # safe to share: encoding a whole message leaves no state behind
 
 
 def framed(text: str) -> bytes:
-    """A message as it goes out, to any number of pages."""
+    """Return the encoded message, which can be sent to any number of pages."""
     return _encoder.send(TextMessage(text))
 
 
-# A page can hear the empty text only: of pings its browser tells it nothing.
+# Browsers answer pings without notifying scripts, so an empty text message accompanies the ping for the page itself.
 QUESTION = _encoder.send(Ping()) + framed("")
 
-ANSWER, ANSWER_BYTES = b"\x8a\x80", 6  # an empty pong, and behind it the mask, which hides nothing
+ANSWER, ANSWER_BYTES = b"\x8a\x80", 6  # an empty pong; the remaining four bytes are its unused mask
 
 
 def _nothing() -> None:
@@ -50,12 +50,12 @@ def _nothing() -> None:
 
 
 class WholeWrites:
-    """A connection taken over from its server, on which every write is whole, alone and in its turn.
+    """A connection taken over from the web server, on which writes are complete and never interleave.
 
-    The library writes frames with one `send` each: a frame larger than the peer's window would be cut, and a pong could
-    land inside it. Here what is not taken at once waits in line, and a greenlet writes it as the peer reads. Only
-    gevent's one thread comes here and nothing below gives way to another greenlet except that writing, behind which
-    everything else lines up: that is the lock. A peer that does not read for SEND_SECONDS loses the connection; half a
+    The library writes each frame with a single `send`: a frame larger than the peer's window would be truncated, and a
+    pong could end up inside it. Here the unsent rest is queued, and a greenlet writes it as the peer reads. There is no
+    lock, because only gevent's one thread uses this object, and the only code that yields to other greenlets is that
+    writer, behind which all later data is queued. A peer that does not read for SEND_SECONDS is disconnected. Half a
     frame has been written by then, so no close code can follow.
     """
 
@@ -65,11 +65,11 @@ class WholeWrites:
         self._socket.setblocking(False)
         self._line: deque[memoryview] = deque()
         self.when_written = _nothing
-        """Called when the line is empty again, or the connection lost."""
+        """Called when the queue is empty again or the connection is lost."""
 
     @property
     def behind(self) -> bool:
-        """Whether something waits to be written."""
+        """Return whether data is waiting to be written."""
         return bool(self._line)
 
     def send(self, data: bytes) -> int:
@@ -81,7 +81,7 @@ class WholeWrites:
         return len(data)
 
     def recv(self, size: int) -> bytes:
-        """What has come; empty when nothing more will. Raises BlockingIOError when there is nothing yet."""
+        """Return received data, empty at the end of the connection. Raises BlockingIOError if there is none yet."""
         try:
             return self._socket.recv(size)
         except BlockingIOError:
@@ -93,7 +93,7 @@ class WholeWrites:
         return self._socket.fileno()
 
     def shut(self, how: int) -> None:
-        with contextlib.suppress(OSError):  # it was lost already, as reading will tell
+        with contextlib.suppress(OSError):  # the connection is already lost; the next recv reports it
             self._socket.shutdown(how)
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class WholeWrites:
         except BlockingIOError:
             return 0
         except OSError:
-            return len(data)  # nobody is there to read it, as reading will tell
+            return len(data)  # the connection is lost; the next recv reports it
 
     def _write_on(self) -> None:
         self._socket.settimeout(SEND_SECONDS)
@@ -121,7 +121,7 @@ class WholeWrites:
 
 
 class NoThread:
-    """What the library reads in: nothing, because it is told when there is something to read."""
+    """A substitute for the library's reading thread that does nothing: the event loop reports incoming data."""
 
     name = ""
 
@@ -133,15 +133,15 @@ class NoThread:
 
 
 class LiveSocket(Server):
-    """simple-websocket's server with our limits, which lives on when the handler of its request has returned."""
+    """A simple-websocket server with our limits, which outlives the handler of its request."""
 
-    sock: WholeWrites  # type: ignore[assignment]  # all of a socket that the library uses
+    sock: WholeWrites  # type: ignore[assignment]  # provides the socket methods that the library uses
 
     def __init__(self, environ: dict[str, Any], **_options: Any) -> None:
-        # A client offers compression and the library would take it, at 80 KB of memory for each connection.
+        # Hide the client's offer of compression: the library would accept it, at 80 KB of memory per connection.
         asked = {key: value for key, value in environ.items() if key != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
         super().__init__(asked, max_message_size=LARGEST_MESSAGE_BYTES, thread_class=NoThread)
-        self.environ = {}  # a page stays, what it asked with need not
+        self.environ = {}  # free the request's environment, which an open page would keep in memory
         del self.ws
         self.ask_at = time.monotonic() + PING_SECONDS
         self._when_ready: Callable[[], object] = _nothing
@@ -155,17 +155,17 @@ class LiveSocket(Server):
         try:
             super().handshake()
         except RemoteProtocolError as error:
-            raise BadRequest from error  # nothing has been written yet: it is still a request, and answered as one
-        self.sock = WholeWrites(self.sock)  # type: ignore[arg-type]  # until now it is the server's own
+            raise BadRequest from error  # nothing has been written yet, so an HTTP response is still possible
+        self.sock = WholeWrites(self.sock)  # type: ignore[arg-type]  # until here it is the web server's socket
 
     @cached_property
-    def ws(self) -> Connection:  # type: ignore[override]  # what is left of the library's own after the handshake
-        """The protocol, from the first moment that the page or we say something unusual: most pages never do."""
+    def ws(self) -> Connection:  # type: ignore[override]  # replaces the library's attribute after the handshake
+        """The protocol state, created on the first frame that is not a plain pong; most pages never need it."""
         return Connection(ConnectionType.SERVER)
 
     @property
     def input_buffer(self) -> list[Any]:
-        """Where the library puts what the page sends: nowhere, however much it is while nobody can look."""
+        """The library's buffer for incoming messages. It is always empty: nothing reads it, so it must not grow."""
         return []
 
     @input_buffer.setter
@@ -174,42 +174,42 @@ class LiveSocket(Server):
 
     @property
     def ready(self) -> bool:
-        """Whether it takes a frame: it is open, and has written all it was given before."""
+        """Return whether the socket is open and has written all earlier frames."""
         return self.connected and not self.sock.behind
 
     def attend(self, when_ready: Callable[[], object], when_over: Callable[[], object]) -> None:
-        """Be called when the socket is ready again, and once, in a greenlet, when it is over."""
+        """Set the callbacks: `when_ready` after a delayed write, `when_over` once, in a greenlet, after the end."""
         self._when_ready, self._when_over = when_ready, when_over
         if not self.connected:
             self._tell_end()
 
     def tell(self, frame: bytes) -> None:
-        """Send what `framed` made, without waiting until the page has read it."""
+        """Send a frame made by `framed`, without waiting until the page has read it."""
         if self.connected:
             self.sock.send(frame)
 
     def ask(self) -> None:
-        """Ask the page whether it is there; one that has not answered the last time is sent away to come back."""
+        """Ping the page, or close it so that it reconnects if it has not answered the last ping."""
         self.ask_at += PING_SECONDS
         if not self.ready:
-            return  # it has its deadline
+            return  # SEND_SECONDS limits a blocked write already
         if not self.pong_received:
-            self.close(RESTART, "no answer")  # not 1008, as the library would: htmx would not come back from that
+            self.close(RESTART, "no answer")  # not the library's 1008, after which htmx would not reconnect
             return
         self.pong_received = False
         self.sock.send(QUESTION)
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
-        """Send the page away. Without a reason nothing happens: flask-sock says so when a handler has returned."""
+        """Close the connection; do nothing without a reason, which is how flask-sock calls it after the handler."""
         if reason is None or not self.connected:
             return
-        super().close(reason, message)  # type: ignore[arg-type]  # the stub knows no application's own codes
-        self.close_reason = reason  # type: ignore[assignment]  # nor here
+        super().close(reason, message)  # type: ignore[arg-type]  # the stub allows only the standard codes
+        self.close_reason = reason  # type: ignore[assignment]  # as above
         self._part()
 
     def _read(self) -> None:
         if self.sock.behind:
-            self._reading.stop()  # until that is written: who does not listen cannot go on asking
+            self._reading.stop()  # until it is written: a peer that does not read cannot cause more replies
             return
         try:
             data = self.sock.recv(RECEIVE_BYTES)
@@ -223,14 +223,17 @@ class LiveSocket(Server):
             self._part()
 
     def _is_plain_answer(self, data: bytes) -> bool:
-        """Whether this is what a browser answers, in one piece; once the protocol has begun, it may be part of more."""
+        """Return whether this is a browser's plain pong in one piece.
+
+        Once `ws` exists, it must see all data: these bytes may be part of a longer frame.
+        """
         return len(data) == ANSWER_BYTES and data.startswith(ANSWER) and "ws" not in vars(self)
 
     def _take(self, data: bytes) -> bool:
-        """Do what the page's frames say; whether the connection goes on after them."""
+        """Process the page's frames; return whether the connection stays open."""
         try:
             self.ws.receive_data(data)
-            return bool(self._handle_events())  # type: ignore[attr-defined]  # the stub leaves it out
+            return bool(self._handle_events())  # type: ignore[attr-defined]  # missing in the stub
         except LocalProtocolError:
             return False
 
@@ -244,7 +247,10 @@ class LiveSocket(Server):
             self._part()
 
     def _part(self) -> None:
-        """Wait a little until the page has read the last frame: closed with something unread, a connection drops it."""
+        """Shut down writing, and close after LINGER_SECONDS.
+
+        Closing a socket with unread input resets the connection, and the page could lose the last frame.
+        """
         self.connected = False
         self._tell_end()
         if not self.sock.behind:

@@ -1,4 +1,4 @@
-"""Who is here: owners, and their open pages by what they show."""
+"""Owners with open pages, grouped by the listing that the pages show."""
 
 import logging
 import threading
@@ -20,13 +20,13 @@ from webapp.rendering import fragments
 
 log = logging.getLogger(__name__)
 
-# Some 5 ms, in which the event loop takes no other step.
+# A batch blocks the event loop for about 5 ms.
 LISTINGS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a page has been told: what it shows, what ended until when, and whether it hears of changes at once."""
+    """The state sent to a page: its content, the time of the last toast, and whether it shows events as arriving."""
 
     shown: ClientState | None
     until: datetime
@@ -35,7 +35,10 @@ class Told:
 
 @dataclass(slots=True, eq=False)
 class OpenPage:
-    """One open page, of a session that ends by itself when time.time() says so, and what it has been told."""
+    """An open page with its socket, its session, and the state sent to it.
+
+    `ends_at` is when the session expires, as a time.time() timestamp.
+    """
 
     socket: LiveSocket
     session_id: str
@@ -45,7 +48,7 @@ class OpenPage:
 
 @dataclass(frozen=True)
 class Step:
-    """What brings pages that show the same to a snapshot, with some news and perhaps a new word for being live."""
+    """A frame that brings pages in one state to a snapshot, with toasts and possibly a new liveness indicator."""
 
     shown: ClientState | None
     snapshot: Snapshot
@@ -58,10 +61,11 @@ class Step:
 
 
 class Subscribers:
-    """The open pages that show the same listing: after a change one greenlet reads and renders, and tells all of them.
+    """The open pages that show the same listing.
 
-    They may be told a few times at once and then ten times a second: what changes meanwhile comes in one frame. A page
-    that has not taken its last frame yet is left out, and told when it has.
+    After a change one greenlet reads, renders and sends to all of them. Frames are rate limited, and the changes
+    between two frames are combined. A page that is still receiving its last frame is skipped, and updated once it is
+    ready.
     """
 
     def __init__(self, app: Flask, listing: Listing, toasts: Toasts, prompt: bool) -> None:
@@ -78,23 +82,26 @@ class Subscribers:
         self._wanted = self._telling = False
 
     def mark_stale(self) -> None:
-        """Have the snapshot drawn anew for whoever asks next."""
+        """Make the next reader draw a new snapshot."""
         self._stale = True
 
     def wake(self) -> None:
-        """Have every page told what it lacks."""
+        """Schedule an update of every page."""
         self._wanted = True
         if not self._telling:
             self._telling = True
             gevent.spawn(self._tell_all)
 
     def tell(self, open_pages: Sequence[OpenPage]) -> bool:
-        """Send each of these pages what it lacks, and those away for which that cannot be found out; whether it did."""
+        """Send these pages what they lack and return whether anything was sent.
+
+        After an error the pages are closed so that they reconnect.
+        """
         try:
             with self._app.app_context():
                 return self._tell(open_pages)
         except Exception:
-            log.exception("%d live pages of user %d are sent away to come back", len(open_pages), self.listing.owner_id)
+            log.exception("closing %d live pages of user %d to reconnect", len(open_pages), self.listing.owner_id)
             for open_page in open_pages:
                 open_page.socket.close(RESTART)
             return False
@@ -107,7 +114,8 @@ class Subscribers:
         self._telling = False
 
     def _tell(self, open_pages: Sequence[OpenPage]) -> bool:
-        # Both may wait for the database. After them nothing does, so that nobody is told of a newer snapshot meanwhile.
+        # Both calls may wait for the database. Nothing after them yields to another greenlet, so no page can receive a
+        # newer snapshot before this one.
         endings, snapshot = self._toasts.endings(), self.snapshot()
         sent = False
         for open_page in open_pages:
@@ -122,7 +130,7 @@ class Subscribers:
     def snapshot(self) -> Snapshot:
         with self._lock:
             if self._stale or self._snapshot is None:
-                self._stale = False  # before reading: what changes meanwhile marks it again
+                self._stale = False  # before the read, so that a change during it marks the snapshot stale again
                 try:
                     self._snapshot = draw(backend().database, self.listing, self._snapshot)
                 except BaseException:
@@ -131,8 +139,8 @@ class Subscribers:
             return self._snapshot
 
     def _frame(self, snapshot: Snapshot, told: Told, news: Sequence[Ending]) -> bytes:
-        """What a page lacks, or nothing; put together once for all that lack the same."""
-        # It is told also the first time: so a page to which nothing is new knows that it is right.
+        """Return the frame that updates a page, empty if it is up to date; pages in the same state share one."""
+        # A new page (None) always gets its liveness, so that it knows it is up to date even if nothing else changed.
         prompt = self.prompt if told.prompt != self.prompt else None
         if self._step is None or not self._step.leads(told.shown, snapshot, news, prompt):
             html = difference(told.shown, snapshot) + (fragments.liveness(prompt) if prompt is not None else "")
@@ -141,7 +149,10 @@ class Subscribers:
         return self._step.frame
 
     def is_right(self, now: list[tuple[int, int]]) -> bool:
-        """Whether its snapshot has these runs at these versions; that of a run that waits is never sure to be."""
+        """Return whether the snapshot has these runs at these versions.
+
+        Always false with queued runs: their wait estimates change without a new version.
+        """
         snapshot = self._snapshot
         if snapshot is None or self._stale or snapshot.page.wait_estimates:
             return False
@@ -150,7 +161,7 @@ class Subscribers:
 
 
 def wrong(database: Database, groups: Sequence[Subscribers]) -> list[Subscribers]:
-    """Those whose snapshot is not what the database says, found with a statement for many of them."""
+    """Return the groups whose snapshot differs from the database, with one query per LISTINGS_AT_ONCE groups."""
     found = []
     for first in range(0, len(groups), LISTINGS_AT_ONCE):
         some = groups[first : first + LISTINGS_AT_ONCE]
@@ -161,7 +172,7 @@ def wrong(database: Database, groups: Sequence[Subscribers]) -> list[Subscribers
 
 
 class Owner:
-    """A signed-in user with open pages."""
+    """A signed-in user's open pages, toasts, and the confirmation of the Redis subscription."""
 
     def __init__(self, database: Database, owner_id: int) -> None:
         self.groups: dict[Listing, Subscribers] = {}

@@ -1,4 +1,4 @@
-"""What has ended lately: told once to every open page, whatever the page shows."""
+"""Toasts for runs that have just ended, shown once on every open page of their owner."""
 
 import threading
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ KEPT = timedelta(minutes=10)
 
 
 class Toasts:
-    """The latest endings of one owner's runs: read once after a change, for all open pages."""
+    """A cache of one owner's recent endings, read once per change for all open pages."""
 
     def __init__(self, database: Database, owner_id: int) -> None:
         self._database = database
@@ -24,22 +24,22 @@ class Toasts:
         self._stale = True
 
     def endings(self) -> Sequence[Ending]:
-        """What has ended in the time KEPT."""
+        """Return the endings of the last ten minutes (KEPT)."""
         with self._lock:
             if self._stale:
-                self._stale = False  # before reading: what changes meanwhile marks it again
+                self._stale = False  # before the read, so that a change during it marks the cache stale again
                 with self._database.read() as session:
                     self._endings = endings(session, self._owner_id, utcnow() - KEPT)
             return self._endings
 
 
 def since(moment: datetime, endings: Sequence[Ending]) -> list[Ending]:
-    """Those after a moment."""
+    """Return the endings after a moment."""
     return [ending for ending in endings if ending.ended_at > moment]
 
 
 def told_until(query_value: str | None) -> datetime:
-    """Up to when a page has been told, as it says in its address; until now, if it says nothing of use."""
+    """Parse the moment up to which a page has received toasts; the current time if it is missing or invalid."""
     try:
         return datetime.fromisoformat(query_value or "").astimezone(UTC)
     except (ValueError, OverflowError):

@@ -1,1 +1,1 @@
-"""HTML of runs, results and tables, for pages, responses and pushes alike."""
+"""HTML rendering of runs, results and tables, shared by pages, responses and pushes."""

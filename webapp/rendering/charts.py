@@ -1,4 +1,4 @@
-"""Charts as drawings in the page: SVG without a script, a style or a colour, which the style sheet gives it."""
+"""Charts as inline SVG without scripts, styles or colours, which the style sheet provides."""
 
 import json
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ from webapp.rendering import fragments
 from webapp.rendering.tables import Table, View
 
 WIDTH, HEIGHT = 480, 280
-# In units of the drawing, and as large as the style sheet ever makes them: so much room they get.
+# The largest font size that the style sheet uses, in SVG units, so that labels always have enough room.
 LETTERS = 17
 LONGEST_LABEL = 12
 MOST_LABELS = 5
-# Names say what a bar is, so more of them have room aslant; numbers between those that are there can be guessed.
+# Readers need every name, so more of them are shown at a slant; they can interpolate missing numbers.
 MOST_SLANTED, SLANT_DEGREES = 16, 320
-# Beyond so many points of a line their marks would only hide it.
+# Beyond this number of points, marks would hide their line.
 MOST_MARKED = 60
-# Between so few whole numbers pygal would put ticks at fractions of them.
+# For a smaller range of whole numbers, pygal would place ticks at fractions.
 FEW_WHOLE = 7
 DRAWN_AT_ONCE = 64
 UNWANTED = ("defs", "desc", "title", "style", "script")
-# Series are told apart by the shape of their marks too: around 0, 0.
+# Mark shapes centred on 0, 0, so that colour is not the only difference between series.
 SHAPES = (
     "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
     "M-3.2-3.2h6.4v6.4h-6.4z",
@@ -49,17 +49,17 @@ def init_app(app: Flask) -> None:
 
 
 def drawing(chart: Chart) -> Markup:
-    """A chart's SVG, without its words: those are the page's. What was drawn lately is not drawn again."""
+    """Return a chart's SVG without title and legend, which the page adds. Recent drawings are cached."""
     return fragments.escaped(_drawn(chart.model_dump_json()))
 
 
 def numbers(chart: Chart) -> View:
-    """The first of a chart's numbers as a table."""
+    """Return the first page of a chart's numbers as a table."""
     return View(Table(rows(chart)))
 
 
 def rows(chart: Chart) -> Sequence[dict[str, Any]]:
-    """The numbers of a chart as rows of a table."""
+    """Return a chart's numbers as rows of a table."""
     x = chart.x_label if chart.x_label and chart.x_label not in chart.series else "x"
     y = chart.y_label if chart.y_label and chart.y_label != x else "y"
     if chart.pairs:
@@ -85,14 +85,14 @@ def _drawn(kept: str) -> str:
     return str(_pool().apply(_svg, (chart,)))
 
 
-# The largest take a tenth of a second in which the event loop must go on, and a page may have many.
+# The largest charts take 0.1 s to draw, and a page may have many: a thread keeps the event loop responsive.
 @cache
 def _pool() -> ThreadPool:
     return ThreadPool(1, hub=gevent.get_hub())
 
 
 def _svg(chart: Chart) -> str:
-    import pygal  # with all its kinds it takes a twentieth of a second, and not every process ever draws
+    import pygal  # imported here because it takes 50 ms, and many processes never draw
 
     kinds = {"bar": pygal.Bar, "histogram": pygal.Histogram, "scatter": pygal.XY}
     numbers = chart.pairs or all(isinstance(at, int | float) for at in chart.positions)
@@ -138,7 +138,7 @@ def _ticks_across(chart: Chart) -> list[int]:
     places: Sequence[Any] = chart.positions
     if chart.pairs:
         places = [at for name in chart.series for at, _ in chart.points(name)]
-    # Bins of whole numbers have these in their middles.
+    # Bins for whole numbers have the numbers at their centres.
     return _whole(places) or (_whole([edge + 0.5 for edge in places[:-1]]) if chart.kind == "histogram" else [])
 
 
@@ -148,7 +148,7 @@ def _ticks_upwards(chart: Chart) -> list[int]:
 
 
 def _whole(values: Sequence[Any]) -> list[int]:
-    """Every whole number in the range of values that are whole and few; none for others, whose ticks are pygal's."""
+    """Return every whole number in a small range of whole values; otherwise none, so that pygal places the ticks."""
     few = values and max(values) - min(values) < FEW_WHOLE and all(float(value).is_integer() for value in values)
     return list(range(int(min(values)), int(max(values)) + 1)) if few else []
 
@@ -163,13 +163,13 @@ def _values(chart: Chart, name: str) -> Sequence[Any]:
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, list | tuple):  # pygal asks for a bin whole, for words that are left out
+    if isinstance(value, list | tuple):  # pygal passes a whole bin for a tooltip, which is removed later
         return ""
     return f"{value:,.6g}"
 
 
 def _bare(chart: Chart, svg: Element) -> Element:
-    """Leave what is drawn, and say what it is; pygal's own styles, scripts and hidden words are not ours."""
+    """Strip pygal's styles, scripts and tooltips from the drawing, and add a title and a description."""
     for parent in list(svg.iter()):
         for child in list(parent):
             if not isinstance(child.tag, str) or child.tag in UNWANTED or "tooltip-overlay" in child.get("class", ""):
@@ -197,7 +197,7 @@ def _reshape(mark: Element, shape: str) -> None:
 
 
 def _described(chart: Chart) -> str:
-    """What a chart shows, for who does not see it."""
+    """Return a text alternative for a chart."""
     kind = {"bar": "Bar chart", "line": "Line chart", "scatter": "Scatter chart", "histogram": "Histogram"}[chart.kind]
     names = ", ".join(name for name in chart.series if name)
     points = max(map(len, chart.series.values()))

@@ -1,4 +1,4 @@
-"""Files of runs, to their owners."""
+"""Downloads of run files by their owners."""
 
 import re
 import unicodedata
@@ -22,8 +22,8 @@ LONGEST_NAME = 100
 CHUNK_BYTES = 64 * 1024
 
 
-# What a file holds may come from anybody, and it is served from the site's own origin. So a browser is told not to
-# guess what it is, to show nothing but images that cannot run a script, and to give even those no rights.
+# A file's content is untrusted, and it is served from the site's own origin. Browsers must therefore not guess its
+# type, may display only images that cannot run scripts, and sandbox even those.
 @bp.get("/runs/<int:run_id>/files/<sha256>")
 def show(run_id: int, sha256: str) -> Response:
     file, stream = _mine(run_id, sha256)
@@ -33,7 +33,7 @@ def show(run_id: int, sha256: str) -> Response:
         mimetype=file.media_type if safe else "application/octet-stream",
         as_attachment=not safe,
         download_name=tame(file.name),
-        conditional=False,  # it would not know the size of a stream: see below
+        conditional=False,  # send_file does not know a stream's size; make_conditional below is given it
         etag=file.sha256,
     )
     response.content_length = file.size
@@ -41,26 +41,26 @@ def show(run_id: int, sha256: str) -> Response:
     response.headers["Cache-Control"] = CACHED
     response.accept_ranges = "bytes"
     part = _one_range()
-    if part:  # what the web server wraps files in cannot seek: it would read all that comes before
+    if part:  # the web server's own file wrapper cannot seek and would read everything before the range
         response.response = FileWrapper(stream, CHUNK_BYTES)
     return response.make_conditional(request, accept_ranges=part, complete_length=file.size)
 
 
 def _one_range() -> bool:
-    """Whether one part of the file is asked for; whoever asks in another way gets all of it, as RFC 9110 has it."""
+    """Return whether the request asks for a single byte range; others get the whole file, as RFC 9110 allows."""
     wanted = request.range
     return wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1
 
 
 def tame(name: str) -> str:
-    """A file's name without what leads elsewhere or misleads: paths, control and invisible characters, leading dots."""
+    """Return a safe file name, without paths, control or invisible characters, and leading dots."""
     last = re.split(r"[/\\]", name)[-1]
     shown = "".join(one for one in last if unicodedata.category(one)[0] != "C").strip().lstrip(".").strip()
     return shown[-LONGEST_NAME:] or "file"
 
 
 def _mine(run_id: int, sha256: str) -> tuple[RunFile, BinaryIO]:
-    missing = "There is no such file."
+    missing = "This file doesn't exist."
     if run_id > LARGEST_ID or not re.fullmatch("[0-9a-f]{64}", sha256):
         abort(404, description=missing)
     with backend().database.read() as session:
@@ -68,4 +68,4 @@ def _mine(run_id: int, sha256: str) -> tuple[RunFile, BinaryIO]:
     try:
         return file, backend().files.open(sha256)
     except FileNotFoundError:
-        abort(404, description="This file is not kept any more. Run the task again.")
+        abort(404, description="This file has been deleted. Run the task again.")

@@ -1,4 +1,4 @@
-"""Runs as HTML: the only renderer, for pages, responses and pushes alike."""
+"""The only renderer of runs, shared by pages, responses and pushes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,57 +16,56 @@ def init_app(app: Flask) -> None:
 
 
 def row(run: Run, expected: WaitEstimate | None = None) -> str:
-    """A run as one row of a list; with what is expected of it while it waits."""
+    """Render a run as a row of a list, with its wait estimate while it is queued."""
     return render("runs/_run.html", run=run, expected=expected)
 
 
 def kept(run_id: int, version: int) -> str:
-    """The place of a row that the page has already, at this version: it puts its own there."""
+    """Render a placeholder for a row that the page already has at this version and keeps."""
     return render("runs/_kept.html", run_id=run_id, version=version)
 
 
 def full(run: Run, expected: WaitEstimate | None = None) -> str:
-    """A run as its own page shows it."""
+    """Render a run for its own page."""
     return render("runs/_full.html", run=run, expected=expected)
 
 
 def wait_estimate(run: Run, expected: WaitEstimate | None) -> str:
-    """What a run waits for: the part of its fragment that changes while the run itself does not."""
+    """Render a run's wait estimate, the part of its fragment that changes without a new version."""
     return render("runs/_wait_estimate.html", run=run, expected=expected)
 
 
 def listing(page: Page, rows: Sequence[str] | None = None) -> Markup:
-    """A whole list of runs; with its rows where they are rendered already."""
+    """Render a whole list of runs, from rendered rows if they are given."""
     rendered = [row(run, page.wait_estimates.get(run.id)) for run in page.runs] if rows is None else rows
     return escaped(render("runs/_list.html", page=page, rows=[escaped(one) for one in rendered]))
 
 
 def announcement(run: Run) -> str:
-    """What a screen reader says when a run has ended, or is about to because its owner said so."""
+    """Render the screen reader announcement that a run has ended or is being stopped by its owner."""
     return render("runs/_announcement.html", run=run)
 
 
 def liveness(prompt: bool) -> str:
-    """The word for a page that is live: whether it is told of changes at once, or finds them a little later."""
+    """Return the partial that shows on a page whether it receives changes immediately or with a delay."""
     return partial("#liveness", "outerMorph", render("_partials/liveness.html", prompt=prompt))
 
 
 def toast(ending: Ending) -> str:
-    """That a run has ended, for a page that shows it perhaps nowhere else."""
+    """Return the partial that shows a toast for an ended run, which the page may not list."""
     return partial("#toasts", "beforeend", render("runs/_toast.html", ending=ending))
 
 
 def escaped(html: str) -> Markup:
-    """Templates' output, to be put into another template as it is."""
+    """Mark a template's output as safe to insert into another template."""
     return Markup(html)  # noqa: S704  # what users and tasks wrote was escaped when it was rendered
 
 
 def partial(target: str, swap: str, html: str) -> str:
-    """The envelope in which htmx finds where a fragment belongs."""
+    """Wrap a fragment in the element that gives htmx its target and swap."""
     return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
 
 
-# A fragment is rendered without a request's context, so that it cannot depend on who happens to look.
 def render(template: str, **values: Any) -> str:
-    """Render a fragment."""
+    """Render a fragment without the request context, so that it cannot depend on who views it."""
     return current_app.jinja_env.get_template(template).render(**values)

@@ -1,4 +1,4 @@
-"""What every page's layout needs."""
+"""Template values and functions for the layout of every page."""
 
 import hashlib
 from functools import cache
@@ -20,7 +20,7 @@ def init_app(app: Flask) -> None:
 
 
 def layout_values() -> dict[str, Any]:
-    """Who looks at the page; nobody when the database cannot say, so that an error page can still be shown."""
+    """Return the signed-in viewer, or None if the database fails, so that an error page can still be shown."""
     try:
         viewer = current_user if current_user.is_authenticated else None
     except SQLAlchemyError:
@@ -29,14 +29,14 @@ def layout_values() -> dict[str, Any]:
 
 
 def asset(filename: str) -> str:
-    """A static file's address, which changes with its content, so that browsers may keep it for good."""
+    """Return a static file's URL, which changes with its content so that browsers may cache it forever."""
     folder = current_app.static_folder
     assert folder is not None
     return address("static", filename=filename, v=_digest(Path(folder) / filename))
 
 
 def address(endpoint: str, **values: Any) -> str:
-    """Where something is on this site: Flask's `url_for`, and the same for what is pushed, when there is no request."""
+    """Return the URL of an endpoint: Flask's `url_for`, or its equivalent for pushes, which have no request."""
     if has_request_context():
         return url_for(endpoint, **values)
     return current_app.url_map.bind("", script_name=current_app.config["APPLICATION_ROOT"]).build(endpoint, values)

@@ -1,4 +1,4 @@
-"""Which runs a page shows, in an address and back: the page and its socket ask for the same."""
+"""Listings in query strings, used alike by a page and its socket so that both show the same runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ PAGE_SIZE = 25
 
 @dataclass(frozen=True)
 class Page:
-    """The runs of a listing, whether older ones follow, and what those that wait may expect, by their id."""
+    """The runs of a listing, whether older ones follow, and the wait estimates of queued runs by id."""
 
     listing: Listing
     runs: Sequence[Run]
@@ -20,17 +20,17 @@ class Page:
 
     @property
     def glance(self) -> bool:
-        """Whether this is only a glance at the newest runs, with the rest elsewhere."""
+        """Return whether this is a preview of the newest runs, with the others on another page."""
         return self.listing.limit < PAGE_SIZE
 
     @property
     def single(self) -> bool:
-        """Whether this is one run's own page."""
+        """Return whether this is a run's own page."""
         return self.listing.run_id is not None
 
 
 def look_up(database: Database, listing: Listing) -> Page:
-    """Read one page; one row more than it shows tells whether there is another page."""
+    """Read one page of runs, and one run more to find out whether another page follows."""
     with database.read() as session:
         found = listed(session, replace(listing, limit=listing.limit + 1))
     runs = found[: listing.limit]
@@ -38,7 +38,7 @@ def look_up(database: Database, listing: Listing) -> Page:
 
 
 def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
-    """The listing an address asks for; a part that means nothing is left out."""
+    """Parse a listing from a query string, ignoring invalid values."""
     state = query.get("state", "")
     return Listing(
         owner_id=owner_id,
@@ -52,7 +52,7 @@ def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
 
 
 def to_query(listing: Listing) -> dict[str, str]:
-    """The address's part that `from_query` reads the same listing from."""
+    """Return the query parameters from which `from_query` restores the listing."""
     parts = {
         "task": listing.task,
         "state": listing.state.value if listing.state else None,

@@ -1,4 +1,4 @@
-"""Markdown and HTML of tasks as HTML that can do no harm, whoever wrote it."""
+"""Safe HTML from the untrusted Markdown and HTML of tasks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from webapp.rendering import fragments
 
-# A page has its own headings above these.
+# Headings are lowered because the page has its own above them.
 LEVELS_BELOW = 2
 LOWEST_LEVEL = 6
 
@@ -25,13 +25,13 @@ SCHEMES = {"http", "https", "mailto"}
 
 
 def to_html(text: str) -> Markup:
-    """Render CommonMark with tables; HTML in it is shown as it is written, and images as their descriptions."""
-    # Our own renderer escapes already. What it makes is cleaned once more, because a text may come from anybody.
+    """Render CommonMark with tables; HTML is shown as text, and images as their alternative text."""
+    # The renderer already escapes HTML. Its output is sanitised as a second defence, because the text is untrusted.
     return clean(_markdown.render(text))
 
 
 def clean(html: str) -> Markup:
-    """HTML with nothing left but text and its structure; what is taken out takes its scripts and styles along."""
+    """Sanitise HTML to text and its structure, removing scripts and styles with their content."""
     kept = nh3.clean(
         html,
         tags=TAGS | TABLE | HEADINGS,
@@ -53,7 +53,7 @@ def _lower_headings(state: StateCore) -> None:
 
 
 def _describe(_renderer: Any, tokens: Sequence[Token], index: int, *_options: Any) -> str:
-    """What stands for an image: what it shows may be anything, and loading it would tell its server who looks."""
+    """Return the alternative text of an image: loading one would reveal readers to its server, and show anything."""
     return escapeHtml(tokens[index].content)
 
 

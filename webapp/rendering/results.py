@@ -1,4 +1,4 @@
-"""Results: which template shows a value, what its parts are, and what of it a row shows."""
+"""Results: the template and parts of a value, and its short form for a row."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ from webapp.current import backend
 from webapp.rendering.files import tame
 from webapp.rendering.tables import Table, table_in
 
-# A row shows three lines of a result; more of it would only be sent, and kept for every page.
+# A row shows three lines of a result; longer texts would waste bandwidth, and memory for every page.
 LONGEST_TEXT = 1000
 MOST_ITEMS = 50
-# Parts within parts are set in from each other, up to here; what lies deeper is told in one line.
+# Nested parts are indented down to this depth; deeper ones are shown on one line.
 DEEPEST = 6
-# A list of more is not shown part by part.
+# A longer list is not shown part by part.
 MOST_PARTS = 100
 SHOWN_ALONE = frozenset({"chart", "file", "html", "markdown", "picture", "several", "table"})
 
@@ -30,9 +30,9 @@ SHOWN_ALONE = frozenset({"chart", "file", "html", "markdown", "picture", "severa
 class Shown:
     """A value that a run has put out, or a part of one, as a page shows it.
 
-    `known` are the files that the run has stored. `part` says where in the run's result the value is, by the numbers of
-    its items from the outside in; None for one that is no part of a result and has no address. `brief` is what a row
-    shows, in which nothing is to be done.
+    `known` holds the hashes of the files that the run has stored. `part` is the path to the value in the run's result,
+    as item numbers from the outside in; None for a value outside a result, which has no address. `brief` values are
+    shown in rows, without controls.
     """
 
     id: int
@@ -45,14 +45,14 @@ class Shown:
 
     @cached_property
     def shape(self) -> str:
-        """Which template in results/ shows it."""
+        """The name of the template in results/ for this value."""
         if not isinstance(self.result, dict | list):
             return "text" if isinstance(self.result, str) else "scalar"
         return next(shape for shape, is_it in SHAPES.items() if is_it(self))
 
     @property
     def stands_alone(self) -> bool:
-        """Whether it needs a place of its own, and is not just words among others."""
+        """Return whether the value needs a block of its own rather than inline text."""
         return self.shape in SHOWN_ALONE
 
     @cached_property
@@ -72,7 +72,7 @@ class Shown:
 
     @property
     def address(self) -> str | None:
-        """How an address names this part; None for the whole."""
+        """The name of this part in a URL; None for the whole result."""
         return ".".join(map(str, self.part)) if self.part else None
 
     def _part(self, number: int, value: Any) -> "Shown":
@@ -95,7 +95,7 @@ def _is_several(shown: Shown) -> bool:
     return few and any(part.stands_alone for part in shown.parts)
 
 
-# The first that fits: what is below takes anything that what is above has left.
+# The first match applies, so the order matters: later entries accept more.
 SHAPES: Mapping[str, Callable[[Shown], bool]] = {
     "picture": _is_picture,
     "file": _is_file,
@@ -116,20 +116,20 @@ def init_app(app: Flask) -> None:
 
 
 def shown(run: Run) -> Shown:
-    """A run's result, all of it."""
+    """Return a run's whole result."""
     return Shown(run.id, run.task, run.result, stored_in(backend().database, run.id, run.result), ())
 
 
 @pass_environment
 def result_template(environment: Environment, shown: Shown) -> str:
-    """The template of a value: the task's own for a whole result, otherwise one chosen by what it is."""
+    """Return the template of a value: the task's own for a whole result if there is one, otherwise by shape."""
     own = _own_template(environment, shown.task) if shown.part == () else ""
     return own or f"results/_{shown.shape}.html"
 
 
 @pass_environment
 def glimpse(environment: Environment, run: Run) -> Shown:
-    """What a row shows of a run's result: the beginning, or all of it where a template has to see all."""
+    """Return a run's result for a row: its beginning, or all of it for a task with its own template."""
     whole = replace(shown(run), brief=True)
     if _own_template(environment, run.task):
         return whole
@@ -144,7 +144,7 @@ def _own_template(environment: Environment, task: str) -> str:
 
 
 def _beginning(shown: Shown) -> Shown:
-    """The part of a value that a row has room for: of several the first."""
+    """Return as much of a value as fits in a row; of several values, the first."""
     if shown.shape == "several":
         return _beginning(next(shown.parts))
     return shown if shown.shape == "table" else replace(shown, result=_cut(shown))

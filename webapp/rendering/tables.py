@@ -1,4 +1,4 @@
-"""Results that are tables: a list of dicts. A glance at them, their pages in any order, and all of it as CSV."""
+"""Results that are tables, as a preview, as sorted pages, and as CSV."""
 
 import csv
 import io
@@ -14,24 +14,24 @@ from jobs.values import MARKS, frame_in
 
 ROWS_AT_A_GLANCE = 8
 ROWS_PER_PAGE = 100
-# Beyond these a page would be slow to draw and impossible to read; the CSV has them all.
+# More columns would be slow to display and impossible to read; the CSV contains all of them.
 MOST_COLUMNS = 40
-# What makes a spreadsheet calculate, or run, what a cell says; some read the wide forms of East Asia alike.
+# Leading characters that turn a CSV cell into a formula; some spreadsheets also accept the full-width forms.
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
-# A Decimal is kept as such a text: it is a number to sort by, and to calculate with.
+# A Decimal is stored as text in this form; it sorts as a number and is exported as one.
 NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows by column; a row need not have every column."""
+    """A table of rows, each a mapping from column to value; columns may be missing in a row."""
 
     rows: Sequence[Mapping[str, Any]]
     names: Sequence[str] = ()
 
     @cached_property
     def columns(self) -> Sequence[str]:
-        """All columns, in the order in which they first come up."""
+        """All columns, in order of first appearance."""
         return self.names or list(dict.fromkeys(name for row in self.rows for name in row))
 
     @property
@@ -45,7 +45,7 @@ class Table:
         return View(self)
 
     def csv(self) -> str:
-        """The whole table as RFC 4180 has it, with texts that a spreadsheet would take for formulas made harmless."""
+        """Return the whole table as RFC 4180 CSV, escaping texts that a spreadsheet would run as formulas."""
         file = io.StringIO(newline="")
         writer = csv.writer(file)
         writer.writerow(map(_cell, self.columns))
@@ -55,7 +55,7 @@ class Table:
 
 @dataclass(frozen=True)
 class View:
-    """One page of a table in one order: by which column, if any, and whether from its largest value on."""
+    """A page of a table, sorted by the column with index `by` if it is set."""
 
     table: Table
     by: int | None = None
@@ -65,12 +65,12 @@ class View:
 
     @property
     def columns(self) -> Sequence[str]:
-        """The columns that are shown."""
+        """The displayed columns, at most MOST_COLUMNS."""
         return self.table.columns[:MOST_COLUMNS]
 
     @cached_property
     def numbers(self) -> Collection[str]:
-        """The columns that hold nothing but numbers on this page."""
+        """The columns that contain only numbers on this page."""
         return {name for name in self.columns if all(_is_number(row.get(name)) for row in self.rows)}
 
     @property
@@ -94,7 +94,7 @@ class View:
 
 
 def table_in(value: object) -> Table | None:
-    """A kept value as a table, if it is one: a data frame or a list of dicts."""
+    """Return a stored value as a table if it is a data frame or a list of dicts."""
     if frame := frame_in(value):
         return Table([dict(zip(frame.columns, row, strict=True)) for row in frame.rows], frame.columns)
     if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
@@ -104,7 +104,7 @@ def table_in(value: object) -> Table | None:
 
 
 def view(table: Table, query: Mapping[str, str]) -> View:
-    """The view that an address asks for; what means nothing there is left out."""
+    """Return the view that a query string requests, ignoring invalid values."""
     by = _number(query.get("by"))
     shown = View(table, by if by is not None and by < len(table.columns) else None, query.get("order") == "desc")
     page = _number(query.get("page")) or 1
@@ -116,7 +116,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _rank(value: Any) -> tuple[int, Any]:
-    """Numbers come before texts, and those before everything else."""
+    """Return a sort key that orders numbers before texts, and texts before other values."""
     if isinstance(value, int | float):
         return (0, value)
     if isinstance(value, str) and NUMBER.fullmatch(value):

@@ -1,1 +1,1 @@
-"""The processes of the application: the launcher, what runs before it, and embedded Redis."""
+"""The processes of the application: the launcher, the startup checks, and embedded Redis."""

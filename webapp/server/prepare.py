@@ -1,4 +1,4 @@
-"""`python -m webapp.server.prepare`: sees to everything that must be right before web server and workers can start."""
+"""`python -m webapp.server.prepare`: the checks and migrations that precede the web server and the workers."""
 
 import logging
 import sys
@@ -25,13 +25,13 @@ def main() -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """Check the tasks, wait for Redis, and bring the schema up to date.
+    """Check the tasks, wait for Redis, and migrate the database.
 
-    Raises CannotStart with a line that says what to do.
+    Raises CannotStart with a message that says what to do.
     """
     logging.basicConfig(level=settings.log_level, format="%(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    settings.session_key()  # made before several processes ask for it
+    settings.session_key()  # creates the key before several processes need it
     _check_tasks()
     _wait_for_redis(settings)
     _migrate(settings)
@@ -58,13 +58,13 @@ def _wait_for_redis(settings: Settings) -> None:
 
 
 def _migrate(settings: Settings) -> None:
-    """Bring the schema up to date; in production that is the release step's work, and here only checked."""
+    """Apply pending migrations; in production only check for them, because the release step applies them."""
     database = Database(settings.database)
     try:
         if newer := migrations.newer(database):
             raise CannotStart(f"The database's {newer}")
         if settings.production and not migrations.is_current(database):
-            raise CannotStart("The database's schema is behind. Run the release step first: alembic upgrade head")
+            raise CannotStart("The database's schema is out of date. Run the release step first: alembic upgrade head")
         migrations.upgrade(database)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]

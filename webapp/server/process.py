@@ -1,4 +1,4 @@
-"""A process that ends with its parent, as in jobs.process, which costs 10 MB that the launcher does without."""
+"""Child processes that end with their parent. jobs.process does the same, but would cost the launcher 10 MB."""
 
 import ctypes
 import os
@@ -10,9 +10,9 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent_pid: int, with_signal: signal.Signals) -> None:
-    """Ask Linux to signal this process when its parent ends, however it ends; elsewhere do nothing.
+    """Make Linux signal this process when its parent ends for any reason; do nothing on other systems.
 
-    The parent may have ended before the request was made; then this process ends at once.
+    If the parent has already ended, this process exits immediately.
     """
     if sys.platform != "linux":
         return

@@ -1,7 +1,8 @@
-"""`python -m webapp.server.serve`, which `python -m webapp` becomes: runs everything as children of one process.
+"""`python -m webapp.server.serve`, the launcher that `python -m webapp` turns into.
 
-These are Redis where none is given, the workers, and the web server. The process stays as long as they do, so it
-imports neither the application nor pydantic: it is given the settings that it needs, and a child checks and migrates.
+It runs the workers, the web server and, unless REDIS_URL is set, Redis as its children. It lives as long as they do, so
+to save memory it imports neither the application nor pydantic: it receives its settings as an argument, and a child
+process runs the startup checks and migrations.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ log = logging.getLogger("dumbwaiter")
 
 ROOT = Path(__file__).parents[2]
 WEB_SECONDS = 60
-STOP_SECONDS = 27  # platforms kill everything 30 s after they asked
+STOP_SECONDS = 27  # platforms kill all processes 30 s after the stop request
 REDIS_STOP_SECONDS = 2
 RESTART_PAUSE_SECONDS = 1.0
 LOOK_SECONDS = 0.5
@@ -36,11 +37,11 @@ Start = Callable[[], "subprocess.Popen[bytes]"]
 
 
 class CannotStart(Exception):
-    """Something outside prevents the start; the message says what to do."""
+    """The environment prevents the start; the message says what to do."""
 
 
 class Options(NamedTuple):
-    """The settings that this process needs, named as in config.Settings; paths are text, as in JSON."""
+    """The settings that this process needs, named as in config.Settings; paths are strings, as in JSON."""
 
     production: bool
     host: str
@@ -62,9 +63,9 @@ def main() -> None:
 
 
 def serve(options: Options) -> None:
-    """Start everything, keep it running, and stop it all at SIGINT or SIGTERM.
+    """Start all processes, keep them running, and stop them on SIGINT or SIGTERM.
 
-    Raises CannotStart or NoRedis with a line that says what to do.
+    Raises CannotStart or NoRedis with a message that says what to do.
     """
     logging.basicConfig(level=options.log_level, format="%(message)s")
     with _lock(Path(options.data_dir)), contextlib.ExitStack() as stack:
@@ -84,7 +85,7 @@ def serve(options: Options) -> None:
 
 
 class Children:
-    """The processes started here, in order; each is started again when it ends, until all are to stop."""
+    """The child processes, in start order; each is restarted when it exits, until all are stopped."""
 
     def __init__(self) -> None:
         self._starts: dict[str, Start] = {}
@@ -102,27 +103,27 @@ class Children:
         return self._running[name].poll() is not None
 
     def watch(self, files: TaskFiles | None) -> None:
-        """Start again whatever ends, until all are to stop; and take up tasks that have changed, if there are files."""
+        """Restart processes that exit, until all are stopped; reload changed tasks if `files` is given."""
         look_at = time.monotonic()
         while not self.stopping:
             if files and time.monotonic() >= look_at:
                 self._take_up(files)
                 look_at = time.monotonic() + LOOK_SECONDS
             for name in [name for name in self._running if self.ended(name)]:
-                log.warning("%s ended with %s and is started again", name, self._running[name].returncode)
+                log.warning("%s exited with %s; restarting", name, self._running[name].returncode)
                 time.sleep(RESTART_PAUSE_SECONDS)
                 if not self.stopping:
                     self._running[name] = self._starts[name]()
             time.sleep(0.2)
 
     def _take_up(self, files: TaskFiles) -> None:
-        """Have the tasks as they are now; the workers of before end what they have at hand beside the new ones."""
+        """Reload changed tasks; the old workers finish their current runs while new ones start."""
         if not files.changed():
             return
         if problems := files.problems():
-            log.warning("%s\nUntil this is right, what runs is left alone.", problems)
+            log.warning("%s\nRunning processes keep the previous version until this is fixed.", problems)
             return
-        log.warning("The tasks have changed; web server and workers take them up.")
+        log.warning("The tasks have changed; reloading web server and workers.")
         self._leaving = [process for process in self._leaving if process.poll() is None]
         self._leaving.append(self._running["workers"])
         self._running["workers"].terminate()
@@ -152,7 +153,7 @@ def _end(processes: list["subprocess.Popen[bytes]"], deadline: float) -> None:
 
 
 def _python(*arguments: str) -> Start:
-    # A session of its own for each child: Ctrl-C reaches this process alone, which then stops them in order.
+    # Each child gets its own session, so that Ctrl-C reaches only this process, which then stops them in order.
     def start() -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [sys.executable, *arguments],
@@ -186,18 +187,18 @@ def _tie_to(parent: int) -> Callable[[], None]:
 
 @contextlib.contextmanager
 def _lock(data_dir: Path) -> Iterator[None]:
-    """Hold DATA_DIR for this process: a second one on the same data would start a second Redis on the same files."""
+    """Lock DATA_DIR: a second launcher on the same data would start a second Redis on the same files."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (data_dir / "lock").open("w")
     except OSError as error:
-        raise CannotStart(f"DATA_DIR ({data_dir}) cannot be written to: {error.strerror}.") from None
+        raise CannotStart(f"DATA_DIR ({data_dir}) is not writable: {error.strerror}.") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CannotStart(
-                f"It is running on {data_dir} already. Stop it first, or give this one another DATA_DIR."
+                f"Dumbwaiter is already running on {data_dir}. Stop it first, or set another DATA_DIR."
             ) from None
         yield
 
@@ -211,12 +212,12 @@ def _check_port(options: Options) -> None:
         except OSError as error:
             raise CannotStart(
                 f"Port {options.port} on {options.host} cannot be used ({error.strerror}). "
-                f"Stop what uses it, or choose another: PORT={options.port + 1} make run"
+                f"Stop the program that uses it, or choose another port: PORT={options.port + 1} make run"
             ) from None
 
 
 def _prepare(options: Options, children: Children) -> None:
-    """Have a child see to tasks, Redis and the schema; it says by itself what is wrong with them."""
+    """Run the startup checks and migrations in a child process, which prints its own errors."""
     child = _python("-m", "webapp.server.prepare")()
     while child.poll() is None:
         if children.stopping or (options.embeds_redis and children.ended("Redis")):
@@ -225,9 +226,9 @@ def _prepare(options: Options, children: Children) -> None:
     if children.stopping:
         return
     if options.embeds_redis and children.ended("Redis"):
-        raise CannotStart(f"Redis ended at once; {options.redis_folder}/redis.log says why.")
+        raise CannotStart(f"Redis exited during startup. See {options.redis_folder}/redis.log for the reason.")
     if child.returncode < 0:
-        raise CannotStart(f"What checks tasks and database was ended by signal {-child.returncode}.")
+        raise CannotStart(f"The startup checks were killed by signal {-child.returncode}.")
     if child.returncode:
         sys.exit(child.returncode)
 
@@ -238,16 +239,16 @@ def _announce(options: Options, children: Children) -> None:
     while not children.stopping:
         if _answers(host, options.port):
             address = f"http://{_in_brackets(host)}:{options.port}"
-            sys.stdout.write(f"Dumbwaiter is ready: {address} (Ctrl-C stops it)\n")
+            sys.stdout.write(f"Dumbwaiter is ready: {address} (press Ctrl-C to stop)\n")
             sys.stdout.flush()
             return
         if children.ended("web") or time.monotonic() > deadline:
-            raise CannotStart("The web server did not start; what it printed above says why.")
+            raise CannotStart("The web server did not start. See its output above for the reason.")
         time.sleep(0.1)
 
 
 def _answers(host: str, port: int) -> bool:
-    # http.client would hold 3 MB for good after this one question.
+    # Importing http.client for this single request would take 3 MB permanently.
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=5) as connection:
         connection.sendall(f"GET /healthz HTTP/1.0\r\nHost: {_in_brackets(host)}\r\n\r\n".encode())
         return connection.makefile("rb").readline().split()[1:2] == [b"200"]

@@ -1,4 +1,4 @@
-"""Notices when a developer has changed a task, so that it can be taken up without a start by hand."""
+"""Change detection for task files, so that developers need not restart after an edit."""
 
 import os
 import subprocess
@@ -11,14 +11,14 @@ WATCHED = (("jobs/tasks", "*.py"), ("templates/results", "*.html"))
 
 
 class TaskFiles:
-    """The files of tasks and of their results' templates."""
+    """The files of tasks and result templates."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self._root = root
         self._taken_up = self._before = self._look()
 
     def changed(self) -> bool:
-        """Whether they differ from what was taken up last, and have been left alone since the last look."""
+        """Return whether the files differ from the last loaded state and have not changed since the last call."""
         now, before = self._look(), self._before
         self._before = now
         if now == self._taken_up or now != before:
@@ -27,10 +27,10 @@ class TaskFiles:
         return True
 
     def problems(self) -> str:
-        """What is wrong with the tasks as they are now, a line for each file; empty when nothing is."""
+        """Check the current tasks and return the problems, one line per file; empty if there are none."""
         command = [sys.executable, "-m", "webapp.commands.check"]
         done = subprocess.run(command, cwd=self._root, capture_output=True, text=True, check=False)
-        # The problems are on standard error; tasks that print when they are imported do so on standard output.
+        # Problems are written to standard error; standard output may contain what tasks print on import.
         said = done.stderr.strip() or done.stdout.strip() or f"a file ended Python with {done.returncode}"
         return "" if done.returncode == 0 else said
 
@@ -42,5 +42,5 @@ class TaskFiles:
 def _stat(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
-    except OSError:  # an editor replaces files
+    except OSError:  # editors may replace a file while it is read
         return None

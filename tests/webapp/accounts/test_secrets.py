@@ -123,7 +123,7 @@ def test_secrets_are_renewed_by_a_command(app: Flask, ada: Visitor) -> None:
     keep(ada)
     app.cli.add_command(admin)
     assert app.test_cli_runner().invoke(args=["admin", "renew-secrets"]).stdout == (
-        "1 are encrypted with SECRET_KEY.\n"
+        "Secrets encrypted with SECRET_KEY: 1.\n"
     )
 
 

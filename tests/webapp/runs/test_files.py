@@ -181,7 +181,7 @@ def test_a_file_that_the_store_has_lost_is_not_found_and_says_so(
     backend.files.delete(file.sha256)
     response = ada.get(address(run, file))
     assert response.status_code == 404
-    assert "not kept any more" in response.text
+    assert "has been deleted" in response.text
 
 
 def test_a_store_that_is_away_says_what_to_do(
