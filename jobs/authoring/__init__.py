@@ -1,1 +1,1 @@
-"""How tasks are defined: the decorator, parameters and their models, context types, and the catalog."""
+"""Task definition: the decorator, parameters and their models, context types, and the catalog."""
