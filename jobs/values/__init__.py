@@ -1,1 +1,1 @@
-"""The values that tasks return and emit, and the JSON form of each."""
+"""The value types that tasks return and emit, and their JSON forms."""
