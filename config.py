@@ -1,4 +1,4 @@
-"""Settings, read once from the environment; a bad value stops the start with its name."""
+"""Settings, read once from the environment. An invalid value stops the start with an error that names it."""
 
 import contextlib
 import hashlib
@@ -11,18 +11,18 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-# A Unix socket's path holds 107 bytes on Linux and 103 on macOS.
+# The maximum length of a Unix socket path is 107 bytes on Linux and 103 on macOS.
 LONGEST_SOCKET_PATH = 100
 S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
 
 
 class ConfigError(Exception):
-    """The environment holds a value that cannot be used; the message names it and says what to do."""
+    """An invalid environment variable; the message names it and says what to do."""
 
 
 class Settings(BaseModel):
-    """Everything that may differ between two machines, named as in the environment."""
+    """All settings of a deployment. Each field is named after its environment variable, in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
@@ -56,17 +56,17 @@ class Settings(BaseModel):
     @classmethod
     def _known_database(cls, value: str) -> str:
         scheme, _, rest = value.partition("://")
-        if scheme in ("postgres", "postgresql"):  # the platforms' spelling; the driver is psycopg 3
+        if scheme in ("postgres", "postgresql"):  # the scheme that hosting platforms use; the driver is psycopg 3
             return f"postgresql+psycopg://{rest}"
         if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ValueError("must begin with sqlite:/// or postgresql://")
+            raise ValueError("must start with sqlite:/// or postgresql://")
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _known_redis(cls, value: str) -> str:
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+            raise ValueError("must start with redis://, rediss:// or unix://")
         return value
 
     @field_validator("files_url")
@@ -80,14 +80,14 @@ class Settings(BaseModel):
     @classmethod
     def _known_endpoint(cls, value: str) -> str:
         if value and not ENDPOINT_URL.fullmatch(value):
-            raise ValueError("must be http:// or https:// and a host, with nothing behind it")
+            raise ValueError("must be http:// or https:// and a host, without a path")
         return value.rstrip("/")
 
     @model_validator(mode="after")
     def _safe_in_production(self) -> "Settings":
         if self.production and len(self.secret_key) < 32:
             raise ValueError(
-                "SECRET_KEY: in production it must be set, to 32 or more random characters "
+                "SECRET_KEY: must be set to at least 32 random characters in production "
                 "(python -c 'import secrets; print(secrets.token_urlsafe(48))')"
             )
         return self
@@ -103,22 +103,22 @@ class Settings(BaseModel):
 
     @property
     def files(self) -> Path:
-        """The folder of the file store; of one elsewhere, where files wait until they are whole."""
+        """The folder of the local file store; with S3, the folder for incoming files until they are complete."""
         return self.data_dir / "files"
 
     @property
     def embeds_redis(self) -> bool:
-        """Whether the application starts a Redis of its own."""
+        """Return whether the application starts an embedded Redis."""
         return not self.redis_url
 
     @property
     def redis_folder(self) -> Path:
-        """Where the embedded Redis keeps its files."""
+        """The data folder of the embedded Redis."""
         return self.data_dir / "redis"
 
     @property
     def redis_socket(self) -> Path:
-        """The embedded Redis's private socket: in DATA_DIR, or under the temporary folder where that is too long."""
+        """The socket of the embedded Redis: in DATA_DIR, or in the temporary folder if that path is too long."""
         path = self.redis_folder / "redis.sock"
         if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
             return path
@@ -127,17 +127,17 @@ class Settings(BaseModel):
 
     @property
     def redis(self) -> str:
-        """The URL of Redis, the embedded one included."""
+        """The URL of Redis, external or embedded."""
         return self.redis_url or f"unix://{self.redis_socket}"
 
     def session_key(self) -> str:
-        """The key that signs sessions: SECRET_KEY, or outside production one made once and kept in DATA_DIR."""
+        """Return the key that signs sessions: SECRET_KEY, or outside production a key generated once in DATA_DIR."""
         if self.secret_key:
             return self.secret_key
         path = self.data_dir / "secret_key"
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            # Written beside it and linked into place, so that nobody ever reads half a key and the first one stays.
+            # Write a temporary file and link it into place: no process reads a partial key, and the first key wins.
             with tempfile.NamedTemporaryFile("w", dir=self.data_dir) as file:
                 file.write(secrets.token_urlsafe(48))
                 file.flush()
@@ -149,7 +149,7 @@ class Settings(BaseModel):
 def load() -> Settings:
     """Read the settings from the environment.
 
-    Raises ConfigError with one line for each bad value, by its name in the environment.
+    Raises ConfigError with one line for each invalid value, starting with the variable's name.
     """
     try:
         given = {name: os.environ.get(name.upper()) for name in Settings.model_fields}

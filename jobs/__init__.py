@@ -1,4 +1,4 @@
-"""The names that a task file imports: `@task`, the context types, and the types that a task may return."""
+"""The public API for task files: `@task`, the context types, and the types that a task may return."""
 
 from jobs.authoring.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun, User
 from jobs.authoring.file_parameters import File, FileField

@@ -1,4 +1,4 @@
-"""`python -m jobs`: the workers."""
+"""Run the workers: `python -m jobs`."""
 
 import logging
 import sys

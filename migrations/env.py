@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates the database that the settings name."""
+"""The entry point for Alembic: migrate the database given by the settings."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from jobs.storage.database import Base, Database, UtcDateTime
 from jobs.worker import leader
 from webapp.accounts import throttle, users
 
-# Importing the rooms that own tables puts these on the metadata beside the runs.
+# These imports register the tables of each module in the metadata.
 __all__ = ["checkpoints", "heartbeats", "leader", "output", "run_files", "throttle", "uploads", "users", "vault"]
 
 
@@ -27,7 +27,7 @@ def migrate() -> None:
 
 
 def _render(kind: str, item: Any, _context: Any) -> Any:
-    """Write our own types as the plain ones they are in the database: a migration outlives the code beside it."""
+    """Render custom types as plain SQLAlchemy types, because a migration must not depend on code that may change."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 

@@ -1,4 +1,4 @@
-"""How tasks are defined: the decorator, parameters and their models, context types, and the catalog."""
+"""Task definition: the decorator, parameters and their models, context types, and the catalog."""
 
 from jobs.authoring.catalog import Catalog, examine_catalog
 from jobs.authoring.file_parameters import MB, file_in, files_in, kinds_in_words, media_type_of

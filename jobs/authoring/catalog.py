@@ -1,4 +1,4 @@
-"""The tasks found under jobs/tasks/: adding a task is adding a file there."""
+"""Discover the tasks in jobs/tasks/. To add a task, add a file there."""
 
 import importlib.util
 import sys
@@ -13,7 +13,7 @@ TASKS = Path(__file__).parents[1] / "tasks"
 
 
 class Catalog(Mapping[str, Task]):
-    """The tasks by name, in the order of their titles."""
+    """A read-only mapping from task names to tasks, sorted by title."""
 
     def __init__(self, tasks: Mapping[str, Task]) -> None:
         self._tasks = dict(sorted(tasks.items(), key=lambda item: item[1].title.lower()))
@@ -29,9 +29,9 @@ class Catalog(Mapping[str, Task]):
 
 
 def load_catalog(folder: Path = TASKS, package: str = "jobs.tasks") -> Catalog:
-    """Import every file of the folder whose name does not begin with an underscore, and collect the tasks in it.
+    """Import every file in the folder whose name does not start with an underscore, and return the tasks defined there.
 
-    Raises TaskError, with file and line, for a file that cannot be imported, holds no task, or repeats a name.
+    Raises TaskError, with file and line, when a file cannot be imported, defines no task, or reuses a task name.
     """
     catalog, errors = examine_catalog(folder, package)
     if errors:
@@ -40,7 +40,7 @@ def load_catalog(folder: Path = TASKS, package: str = "jobs.tasks") -> Catalog:
 
 
 def examine_catalog(folder: Path = TASKS, package: str = "jobs.tasks") -> tuple[Catalog, list[TaskError]]:
-    """The tasks of those files that can be used, and what is wrong with each of the others."""
+    """Return the tasks of all valid files, and one error for each invalid file."""
     found: dict[str, Task] = {}
     errors = []
     for path in sorted(folder.glob("[!_]*.py")):
@@ -55,7 +55,7 @@ def _add(found: dict[str, Task], path: Path, name: str) -> None:
     tasks = _tasks_in(_import(path, name))
     if not tasks:
         place = f"{readable(str(path))}:1"
-        raise TaskError(f"{place}: no task here: put @task on a function, or begin the file's name with _")
+        raise TaskError(f"{place}: no task here: put @task on a function, or start the file name with _")
     for task in tasks:
         if task.name in found:
             raise TaskError(f"{task.source}: task {task.name!r} is already defined at {found[task.name].source}")
@@ -81,7 +81,7 @@ def _import(path: Path, name: str) -> ModuleType:
     except TaskError:
         del sys.modules[name]
         raise
-    except (Exception, SystemExit) as error:  # a script that ends by itself must not end what imports it
+    except (Exception, SystemExit) as error:  # a script that calls sys.exit() must not stop the importer
         del sys.modules[name]
         place = f"{readable(str(path))}:{_line(path, error)}"
         raise TaskError(f"{place}: {type(error).__name__}: {error}") from error

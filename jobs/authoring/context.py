@@ -1,4 +1,4 @@
-"""What a task may ask for beside its parameters, by annotating a parameter with one of these types."""
+"""Context types: a task receives one of these objects when it annotates a parameter with the type."""
 
 import copy
 import time
@@ -10,44 +10,45 @@ from jobs.values.json_value import json_value
 from jobs.values.text import keepable
 from jobs.values.value_store import without_files
 
-# The most progress reports a run writes in one second; the last one always gets through.
+# Maximum number of progress reports that a run writes per second; the last report is always written.
 REPORTS_PER_SECOND = 10
 
-# More than is shown: what is a secret is found and hidden before a note is cut to its length.
+# Longer than the part that is shown, because secrets are redacted before the note is truncated: a secret cut in two
+# would not be recognised.
 LONGEST_NOTE_SENT = 900
 
 T = TypeVar("T")
 
 
 class StopRun(BaseException):
-    """Raised inside a task whose owner asked for its end, so that it can tidy up.
+    """Raised inside a task when the run's owner cancels it, so that the task can clean up.
 
-    It is no Exception, so that a task's `except Exception` does not swallow it.
+    Derives from BaseException so that an `except Exception` in the task does not swallow it.
     """
 
 
 @dataclass(frozen=True)
 class User:
-    """Whose run it is: `id` stays the same for an account, `email` is the address they sign in with."""
+    """The run's owner: `id` never changes for an account, `email` is the address used to sign in."""
 
     id: int = 0
     email: str = "somebody@example.com"
 
 
 class FinalFailure(Exception):
-    """Raise it in a task to fail for good: the run is not tried again, whatever `retries` says."""
+    """A permanent failure: raise it in a task to fail the run without a retry, whatever `retries` says."""
 
 
 def _nobody(fraction: float | None, note: str) -> None:
-    """Where progress goes when a task is called as a plain function."""
+    """Discard a progress report: the default when a task is called as a plain function."""
 
 
 def _nowhere(value: Any) -> None:
-    """Where a checkpoint or a partial result goes when a task is called as a plain function."""
+    """Discard a checkpoint or a partial result: the default when a task is called as a plain function."""
 
 
 def _unheard(source: str, text: str) -> None:
-    """Where lines go when a task is called as a plain function."""
+    """Discard a log line: the default when a task is called as a plain function."""
 
 
 def _never() -> bool:
@@ -55,11 +56,11 @@ def _never() -> bool:
 
 
 class Progress:
-    """Tells how far a run has come: `progress(0.4, "tile 4 of 10")`.
+    """A callable that reports the run's progress: `progress(0.4, "tile 4 of 10")`.
 
-    `fraction` lies between 0 and 1 (values outside are brought back), or is None where the end is unknown; `note` is a
-    short text, cut at 200 characters. Raises StopRun when the run's owner has asked for its end; a task that does not
-    report is killed instead, after its grace period.
+    `fraction` is between 0 and 1 (other values are clamped), or None when the total is unknown. `note` is a short text,
+    truncated to 200 characters. Raises StopRun when the run's owner has cancelled it; a task that never reports
+    progress is killed after its grace period instead.
     """
 
     def __init__(
@@ -78,11 +79,10 @@ class Progress:
         self._report(fraction, keepable(str(note)[:LONGEST_NOTE_SENT]))
 
     def track(self, items: Iterable[T], thing: str = "", total: int | None = None) -> Iterator[T]:
-        """The items, while it is told which of them is at hand: `for row in progress.track(rows, "row")`.
+        """Yield the items and report progress along the way: `for row in progress.track(rows, "row")`.
 
-        `thing` is what one of them is called, as in "row 40 of 100"; `total` is how many there are, for items that have
-        no length. Tells at most ten times a second, and raises StopRun there when the run's owner has asked for its
-        end.
+        `thing` names one item, as in "row 40 of 100"; `total` is the number of items, for iterables without a length.
+        Reports at most ten times a second. Each report raises StopRun when the run's owner has cancelled it.
         """
         if total is None and isinstance(items, Sized):
             total = len(items)
@@ -101,9 +101,10 @@ class Progress:
 
 
 class Cancelled:
-    """Tells whether the run's owner has asked for its end: `if cancelled(): return what_there_is`.
+    """A callable that returns whether the run's owner has cancelled it: `if cancelled(): return partial_result`.
 
-    For a task that ends in its own way: it is within its grace period then, and what it returns is the run's result.
+    Use it in a task that stops in its own way. The task has its grace period to return, and the value that it returns
+    becomes the run's result.
     """
 
     def __init__(self, stop_requested: Callable[[], bool] = _never) -> None:
@@ -114,10 +115,10 @@ class Cancelled:
 
 
 class Checkpoint:
-    """Keeps how far a long run has come, so that its next attempt goes on from there.
+    """The saved state of a long run, from which its next attempt resumes.
 
-    The next attempt follows a deploy, a lost worker, a retry, or its owner's "Run again". What is saved must be
-    JSON, at most 1 MB; when `save` returns it is in the database.
+    A new attempt starts after a deploy, a lost worker, a retry, or when the owner chooses "Run again". The saved value
+    must be JSON, at most 1 MB; it is in the database when `save` returns.
     """
 
     def __init__(self, value: Any = None, save: Callable[[Any], None] = _nowhere) -> None:
@@ -125,21 +126,21 @@ class Checkpoint:
         self._save = save
 
     def load(self, default: Any = None) -> Any:
-        """What was saved last, by this attempt or an earlier one, as JSON has it; or `default`."""
+        """Return the value saved last by this attempt or an earlier one, in its JSON form; or `default`."""
         return default if self._value is None else copy.deepcopy(self._value)
 
     def save(self, value: Any) -> None:
-        """Keep a value. Raises ResultError when it cannot be kept, and StopRun when the run is to end."""
+        """Save a value. Raises ResultError when it cannot be stored, and StopRun when the run must stop."""
         kept = json_value(value, "The checkpoint")
         self._save(kept)
         self._value = kept
 
 
 class Log:
-    """Writes lines to the run's page: `log("tile 4 is empty")`, `log.warning("tile 5 is missing")`.
+    """A logger that writes to the run's page: `log("tile 4 is empty")`, `log.warning("tile 5 is missing")`.
 
-    What its process writes, and logs with Python's logging from INFO on, comes there too. A line is cut at 10,000
-    characters; of each run the newest 1 MB of lines is kept, at most 10,000.
+    The page also shows the process's standard output and error, and Python's logging from INFO up. Lines are truncated
+    to 10,000 characters. Each run keeps its newest lines, up to 1 MB and 10,000 lines.
     """
 
     def __init__(self, write: Callable[[str, str], None] = _unheard) -> None:
@@ -156,11 +157,11 @@ class Log:
 
 
 class Emit:
-    """Shows a partial result on the run's page: `emit({"step": 4, "loss": 0.1})`.
+    """A callable that shows a partial result on the run's page: `emit({"step": 4, "loss": 0.1})`.
 
-    A value is whatever a task may return, at most 1 MB as JSON, or a Tile of an image; of each run the newest 1 MB of
-    values is kept. Raises ResultError for a value that cannot be kept, and StopRun when the run's owner has asked for
-    its end.
+    A value is anything that a task may return, at most 1 MB as JSON, or a Tile of an image. Each run keeps its newest
+    1 MB of values. Raises ResultError for a value that cannot be stored, and StopRun when the run's owner has cancelled
+    it.
     """
 
     def __init__(

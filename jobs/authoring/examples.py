@@ -1,4 +1,4 @@
-"""A task's example: parameters with which whoever opens its page can try it at once."""
+"""Task examples: parameters that let anyone who opens a task's page try it immediately."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,9 +10,9 @@ from jobs.authoring.secret_parameters import kept
 
 
 def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The parameters that a task says, or that its fields' own examples make, as JSON; empty where there are none.
+    """Return the example that a task declares, or else the examples of its fields, as JSON; empty if there are none.
 
-    Raises TypeError for what is no mapping, and ValueError for parameters that the model refuses.
+    Raises TypeError when the example is not a mapping, and ValueError when the model rejects it.
     """
     if said is None:
         return _of_fields(model)
@@ -23,11 +23,11 @@ def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[s
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
-        raise ValueError(f"its example is refused: {name}: {first['msg']}") from error
+        raise ValueError(f"its example is not valid: {name}: {first['msg']}") from error
 
 
 def files_of(said: Any) -> Iterator[File]:
-    """The files in what a task says for an example."""
+    """Yield every file in the example that a task declares."""
     if isinstance(said, File):
         yield said
     elif isinstance(said, Mapping | list | tuple | set):
@@ -42,5 +42,5 @@ def _of_fields(model: type[BaseModel]) -> dict[str, Any]:
         return {}
     try:
         return kept(model.model_validate(said), str)
-    except ValueError:  # they are there to be read, and need not be values
+    except ValueError:  # examples of fields are documentation and need not be valid
         return {}

@@ -1,4 +1,4 @@
-"""Files as parameters: what a task gets of one, and what is kept of it."""
+"""File parameters: the object that a task receives, and the reference that is stored."""
 
 import hashlib
 import mimetypes
@@ -13,11 +13,11 @@ from pydantic_core import CoreSchema, core_schema
 MB = 1_000_000
 REFERENCE = "$file"
 LONGEST_NAME = 200
-# Under which whoever calls a task says, as the context of its parameters' validation, how their files are opened.
+# The key in the validation context that holds the function to open files with.
 OPEN = "open"
 WORDS = {"image/*": "any image", "audio/*": "any sound", "video/*": "any video", "text/*": "any text"}
 
-# What this machine has learned of types beside Python's own would make the same name another type elsewhere.
+# Python's own table only: the system's MIME types differ between machines, and a name must mean the same type on each.
 _types = mimetypes.MimeTypes()
 
 
@@ -36,9 +36,9 @@ def _nowhere(sha256: str) -> BinaryIO:
 
 @dataclass(frozen=True)
 class File:
-    """A file that a task is given: `name`, `size` in bytes, `sha256` and `media_type`, which its name tells.
+    """A file passed to a task: `name`, `size` in bytes, `sha256`, and `media_type`, which is guessed from the name.
 
-    In a test, or where a task is called as a plain function, `File.at("table.csv")` makes one of a path.
+    Use `File.at("table.csv")` to create one from a path, in a test or to call a task as a plain function.
     """
 
     name: str
@@ -49,7 +49,7 @@ class File:
 
     @classmethod
     def at(cls, path: str | Path) -> "File":
-        """The file at a path. Raises OSError where there is none to read."""
+        """Return the file at a path. Raises OSError when it cannot be read."""
         source = Path(path)
         with source.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -57,14 +57,14 @@ class File:
         return cls(source.name, size, digest, media_type_of(source.name), lambda _sha256: source.open("rb"))
 
     def open(self) -> BinaryIO:
-        """Its content, as a stream to read and to seek in. Raises FileNotFoundError if it is not kept any more."""
+        """Open the content as a seekable binary stream. Raises FileNotFoundError if the file has been deleted."""
         try:
             return self._open(self.sha256)
         except FileNotFoundError:
-            raise FileNotFoundError(f"{self.name} cannot be read: it is not kept any more") from None
+            raise FileNotFoundError(f"{self.name} cannot be read: the file has been deleted") from None
 
     def kept(self) -> dict[str, Any]:
-        """What a run's parameters hold of it."""
+        """Return the reference that is stored in the run's parameters."""
         names = ("sha256", "size", "name", "media_type")
         return {REFERENCE: {name: getattr(self, name) for name in names}}
 
@@ -80,10 +80,10 @@ class File:
 
 @dataclass(frozen=True)
 class FileField:
-    """Stands beside a File, or a list of them, in `Annotated[...]` and says which files are taken.
+    """Constraints on the files that a field accepts: put it beside a File, or a list of them, in `Annotated[...]`.
 
-    `accept` are endings of names (".csv") and media types ("text/plain", "image/*"); `max_mb` is the most that one
-    file may have, in millions of bytes.
+    `accept` lists file extensions (".csv") and media types ("text/plain", "image/*"); `max_mb` is the maximum size of
+    one file, in millions of bytes.
     """
 
     accept: tuple[str, ...] = ()
@@ -110,21 +110,21 @@ class FileField:
         if self.max_bytes is not None and file.size > self.max_bytes:
             raise ValueError(f"{file.name} is larger than {self.max_mb:,} MB. Choose a smaller file.")
         if self.accept and not any(_fits(file, one.lower()) for one in self.accept):
-            raise ValueError(f"{file.name} is of another kind. Choose one of these: {kinds_in_words(self.accept)}.")
+            raise ValueError(f"{file.name} is not an accepted type. Choose one of: {kinds_in_words(self.accept)}.")
 
 
 def kinds_in_words(accept: Sequence[str]) -> str:
-    """The kinds of files that a field takes, as people call them where they have a word for them."""
+    """Return the accepted file types as a readable list, in plain words where there are some."""
     return ", ".join(WORDS.get(kind.strip(), kind.strip()) for kind in accept)
 
 
 def media_type_of(name: str) -> str:
-    """The media type that a file's name tells."""
+    """Return the media type guessed from a file name."""
     return _types.guess_type(f"file:{name}")[0] or "application/octet-stream"
 
 
 def file_in(value: object, opened_by: Callable[[str], BinaryIO] = _nowhere) -> File | None:
-    """The file that a kept value refers to, if it has the form of a reference."""
+    """Return the file that a stored value refers to, or None if the value is not a file reference."""
     if not isinstance(value, dict) or set(value) != {REFERENCE}:
         return None
     try:
@@ -135,7 +135,7 @@ def file_in(value: object, opened_by: Callable[[str], BinaryIO] = _nowhere) -> F
 
 
 def files_in(value: Any) -> Iterator[File]:
-    """All files that kept parameters refer to."""
+    """Yield every file that stored parameters refer to."""
     if file := file_in(value):
         yield file
     elif isinstance(value, dict | list):

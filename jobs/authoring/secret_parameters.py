@@ -1,6 +1,6 @@
-"""Secret parameters: a SecretStr is kept encrypted with its run, and opened for its form and its task alone.
+"""Secret parameters: a SecretStr is stored encrypted with its run, and decrypted only for its form and its task.
 
-What is kept in its place is `{"$sealed": token}`; only the vault makes such a token and opens it, for its owner.
+Stored parameters hold `{"$sealed": token}` in its place. Only the vault creates and decrypts tokens, for their owner.
 """
 
 import json
@@ -15,35 +15,35 @@ from pydantic_core import to_jsonable_python
 from jobs.authoring.context import FinalFailure
 
 SEALED = "$sealed"
-# What a core schema says of pydantic's Secret are functions made here, whatever serializer stands beside them.
+# A core schema identifies pydantic's Secret only by functions that are defined in this method, whatever its serializer.
 UNKNOWN = object()
 FIELDS = frozenset({"model-field", "typed-dict-field"})
 MAKES_TYPED = Secret.__get_pydantic_core_schema__.__qualname__
 
 
 class LostSecret(FinalFailure):
-    """A secret that was kept with a run and that no key opens any more."""
+    """A secret parameter that none of the current keys can decrypt."""
 
     def __init__(self) -> None:
-        super().__init__("A secret it was given cannot be read any more: SECRET_KEY has changed. Start a new run.")
+        super().__init__("A secret parameter cannot be decrypted because SECRET_KEY has changed. Start a new run.")
 
 
 class UnsealedSecret(ValueError):
-    """A model writes a secret out where it cannot be sealed."""
+    """A model whose serializer writes a secret where it cannot be encrypted."""
 
     def __init__(self, model: str) -> None:
         super().__init__(
-            f"what {model!r} writes of itself has a secret within a text or a name, where it cannot be kept encrypted; "
-            "have its serializer write the secret as a value of its own, or take the serializer away"
+            f"{model!r} serializes a secret as part of a text or a name, where it cannot be stored encrypted; "
+            "change its serializer to write the secret as a separate value, or remove the serializer"
         )
 
 
 def kept(parameters: BaseModel, seal: Callable[[str], Any]) -> dict[str, Any]:
-    """Parameters as JSON, with what `seal` makes of each secret in its place.
+    """Return the parameters as JSON, with each secret replaced by the result of `seal`.
 
-    Where the secrets are, the parameters themselves say: a serializer of a model's own may write them out. What a model
-    computes of its fields is not kept, for it may hold them too. Raises UnsealedSecret for a secret that is written as
-    a part of a text.
+    The secrets are looked up in the parameters themselves, because a model's own serializer may write them as plain
+    text. Computed fields are left out, because they may contain secrets too. Raises UnsealedSecret when a secret is
+    serialized as part of a text.
     """
     plain = parameters.model_dump(mode="json", exclude_computed_fields=True)
     if not any(True for _ in _secrets_in(parameters)):
@@ -53,18 +53,18 @@ def kept(parameters: BaseModel, seal: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def reference_to(token: str) -> dict[str, str]:
-    """What is kept of a secret."""
+    """Return the reference that is stored in place of a secret."""
     return {SEALED: token}
 
 
 def token_in(value: object) -> str | None:
-    """The token in what is kept of a secret, if it has that form."""
+    """Return the token of a stored secret reference, or None if the value is not one."""
     token = value.get(SEALED) if isinstance(value, dict) and len(value) == 1 else None
     return token if isinstance(token, str) else None
 
 
 def tokens_in(value: Any) -> Iterator[str]:
-    """The tokens of all secrets in kept parameters."""
+    """Yield the token of every secret in stored parameters."""
     if token := token_in(value):
         yield token
     elif isinstance(value, dict | list):
@@ -73,7 +73,7 @@ def tokens_in(value: Any) -> Iterator[str]:
 
 
 def opened(value: Any, secrets: Mapping[str, str]) -> Any:
-    """Kept parameters with these secrets, by token, in their places; what only looks like one stays as it is."""
+    """Return stored parameters with each known token replaced by its secret; unknown references stay unchanged."""
     if (token := token_in(value)) and token in secrets:
         return secrets[token]
     if isinstance(value, dict):
@@ -82,7 +82,7 @@ def opened(value: Any, secrets: Mapping[str, str]) -> Any:
 
 
 def typed_secret_in(schema: Any, name: str = "") -> str | None:
-    """The name of a field in a core schema that is a Secret of any type: it has no text that could be sealed."""
+    """Return the name of the first typed Secret field in a core schema: such a secret has no text to encrypt."""
     if callable(schema):
         return name if getattr(schema, "__qualname__", "").startswith(MAKES_TYPED) else None
     if isinstance(schema, dict):
@@ -97,10 +97,11 @@ def typed_secret_in(schema: Any, name: str = "") -> str | None:
 
 
 class _Sealing:
-    """Seals the secrets of one set of parameters.
+    """Encrypts the secrets in one set of parameters.
 
-    What stands where a secret is held is sealed whatever it says. But a serializer may write a secret elsewhere, under
-    another name or as a part of something: a text that is not what its own place holds is compared with all secrets.
+    A value in the place of a secret is always encrypted, whatever it contains. A serializer may also write a secret
+    somewhere else, under another name or as part of another value. Therefore each text that differs from the value in
+    its own place is compared with all secrets.
     """
 
     def __init__(self, parameters: BaseModel, seal: Callable[[str], Any]) -> None:
@@ -109,7 +110,7 @@ class _Sealing:
         self._spelled = {text for secret in self._secrets for text in (secret, *_escaped(secret))}
 
     def of(self, plain: Any, given: Any, model: str) -> Any:
-        """The JSON of a value with its secrets sealed; `model` is the name of what it is written by."""
+        """Return the JSON of a value with its secrets encrypted; `model` is the name of the model that wrote it."""
         if isinstance(given, SecretStr | SecretBytes):
             return self._seal(_text(given))
         if isinstance(given, RootModel):
@@ -149,7 +150,7 @@ class _Sealing:
 
 
 def _secrets_in(given: Any) -> Iterator[str]:
-    """The texts of all secrets that a value holds."""
+    """Yield the text of every secret in a value."""
     if isinstance(given, Secret | SecretStr | SecretBytes):
         yield _text(given)
     elif not isinstance(given, str | bytes):
@@ -177,15 +178,15 @@ def _text(secret: Secret[Any] | SecretStr | SecretBytes) -> str:
 
 
 def _escaped(secret: str) -> Iterator[str]:
-    """A secret as Python and JSON write it in quotation marks."""
+    """Yield the escaped forms of a secret in Python and JSON string literals, without the quotes."""
     for written in (repr(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False)):
         yield written[1:-1]
 
 
 def _named(given: Any) -> dict[str, Any] | None:
-    """What a model or a dataclass holds, by name and by the alias under which it may be written."""
+    """Return the values of a model or dataclass, by field name and by serialization alias; None for other values."""
     if isinstance(given, BaseModel):
-        # A field may be called as a method is that dict() would ask: keys.
+        # Not dict(given): a field named `keys` would shadow the method that dict() calls.
         held = {**vars(given), **(given.model_extra or {})}
     elif is_dataclass(given):
         held = {one.name: getattr(given, one.name) for one in fields(given)}
@@ -196,12 +197,12 @@ def _named(given: Any) -> dict[str, Any] | None:
 
 
 def _is_json_of(plain: Any, given: Any) -> bool:
-    """Whether this is what a value without secrets is written as by itself, and so says nothing of any other."""
+    """Return whether `plain` is the default JSON of a value without secrets, and so cannot reveal another value."""
     if given is UNKNOWN or any(True for _ in _secrets_in(given)):
         return False
     return bool(plain == given or plain == to_jsonable_python(given, serialize_unknown=True))
 
 
 def _written(key: Any) -> str:
-    """What JSON makes of a key."""
+    """Return the JSON form of a mapping key."""
     return str(next(iter(to_jsonable_python({key: None}, serialize_unknown=True))))

@@ -1,4 +1,4 @@
-"""Users' secrets as a task has them."""
+"""User secrets, as a task receives them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,16 +13,16 @@ class MissingSecret(FinalFailure, KeyError):
     """A task needs a secret that its user has not entered."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Enter {name} under Account → Secrets, and run again.")
+        super().__init__(f"Enter {name} under Account → Secrets, then run the task again.")
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class Secrets(Mapping[str, str]):
-    """What the run's owner has entered under Account → Secrets: `secrets["API_TOKEN"]`.
+    """The secrets that the run's owner has entered under Account → Secrets: `secrets["API_TOKEN"]`.
 
-    One that is missing raises MissingSecret, which fails the run for good, and says where to enter it.
+    A missing name raises MissingSecret, which fails the run without a retry and says where to enter the secret.
     """
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""How a parameter's field is shown, where its type alone does not say it."""
+"""Display options for a parameter's form field, for what its type does not express."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,10 +9,10 @@ from pydantic_core import CoreSchema
 
 @dataclass(frozen=True)
 class Show:
-    """Stands in a parameter's `Annotated[...]` and changes how its field looks, never what it accepts.
+    """Display options in a parameter's `Annotated[...]`: they change how the field looks, never what it accepts.
 
-    `unit` stands behind the input ("px"), `placeholder` in it while it is empty. Fields of the same `group` stand
-    together under its name; `advanced` ones are folded away.
+    `unit` appears after the input ("px"), `placeholder` in the empty input. Fields with the same `group` appear
+    together under its name; `advanced` fields are collapsed.
     """
 
     unit: str = ""

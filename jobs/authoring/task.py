@@ -1,4 +1,4 @@
-"""`@task`: an annotated Python function becomes a task that users can run."""
+"""The `@task` decorator, which turns an annotated Python function into a task that users can run."""
 
 import inspect
 import json
@@ -27,18 +27,18 @@ BACKOFF_SECONDS = 10.0
 CONTEXT_TYPES: tuple[Any, ...] = (Progress, Cancelled, Log, Emit, Checkpoint, Workspace, User, Secrets)
 
 LongText = Annotated[str, Field(json_schema_extra={"format": "long-text"})]
-"""A string that is edited in several lines."""
+"""A string edited in a multi-line text field."""
 
 Slider = Field(json_schema_extra={"slider": True})
-"""Beside the limits of a number, sets it by a slider too: `Annotated[float, Field(ge=0, le=1), Slider]`."""
+"""Adds a slider to a number with limits: `Annotated[float, Field(ge=0, le=1), Slider]`."""
 
 
 class TaskError(Exception):
-    """A task is defined wrongly; the message begins with the file and line."""
+    """An invalid task definition; the message starts with the file and line."""
 
 
 class Options(TypedDict, total=False):
-    """What `@task(...)` may say of a task beside its signature; times are in seconds, memory in MB."""
+    """The options of `@task(...)`; times are in seconds, memory in MB."""
 
     title: str
     timeout: float
@@ -53,9 +53,9 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class TaskSummary:
-    """What a worker needs to know of a task whose code it never has: times in seconds, memory in MB.
+    """The settings of a task that the supervisor needs, which never imports its code: times in seconds, memory in MB.
 
-    `asks_for` are the names of those of CONTEXT_TYPES that the worker has to provide for.
+    `asks_for` lists the names of the CONTEXT_TYPES that the supervisor must provide data for.
     """
 
     name: str
@@ -71,7 +71,7 @@ class TaskSummary:
 
 @dataclass(frozen=True)
 class Task:
-    """What is known of a task: its function, its parameters as a pydantic model, and what it asks for."""
+    """A task definition: the function, its parameters as a pydantic model, its context types and its options."""
 
     name: str
     title: str
@@ -88,26 +88,26 @@ class Task:
     secrets: Sequence[str] = ()
     keep: bool = False
     example: Mapping[str, Any] | None = None  # JSON
-    example_files: Sequence[File] = ()  # those that it refers to
+    example_files: Sequence[File] = ()  # the files that the example refers to
 
     @property
     def attempts(self) -> int:
-        """How often a run that keeps failing is tried."""
+        """The maximum number of attempts for a run that keeps failing."""
         return self.retries + 1
 
     def asks_for(self, kind: Any) -> bool:
-        """Whether one of its parameters is annotated with this one of CONTEXT_TYPES."""
+        """Return whether a parameter of the function is annotated with this context type."""
         return kind in self.context.values()
 
     @property
     def summary(self) -> TaskSummary:
-        """What a worker needs to know of it."""
+        """The settings that a worker needs."""
         names = [kind.__name__ for kind in (Checkpoint, User, Secrets) if self.asks_for(kind)]
         shared = {each.name: getattr(self, each.name) for each in fields(TaskSummary) if each.name != "asks_for"}
         return TaskSummary(**shared, asks_for=names)
 
     def call(self, parameters: BaseModel, context: Mapping[Any, Any]) -> Any:
-        """Call the function with validated parameters and what it asks for from `context`, by type."""
+        """Call the function with validated parameters, and with the objects in `context` for its context types."""
         return self.function(**vars(parameters), **{name: context[kind] for name, kind in self.context.items()})
 
 
@@ -118,26 +118,28 @@ def task(**options: Unpack[Options]) -> Callable[[Callable[P, R]], Callable[P, R
 def task(
     function: Callable[P, R] | None = None, /, **options: Unpack[Options]
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a function a task; it stays the plain function it was.
+    """Register a function as a task, and return the function unchanged.
 
-    The function's name is the task's name and address; the docstring's first line is its description. Options:
+    The function's name becomes the task's name and URL; the first line of its docstring is the description. Options
+    (defaults in parentheses):
 
-    - `title` replaces the name as people read it.
-    - `timeout` is the longest it may run, in seconds (3,600).
-    - `retries` is how often a run that fails is tried again by itself (0), after about `backoff` seconds (10), which
-      double each time. A FinalFailure, parameters or a result that cannot be used are not tried again.
-    - `memory` is how much a run may take beyond what its process holds already, in MB (no limit). Linux enforces it.
-    - `grace` is how long a run that its owner stops may tidy up, in seconds (5).
-    - `secrets` names those of its user's secrets that it gets, such as ("API_TOKEN",), where it asks for Secrets (all);
-      its page says before a run which of them are missing.
-    - `keep` has all of its runs on a worker share one process, one after another: for state that is expensive to make
-      and cannot be forked, such as a model on a GPU. What a run leaves in memory the next one finds, also another
-      user's; so it cannot be had together with secrets. A run that does not succeed, or that leaves threads, child
-      processes, signal handlers, alarms, the working directory, the umask or the environment changed, ends the process.
-    - `example` are parameters that its page offers to fill in, with files as `File.at(path)`; without it, those that
-      `Field(examples=...)` says.
+    - `title`: the name shown to users (the function's name).
+    - `timeout`: the maximum run time in seconds (3,600).
+    - `retries`: the number of automatic retries of a failed run (0). The first one waits about `backoff` seconds (10),
+      and each further one twice as long. A FinalFailure, invalid parameters and an invalid result are never retried.
+    - `memory`: the memory limit of a run in MB, on top of what its process already uses (no limit). Linux only.
+    - `grace`: the time in seconds that a cancelled run has to clean up (5).
+    - `secrets`: the names of the user's secrets to pass, such as ("API_TOKEN",), for a task with a Secrets parameter
+      (all). The task's page lists the missing ones before a run.
+    - `keep`: run all of the task's runs on a worker in one process, one after another (False). Use it for state that is
+      expensive to create and cannot be forked, such as a model on a GPU. Data that a run leaves in memory is visible to
+      later runs, including other users', so `keep` and secrets exclude each other. The process ends after a run that
+      does not succeed, or that leaves threads, child processes, signal handlers, alarms, or a changed working
+      directory, umask or environment.
+    - `example`: parameters that the task's page offers to fill in, with files as `File.at(path)` (the first of each
+      field's `Field(examples=...)`).
 
-    Raises TaskError for a signature that cannot become a form, an option that means nothing, a refused example.
+    Raises TaskError when the signature cannot become a form, or an option or the example is invalid.
     """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
@@ -152,12 +154,12 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
     source = f"{readable(function.__code__.co_filename)}:{function.__code__.co_firstlineno}"
     try:
         if len(name) > LONGEST_NAME:
-            raise ValueError(f"its name is longer than {LONGEST_NAME} characters")
+            raise ValueError(f"the name is longer than {LONGEST_NAME} characters")
         _check(options)
         signature = inspect.signature(function, eval_str=True)
         context = {p.name: p.annotation for p in signature.parameters.values() if p.annotation in CONTEXT_TYPES}
         if options.get("secrets") and Secrets not in context.values():
-            raise TypeError("the option 'secrets' needs a parameter to bring them, such as secrets: Secrets")
+            raise TypeError("the option 'secrets' requires a parameter such as secrets: Secrets")
         parameters = [p for p in signature.parameters.values() if p.name not in context]
         model = create_model(
             name,
@@ -167,10 +169,10 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
         )
         if found := typed_secret_in(model.__pydantic_core_schema__):
             raise TypeError(
-                f"{found!r} is a Secret of a type, which cannot be kept; use SecretStr, and convert its value"
+                f"{found!r} is a typed Secret, which cannot be stored; use SecretStr, and convert its value"
             )
         if options.get("keep") and (Secrets in context.values() or _takes_secrets(model)):
-            raise TypeError("the option 'keep' and secrets exclude each other: runs of several users share a process")
+            raise TypeError("the option 'keep' cannot be combined with secrets: several users' runs share one process")
         example, files = example_of(model, options.get("example")), tuple(files_of(options.get("example")))
     except (TypeError, ValueError, NameError, PydanticUserError) as error:
         raise TaskError(f"{source}: task {name!r}: {str(error).splitlines()[0]}") from error
@@ -189,22 +191,22 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
 
 
 def _takes_secrets(model: type[BaseModel]) -> bool:
-    """Return whether a parameter, or a part of one, is a secret."""
+    """Return whether a parameter, or a part of one, is secret."""
     return '"format": "password"' in json.dumps(model.model_json_schema(), default=str)
 
 
 def _check(options: Options) -> None:
     unknown = sorted(set(options) - set(Options.__annotations__))
     if unknown:
-        raise TypeError(f"there is no option {unknown[0]!r}; the options are {', '.join(Options.__annotations__)}")
+        raise TypeError(f"unknown option {unknown[0]!r}; the options are {', '.join(Options.__annotations__)}")
     for name in ("timeout", "retries", "backoff", "memory", "grace"):
         value, least = options.get(name), 1 if name in ("timeout", "memory") else 0
         if value is not None and (not isinstance(value, int | float) or not least <= value < math.inf):
-            raise ValueError(f"the option {name!r} must be a number from {least} on, not {value!r}")
+            raise ValueError(f"the option {name!r} must be a number of at least {least}, not {value!r}")
     if not isinstance(options.get("keep", False), bool):
         raise ValueError("the option 'keep' must be True or False")
     if not isinstance(options.get("retries", 0), int):
-        raise ValueError("the option 'retries' must be a whole number")
+        raise ValueError("the option 'retries' must be an integer")
     names: Any = options.get("secrets", ())
     if isinstance(names, str) or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
         raise ValueError("the option 'secrets' must be a list of names such as [\"API_TOKEN\"]")
@@ -212,7 +214,7 @@ def _check(options: Options) -> None:
 
 def _field(parameter: inspect.Parameter) -> Any:
     if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-        raise TypeError(f"parameter {parameter.name!r} must be a named one, without * or /")
+        raise TypeError(f"parameter {parameter.name!r} must accept a keyword argument: remove * or /")
     if parameter.annotation is parameter.empty:
         raise TypeError(f"parameter {parameter.name!r} needs a type annotation, such as {parameter.name}: int")
     default = ... if parameter.default is parameter.empty else parameter.default

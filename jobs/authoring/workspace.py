@@ -1,4 +1,4 @@
-"""The context type of a run's private folder."""
+"""The context type for a run's private folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 
 @dataclass(frozen=True)
 class Private:
-    """A folder for this attempt alone, a `Path`: empty at first, private, and removed when the attempt ends."""
+    """A private folder for this attempt, a `Path`: empty at the start, and deleted when the attempt ends."""
 
 
 Workspace = Annotated[Path, Private()]

@@ -1,4 +1,4 @@
-"""The database: two kinds of transaction, one that reads and one that writes."""
+"""The database connection, with separate read and write transactions."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def utcnow() -> datetime:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime in UTC, also from SQLite, which keeps no time zone, and Postgres, which tells its own."""
+    """A timezone-aware datetime in UTC. SQLite stores no time zone, and Postgres returns its session's time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -60,10 +60,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class PlainJson(TypeDecorator[Any]):
-    """JSON that comes back as it went in; None is NULL.
+    """JSON that survives a round trip unchanged; None is stored as NULL.
 
-    SQLite makes a number of whatever looks like one in a column that it does not know as text, and its numbers are
-    64 bits long: 10**20 + 7 came back as 1e+20.
+    On SQLite the column type is TEXT. With any other type SQLite converts text that looks like a number to a 64-bit
+    number: 10**20 + 7 became 1e+20.
     """
 
     impl = JSON
@@ -80,33 +80,36 @@ class PlainJson(TypeDecorator[Any]):
 
 
 class Base(DeclarativeBase):
-    """The base of every table."""
+    """The declarative base class of every table."""
 
 
 def integers(session: Session, parameter: str, *names: str) -> CTE:
-    """Rows of integers, so named, that come as one parameter: the statement is compiled once, however many they are."""
+    """Return a CTE of integer rows with the named columns, passed as one JSON parameter.
+
+    A single parameter keeps the SQL text the same for any number of rows, so SQLAlchemy compiles the statement once.
+    """
     each = func.json_each if session.get_bind().dialect.name == "sqlite" else func.json_array_elements
     given = each(bindparam(parameter, type_=JSON)).table_valued(column("value", JSON)).c.value
     return at_once(select(*(given[number].as_integer().label(name) for number, name in enumerate(names))))
 
 
 def at_once(rows: Select[*tuple[Any, ...]]) -> CTE:
-    """These rows, found before they are used and not again for every use."""
+    """Return the query as a materialised CTE, so that the database evaluates it once."""
     return rows.cte().prefix_with("MATERIALIZED")
 
 
 class Database:
-    """An engine and the sessions on it; opens no connection until the first session needs one.
+    """An engine and its sessions. The first session opens the first connection.
 
-    Raises ConfigError, without the password, for a URL that cannot be read.
+    Raises ConfigError, without the password, when the URL is malformed.
     """
 
     def __init__(self, url: str) -> None:
-        # Parameters are hidden from errors: what users write must reach neither logs nor the queue's dashboard.
+        # Hide parameters in errors: user input must not appear in logs or in the queue's dashboard.
         try:
             self.engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
         except (ArgumentError, ValueError):
-            raise ConfigError("DATABASE_URL: cannot be read; write @ in its password as %40, and % as %25") from None
+            raise ConfigError("DATABASE_URL: not a valid URL; in the password, write @ as %40 and % as %25") from None
         prepare = _prepare_sqlite if self.engine.dialect.name == "sqlite" else _prepare_postgres
         prepare(self.engine)
         self._reader = self.engine.execution_options(reads_only=True)
@@ -115,28 +118,28 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that only reads: it never waits for a writer."""
+        """Open a read-only session. It never waits for a writer."""
         with Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session whose transaction commits when the block ends, and rolls back when it raises.
+        """Open a session whose transaction commits when the block ends, and rolls back when the block raises.
 
-        A row that is read in order to be changed is read `with_for_update()`: on SQLite one writer follows the other
-        anyway, on Postgres only those wait for each other that say so or write the same row.
+        Read a row `with_for_update()` before changing it. SQLite serialises all writers anyway, but on Postgres two
+        transactions wait for each other only if they lock or write the same row.
         """
         with self._writer() as connection, Session(connection, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def change(self) -> Iterator[Connection]:
-        """A connection whose transaction commits when the block ends: for statements that need no objects."""
+        """Open a connection whose transaction commits when the block ends, for statements that need no ORM objects."""
         with self._writer() as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
-        """Close all connections, as must be done before a fork: SQLite's must not even be closed in another process."""
+        """Close all connections. Call it before a fork: a SQLite connection must not even be closed in a child."""
         if self._line:
             with _held(self._line):
                 self._drop_kept()
@@ -144,16 +147,16 @@ class Database:
 
     @contextmanager
     def _writer(self) -> Iterator[Connection]:
-        """A connection to write with: the process's one, where the database has one writer at a time anyway.
+        """Yield a connection for writing; on SQLite, which has one writer at a time, the process's only one.
 
-        It is kept, as getting one costs as much as a statement, but only as long as nothing goes wrong: a commit that
-        failed may have left its transaction open.
+        The SQLite connection stays open between transactions, because opening one costs as much as a statement. It is
+        closed after any error, because a failed commit may have left its transaction open.
         """
         if self._line is None:
             with self.engine.connect() as connection:
                 yield connection
             return
-        # Those that wait do so without a connection: they would leave none for the readers.
+        # Wait for the lock before taking a connection: waiting writers would otherwise exhaust the pool for readers.
         with _held(self._line):
             self._kept = self._kept or self.engine.connect()
             try:
@@ -171,7 +174,7 @@ class Database:
 @contextmanager
 def _held(line: threading.Lock) -> Iterator[None]:
     if not line.acquire(timeout=WRITE_LOCK_SECONDS):
-        locked = sqlite3.OperationalError("database is locked by other writers of this process")
+        locked = sqlite3.OperationalError("database is locked by other writers in this process")
         raise OperationalError("BEGIN IMMEDIATE", None, locked)
     try:
         yield
@@ -183,20 +186,22 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: DBAPIConnection, _record: Any) -> None:
         assert isinstance(connection, sqlite3.Connection)
-        connection.isolation_level = None  # transactions begin where `begin` below says, not in the driver
+        connection.isolation_level = None  # `begin` below starts transactions, not the driver
         for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             _patiently(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}"))
 
-    # SQLite's default begins a transaction as a reader; two of them that then write lose an update or fail at once.
-    # A writer therefore takes the lock at its first statement. The wait for it is a loop of short sleeps outside
-    # SQLite, because in the web process a sleep lets other greenlets run and SQLite's own wait stops all of them: not
-    # even a short one will do, because many waiting writers would add theirs up until nobody else has a turn.
+    # By default a SQLite transaction starts as a reader. If two such transactions then write, one loses an update or
+    # fails immediately. Therefore a writer takes the write lock with its first statement (BEGIN IMMEDIATE).
+    #
+    # The wait for the lock is a loop of short sleeps outside SQLite. In the web process a sleep lets other greenlets
+    # run, whereas SQLite's own busy timeout blocks all of them. Even a short busy timeout is too long: the timeouts of
+    # many waiting writers would add up and starve every other greenlet.
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get("reads_only"):
             connection.exec_driver_sql("BEGIN")
             return
-        # The driver is asked without SQLAlchemy in between: each refusal would cost it more than a whole transaction.
+        # Call the driver directly: handling one "locked" error in SQLAlchemy costs more than a whole transaction.
         driver: Any = connection.connection.driver_connection
         driver.execute("PRAGMA busy_timeout=0")
         try:
@@ -208,12 +213,12 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 
 def _prepare_postgres(engine: Engine) -> None:
-    # Unless DATABASE_URL says otherwise: the driver would wait 130 seconds, longer than a lease lasts.
+    # The driver's default is 130 seconds, which is longer than a lease. DATABASE_URL can set another value.
     @event.listens_for(engine, "do_connect")
     def limit_waiting(_dialect: Dialect, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
         options.setdefault("connect_timeout", CONNECT_SECONDS)
 
-    # A statement that fails quotes values, or the whole row, in the lines after the first one: hidden parameters again.
+    # Postgres quotes values, or the whole row, after the first line of an error. Cut them off, like the parameters.
     @event.listens_for(engine, "handle_error")
     def keep_first_line(context: ExceptionContext) -> None:
         if context.connection is not None and context.sqlalchemy_exception is not None:

@@ -1,4 +1,4 @@
-"""The file store in a local folder, which workers and web servers on several machines may share."""
+"""The file store in a local folder, which workers and web servers on several machines can share."""
 
 import contextlib
 import fcntl
@@ -16,43 +16,43 @@ NEW = "new"
 
 
 class LocalStore:
-    """Files at `<folder>/<first two digits>/<sha256>`; nothing is made before the first one is put."""
+    """A store of files at `<folder>/<first two digits>/<sha256>`. The first write creates the folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def put(self, source: bytes | BinaryIO) -> StoredFile:
-        """Keep what a stream holds from where it stands; it is on the disk, whole, when this returns."""
+        """Store a stream from its current position to its end. The complete file is on disk when this returns."""
         return put(self, source)
 
     def begin(self) -> "FileWriter":
-        """A new file, to be written piece by piece and finished, or discarded."""
+        """Return a writer for a new file. The caller must finish or discard it."""
         new = self._folder / NEW
         new.mkdir(parents=True, exist_ok=True, mode=0o700)
         return FileWriter(tempfile.NamedTemporaryFile(dir=new, delete=False), self._keep)  # the writer closes it
 
     def open(self, sha256: str) -> BinaryIO:
-        """A file to read, from any place on. Raises FileNotFoundError."""
+        """Open a file as a seekable binary stream. Raises FileNotFoundError."""
         return self._path(sha256).open("rb")
 
     def delete(self, sha256: str, unless_younger_than: float = 0.0) -> None:
-        """Delete a file, unless it was put within so many seconds; one that is not there is gone already."""
+        """Delete a file unless it was stored within the last `unless_younger_than` seconds. Ignore a missing file."""
         with self._locked(), contextlib.suppress(FileNotFoundError):
             path = self._path(sha256)
             if _age(path) >= unless_younger_than:
                 path.unlink()
 
     def older_than(self, seconds: float, prefix: str) -> list[str]:
-        """Of the files whose name begins with the two digits of `prefix`, those last put so many seconds ago."""
+        """Return the hashes that start with the two digits of `prefix` and were last stored over `seconds` ago."""
         return [name for name in self._old(prefix, seconds) if SHA256.fullmatch(name)]
 
     def tidy(self, seconds: float) -> None:
-        """Remove what was left by writers that ended so many seconds ago before their file was complete."""
+        """Delete incomplete files of crashed writers that were last written over `seconds` ago."""
         for name in self._old(NEW, seconds):
             (self._folder / NEW / name).unlink(missing_ok=True)
 
     def _path(self, sha256: str) -> Path:
-        # The only way from a name to a path: nothing but a hash ever gets there.
+        # Security: every path is built here, and only from a valid hash, so that no name can escape the folder.
         if not SHA256.fullmatch(sha256):
             raise FileNotFoundError("there is no such file")
         return self._folder / sha256[:2] / sha256
@@ -64,7 +64,7 @@ class LocalStore:
     def _move_in(self, new: Path, path: Path) -> None:
         with self._locked():
             if path.exists():
-                os.utime(path)  # it counts as put now: whoever deletes old files looks once more, under the same lock
+                os.utime(path)  # now counts as newly stored: `delete` checks the age under the same lock
                 return
             path.parent.mkdir(exist_ok=True, mode=0o700)
             new.replace(path)
@@ -83,7 +83,7 @@ class LocalStore:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Have the moment in which a file is put, or found to be there, never meet that in which it is deleted."""
+        """Hold the lock of the store, so that storing a file, or finding it stored, never races with its deletion."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self._folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -95,7 +95,7 @@ def _age(path: Path) -> float:
 
 
 def _make_durable(folder: Path) -> None:
-    """Have the names in a folder survive a power cut."""
+    """Sync a folder to disk, so that its entries survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The connection to Redis, which wakes workers and pages and is never asked what is true."""
+"""The connection to Redis, which only notifies workers and pages: the database is the source of truth."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ ANSWER_SECONDS = 2
 
 
 def connect_redis(settings: Settings, **options: Any) -> Redis:
-    """A client that gives up soon: whoever submits does not wait for a Redis that is away."""
+    """Return a client with short timeouts, so that submitting a run does not block while Redis is unavailable."""
     if settings.redis.startswith("rediss://") and not settings.redis_tls_verify:
         options["ssl_cert_reqs"] = "none"
     return Redis.from_url(
         settings.redis,
         socket_connect_timeout=CONNECT_SECONDS,
-        driver_info=None,  # telling Redis the driver's version costs two round trips for every connection
+        driver_info=None,  # sending the driver's version costs two round trips per connection
         retry=Retry(ExponentialBackoff(cap=0.1, base=0.02), retries=1),
         **{"socket_timeout": ANSWER_SECONDS, **options},
     )

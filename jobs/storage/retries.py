@@ -1,4 +1,4 @@
-"""Asking the object service again, without keeping what was sent."""
+"""Retries of S3 requests that do not keep the request data in memory."""
 
 from collections.abc import Iterator
 from types import TracebackType
@@ -8,10 +8,10 @@ from urllib3.connectionpool import ConnectionPool
 
 
 class Retries(Retry):
-    """Retries after errors whose tracebacks are forgotten.
+    """A retry policy that clears the traceback of each error.
 
-    The frames of a traceback hold what was sent or had come, and the error itself, in a circle: 8 MB for each part that
-    was sent again, until Python looks for circles, and for as long as a log's handler keeps its records.
+    The frames of a traceback reference the data sent or received, and the error itself, in a reference cycle. That is
+    8 MB per retried part, held until the garbage collector runs, or for as long as a log handler keeps its records.
     """
 
     def increment(
@@ -29,7 +29,7 @@ class Retries(Retry):
 
 
 def _all_of(error: BaseException | None) -> Iterator[BaseException]:
-    """An error with those that it came from, which urllib3 also keeps among its arguments; each of them once."""
+    """Yield an error and all errors that it came from, each once. urllib3 also stores those in the arguments."""
     seen, waiting = set[int](), [error]
     while waiting:
         one = waiting.pop()

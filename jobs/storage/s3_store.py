@@ -1,14 +1,15 @@
-"""The file store in a bucket of a service that speaks S3.
+"""The file store in an S3 bucket.
 
-A file is an object `<prefix>/<first two digits>/<sha256>/<number>`, and each time it is put that is a new object with a
-number of its own. That closes the race between who puts a file again and who deletes it for its age, which S3 itself
-offers no lock for: a deletion names the very objects that were seen to be old, so it cannot meet one put meanwhile. The
-older objects of a file go when the next one is there. Two who put the same at once may leave two of them, which does no
-harm. What this relies on is that a listing shows what was put before it began, as Amazon's and MinIO's do. An object's
-age is told by the service's clock, so it and ours must differ by much less than the time that files are kept.
+A file is an object `<prefix>/<first two digits>/<sha256>/<number>`. Each upload of the same file creates a new object
+with a unique number. This closes the race between storing a file again and deleting it because of its age, for which S3
+offers no lock: a deletion names exactly the objects that were seen to be old, so it cannot remove one stored meanwhile.
+An upload deletes the file's older objects once the new one exists. Two concurrent uploads may leave two objects, which
+is harmless. The design requires that a listing shows every object stored before it started; Amazon S3 and MinIO
+guarantee that. The age of an object comes from the service's clock, so the difference between that clock and ours must
+be much smaller than the time that files are kept.
 
-The client is plain Python: no threads, so the pool may fork after it has swept, and in the web server it waits like
-every other socket. Each process has its own, because two cannot share a connection.
+The client is pure Python without threads, so the pool can fork after a sweep, and in the web server its sockets
+cooperate with the event loop. Each process has its own client, because two processes cannot share a connection.
 """
 
 import contextlib
@@ -31,13 +32,13 @@ AMAZON = "https://s3.amazonaws.com"
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 PART_BYTES = 8 * 1024 * 1024
-# What is read first is small, for it may be all that is wanted; each piece after it is twice as large as the last.
+# The first request is small, because it may be all that the reader needs; each further request is twice as large.
 FIRST_BYTES = 64 * 1024
 LARGEST_BYTES = 4 * 1024 * 1024
 
 
 class Bucket(NamedTuple):
-    """Where the files are; what signs the requests is found as Amazon's own tools find it (AWS_ACCESS_KEY_ID, …)."""
+    """The location of the files. Credentials come from the same sources as in Amazon's tools (AWS_ACCESS_KEY_ID, …)."""
 
     name: str
     prefix: str = ""
@@ -46,7 +47,7 @@ class Bucket(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """One object that holds a file."""
+    """One object that contains a file."""
 
     key: str
     size: int
@@ -62,7 +63,7 @@ class Copy(NamedTuple):
 
 
 class S3Store:
-    """Files in a bucket; `folder` is where what comes in waits until it is whole."""
+    """A store of files in a bucket; `folder` holds incoming files until they are complete."""
 
     def __init__(self, bucket: Bucket, folder: Path) -> None:
         self._bucket = bucket
@@ -70,42 +71,42 @@ class S3Store:
         self._client: tuple[int, Minio] | None = None
 
     def put(self, source: bytes | BinaryIO) -> StoredFile:
-        """Keep what a stream holds from where it stands; the service has it, whole, when this returns."""
+        """Store a stream from its current position to its end. The service has the complete file when this returns."""
         return put(self, source)
 
     def begin(self) -> FileWriter:
-        """A new file, to be written piece by piece and finished, or discarded."""
+        """Return a writer for a new file. The caller must finish or discard it."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return FileWriter(tempfile.TemporaryFile(dir=self._folder), self._upload)
 
     def open(self, sha256: str) -> BinaryIO:
-        """A file to read, from any place on; only what is read is fetched. Raises FileNotFoundError."""
+        """Open a file as a seekable binary stream that fetches only the parts read. Raises FileNotFoundError."""
         return io.BufferedReader(Pieces(self, sha256), FIRST_BYTES)
 
     def delete(self, sha256: str, unless_younger_than: float = 0.0) -> None:
-        """Delete a file, unless it was put within so many seconds; one that is not there is gone already."""
+        """Delete a file unless it was stored within the last `unless_younger_than` seconds. Ignore a missing file."""
         copies = self._copies(sha256)
         if all(copy.age >= unless_younger_than for copy in copies):
             self._remove(copies)
 
     def older_than(self, seconds: float, prefix: str) -> list[str]:
-        """Of the files whose name begins with the two digits of `prefix`, those last put so many seconds ago."""
+        """Return the hashes that start with the two digits of `prefix` and were last stored over `seconds` ago."""
         copies = self._listed(f"{prefix}/")
         young = {copy.sha256 for copy in copies if copy.age < seconds}
         return sorted({copy.sha256 for copy in copies if SHA256.fullmatch(copy.sha256)} - young)
 
     def tidy(self, seconds: float) -> None:
-        """Nothing: what is not whole has no name anywhere, and the service drops the parts of an upload that broke."""
+        """Do nothing: incomplete local files have no name, and the service discards the parts of a failed upload."""
 
     def newest(self, sha256: str) -> Copy:
-        """The object of a file that was put last. Raises FileNotFoundError."""
+        """Return the most recent object of a file. Raises FileNotFoundError."""
         copies = self._copies(sha256)
         if not copies:
             raise FileNotFoundError("there is no such file")
         return max(copies, key=lambda copy: copy.put_at)
 
     def read(self, copy: Copy, start: int, length: int) -> bytes:
-        """A part of an object that lies within it."""
+        """Return `length` bytes of an object from `start`. The range must lie within the object."""
         with self._answering() as client:
             answer = client.get_object(bucket_name=self._bucket.name, object_name=copy.key, offset=start, length=length)
             try:
@@ -122,7 +123,7 @@ class S3Store:
             client.put_object(
                 bucket_name=self._bucket.name,
                 object_name=f"{self._key(sha256)}{uuid.uuid4().hex}",
-                data=file,  # type: ignore[arg-type]  # it asks for BinaryIO and only reads
+                data=file,  # type: ignore[arg-type]  # annotated as BinaryIO, but only read from
                 length=size,
                 part_size=PART_BYTES,
                 num_parallel_uploads=1,
@@ -130,7 +131,7 @@ class S3Store:
         self._remove(before)
 
     def _copies(self, sha256: str) -> list[Copy]:
-        # Nothing but a hash ever becomes a part of a key.
+        # Security: only a valid hash becomes part of a key.
         return self._listed(f"{sha256[:2]}/{sha256}/") if SHA256.fullmatch(sha256) else []
 
     def _listed(self, below: str) -> list[Copy]:
@@ -157,9 +158,9 @@ class S3Store:
         try:
             yield self._connected()
         except S3Error as error:
-            raise StoreAway(f"The file store refuses ({error.code}).") from error
+            raise StoreAway(f"The file store rejected the request ({error.code}).") from error
         except (HTTPError, MinioException, ConnectionError, TimeoutError) as error:
-            raise StoreAway(f"The file store does not answer ({type(error).__name__}).") from error
+            raise StoreAway(f"The file store is not responding ({type(error).__name__}).") from error
 
     def _connected(self) -> "Minio":
         if self._client is None or self._client[0] != os.getpid():
@@ -168,7 +169,7 @@ class S3Store:
 
 
 class Pieces(io.RawIOBase):
-    """A stored file as a stream that fetches what is read, piece by piece."""
+    """A stored file as a raw stream that fetches the parts read."""
 
     def __init__(self, store: S3Store, sha256: str) -> None:
         self._store, self._sha256 = store, sha256
@@ -189,7 +190,7 @@ class Pieces(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._copy.size}[whence]
         if start + offset < 0:
-            raise ValueError("there is nothing before the beginning")
+            raise ValueError("cannot seek to a negative position")
         self._at = start + offset
         self._wanted = FIRST_BYTES
         return self._at
@@ -213,16 +214,16 @@ class Pieces(io.RawIOBase):
             before, self._copy = self._copy, self._store.newest(self._sha256)
             if self._copy == before:
                 raise
-            # It was put again since, and what was older is gone.
+            # The file was stored again meanwhile, which deleted the older object.
             piece = self._store.read(self._copy, self._at, length)
         if len(piece) != length:
-            raise StoreAway("The file store has sent less than the file.")
+            raise StoreAway("The file store returned too little data.")
         self._piece, self._piece_at = piece, self._at
         self._wanted = min(2 * self._wanted, LARGEST_BYTES)
 
 
 def connect(bucket: Bucket) -> "Minio":
-    """A client for the bucket's service. Raises StoreAway where there is no key for it."""
+    """Return a client for the bucket's service. Raises StoreAway when no credentials are found."""
     import urllib3
     from minio import Minio
     from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
@@ -238,7 +239,7 @@ def connect(bucket: Bucket) -> "Minio":
     try:
         providers.retrieve()
     except ValueError:
-        words = "The file store has no key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        words = "The file store has no credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         raise StoreAway(words) from None
     return Minio(
         endpoint=host, secure=scheme == "https", region=bucket.region or None, http_client=http, credentials=providers

@@ -1,6 +1,6 @@
-"""The file store: what is put there is named by its content, so the same is kept once and nobody can choose a name.
+"""The file store, which names each file by its content: equal files are stored once, and nobody can choose a name.
 
-What holds the files is either a local folder or a service that speaks S3; who uses them cannot tell which.
+The files are in a local folder or in an S3 bucket. Both have the same interface.
 """
 
 import hashlib
@@ -18,29 +18,29 @@ PREFIXES = tuple(f"{number:02x}" for number in range(256))
 
 
 class FileStore(Protocol):
-    """Keeps files by the SHA-256 of what they hold. Every method may raise StoreAway."""
+    """A store of files, each identified by the SHA-256 of its content. Every method may raise StoreAway."""
 
     def put(self, source: bytes | BinaryIO) -> StoredFile:
-        """Keep what a stream holds from where it stands; it is stored, whole, when this returns."""
+        """Store a stream from its current position to its end. The complete file is stored when this returns."""
 
     def begin(self) -> "FileWriter":
-        """A new file, to be written piece by piece and finished, or discarded."""
+        """Return a writer for a new file. The caller must finish or discard it."""
 
     def open(self, sha256: str) -> BinaryIO:
-        """A file to read, from any place on. Raises FileNotFoundError."""
+        """Open a file as a seekable binary stream. Raises FileNotFoundError."""
 
     def delete(self, sha256: str, unless_younger_than: float = 0.0) -> None:
-        """Delete a file, unless it was put within so many seconds; one that is not there is gone already."""
+        """Delete a file unless it was stored within the last `unless_younger_than` seconds. Ignore a missing file."""
 
     def older_than(self, seconds: float, prefix: str) -> list[str]:
-        """Of the files whose name begins with the two digits of `prefix`, those last put so many seconds ago."""
+        """Return the hashes that start with the two digits of `prefix` and were last stored over `seconds` ago."""
 
     def tidy(self, seconds: float) -> None:
-        """Remove what was left by writers that ended so many seconds ago before their file was complete."""
+        """Delete incomplete files of crashed writers that were last written over `seconds` ago."""
 
 
 def put(store: FileStore, source: bytes | BinaryIO) -> StoredFile:
-    """Put a stream into a store with a writer of its own."""
+    """Store a stream, or bytes, with a new writer."""
     stream, writer = io.BytesIO(source) if isinstance(source, bytes) else source, store.begin()
     try:
         while chunk := stream.read(CHUNK_BYTES):
@@ -51,9 +51,10 @@ def put(store: FileStore, source: bytes | BinaryIO) -> StoredFile:
 
 
 class FileWriter:
-    """Takes a file piece by piece, in a local temporary file, and has it kept under its hash once it is whole.
+    """A writer that collects a file in a local temporary file, and stores it under its hash when it is complete.
 
-    So a crash leaves no half a file under a hash; and an upload, which needs the hash for a name, is soon done.
+    A crash therefore never leaves a partial file under a hash. The hash, which is the file's name, is known before an
+    upload to S3 starts.
     """
 
     def __init__(self, file: IO[bytes], keep: Callable[[IO[bytes], str], None]) -> None:
@@ -67,7 +68,7 @@ class FileWriter:
         self.size += self._file.write(chunk)
 
     def finish(self) -> StoredFile:
-        """Keep what was written; it is stored, whole, when this returns."""
+        """Store the written data and return the stored file. The complete file is stored when this returns."""
         self._file.flush()
         stored = StoredFile(self._digest.hexdigest(), self.size)
         self._keep(self._file, stored.sha256)
@@ -75,7 +76,7 @@ class FileWriter:
         return stored
 
     def discard(self) -> None:
-        """Leave nothing behind of a file that is not finished; of one that is, this does nothing."""
+        """Delete the temporary file. Does nothing after `finish`."""
         self._file.close()
-        if isinstance(self._file.name, str):  # otherwise it never had a name, and is gone with this
+        if isinstance(self._file.name, str):  # a temporary file without a name is deleted by close()
             Path(self._file.name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Principal components: apart from their task, so that numpy is imported by who computes them only."""
+"""Principal components, in a module of their own so that only the process that computes them imports numpy."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ Numbers = NDArray[np.float64]
 
 
 def components(rows: Sequence[Sequence[float]]) -> tuple[Numbers, Numbers, Numbers]:
-    """The rows as points along the principal components, the components, and the share of variance of each.
+    """Return the rows projected on the principal components, the components, and each one's share of the variance.
 
-    The columns are standardised before.
+    The columns are standardised first.
     """
     scaled = _standardised(np.array(rows, dtype=float))
     variances, vectors = np.linalg.eigh(scaled.T @ scaled)

@@ -1,4 +1,4 @@
-"""What the Mandelbrot set is computed with: apart from its task, so that numpy is imported by who paints it only."""
+"""Compute the Mandelbrot set, in a module of its own so that only the process that paints it imports numpy."""
 
 import math
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SAMPLES = 2  # of each pixel, along both axes: their mean has smooth edges
-ESCAPE = 64.0  # far beyond the circle of radius 2, where the colours become smooth
+SAMPLES = 2  # per pixel and axis; averaging them smooths the edges
+ESCAPE = 64.0  # far outside the circle of radius 2, so that the colours change smoothly
 STEPS_BETWEEN_LOOKS = 50
 
 Numbers = NDArray[np.float64]
@@ -17,9 +17,9 @@ Colour = tuple[int, int, int]
 
 
 def square(corner: complex, pixel: float, side: int) -> tuple[Points, Numbers]:
-    """The points of the plane under a square's samples, row by row from its upper left corner; their heights are open.
+    """Return the points of a square's samples, in rows from the upper left corner, and their heights, initially NaN.
 
-    `pixel` is the length of a pixel in the plane, `side` that of the square in pixels.
+    `pixel` is the side of a pixel in the complex plane, `side` the side of the square in pixels.
     """
     places = (np.arange(side * SAMPLES) + 0.5) / SAMPLES * pixel
     points = (corner.real + places)[np.newaxis, :] + 1j * (corner.imag - places)[:, np.newaxis]
@@ -27,9 +27,10 @@ def square(corner: complex, pixel: float, side: int) -> tuple[Points, Numbers]:
 
 
 def escaping(points: Points, heights: Numbers, iterations: int) -> Iterator[None]:
-    """Fill in, for every point that escapes, after how many iterations of z² + c, in fractions; yields now and then.
+    """Set the height of every point that escapes to its fractional number of iterations of z² + c.
 
-    The fraction comes from how far beyond the circle it got: n + 1 - log₂ log |z|.
+    The height is n + 1 - log₂ log |z|. Yields every STEPS_BETWEEN_LOOKS iterations, so that the caller can report
+    progress.
     """
     flat, c = heights.ravel(), points.ravel()
     places = np.flatnonzero(~_in_main_body(c))
@@ -48,9 +49,9 @@ def escaping(points: Points, heights: Numbers, iterations: int) -> Iterator[None
 
 
 def coloured(heights: Numbers, colours: tuple[str, ...], inside: Colour) -> Image.Image:
-    """The image of a square; points whose height is open are inside the set."""
+    """Return the image of a square. Points whose height is NaN are inside the set."""
     circle = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in (*colours, colours[0])])
-    # High up the colours would change too fast to be seen: their distance grows with the height's logarithm.
+    # Logarithmic, because at large heights a linear scale would change the colours too fast to be seen.
     turn = np.log2(np.maximum(heights, 1)) * 0.55 % 1 * len(colours)
     channels = [np.interp(turn, np.arange(len(circle)), channel) for channel in circle.T]
     pixels = np.where(np.isnan(heights)[..., np.newaxis], inside, np.stack(channels, axis=-1))
@@ -60,7 +61,7 @@ def coloured(heights: Numbers, colours: tuple[str, ...], inside: Colour) -> Imag
 
 
 def _in_main_body(c: Points) -> NDArray[np.bool_]:
-    """Whether points lie in the heart or in the disc at its left: they never escape, and need not be tried."""
+    """Return which points are in the main cardioid or the disc to its left: these never escape."""
     x, square = c.real - 0.25, c.imag**2
     q = x**2 + square
     in_heart = q * (q + x) <= square / 4

@@ -1,4 +1,4 @@
-"""The PDF of a report: apart from its task, so that fpdf and its fonts, 60 MB, are imported by who makes one only."""
+"""The PDF of a report, in a module of its own so that only processes that need it import fpdf and its fonts (60 MB)."""
 
 import logging
 
@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 __all__ = ["Report", "TooWide"]
 
-# What it tells of every font it makes smaller says nothing to who reads the run's log.
+# fontTools logs every font that it subsets, which is noise in the run's log.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 FONT = "Source Sans"
@@ -29,15 +29,15 @@ STYLES = {
     **{tag: TextStyle(FONT, "B", size, INK, t_margin=5, b_margin=1) for tag, size in HEADINGS.items()},
     "blockquote": TextStyle(FONT, "I", color=QUIET, t_margin=3, b_margin=3, l_margin=6),
     "pre": TextStyle(FONT, color=QUIET, t_margin=4, l_margin=6),
-    "code": FontFace(FONT, color=QUIET),  # the built-in Courier has no letters beyond those of Western Europe
+    "code": FontFace(FONT, color=QUIET),  # the built-in Courier only covers Western European letters
     "a": FontFace(color=LINK, emphasis="UNDERLINE"),
 }
-# Neither pictures nor HTML, which can name some: the server would fetch them for whoever writes their address.
+# Security: no images, and no HTML, which can contain images. The server would fetch any URL that a user writes there.
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
 class Report(FPDF):
-    """Pages with the title on the first one, and their numbers below."""
+    """A PDF with the title on its first page, and page numbers in the footer."""
 
     def __init__(self, title: str, author: str, size: str) -> None:
         super().__init__(format=size)
@@ -45,7 +45,7 @@ class Report(FPDF):
         self.set_auto_page_break(True, MARGIN)
         for style, file in FACES.items():
             self.add_font(FONT, style, file)
-        self.set_fallback_fonts([FONT], exact_match=False)  # its slanted letters are fewer
+        self.set_fallback_fonts([FONT], exact_match=False)  # the italic faces have fewer glyphs
         self.set_title(title)
         self.set_author(author)
         self.set_lang("en")
@@ -56,7 +56,7 @@ class Report(FPDF):
         self.set_text_color(INK)
 
     def write_markdown(self, text: str) -> None:
-        """Set a text under what is there. Raises TooWide for what the paper has no room for."""
+        """Append a Markdown text. Raises TooWide when a part of it does not fit on the paper."""
         html = str(MARKDOWN.render(text)).replace("<p>", f'<p line-height="{LINE_HEIGHT}">')
         self.write_html(html, font_family=FONT, tag_styles=STYLES)
 

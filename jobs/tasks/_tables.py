@@ -1,4 +1,4 @@
-"""CSV files as tables to ask questions of. They lie on the disk: a gigabyte needs no more memory than a page of it."""
+"""Query CSV files with SQL. The tables are on disk, so that memory use does not grow with the size of the file."""
 
 import codecs
 import contextlib
@@ -19,15 +19,15 @@ CHUNK_BYTES = 1024 * 1024
 LONGEST_LINE = 1_000_000  # characters
 MOST_COLUMNS = 500
 LOOK_SECONDS = 0.2
-COPIED = 0.3  # the share of the work, after which the copy is made
+COPIED = 0.3  # the progress when the copy is complete
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "128MB",
     "threads": "2",
     "preserve_insertion_order": "false",
-    "autoinstall_known_extensions": "false",  # it would fetch them
+    "autoinstall_known_extensions": "false",  # DuckDB would download them
     "autoload_known_extensions": "false",
 }
-# All of the file says what type a column has; lines that fit nothing are left out and counted.
+# Column types are detected from the whole file; lines that do not match are skipped and counted.
 LOAD = """CREATE TABLE data AS SELECT * FROM read_csv(
     ?, header = ?, sample_size = -1, null_padding = true, store_rejects = true, rejects_limit = 100_000)"""
 
@@ -36,19 +36,19 @@ Encoding = Literal["UTF-8", "UTF-16", "Windows-1252"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column and its type, in DuckDB's words."""
+    """A column, with its DuckDB type."""
 
     name: str
     type: str
 
     @property
     def sql(self) -> str:
-        """Its name as SQL has it."""
+        """The quoted name for use in SQL."""
         return '"' + self.name.replace('"', '""') + '"'
 
 
 class Table:
-    """A table to ask in SQL, where it is called `data`; while it is asked, the run can be stopped."""
+    """A table to query in SQL under the name `data`. The run can be cancelled during a query."""
 
     def __init__(self, connection: "duckdb.DuckDBPyConnection", progress: Progress) -> None:
         self._connection = connection
@@ -65,16 +65,16 @@ class Table:
 
     @cached_property
     def left_out(self) -> int:
-        """How many lines could not be read."""
+        """The number of lines that could not be parsed."""
         return int(self.ask("SELECT count(DISTINCT line) FROM reject_errors")[0][0])
 
     def tell(self, fraction: float, note: str) -> None:
-        """Say how much of what is asked has been answered."""
+        """Report the progress of the queries, as a fraction of all of them."""
         self._at = (COPIED + (1 - COPIED) * fraction, note)
         self._progress(*self._at)
 
     def ask(self, question: str, *values: object) -> list[tuple[Any, ...]]:
-        """The answer, row by row."""
+        """Run a query and return its rows. Raises StopRun when the run's owner has cancelled it."""
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(lambda: self._connection.execute(question, values).fetchall())
             while not wait([answer], LOOK_SECONDS).done:
@@ -90,8 +90,8 @@ class Table:
 def opened(
     file: File, folder: Path, progress: Progress, encoding: Encoding = "UTF-8", header: bool = True
 ) -> Iterator[Table]:
-    """A CSV file as a table, kept in a folder. Raises FinalFailure, in words for its owner, for what is none."""
-    # Only who opens a table needs it: it takes 13 MB, and tells of leaks wherever it was imported when that ends.
+    """Open a CSV file as a table stored in a folder. Raises FinalFailure, with the reason, for an invalid file."""
+    # Imported here because it takes 13 MB, and a process that has imported it reports leaks when it exits.
     import duckdb
 
     text = folder / "table.csv"
@@ -104,7 +104,7 @@ def opened(
         try:
             table.ask(LOAD, str(text), header)
         except duckdb.OutOfMemoryException:
-            words = f"{file.name} needs more memory than there is. Some of its lines may have far too many columns."
+            words = f"{file.name} needs too much memory. Check whether some of its lines have far too many columns."
             raise FinalFailure(words) from None
         except duckdb.Error as error:
             reason = str(error).splitlines()[0].replace(str(text), file.name)
@@ -113,7 +113,7 @@ def opened(
 
 
 def _decoded(file: File, encoding: Encoding, progress: Progress) -> Iterator[str]:
-    """The text of a file, piece by piece, without a mark of its byte order and with one kind of line ends."""
+    """Yield the text of a file in chunks, without a byte order mark and with line ends normalised to \\n."""
     decode = codecs.getincrementaldecoder("utf-8-sig" if encoding == "UTF-8" else encoding)()
     decoder = io.IncrementalNewlineDecoder(decode, translate=True)
     done = unended = 0
@@ -123,7 +123,7 @@ def _decoded(file: File, encoding: Encoding, progress: Progress) -> Iterator[str
             progress(COPIED * done / max(file.size, 1), "reading")
             try:
                 part = decoder.decode(chunk, final=not chunk)
-            except UnicodeError as error:  # of UTF-16 without its mark it is no UnicodeDecodeError
+            except UnicodeError as error:  # not always a UnicodeDecodeError: UTF-16 without a byte order mark
                 raise _undecoded(file, encoding, done + getattr(error, "start", 0)) from None
             unended = _unended(part, unended)
             yield part
@@ -133,26 +133,28 @@ def _decoded(file: File, encoding: Encoding, progress: Progress) -> Iterator[str
 
 
 def _unended(part: str, before: int) -> int:
-    """How many characters the last line has up to here. Raises FinalFailure where a line never seems to end."""
+    """Return the length of the last line so far, in characters. Raises FinalFailure for an overlong line."""
     length = before + len(part) if (end := part.rfind("\n")) < 0 else len(part) - end - 1
     if max(length, before + part.find("\n")) > LONGEST_LINE:
-        raise FinalFailure(
-            f"A line has more than {LONGEST_LINE:,} characters: this is no table, or has too many columns."
-        )
+        raise FinalFailure(f"A line has more than {LONGEST_LINE:,} characters. Choose a CSV file with fewer columns.")
     return length
 
 
 def _undecoded(file: File, encoding: Encoding, place: int) -> FinalFailure:
-    return FinalFailure(f"{file.name} is not written in {encoding}: see byte {place:,}. Choose another encoding.")
+    return FinalFailure(f"{file.name} is not valid {encoding} at byte {place:,}. Choose another encoding.")
 
 
 def _check(text: Path) -> None:
     with text.open(encoding="utf-8", newline="") as file:
         first = file.readline()
     if not first.strip():
-        raise FinalFailure("The file is empty, or begins with an empty line. Choose one that begins with names.")
+        raise FinalFailure(
+            "The file is empty or starts with an empty line. Choose a file that starts with column names."
+        )
     if "\x00" in first:
-        raise FinalFailure("The file holds bytes that no text has. Choose a CSV file, or another encoding.")
+        raise FinalFailure(
+            "The file contains NUL characters, so it is not text. Choose a CSV file, or another encoding."
+        )
     columns = 1 + max(first.count(mark) for mark in ",;\t|")
     if columns > MOST_COLUMNS:
-        raise FinalFailure(f"The first line has {columns:,} columns, and {MOST_COLUMNS} can be looked at.")
+        raise FinalFailure(f"The first line has {columns:,} columns. The limit is {MOST_COLUMNS}.")

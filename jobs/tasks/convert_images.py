@@ -1,4 +1,4 @@
-"""Convert images, and make them smaller."""
+"""Convert and resize images."""
 
 import zipfile
 from collections.abc import Iterator
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).with_name("examples")
 MOST_PIXELS = 50_000_000
-# Not all that Pillow can read: some of it starts other programs.
+LIMIT = f"The limit is {MOST_PIXELS:,} pixels."
+# Security: only some of the formats that Pillow can read, because it starts other programs for a few of them.
 READ = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ENDINGS = {"PNG": "png", "JPEG": "jpg", "WebP": "webp"}
 WITHOUT_TRANSPARENCY = "JPEG"
@@ -24,7 +25,7 @@ Format = Literal["JPEG", "PNG", "WebP"]
 
 
 class NotConverted(Exception):
-    """An image cannot be converted; the message says why."""
+    """An image that cannot be converted; the message gives the reason."""
 
 
 @task(
@@ -39,13 +40,13 @@ class NotConverted(Exception):
 def convert_images(
     images: Annotated[list[File], Field(min_length=1, max_length=200), FileField(accept=("image/*",), max_mb=100)],
     format: Format = "JPEG",
-    longest_side: Annotated[int | None, Field(ge=1, le=10_000), Show(unit="px", placeholder="as it is")] = None,
-    quality: Annotated[int, Field(ge=1, le=100, description="Of JPEG and WebP."), Slider, Show(advanced=True)] = 85,
+    longest_side: Annotated[int | None, Field(ge=1, le=10_000), Show(unit="px", placeholder="unchanged")] = None,
+    quality: Annotated[int, Field(ge=1, le=100, description="For JPEG and WebP."), Slider, Show(advanced=True)] = 85,
     *,
     workspace: Workspace,
     progress: Progress,
 ) -> tuple[Any, ...]:
-    """Turn many images into JPEG, PNG or WebP, upright and at most so large; they come back as one ZIP file."""
+    """Convert images to JPEG, PNG or WebP, rotate them upright, resize them, and download them as one ZIP file."""
     path = workspace / "images.zip"
     rows: list[dict[str, Any]] = []
     with zipfile.ZipFile(path, "w") as archive:
@@ -61,18 +62,18 @@ def convert_images(
                 _save(image, target, format, quality)
             rows.append({"file": file.name, "became": name, "width": image.width, "height": image.height})
     if not any(row["became"] for row in rows):
-        raise FinalFailure(f"None of these is an image that can be converted. {rows[0]['file']}: {rows[0]['note']}")
+        raise FinalFailure(f"None of the files can be converted. {rows[0]['file']}: {rows[0]['note']}")
     return Download(path, "images.zip", "application/zip"), rows
 
 
 def _upright(file: File, longest_side: int | None) -> "Image.Image":
-    """An image as a camera meant it, at most so large."""
+    """Return the image rotated as its EXIF data says, and shrunk to the longest side."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with file.open() as stream, Image.open(stream, formats=READ) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise NotConverted(f"{image.width:,} × {image.height:,} pixels are too many; {MOST_PIXELS:,} may be.")
+                raise NotConverted(f"The image is too large: {image.width:,} × {image.height:,} pixels. {LIMIT}")
             if longest_side:
                 image.draft("RGB", (longest_side, longest_side))
             upright = ImageOps.exif_transpose(image)
@@ -80,9 +81,9 @@ def _upright(file: File, longest_side: int | None) -> "Image.Image":
                 upright.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
             return upright
     except UnidentifiedImageError:
-        raise NotConverted("This is no image that can be read here.") from None
-    except Image.DecompressionBombError:  # Pillow does not even open it
-        raise NotConverted(f"These are far too many pixels; {MOST_PIXELS:,} may be.") from None
+        raise NotConverted("This is not an image in a supported format.") from None
+    except Image.DecompressionBombError:  # Pillow refuses to open it
+        raise NotConverted(f"The image is too large. {LIMIT}") from None
     except UNREADABLE as error:
         raise NotConverted(f"This image is damaged: {error}") from None
 
@@ -100,7 +101,7 @@ def _save(image: "Image.Image", target: Any, format: Format, quality: int) -> No
 
 
 def _free_names(files: list[File], ending: str) -> Iterator[str]:
-    """A name in the archive for each file; of two that are alike, the second one gets a number."""
+    """Yield a unique name in the archive for each file, with a number added to duplicates."""
     taken: set[str] = set()
     for file in files:
         stem = Path(file.name.replace("\\", "/")).stem.strip(". ") or "image"

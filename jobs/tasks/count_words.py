@@ -1,4 +1,4 @@
-"""The words that texts use most."""
+"""Count the words in text files."""
 
 import re
 from collections import Counter
@@ -17,14 +17,14 @@ WORD = re.compile(r"[^\W\d_]+")
 def count_words(
     texts: Annotated[
         list[File],
-        Field(min_length=1, description="Plain texts in UTF-8."),
+        Field(min_length=1, description="Plain text in UTF-8."),
         FileField(accept=(".txt", ".md", "text/plain"), max_mb=500),
     ],
-    most: Annotated[int, Field(ge=1, le=1000, title="How many words")] = 20,
+    most: Annotated[int, Field(ge=1, le=1000, title="Number of words")] = 20,
     *,
     progress: Progress,
 ) -> list[dict[str, str | int]]:
-    """Count the words of texts and show the most frequent ones."""
+    """Count the words in text files and show the most frequent ones."""
     counted = Counter[str]()
     for number, text in enumerate(texts):
         with text.open() as stream:

@@ -1,4 +1,4 @@
-"""Estimate pi by throwing darts."""
+"""Estimate pi with random points."""
 
 import math
 import random
@@ -16,13 +16,13 @@ KEPT_EVERY = 20 * CHUNK
 def estimate_pi(
     samples: Annotated[
         int,
-        Field(ge=1, le=10_000_000_000, description="Points to throw; a hundred million take about a minute."),
+        Field(ge=1, le=10_000_000_000, description="Number of random points. 100 million take about a minute."),
     ] = 10_000_000,
     *,
     progress: Progress,
     checkpoint: Checkpoint,
 ) -> dict[str, float]:
-    """Throw random points at a square and count those inside the circle."""
+    """Draw random points in a square and count those inside the circle."""
     before, inside = checkpoint.load((0, 0))
     for thrown in range(before, samples, CHUNK):
         inside += _inside(min(CHUNK, samples - thrown))

@@ -11,7 +11,7 @@ from jobs import task
 def factorise(
     number: Annotated[int, Field(ge=1, le=10**45, description="A whole number of up to 45 digits.")],
 ) -> dict[str, int | list[tuple[int, int]]]:
-    """Find the prime factors of a whole number, exactly."""
+    """Find the exact prime factors of a whole number."""
     from flint import fmpz  # it takes 12 MB
 
     factors = [(int(prime), int(exponent)) for prime, exponent in fmpz(number).factor()]

@@ -10,11 +10,11 @@ from jobs import Emit, Progress, Slider, Tile, task
 
 WIDTH, HEIGHT = 800, 600
 TILE = 100
-SIDE = TILE + 1  # into the next tile, so that no seam shows where a browser makes them smaller
-HALF_WIDTH = 2.0  # of what is seen without zooming in
+SIDE = TILE + 1  # overlaps the next tile, so that no seam shows when a browser scales the image down
+HALF_WIDTH = 2.0  # of the visible part of the plane at zoom 0
 
 Palette = Literal["Dusk", "Ember", "Lagoon", "Graphite"]
-# Colours that follow each other in a circle, the first one next to the set, which itself is nearly black.
+# Cyclic colours; the first one is next to the set, which itself is nearly black.
 PALETTES: dict[Palette, tuple[str, ...]] = {
     "Dusk": ("#0b1033", "#23408f", "#6db3e8", "#fdf6dc", "#f6b042", "#8a2f1d"),
     "Ember": ("#14060c", "#5c0f24", "#c43b1d", "#f79b2e", "#fff1c4", "#7d2b52"),
@@ -31,14 +31,14 @@ INSIDE = (8, 9, 14)
 def mandelbrot(
     x: Annotated[float, Field(ge=-2.5, le=1.5, title="Centre, real part"), Slider] = -0.743643135,
     y: Annotated[float, Field(ge=-1.5, le=1.5, title="Centre, imaginary part"), Slider] = 0.131825963,
-    zoom: Annotated[float, Field(ge=0, le=36, description="Each step shows everything twice as large."), Slider] = 18,
-    iterations: Annotated[int, Field(ge=50, le=5000, description="More show finer detail."), Slider] = 2500,
+    zoom: Annotated[float, Field(ge=0, le=36, description="Each step doubles the magnification."), Slider] = 18,
+    iterations: Annotated[int, Field(ge=50, le=5000, description="More iterations show finer detail."), Slider] = 2500,
     palette: Palette = "Dusk",
     *,
     progress: Progress,
     emit: Emit,
 ) -> object:
-    """Zoom into it, and watch it being painted tile by tile."""
+    """Zoom into the Mandelbrot set and watch it appear tile by tile."""
     from PIL import Image
 
     from jobs.tasks._fractal import coloured, escaping, square

@@ -1,4 +1,4 @@
-"""Set a text as a PDF."""
+"""Create a PDF from a Markdown text."""
 
 import re
 from typing import Annotated, Literal
@@ -32,17 +32,19 @@ Markup = Annotated[LongText, Field(min_length=1, max_length=200_000)]
 @task(title="PDF report", timeout=600, example={"title": "Third quarter", "author": "The kitchen", "text": EXAMPLE})
 def pdf_report(
     title: Annotated[str, Field(min_length=1, max_length=200)],
-    text: Annotated[Markup, Field(description="As Markdown: # headings, **bold**, - lists, | tables |, > quotes.")],
+    text: Annotated[Markup, Field(description="Markdown: # headings, **bold**, - lists, | tables |, > quotes.")],
     author: Annotated[str, Field(max_length=200), Show(advanced=True)] = "",
     paper: Annotated[Literal["A4", "A5", "Letter"], Show(advanced=True)] = "A4",
 ) -> Download:
-    """Turn a text into a PDF to hand on, with headings, lists, tables and page numbers."""
+    """Turn a Markdown text into a PDF with headings, lists, tables and page numbers."""
     from jobs.tasks._report import Report, TooWide
 
     report = Report(title, author, paper)
     try:
         report.write_markdown(text)
     except TooWide as error:
-        raise FinalFailure(f"A table or a word is wider than the paper ({error}). Give it fewer columns.") from None
+        raise FinalFailure(
+            f"A table or a word is wider than the paper ({error}). Use fewer columns or shorter words."
+        ) from None
     name = re.sub(r"[^\w-]+", "-", title).strip("-")[:60] or "report"
     return Download(bytes(report.output()), f"{name}.pdf", "application/pdf")

@@ -1,4 +1,4 @@
-"""Show a table of many columns as a picture of two."""
+"""Reduce a table with many numeric columns to two principal components."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).with_name("examples")
 MOST_ROWS = 100_000
-MOST_POINTS = 1000  # that are drawn
-MOST_GROUPS = 7  # beside "others"
-MOST_COMPONENTS = 5  # that are listed
+MOST_POINTS = 1000  # in the chart
+MOST_GROUPS = 7  # besides "others"
+MOST_COMPONENTS = 5  # in the table
 LONGEST_LABEL = 60
 NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
 
@@ -28,13 +28,13 @@ NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
 )
 def principal_components(
     table: Annotated[File, FileField(accept=(".csv", ".tsv", ".txt"), max_mb=1000)],
-    group: Annotated[str, Field(max_length=200, description="A column whose values get a colour each.")] = "",
+    group: Annotated[str, Field(max_length=200, description="A column to colour the points by.")] = "",
     encoding: Annotated[Encoding, Show(advanced=True)] = "UTF-8",
     *,
     workspace: Workspace,
     progress: Progress,
 ) -> tuple[Any, ...]:
-    """Draw rows with many numbers as points: what is alike lies together (PCA of the standardised columns)."""
+    """Draw each row of a table as a point, with similar rows close together (PCA of the standardised columns)."""
     from jobs.tasks._components import components
 
     with opened(table, workspace, progress, encoding) as data:
@@ -42,7 +42,7 @@ def principal_components(
     points, directions, shares = components(values)
     return (
         Markdown(
-            f"**{len(points):,} rows, {len(names)} columns**, {shares[0] + shares[1]:.0%} of their variance drawn"
+            f"**{len(points):,} rows, {len(names)} columns**, {shares[0] + shares[1]:.0%} of their variance shown"
         ),
         _scatter(points, groups, shares),
         _loadings(names, directions, shares),
@@ -50,23 +50,23 @@ def principal_components(
 
 
 def _sample(data: Table, group: str) -> tuple[list[tuple[float, ...]], list[str], list[str]]:
-    """Rows without gaps, at most MOST_ROWS and always the same ones; their columns; and the group of each row."""
+    """Return a reproducible sample of up to MOST_ROWS complete rows, the names of their columns, and their groups."""
     by_name = {column.name: column for column in data.columns}
     if group and group not in by_name:
         raise FinalFailure(f"The table has no column {group!r}. It has {', '.join(by_name)}.")
     varying = [one for one in data.columns if one.type.startswith(NUMBERS) and one.name != group and _varies(data, one)]
     if len(varying) < 2:
-        raise FinalFailure("Two columns at least must hold numbers that differ. Choose another table.")
+        raise FinalFailure("At least two columns must contain different numbers. Choose another table.")
     label = f"left(coalesce(CAST({by_name[group].sql} AS VARCHAR), ''), {LONGEST_LABEL})" if group else "''"
     columns = ", ".join(f"CAST({one.sql} AS DOUBLE)" for one in varying)
     complete = " AND ".join(f"isfinite(CAST({one.sql} AS DOUBLE))" for one in varying)
-    data.tell(0.5, "looking for the directions")
+    data.tell(0.5, "computing the components")
     rows = data.ask(
         f"SELECT {label}, {columns} FROM (FROM data WHERE {complete})"
         f" USING SAMPLE reservoir({MOST_ROWS} ROWS) REPEATABLE (1)"
     )
     if len(rows) < 3:
-        raise FinalFailure("Three rows at least must have a number in each of these columns. Choose another table.")
+        raise FinalFailure("At least three rows must have a number in every numeric column. Choose another table.")
     return [row[1:] for row in rows], [one.name for one in varying], [row[0] for row in rows]
 
 
@@ -86,7 +86,7 @@ def _scatter(points: "Numbers", groups: list[str], shares: "Numbers") -> Chart:
 
 
 def _loadings(names: list[str], directions: "Numbers", shares: "Numbers") -> list[dict[str, Any]]:
-    """How much of each column is in each component, and how much of the variance the component has."""
+    """Return the weight of each column in each component, after each component's share of the variance."""
     shown = range(min(MOST_COMPONENTS, len(directions)))
     variance = {"column": "(share of variance)", **{f"component {n + 1}": round(float(shares[n]), 4) for n in shown}}
     return [variance] + [

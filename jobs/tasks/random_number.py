@@ -21,5 +21,5 @@ def random_number(
     minimum: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] = 1,
     maximum: Annotated[int, Field(ge=-LARGEST, le=LARGEST), AfterValidator(_not_below_minimum)] = 100,
 ) -> int:
-    """Draw a whole number, each one between the two ends equally likely."""
+    """Draw a whole number between the minimum and the maximum, each with equal probability."""
     return minimum + secrets.randbelow(maximum - minimum + 1)

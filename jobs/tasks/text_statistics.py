@@ -1,4 +1,4 @@
-"""Statistics of a text."""
+"""Compute statistics of a text."""
 
 from collections import Counter
 from typing import Annotated, Any
@@ -9,13 +9,13 @@ from pydantic import Field
 from jobs import Chart, LongText, task
 
 LONGEST = 200_000
-WORDS_PER_MINUTE = 238  # of adults who read to themselves: Brysbaert 2019, doi:10.1016/j.jml.2019.104047
+WORDS_PER_MINUTE = 238  # silent reading by adults: Brysbaert 2019, doi:10.1016/j.jml.2019.104047
 MOST_BARS = 20
 LONGEST_LABEL = 30
 
 # An apostrophe or a hyphen between letters belongs to the word: don't, well-known.
 WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:['’-][\p{L}\p{M}\p{N}]+)*")
-# A point between digits, or before a small letter as after "e.g.", ends no sentence; the end of a paragraph does.
+# A full stop between digits, or before a lower-case letter ("e.g. this"), does not end a sentence; a blank line does.
 SENTENCE_END = regex.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s+[^\s\p{Ll}]|\s*$)|[。！？]+|\n\s*\n")
 
 EXAMPLE = """\
@@ -27,9 +27,9 @@ The kitchen does not wait for the room, and the room does not wait for the kitch
 @task(example={"text": EXAMPLE, "most": 10})
 def text_statistics(
     text: Annotated[LongText, Field(min_length=1, max_length=LONGEST)],
-    most: Annotated[int, Field(ge=1, le=200, title="How many words", description="Of the most frequent.")] = 20,
+    most: Annotated[int, Field(ge=1, le=200, title="Number of words", description="How many to list.")] = 20,
 ) -> list[Any]:
-    """Count a text's characters, words and sentences, and show which words it uses most."""
+    """Count the characters, words and sentences of a text, and show its most frequent words."""
     words = WORD.findall(text)
     sentences = [part for part in SENTENCE_END.split(text) if WORD.search(part)]
     frequent = Counter(word.lower() for word in words).most_common(most)

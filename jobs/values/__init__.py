@@ -1,4 +1,4 @@
-"""The values that tasks return and emit, and the JSON form of each."""
+"""The value types that tasks return and emit, and their JSON forms."""
 
 from jobs.values.charts import chart_in
 from jobs.values.dataframe import frame_in

@@ -1,4 +1,4 @@
-"""Charts: numbers that a task returns or emits to be drawn; what is kept of one is its numbers."""
+"""Charts that a task returns or emits. Only the numbers are stored; pages draw them."""
 
 import math
 from bisect import bisect_right
@@ -20,16 +20,16 @@ from pydantic import (
 )
 
 CHART = "$chart"
-# What a page draws in a tenth of a second, and a reader can still tell apart.
+# The limits within which a page draws a chart in 0.1 s and readers can still tell the series apart.
 MOST_SERIES = 8
 MOST_POINTS = {"bar": 500, "line": 5000, "scatter": 1000, "histogram": 500}
 LARGEST = 1e100
-LARGEST_WHOLE = 2.0**50  # up to where numbers have halves between them
+LARGEST_WHOLE = 2.0**50  # below this, a float can represent the halves between whole numbers
 BINS = 20
 
 
 def _listed(value: Any) -> Any:
-    """Arrays and columns as the lists that they make of themselves."""
+    """Return an array or a column as a list; other values unchanged."""
     listed = getattr(value, "tolist", None) or getattr(value, "to_list", None)
     return listed() if listed else value
 
@@ -60,7 +60,7 @@ Points = Annotated[Values | Pairs, Discriminator(_kind), BeforeValidator(_listed
 
 
 class Labels(TypedDict, total=False):
-    """The words of a chart."""
+    """The title and the axis labels of a chart."""
 
     title: str
     x_label: str
@@ -68,14 +68,15 @@ class Labels(TypedDict, total=False):
 
 
 class Chart(BaseModel):
-    """Numbers to draw: `Chart("line", {"loss": [0.9, 0.4, 0.2]}, x=[1, 2, 3], title="Training")`.
+    """A chart: `Chart("line", {"loss": [0.9, 0.4, 0.2]}, x=[1, 2, 3], title="Training")`.
 
-    `kind` is "bar", "line", "scatter" or "histogram". Each series has a value for each `x`, None for a gap; without `x`
-    they are numbered from 1. Bars stand at texts or numbers, and so do lines; a scatter has numbers there, or else
-    pairs `(x, y)` in its series. The `x` of a histogram are the edges of its bins, one more than there are counts;
-    `Chart.histogram(values)` counts. Lists may be arrays, and a single series needs no name. At most 8 series, and
-    altogether 500 bars or bins, 5,000 points of lines or 1,000 of a scatter, finite and at most 1e100. Raises
-    ValueError for what cannot be drawn.
+    `kind` is "bar", "line", "scatter" or "histogram". Each series has one value per `x`, or None for a gap; without
+    `x`, values are numbered from 1. The `x` of bars and lines are texts or numbers. A scatter chart has numeric `x`, or
+    no `x` and pairs `(x, y)` as its series. The `x` of a histogram are the edges of its bins, one more than the number
+    of counts; `Chart.histogram(values)` computes both. Lists may be arrays, and a single series needs no name.
+
+    Limits: 8 series; in total 500 bars or bins, 5,000 points of lines or 1,000 points of a scatter chart; values must
+    be finite and at most 1e100. Raises ValueError when the chart cannot be drawn.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -95,9 +96,10 @@ class Chart(BaseModel):
 
     @classmethod
     def histogram(cls, values: Iterable[Any], bins: int | None = None, **labels: Unpack[Labels]) -> "Chart":
-        """Count values into so many bins of one width; series by name share the bins. None and NaN are left out.
+        """Return a histogram of the values, with bins of equal width that all series share. None and NaN are skipped.
 
-        Where it is not said there are 20, or fewer for whole numbers: as many of these in each, and none between them.
+        `bins` defaults to 20. Whole numbers get at most 20 bins, each covering the same number of integers, with edges
+        between integers.
         """
         named = {name: _finite(_listed(one)) for name, one in _named(values).items()}
         everything = [value for one in named.values() for value in one] or [0.0]
@@ -110,16 +112,16 @@ class Chart(BaseModel):
 
     @property
     def positions(self) -> Sequence[str | float]:
-        """What the values of every series stand at; nothing where they are pairs."""
+        """The x positions of every series' values; not used when the series are pairs."""
         return self.x or range(1, self._length + 1)
 
     @property
     def pairs(self) -> bool:
-        """Whether the series are pairs."""
+        """Return whether the series are pairs `(x, y)`."""
         return any(isinstance(one, tuple | list) for values in self.series.values() for one in values)
 
     def points(self, name: str) -> Iterator[tuple[Any, Any]]:
-        """The points of a series, with its gaps."""
+        """Return the points `(x, y)` of a series; `y` is None in a gap."""
         values: Sequence[Any] = self.series[name]
         return iter(values) if self.pairs else zip(self.positions, values, strict=False)
 
@@ -133,17 +135,17 @@ class Chart(BaseModel):
         if not 0 < len(self.series) <= MOST_SERIES:
             raise ValueError(f"a chart has 1 to {MOST_SERIES} series, not {len(self.series)}")
         if (points := sum(map(len, self.series.values()))) > (most := MOST_POINTS[self.kind]):
-            advice = "draw every tenth, or their means" if self.kind != "bar" else "draw the largest"
+            advice = "draw every tenth, or averages" if self.kind != "bar" else "draw only the largest"
             raise ValueError(f"a {self.kind} chart has at most {most:,} points, not {points:,}: {advice}")
         if self.pairs:
             if self.kind != "scatter" or self.x:
-                raise ValueError("only the series of a scatter chart without x may be pairs")
+                raise ValueError("only a scatter chart without x can have pairs as its series")
         elif len(lengths) > 1 or (self.x and len(self.x) != self._length + (self.kind == "histogram")):
-            raise ValueError(f"every series needs as many values as there are x: {len(self.x)}, not {sorted(lengths)}")
+            raise ValueError(f"every series must have one value per x: {len(self.x)}, not {sorted(lengths)}")
         if self.kind in ("scatter", "histogram") and not all(isinstance(x, float) for x in self.x):
             raise ValueError(f"the x of a {self.kind} chart must be numbers")
         if self.kind == "histogram" and (not self.x or list(self.x) != sorted(set(self.x))):
-            raise ValueError("the x of a histogram are the edges of its bins, in rising order")
+            raise ValueError("the x of a histogram must be the edges of its bins, in ascending order")
         return self
 
     @model_serializer(mode="wrap")
@@ -152,7 +154,7 @@ class Chart(BaseModel):
 
 
 def chart_in(value: object) -> Chart | None:
-    """A kept value as a chart, if it is one."""
+    """Return the chart in a stored value, or None if the value is not a valid chart."""
     if not isinstance(value, dict) or set(value) != {CHART}:
         return None
     try:
@@ -163,7 +165,7 @@ def chart_in(value: object) -> Chart | None:
 
 def _first(error: ValidationError) -> str:
     errors = error.errors()
-    # A label is a text or a number, and pydantic says of both why it is not: that a number is no text helps nobody.
+    # A label is a text or a number, so pydantic reports an error for each. The one about the text is not useful.
     first = next((one for one in errors if one["type"] != "string_type"), errors[0])
     place = first["loc"][:2] if first["loc"][:1] == ("x",) else first["loc"]
     where = " ".join(str(part) for part in place if part not in ("", "values", "pairs"))
@@ -180,7 +182,7 @@ def _edges(least: float, most: float, bins: int) -> list[float]:
     if most == least:
         half = max(0.5, abs(most) * 1e-9)
         least, most = max(-LARGEST, least - half), min(LARGEST, most + half)
-    # Of two numbers that are next to each other there may be no more than one bin.
+    # A set, because there may be only one bin between two adjacent floats.
     between = (min(most, least + (most - least) * (number / bins)) for number in range(bins))
     return sorted({least, *map(_visible, between), most})
 

@@ -1,6 +1,6 @@
-"""What numerical packages bring as plain values: data frames as tables, arrays as lists, their numbers as numbers.
+"""Convert the values of numerical packages to JSON: data frames to tables, arrays to lists, their scalars to numbers.
 
-None of these packages is imported here: whoever returns such a value has it already.
+These packages are never imported here: a task that returns such a value has already imported the package.
 """
 
 import math
@@ -12,24 +12,24 @@ FRAMES = frozenset({"pandas", "polars", "pyarrow"})
 
 
 class Frame(NamedTuple):
-    """A kept table: the names of its columns, and its rows."""
+    """A stored table: column names and rows."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
 
 def plain(value: Any) -> Any:
-    """A value that JSON does not know as one that it does. Raises TypeError for what is none of them."""
+    """Convert a data frame, array or NumPy scalar to JSON values. Raises TypeError for any other type."""
     package = type(value).__module__.partition(".")[0]
     if package in FRAMES and (hasattr(type(value), "columns") or hasattr(value, "to_frame")):
         return _table(value)
     if package == "numpy" and hasattr(value, "tolist"):
         return value.tolist()
-    raise TypeError(f"a value of type {type(value).__name__} has no form in JSON; return its parts, or a file of it")
+    raise TypeError(f"a value of type {type(value).__name__} has no JSON form; return its parts, or a file")
 
 
 def frame_in(value: object) -> Frame | None:
-    """A kept value as a table, if it was a data frame."""
+    """Return the table in a stored value, or None if the value is not a valid table."""
     kept = value.get(FRAME) if isinstance(value, dict) and len(value) == 1 else None
     if not isinstance(kept, dict) or set(kept) != {"columns", "rows"}:
         return None
@@ -42,7 +42,7 @@ def frame_in(value: object) -> Frame | None:
 def _table(value: Any) -> dict[str, Any]:
     import narwhals
 
-    # What is evaluated late is evaluated now: it is to be shown.
+    # Evaluate a lazy frame, because its rows are needed now.
     there = value.collect() if hasattr(value, "collect") else value
     native = there if hasattr(there, "columns") else there.to_frame()
     frame = narwhals.from_native(_with_labels(native), eager_only=True)
@@ -51,7 +51,7 @@ def _table(value: Any) -> dict[str, Any]:
 
 
 def _with_labels(frame: Any) -> Any:
-    """A frame of pandas with the labels of its rows as columns, where they say more than which row it is."""
+    """Return a pandas frame with its index as columns, unless the index only numbers the rows."""
     index = getattr(frame, "index", None)
     if index is None or not hasattr(frame, "reset_index"):
         return frame
@@ -66,7 +66,7 @@ def _one_name(name: Any) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """What is missing is None, in whichever of its ways the package says so."""
+    """Return None for any of the packages' markers of a missing value, and other values unchanged."""
     if type(value).__name__ in ("NaTType", "NAType") or (isinstance(value, float) and math.isnan(value)):
         return None
     return value

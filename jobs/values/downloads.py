@@ -1,4 +1,4 @@
-"""Downloads: files that a task has for its owner go to the file store, and what is kept of one refers to that."""
+"""Downloads: files that a task returns or emits go to the file store; the stored value is a reference to the file."""
 
 import io
 import mimetypes
@@ -15,13 +15,13 @@ from jobs.values.json_value import ResultError
 from jobs.values.text import keepable
 
 FILE = "$file"
-# Of all that one attempt puts out.
+# Limits on the total output of one attempt.
 MOST_FILES = 100
 MOST_BYTES = 500_000_000
 LONGEST_NAME = 100
 ANY = "application/octet-stream"
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}/[a-z0-9][a-z0-9.+-]{0,50}", re.IGNORECASE)
-# What browsers show as a picture; each begins so that Pillow tells it from the others.
+# Formats that browsers display, and that Pillow recognises by their first bytes.
 IMAGES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
 
 Length = Annotated[int, Field(ge=1, le=MOST_PIXELS)]
@@ -29,11 +29,11 @@ Length = Annotated[int, Field(ge=1, le=MOST_PIXELS)]
 
 @dataclass(frozen=True)
 class Download:
-    """A file for the run's owner: `Download(Path("report.pdf"))`, `Download(content, name="report.pdf")`.
+    """A file for the run's owner to download: `Download(Path("report.pdf"))`, `Download(content, name="report.pdf")`.
 
-    `content` is a path or bytes. `name` is what it is saved as, by default the path's; `media_type` says what it is, by
-    default what the name's ending means. A PNG, JPEG, GIF or WebP is shown as a picture too. One attempt may put out
-    100 files and 500 MB of them. A `Path` that is returned by itself is a Download of it.
+    `content` is a path or bytes. `name` is the file name to save as (default: the path's name). `media_type` defaults
+    to the type that the name's extension implies. A PNG, JPEG, GIF or WebP file is also shown as an image. One attempt
+    can produce up to 100 files and 500 MB. A plain `Path` in a result is treated as a Download.
     """
 
     content: bytes | Path
@@ -42,7 +42,7 @@ class Download:
 
 
 class KeptFile(BaseModel):
-    """What refers to a file in the store; of a picture with its size in pixels."""
+    """A reference to a file in the store; for an image, with its size in pixels."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -55,7 +55,10 @@ class KeptFile(BaseModel):
 
 
 def download_in(value: object) -> KeptFile | None:
-    """What a kept value refers to, if it has the form of a file; that it is one, only the run's files say."""
+    """Return the file reference in a stored value, or None if it does not have that form.
+
+    A task can return a dict of the same form, so check the reference against the run's files before trusting it.
+    """
     if not isinstance(value, dict) or set(value) != {FILE}:
         return None
     try:
@@ -65,7 +68,7 @@ def download_in(value: object) -> KeptFile | None:
 
 
 class DownloadStore:
-    """Turns downloads and paths into files and what refers to them; every other value stays as it is."""
+    """Stores downloads and paths as files and replaces them with references; other values stay unchanged."""
 
     def __init__(self, keep: Keep) -> None:
         self._keep = keep
@@ -73,7 +76,7 @@ class DownloadStore:
         self._bytes = 0
 
     def kept(self, value: Any) -> Any:
-        """What is kept of a value. Raises ResultError for a file that cannot be."""
+        """Return the form of a value to store. Raises ResultError for a file that cannot be stored."""
         if isinstance(value, Path):
             value = Download(value)
         if isinstance(value, bytes):
@@ -85,7 +88,7 @@ class DownloadStore:
             return {FILE: self._stored(value, stream).model_dump(exclude_none=True)}
 
     def _bytes_kept(self, content: bytes) -> Any:
-        """Bytes that are a picture as one; others are a text, or else must say what they are called."""
+        """Store the bytes of an image, or decode them as text. Raises ResultError when they are neither."""
         stream = io.BytesIO(content)
         media_type, size = _picture(stream)
         if size is None:
@@ -109,18 +112,20 @@ class DownloadStore:
         self._bytes += stream.seek(0, io.SEEK_END)
         stream.seek(0)
         if self._files > MOST_FILES:
-            raise ResultError(f"Of one attempt at most {MOST_FILES} files can be kept. Put them into one archive.")
+            raise ResultError(f"A run can produce at most {MOST_FILES} files. Put them into one archive.")
         if self._bytes > MOST_BYTES:
-            raise ResultError(f"The files of this attempt have {self._bytes:,} bytes, and {MOST_BYTES:,} can be kept.")
+            raise ResultError(
+                f"The files of this run are too large: {self._bytes:,} bytes. The limit is {MOST_BYTES:,}."
+            )
 
 
 def _opened(content: bytes | Path) -> BinaryIO:
     if isinstance(content, bytes):
         return io.BytesIO(content)
     try:
-        # A pipe has no end that could be waited for, and a device may have none at all.
+        # Reading a pipe could block forever, and a device may have no end.
         if not stat.S_ISREG(content.stat().st_mode):
-            raise ResultError(f"{content} is no file that can be kept. Return str(path) to show a path as text.")
+            raise ResultError(f"{content} is not a regular file. Return str(path) to show a path as text.")
         return content.open("rb")
     except OSError as error:
         reason = error.strerror or "it cannot be read"
@@ -133,7 +138,7 @@ def _legible(content: bytes) -> str:
     except UnicodeDecodeError:
         advice = "Return them as a file: Download(content, name=...)."
         raise ResultError(
-            f"These {len(content):,} bytes are neither a picture that can be shown nor text. {advice}"
+            f"These {len(content):,} bytes are neither text nor an image that can be shown. {advice}"
         ) from None
 
 
@@ -144,7 +149,7 @@ def _name(file: Download) -> str:
 
 def _media_type(said: str, name: str) -> str:
     told = said or mimetypes.guess_type(name)[0] or ANY
-    # Only what is a picture by its content is one.
+    # Only the content decides that a file is an image, never its name or what the task says.
     return told.lower() if MEDIA_TYPE.fullmatch(told) and not told.lower().startswith("image/") else ANY
 
 
@@ -155,7 +160,7 @@ def _picture(stream: BinaryIO) -> tuple[str, tuple[int, int]] | tuple[str, None]
         with Image.open(stream, formats=tuple(IMAGES)) as image:
             kind, size = IMAGES[str(image.format)], image.size
             image.verify()
-    except Exception:  # whatever Pillow finds wrong with it, it is no picture
+    except Exception:  # any error from Pillow means that this is not an image
         return "", None
     finally:
         stream.seek(0)

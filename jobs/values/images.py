@@ -1,4 +1,4 @@
-"""Pictures: an image that a task emits or returns goes to the file store, and what is kept of it refers to that."""
+"""Pictures: images that a task returns or emits go to the file store; the stored value is a reference to the file."""
 
 import sys
 import tempfile
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 50_000_000
 LARGEST_BYTES = 50_000_000
-# Of all that one attempt shows.
+# Limits on the total output of one attempt.
 MOST_BYTES = 200_000_000
 MOST_PICTURES = 10_000
 
@@ -31,10 +31,10 @@ Place = Annotated[int, Field(ge=-MOST_PIXELS, le=MOST_PIXELS)]
 
 @dataclass(frozen=True)
 class Tile:
-    """A piece of a picture that is painted while it is computed: emit one, and the run's page shows it in its place.
+    """A part of an image, emitted while the image is being computed: the run's page shows it in its position.
 
-    `image` has its upper left corner at `x`, `y` of a picture of `width` by `height` pixels. Later tiles paint over
-    earlier ones, and an image that the task returns takes their place.
+    The upper left corner of `image` is at `x`, `y` in an image of `width` by `height` pixels. Later tiles cover earlier
+    ones, and an image that the task returns replaces them all.
     """
 
     image: "Image"
@@ -45,7 +45,7 @@ class Tile:
 
 
 class Canvas(BaseModel):
-    """Where a tile lies, and on how large a picture, in pixels."""
+    """The position of a tile and the size of the whole image, in pixels."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -56,7 +56,7 @@ class Canvas(BaseModel):
 
 
 class Picture(BaseModel):
-    """What refers to a picture: its file and its size in pixels, and of a tile where it lies."""
+    """A reference to an image: its file, its size in pixels, and for a tile its position."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -67,13 +67,16 @@ class Picture(BaseModel):
 
 
 def is_image(value: object) -> "TypeGuard[Image]":
-    """Return whether a value is an image of Pillow, which whoever made one has imported."""
+    """Return whether a value is a Pillow image. Pillow is not imported: it is loaded already if there is an image."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(value, pillow.Image)
 
 
 def picture_in(value: object) -> Picture | None:
-    """What a kept value refers to, if it has the form of a reference; that it is one, only the run's files say."""
+    """Return the image reference in a stored value, or None if it does not have that form.
+
+    A task can return a dict of the same form, so check the reference against the run's files before trusting it.
+    """
     if not isinstance(value, dict) or set(value) != {REFERENCE}:
         return None
     try:
@@ -83,7 +86,7 @@ def picture_in(value: object) -> Picture | None:
 
 
 class ImageStore:
-    """Turns images into files and what refers to them; every other value stays as it is."""
+    """Stores images as files and replaces them with references; other values stay unchanged."""
 
     def __init__(self, keep: Keep, name: str) -> None:
         self._keep = keep
@@ -92,22 +95,22 @@ class ImageStore:
         self._bytes = 0
 
     def partial(self, value: Any) -> Any:
-        """What is kept of a partial result. Raises ResultError for an image that is too large."""
+        """Return the form of a partial result to store. Raises ResultError for an image that is too large."""
         if isinstance(value, Tile):
             return _reference(self._developed(value.image, "The tile"), _canvas(value))
         return _reference(self._developed(value, "The partial result")) if is_image(value) else value
 
     def result(self, value: Any) -> Any:
-        """What is kept of a result. Raises ResultError for an image that is too large, and for a tile."""
+        """Return the form of a result to store. Raises ResultError for an image that is too large, and for a tile."""
         if isinstance(value, Tile):
-            raise ResultError("A tile is a partial result: emit it, and return the whole image.")
+            raise ResultError("A tile can only be a partial result. Emit it, and return the whole image.")
         return _reference(self._developed(value, "The result")) if is_image(value) else value
 
     def _developed(self, image: "Image", what: str) -> Picture:
         pixels = image.width * image.height
         if not 0 < pixels <= MOST_PIXELS:
             size = f"{image.width:,} × {image.height:,} pixels"
-            raise ResultError(f"{what} is an image of {size}: it may have 1 to {MOST_PIXELS:,} of them.")
+            raise ResultError(f"{what} is an image of {size}. The limit is 1 to {MOST_PIXELS:,} pixels.")
         with tempfile.TemporaryFile() as file:
             _as_png(image).save(file, "PNG")
             self._count(file.tell(), what)
@@ -117,12 +120,12 @@ class ImageStore:
 
     def _count(self, size: int, what: str) -> None:
         if size > LARGEST_BYTES:
-            raise ResultError(f"{what} is an image of {size:,} bytes as PNG, and {LARGEST_BYTES:,} can be kept.")
+            raise ResultError(f"{what} is too large: {size:,} bytes as PNG. The limit is {LARGEST_BYTES:,}.")
         self._pictures += 1
         self._bytes += size
         if self._pictures > MOST_PICTURES or self._bytes > MOST_BYTES:
-            limits = f"{MOST_PICTURES:,} images and {MOST_BYTES:,} bytes of them"
-            raise ResultError(f"{what} is one image too many: of one attempt at most {limits} can be kept.")
+            limits = f"{MOST_PICTURES:,} images and {MOST_BYTES:,} bytes in total"
+            raise ResultError(f"{what} exceeds the limit of a run: {limits}. Emit fewer or smaller images.")
 
 
 def _reference(picture: Picture, tile: Canvas | None = None) -> dict[str, Any]:
@@ -133,8 +136,8 @@ def _canvas(tile: Tile) -> Canvas:
     try:
         return Canvas(x=int(tile.x), y=int(tile.y), width=int(tile.width), height=int(tile.height))
     except ValidationError:
-        where = f"at {tile.x}, {tile.y} of a picture of {tile.width} × {tile.height} pixels"
-        raise ResultError(f"The tile lies {where}, which no page can show.") from None
+        where = f"at {tile.x}, {tile.y} in an image of {tile.width} × {tile.height} pixels"
+        raise ResultError(f"A tile {where} cannot be shown.") from None
 
 
 def _as_png(image: "Image") -> "Image":

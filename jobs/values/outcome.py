@@ -1,4 +1,4 @@
-"""How the execution of a run can end inside a worker."""
+"""The possible outcomes of executing a run in a worker."""
 
 import signal
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Success:
-    """The task returned; `result` is plain JSON."""
+    """The task returned normally; `result` is plain JSON."""
 
     result: Any
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run failed: a kind to group by, a message for its owner, where it happened, and whether that is final."""
+    """The run failed: a kind to group by, a message for its owner, the traceback, and whether retries are ruled out."""
 
     kind: str
     message: str
@@ -24,35 +24,34 @@ class Failure:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The run's owner asked for its end."""
+    """The run's owner cancelled it."""
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The worker is leaving, or holds the run no longer: it is for another one to execute."""
+    """The worker is shutting down or has lost the run's lease: another worker will execute the run."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """Nobody knows how the task ended: its process is gone, and whoever would have told is as well."""
+    """The outcome is unknown: the task's process is gone, and so is the process that would have reported its end."""
 
 
 Outcome = Success | Failure | Stopped | Interrupted | Lost
 
 
 def abrupt_end(code: int, memory: int | None = None) -> Failure:
-    """Say how a process ended that its task, or something outside, has ended: by its exit code, or minus a signal."""
+    """Return the failure for a process that exited before the task returned. A negative `code` is minus the signal."""
     return Failure("ProcessKilled", _abrupt_words(code, memory))
 
 
 def _abrupt_words(code: int, memory: int | None) -> str:
-    """Say how a process ended that its task, or something outside, has ended."""
     if code == -signal.SIGKILL:
-        limit = f" This task may take {memory:,} MB." if memory else ""
+        limit = f" This task's memory limit is {memory:,} MB." if memory else ""
         return f"The process was killed (SIGKILL), most likely because the machine ran out of memory.{limit}"
     if code < 0:
-        return f"The process that executed this run ended abruptly (signal {-code}, {_signal_name(-code)})."
-    return f"The task ended its process with exit code {code}, and returned nothing."
+        return f"The process of this run was terminated by signal {-code} ({_signal_name(-code)})."
+    return f"The process exited with code {code} before the task returned."
 
 
 def _signal_name(number: int) -> str:

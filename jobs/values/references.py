@@ -1,4 +1,4 @@
-"""What a kept value refers to in the file store, wherever it stands in it."""
+"""Find the references to the file store in a stored value."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from jobs.values.images import Picture, picture_in
 
 
 def references_in(value: object) -> Iterator[Picture | KeptFile]:
-    """Everything in a kept value that has the form of a reference."""
+    """Yield every part of a stored value that has the form of a file reference, at any depth."""
     waiting = [value]
     while waiting:
         one = waiting.pop()

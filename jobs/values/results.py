@@ -1,4 +1,4 @@
-"""What a task may return or emit beside plain values; it is kept as JSON that says what it is."""
+"""Formatted text that a task may return or emit, stored as JSON under a key that identifies its type."""
 
 from pydantic import BaseModel, ConfigDict, model_serializer
 
@@ -9,12 +9,12 @@ from jobs.values.images import REFERENCE
 
 MARKDOWN = "$markdown"
 HTML = "$html"
-# The names by which kept values say what they are.
+# The keys that identify the type of a stored value.
 MARKS = frozenset({CHART, FILE, FRAME, HTML, MARKDOWN, REFERENCE})
 
 
 class Markdown(BaseModel):
-    """A text that is shown as Markdown says (CommonMark and tables; HTML in it is shown as it is written)."""
+    """A text shown as formatted Markdown: CommonMark and tables. HTML in it is shown as source text."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,9 +29,9 @@ class Markdown(BaseModel):
 
 
 class Html(BaseModel):
-    """A text that is shown as HTML, without what could do something: scripts, styles, forms and pictures.
+    """A text shown as HTML, after scripts, styles, forms and images are removed.
 
-    Left are headings, paragraphs, lists, tables, emphasis, code and links.
+    Headings, paragraphs, lists, tables, emphasis, code and links remain.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,12 +47,12 @@ class Html(BaseModel):
 
 
 def markdown_in(value: object) -> str | None:
-    """The text of a kept value that is Markdown."""
+    """Return the text of a stored Markdown value, or None for any other value."""
     return _text(value, MARKDOWN)
 
 
 def html_in(value: object) -> str | None:
-    """The text of a kept value that is HTML, as its task wrote it: nothing to be shown before it is cleaned."""
+    """Return the text of a stored HTML value, or None for any other value. Sanitise it before it is shown."""
     return _text(value, HTML)
 
 

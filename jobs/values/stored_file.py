@@ -1,17 +1,17 @@
-"""Files in the file store, as runs and results refer to them."""
+"""Descriptions of files in the file store, and the error of a store that is unavailable."""
 
 from typing import NamedTuple
 
 
 class StoredFile(NamedTuple):
-    """What the store has taken: the SHA-256 of its content in hexadecimal digits, and its size in bytes."""
+    """A file in the store: the SHA-256 of its content in hexadecimal, and its size in bytes."""
 
     sha256: str
     size: int
 
 
 class RunFile(NamedTuple):
-    """A stored file as a run knows it."""
+    """A stored file with the name and media type that a run gives it."""
 
     sha256: str
     size: int
@@ -20,4 +20,4 @@ class RunFile(NamedTuple):
 
 
 class StoreAway(OSError):
-    """The store does not answer, or refuses; the message says which, and trying again later may help."""
+    """The store does not respond or rejects the request; the message says which. Retrying later may succeed."""

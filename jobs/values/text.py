@@ -1,4 +1,4 @@
-"""Text that every database and every page can hold."""
+"""Escape text so that any database can store it and any page can show it."""
 
 import re
 
@@ -7,10 +7,10 @@ CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 def keepable(text: str) -> str:
-    """The text with lone surrogates and NUL characters written out, which Unicode and Postgres refuse."""
+    """Return the text with lone surrogates (invalid in UTF-8) and NUL characters (rejected by Postgres) escaped."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def legible(line: str) -> str:
-    """A line of a terminal's text without its colours, and with other control characters written out."""
+    """Return a line of terminal output without colour codes, and with other control characters escaped."""
     return CONTROL.sub(lambda control: f"\\x{ord(control[0]):02x}", COLOUR.sub("", keepable(line)))

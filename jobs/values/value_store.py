@@ -1,4 +1,4 @@
-"""Serves a task's values: its images and downloads become files, alone and as parts of lists, tuples and dicts."""
+"""Store the images and downloads in a task's values as files, also inside lists, tuples and dicts."""
 
 import os
 from collections.abc import Callable
@@ -13,7 +13,7 @@ LEAVES = (str, int, float)
 
 
 class ValueStore:
-    """What a task's partial results and its result pass through before they are kept as JSON."""
+    """Replaces the files in a task's result and partial results with references."""
 
     def __init__(self, keep: Keep, task: str) -> None:
         self._images = ImageStore(keep, f"{task}.png")
@@ -21,20 +21,20 @@ class ValueStore:
         self._pid = os.getpid()
 
     def partial(self, value: Any) -> Any:
-        """What is kept of a partial result. Raises ResultError for what cannot be kept."""
-        if os.getpid() != self._pid:  # a process that the task has forked: nothing of it is heard
+        """Return the form of a partial result to store. Raises ResultError for a value that cannot be stored."""
+        if os.getpid() != self._pid:  # the task has forked: partial results of its children are discarded
             return None
         if isinstance(value, Tile):
             return self._images.partial(value)
         return _each(value, lambda one: self._downloads.kept(self._images.partial(one)))
 
     def result(self, value: Any) -> Any:
-        """What is kept of a result. Raises ResultError for what cannot be kept, and for a tile."""
+        """Return the form of a result to store. Raises ResultError for a value that cannot be stored, or a tile."""
         return _each(value, lambda one: self._downloads.kept(self._images.result(one)))
 
 
 def without_files(value: Any) -> Any:
-    """What is kept where there is no store, as of a task that is called as a plain function."""
+    """Return a value with its files replaced by None: used without a store, in a task called as a plain function."""
     files = (Tile, Download, Path, bytes)
     if isinstance(value, Tile):
         return None
@@ -42,11 +42,11 @@ def without_files(value: Any) -> Any:
 
 
 def _each(value: Any, serve: Callable[[Any], Any], within: bool = False) -> Any:
-    """A value with its parts served; what refers to itself is left to whoever writes it as JSON, who says so."""
+    """Apply `serve` to each part of a value. A circular value is returned unchanged: encoding it as JSON reports it."""
     if value is None or isinstance(value, LEAVES):
         return value
     if within and isinstance(value, Tile):
-        raise ResultError("A tile is a partial result of its own: emit it alone.")
+        raise ResultError("A tile cannot be part of another value. Emit it on its own.")
     try:
         if isinstance(value, list | tuple):
             return [_each(one, serve, within=True) for one in value]

@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_checkpoints_run", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id"),
     )
-    # Plain ALTER TABLEs, which SQLite knows too: rebuilding the table would take as long as it is large.
+    # Plain ALTER TABLE, which SQLite supports too, because a batch operation would copy the whole table.
     op.add_column("runs", sa.Column("failures", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("runs", sa.Column("due_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("runs", sa.Column("push_failed_at", sa.DateTime(timezone=True), nullable=True))
@@ -49,7 +49,7 @@ def downgrade() -> None:
 
 
 def _retype_result(kind: str) -> None:
-    """SQLite takes a column that is declared as JSON for one of numbers, and changes long ones."""
+    """Change the column type of `result`. SQLite gives a JSON column numeric affinity, which alters long numbers."""
     op.execute(f"ALTER TABLE runs ADD COLUMN kept {kind}")
     op.execute("UPDATE runs SET kept = CAST(result AS TEXT)")
     op.execute("ALTER TABLE runs DROP COLUMN result")

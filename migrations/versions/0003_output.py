@@ -1,4 +1,4 @@
-"""what runs put out: lines of their log and partial results."""
+"""output of runs: log lines and partial results."""
 
 import sqlalchemy as sa
 from alembic import op

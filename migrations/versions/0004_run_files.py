@@ -1,4 +1,4 @@
-"""which files runs have stored."""
+"""files of runs."""
 
 import sqlalchemy as sa
 from alembic import op

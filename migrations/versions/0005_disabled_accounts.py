@@ -1,4 +1,4 @@
-"""whether a user may sign in."""
+"""disabled accounts."""
 
 import sqlalchemy as sa
 from alembic import op

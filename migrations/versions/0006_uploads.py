@@ -1,4 +1,4 @@
-"""what users have sent and no run may have taken yet."""
+"""uploaded files that no run may have claimed yet."""
 
 import sqlalchemy as sa
 from alembic import op

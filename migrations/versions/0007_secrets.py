@@ -1,4 +1,4 @@
-"""users' secrets, encrypted."""
+"""encrypted secrets of users."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""lines of output that have no end yet."""
+"""unfinished lines of output."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -52,7 +52,7 @@ def test_a_task_that_takes_memory_without_end_fails(running: Harness) -> None:
 def test_a_task_that_ends_its_process_fails_and_says_how(running: Harness, code: int) -> None:
     run = ended(running, "leave", code=code)
     assert (run.state, run.error_kind, run.attempt) == (State.FAILED, "ProcessKilled", 1)
-    assert f"ended its process with exit code {code}," in (run.error_message or "")
+    assert f"exited with code {code} " in (run.error_message or "")
     check_that_the_pool_works(running)
 
 

@@ -14,8 +14,8 @@ HUNDRED = [f"line {number}" for number in range(100)]
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("exit 1", "The task ended its process with exit code 1"),
-        ("exit 0", "The task ended its process with exit code 0"),
+        ("exit 1", "The process exited with code 1"),
+        ("exit 0", "The process exited with code 0"),
         ("segfault", "SIGSEGV"),
         ("kill", "most likely because the machine ran out of memory"),
         ("terminate", "SIGTERM"),

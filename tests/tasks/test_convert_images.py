@@ -111,10 +111,10 @@ def test_what_cannot_be_read_is_named_and_the_others_come_back(tmp_path: Path) -
     assert list(images) == ["good.jpg"]
     notes = {row["file"]: row.get("note", "") for row in rows}
     assert "damaged" in notes["half.png"]
-    assert all("too many" in notes[name] for name in ("bomb.png", "larger.png"))
-    assert all("no image" in notes[name] for name in ("text.png", "page.png", "svg.png"))
+    assert all("too large" in notes[name] for name in ("bomb.png", "larger.png"))
+    assert all("not an image" in notes[name] for name in ("text.png", "page.png", "svg.png"))
 
 
 def test_nothing_to_convert_is_a_failure_that_says_why(tmp_path: Path) -> None:
-    with pytest.raises(FinalFailure, match=r"text\.png: This is no image"):
+    with pytest.raises(FinalFailure, match=r"text\.png: This is not an image"):
         converted(tmp_path, {"text.png": b"hello"})

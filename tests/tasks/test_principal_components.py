@@ -64,9 +64,9 @@ def test_rows_with_gaps_and_columns_that_never_vary_are_left_out(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "group", "words"),
     [
-        ("a,b\n1,x\n2,y\n3,z\n", "", "Two columns at least"),
-        ("a,b\n1,1\n1,1\n1,1\n", "", "Two columns at least"),
-        ("a,b\n1,2\n2,1\n", "", "Three rows at least"),
+        ("a,b\n1,x\n2,y\n3,z\n", "", "At least two columns"),
+        ("a,b\n1,1\n1,1\n1,1\n", "", "At least two columns"),
+        ("a,b\n1,2\n2,1\n", "", "At least three rows"),
         ("a,b\n1,2\n2,1\n3,3\n", "color", "no column 'color'. It has a, b"),
     ],
 )

@@ -99,7 +99,7 @@ def test_a_checkpoint_that_no_run_could_keep_is_refused_in_a_plain_call_too() ->
     checkpoint = Checkpoint()
     checkpoint.save({"done": (4, 5)})
     assert checkpoint.load() == {"done": [4, 5]}, "as the next attempt will have it"
-    with pytest.raises(ResultError, match="The checkpoint cannot be kept"):
+    with pytest.raises(ResultError, match="The checkpoint cannot be stored"):
         checkpoint.save(object())
 
 

@@ -25,9 +25,9 @@ def test_an_example_is_kept_as_json_with_the_defaults_it_leaves_out() -> None:
 @pytest.mark.parametrize(
     ("example", "words"),
     [
-        ({"samples": 0}, "its example is refused: samples: Input should be greater than or equal to 1"),
-        ({}, "its example is refused: samples: Field required"),
-        ({"samples": 1, "sample": 1}, "its example is refused: sample: Extra inputs are not permitted"),
+        ({"samples": 0}, "its example is not valid: samples: Input should be greater than or equal to 1"),
+        ({}, "its example is not valid: samples: Field required"),
+        ({"samples": 1, "sample": 1}, "its example is not valid: sample: Extra inputs are not permitted"),
         ([1], "the option 'example' must be a mapping of parameters"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_file_that_is_not_kept_any_more_fails_the_run_by_its_name(backend: Bac
     backend.files.delete(given["table"]["$file"]["sha256"])
     outcome = outcome_of(backend, given)
     assert isinstance(outcome, Failure)
-    assert (outcome.kind, outcome.message) == ("FileNotFoundError", "a.csv cannot be read: it is not kept any more")
+    assert (outcome.kind, outcome.message) == ("FileNotFoundError", "a.csv cannot be read: the file has been deleted")
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_what_has_not_the_form_of_a_reference_is_refused(backend: Backend, chang
         ("A.CSV", ""),
         ("a.txt", ""),
         ("a.png", ""),
-        ("a.pdf", "a.pdf is of another kind. Choose one of these: .csv, text/plain, any image."),
-        ("csv", "is of another kind"),
+        ("a.pdf", "a.pdf is not an accepted type. Choose one of: .csv, text/plain, any image."),
+        ("csv", "is not an accepted type"),
         ("big.csv", "big.csv is larger than 0.001 MB. Choose a smaller file."),
     ],
 )

@@ -65,7 +65,7 @@ def test_a_secret_of_a_type_of_its_own_is_refused_where_the_task_is_defined(anno
     def wrong(count: int, token: Any) -> None: ...
 
     wrong.__annotations__["token"] = annotation
-    with pytest.raises(TaskError, match=f"task 'wrong': '{name}' is a Secret of a type.*use SecretStr"):
+    with pytest.raises(TaskError, match=f"task 'wrong': '{name}' is a typed Secret.*use SecretStr"):
         task(wrong)
 
 
@@ -242,7 +242,7 @@ def test_a_secret_that_is_written_within_a_text_or_a_name_is_refused(
     backend: Backend, annotation: Any, given: Any, model: str
 ) -> None:
     found, parameters = asking_for(annotation, given)
-    with pytest.raises(TaskError, match=f"what '{model}' writes of itself has a secret within.* serializer") as refused:
+    with pytest.raises(TaskError, match=f"'{model}' serializes a secret as part of.* serializer") as refused:
         submit(backend, found, make_owner(backend), parameters)
     assert TOKEN not in str(refused.value)
 
@@ -270,7 +270,7 @@ def test_texts_that_only_look_like_a_secret_stay_where_they_are_what_was_entered
 def test_an_example_with_a_secret_within_a_text_is_refused_where_the_task_is_defined() -> None:
     def wrong(login: Joined) -> None: ...
 
-    with pytest.raises(TaskError, match="what 'Joined' writes of itself"):
+    with pytest.raises(TaskError, match="'Joined' serializes a secret"):
         task(example={"login": LOGIN})(wrong)
 
 

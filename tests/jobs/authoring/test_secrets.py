@@ -211,7 +211,7 @@ def test_a_missing_secret_fails_the_run_for_good_and_says_where_to_enter_it(run_
     run = run_task(needs)
     assert (run.state, run.error) == (
         State.FAILED,
-        "MissingSecret: Enter API_TOKEN under Account → Secrets, and run again.",
+        "MissingSecret: Enter API_TOKEN under Account → Secrets, then run the task again.",
     )
     outcome = executed(catalog_of(needs), Order("needs"), Received())
     assert isinstance(outcome, Failure)

@@ -167,7 +167,7 @@ def test_a_child_of_a_process_that_has_connected_connects_itself(store: S3Store)
 def test_a_store_that_is_away_says_so(object_server: ObjectServer, tmp_path: Path) -> None:
     away = S3Store(Bucket("bucket", "", f"http://127.0.0.1:{free_port()}"), tmp_path)
     for ask in (lambda: away.put(CONTENT), lambda: away.open(HASH), lambda: away.older_than(HOUR, "00")):
-        with pytest.raises(StoreAway, match="does not answer"):
+        with pytest.raises(StoreAway, match="is not responding"):
             ask()
     with pytest.raises(StoreAway):
         object_server.store("no-such-bucket", tmp_path).put(CONTENT)

@@ -64,14 +64,14 @@ def test_plain_values_of_other_kinds_are_what_they_say() -> None:
 
 
 def test_what_has_no_form_in_json_says_what_to_do() -> None:
-    with pytest.raises(ResultError, match="type module has no form in JSON; return its parts, or a file of it"):
+    with pytest.raises(ResultError, match="type module has no JSON form; return its parts, or a file"):
         json_value({"module": math})
-    with pytest.raises(ResultError, match="cannot be kept as JSON"):
+    with pytest.raises(ResultError, match="cannot be stored as JSON"):
         json_value(pd.DataFrame([[1, 2]], columns=["a", "a"]))
 
 
 def test_what_is_too_large_says_what_to_do() -> None:
-    with pytest.raises(ResultError, match=r"too large.*Put it into a file and return that: Download"):
+    with pytest.raises(ResultError, match=r"too large.*Return a file instead: Download"):
         json_value(pl.DataFrame({"a": ["x" * 100] * (LARGEST_BYTES // 100)}))
 
 

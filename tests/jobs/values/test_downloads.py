@@ -108,7 +108,7 @@ def test_bytes_of_a_picture_are_one(kind: str, media_type: str) -> None:
 
 def test_other_bytes_are_text_or_say_what_to_do() -> None:
     assert kept("soupe à l'oignon".encode())[0] == "soupe à l'oignon"
-    assert "4 bytes are neither a picture that can be shown nor text" in refused(b"\x00\xff\xfe\x00")
+    assert "4 bytes are neither text nor an image that can be shown" in refused(b"\x00\xff\xfe\x00")
     assert "Download(content, name=...)" in refused(b"\x00\xff\xfe\x00")
 
 
@@ -120,11 +120,11 @@ def test_what_is_no_file_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_the_files_of_one_attempt_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert "at most 100 files can be kept. Put them into one archive." in refused([Download(b"")] * 101)
+    assert "at most 100 files. Put them into one archive." in refused([Download(b"")] * 101)
     large = tmp_path / "large"
     with large.open("wb") as file:
         file.truncate(downloads.MOST_BYTES + 1)
-    assert "500,000,001 bytes, and 500,000,000 can be kept" in refused(large)
+    assert "500,000,001 bytes. The limit is 500,000,000" in refused(large)
 
 
 def test_called_as_a_plain_function_a_task_keeps_nothing() -> None:

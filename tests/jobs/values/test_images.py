@@ -107,7 +107,7 @@ def test_a_pixel_bomb_is_refused_before_it_is_unpacked() -> None:
     def throw(emit: Emit) -> None:
         emit(Tile(Huge(), 0, 0, 10, 10))
 
-    words = "is an image of 1,000,000 × 1,000,000 pixels: it may have 1 to 50,000,000 of them."
+    words = "is an image of 1,000,000 × 1,000,000 pixels. The limit is 1 to 50,000,000 pixels."
     assert failure(bomb) == f"The result {words}"
     assert failure(throw) == f"The tile {words}"
 
@@ -118,7 +118,7 @@ def test_an_image_that_is_too_large_as_a_file_is_refused(monkeypatch: pytest.Mon
     def paint() -> Image.Image:
         return Image.effect_noise((100, 100), 80)
 
-    assert "bytes as PNG, and 1,000 can be kept" in failure(paint)
+    assert "bytes as PNG. The limit is 1,000" in failure(paint)
 
 
 @pytest.mark.parametrize(("limit", "most"), [("MOST_PICTURES", 10), ("MOST_BYTES", 10 * 74)])
@@ -132,7 +132,7 @@ def test_what_one_attempt_stores_is_bounded(monkeypatch: pytest.MonkeyPatch, lim
 
     outcome, _heard = called(paint_for_ever, heard)
     assert isinstance(outcome, Failure)
-    assert "one image too many" in outcome.message
+    assert "exceeds the limit of a run" in outcome.message
     assert 5 < len(heard.files) <= 10
 
 
@@ -141,14 +141,14 @@ def test_a_tile_that_no_page_can_show_is_refused(place: tuple[int, int, int, int
     def paint(emit: Emit) -> None:
         emit(Tile(red(), *place))
 
-    assert "which no page can show" in failure(paint)
+    assert "cannot be shown" in failure(paint)
 
 
 def test_a_tile_is_no_result() -> None:
     def paint() -> Tile:
         return Tile(red(), 0, 0, 10, 10)
 
-    assert failure(paint) == "A tile is a partial result: emit it, and return the whole image."
+    assert failure(paint) == "A tile can only be a partial result. Emit it, and return the whole image."
 
 
 def test_a_task_with_pictures_is_a_plain_function_too() -> None:

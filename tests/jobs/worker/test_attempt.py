@@ -78,8 +78,8 @@ def test_a_result_is_recorded(backend: Backend) -> None:
         ("exit", "SystemExit", "The task called sys.exit(3)."),
         ("surrogate", "ResultError", "surrogates not allowed"),
         ("large", "ResultError", "too large: 2,000,002 bytes"),
-        ("object", "ResultError", "cannot be kept as JSON"),
-        ("digits", "ResultError", "cannot be kept as JSON"),
+        ("object", "ResultError", "cannot be stored as JSON"),
+        ("digits", "ResultError", "cannot be stored as JSON"),
         ("mute", "Mute", "unreadable message"),
     ],
 )

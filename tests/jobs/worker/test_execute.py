@@ -131,7 +131,7 @@ def test_a_task_that_ends_python_fails_and_is_told_how_to_end(code: tuple[Any, .
     assert "To succeed, return from the function." in failed.message
 
 
-@pytest.mark.parametrize(("code", "words"), [(0, "exit code 0"), (7, "exit code 7")])
+@pytest.mark.parametrize(("code", "words"), [(0, "exited with code 0"), (7, "exited with code 7")])
 def test_a_process_that_ends_past_python_is_a_failure(code: int, words: str) -> None:
     def leave() -> None:
         os._exit(code)

@@ -156,7 +156,7 @@ def test_partial_results_are_kept_as_json_and_one_that_cannot_be_is_named() -> N
 
     outcome, heard = called(work)
     assert isinstance(outcome, Success)
-    assert outcome.result.startswith("The partial result cannot be kept as JSON")
+    assert outcome.result.startswith("The partial result cannot be stored as JSON")
     assert heard.values == [{"step": 1, "point": [1, 2]}, None]
 
 

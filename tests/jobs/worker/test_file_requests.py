@@ -126,4 +126,4 @@ def test_a_file_that_is_not_kept_any_more_is_said_to_be(tmp_path: Path) -> None:
     with working(LocalStore(tmp_path)) as worker:
         outcome = executed(read, worker, file=file)
     assert isinstance(outcome, Failure)
-    assert outcome.message == "bread.txt cannot be read: it is not kept any more"
+    assert outcome.message == "bread.txt cannot be read: the file has been deleted"

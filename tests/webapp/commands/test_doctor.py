@@ -164,7 +164,7 @@ def test_a_bucket_without_a_key_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("HOME", str(tmp_path))
     settings = settings_for(tmp_path, files_url="s3://bucket", aws_endpoint_url="http://127.0.0.1:1")
     assert (
-        "s3://bucket cannot be used: The file store has no key: set AWS_ACCESS_KEY_ID"
+        "s3://bucket cannot be used: The file store has no credentials. Set AWS_ACCESS_KEY_ID"
         in said(checks.files, settings)[0]
     )
 

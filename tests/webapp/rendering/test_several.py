@@ -121,7 +121,7 @@ def test_what_contains_itself_says_so() -> None:
 
     outcome, _heard = called(endless)
     assert isinstance(outcome, Failure)
-    assert "cannot be kept as JSON" in outcome.message
+    assert "cannot be stored as JSON" in outcome.message
 
 
 @pytest.mark.parametrize("value", [[[1]] * 200_000, {str(n): n for n in range(60_000)}, [[[[]]]] * 100])

@@ -79,7 +79,7 @@ def test_a_row_that_is_added_keeps_the_files_that_came_with_it(ada: Visitor) -> 
     ("changes", "name", "words"),
     [
         ({"cover": file(b"x" * 10_001)}, "cover", "a.txt is larger than 0.01 MB. Choose a smaller file."),
-        ({"cover": file(b"x", "a.pdf")}, "cover", "a.pdf is of another kind. Choose one of these: .png, text/plain."),
+        ({"cover": file(b"x", "a.pdf")}, "cover", "a.pdf is not an accepted type. Choose one of: .png, text/plain."),
         ({"cover": ""}, "cover", "Choose a file."),
         ({"pages": [file(b"x" * 100_001)]}, "pages", "a.txt is larger than 0.1 MB. Choose a smaller file."),
         (
