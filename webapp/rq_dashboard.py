@@ -16,7 +16,7 @@ from webapp.accounts.auth import require_admin
 from webapp.current import backend
 from webapp.security import DASHBOARD
 
-SHOWN = "the Redis of this application"  # instead of its address, which may hold a password
+SHOWN = "this application's Redis"  # instead of its address, which may hold a password
 
 
 class JsonWorker(Worker):
@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
 
 
 def show_missing(_error: Exception) -> Response:
-    return errors.show(NotFound("RQ has no such job there any more."))
+    return errors.show(NotFound("RQ no longer has this job."))
 
 
 def guard() -> None:

@@ -53,7 +53,7 @@ def refuse_other_origins() -> None:
     if (request.method not in SAFE_METHODS or is_socket) and not comes_from_here(request):
         abort(
             403,
-            description="This request did not come from a page of this site. Open the page again and retry.",
+            description="This request did not come from this site. Reload the page and try again.",
         )
 
 

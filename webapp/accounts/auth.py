@@ -26,10 +26,10 @@ from webapp.security import local_path
 
 bp = Blueprint("auth", __name__)
 
-WRONG = "The e-mail address or the password is wrong."
-DISABLED = "This account is disabled. Ask whoever runs this site."
-NOT_YOURS = "This is not your password."
-TOO_MANY = "Too many failed attempts. Wait a quarter of an hour and try again."
+WRONG = "Incorrect e-mail address or password."
+DISABLED = "This account is disabled. Contact the administrator."
+NOT_YOURS = "Incorrect password."
+TOO_MANY = "Too many failed attempts. Try again in 15 minutes."
 PUBLIC_ENDPOINTS = frozenset(
     {
         "static",
@@ -84,7 +84,9 @@ def create_account() -> BaseResponse:
     try:
         user = users.create(backend().database, address, password)
     except EmailTaken:
-        return _refuse("register", 422, email, {"email": "There is an account with this address. Log in instead."})
+        return _refuse(
+            "register", 422, email, {"email": "An account with this address already exists. Log in instead."}
+        )
     return _enter(user)
 
 

@@ -24,7 +24,7 @@ def problem_with(password: str) -> str | None:
     if len(password) > LONGEST:
         return f"Use at most {LONGEST} characters."
     if password.lower() in _commonest():
-        return "This is one of the commonest passwords; choose another one."
+        return "This password is too common. Choose another."
     return None
 
 

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from pydantic_core import ErrorDetails
 
 EMPTY = "Fill this in."
-UNKEPT = "This contains a character that cannot be kept (NUL). Remove it."
+UNKEPT = "This contains a NUL character, which can't be stored. Remove it."
 NO_FILE = "Choose a file."
-LOST_FILE = "A file that was here is not yours, or not kept any more. Choose it again."
-LOST_VALUE = "What was entered here before cannot be read any more. Enter it again."
+LOST_FILE = "A file chosen earlier is no longer available. Choose it again."
+LOST_VALUE = "The saved value can't be read any more. Enter it again."
 NO_CHOICE = "Choose one of these."
-TWICE = "This is here twice. Give each its own."
-TOO_MANY_ROWS = "At most {most} rows fit into a form. Remove some."
-NO_ZONE = "Your browser's time zone is not known here. Enter the time in UTC."
+TWICE = "This is already in the list. Enter a different one."
+TOO_MANY_ROWS = "A form can have at most {most} rows. Remove some."
+NO_ZONE = "Your browser's time zone is not supported. Enter the time in UTC."
 
 MESSAGES = {
     "missing": EMPTY,
@@ -27,15 +27,15 @@ MESSAGES = {
     "less_than_equal": "Must be {le} or less.",
     "multiple_of": "Must be a multiple of {multiple_of}.",
     "decimal_max_digits": "Enter at most {max_digits} digits.",
-    "decimal_max_places": "Enter at most {decimal_places} digits after the point.",
-    "decimal_whole_digits": "Enter at most {whole_digits} digits before the point.",
+    "decimal_max_places": "Enter at most {decimal_places} digits after the decimal point.",
+    "decimal_whole_digits": "Enter at most {whole_digits} digits before the decimal point.",
     "string_too_short": "Enter at least {min_length} characters.",
     "string_too_long": "Enter at most {max_length} characters.",
-    "string_pattern_mismatch": "This is not in the expected form.",
+    "string_pattern_mismatch": "This doesn't match the expected format.",
     "literal_error": NO_CHOICE,
     "enum": NO_CHOICE,
-    "too_short": "Give at least {min_length}.",
-    "too_long": "Give at most {max_length}.",
+    "too_short": "At least {min_length} required.",
+    "too_long": "At most {max_length} allowed.",
     "date_past": "Enter a date in the past.",
     "date_future": "Enter a date in the future.",
     "datetime_past": "Enter a time in the past.",

@@ -30,8 +30,8 @@ NO_WHOLE_NUMBER = "Enter a whole number."
 NO_DATE = "Enter a date, such as 2026-01-31."
 NO_TIME = "Enter a time, such as 14:30."
 NO_MOMENT = "Enter a date and a time, such as 2026-01-31 14:30."
-NO_DURATION = "Enter a length of time, such as 1 h 30 min or 1:30:00."
-SKIPPED = "Clocks are put forward over this time on that day. Enter an earlier or a later one."
+NO_DURATION = "Enter a duration, such as 1 h 30 min or 1:30:00."
+SKIPPED = "That time doesn't exist: clocks go forward then. Enter an earlier or later one."
 
 # What to say where a browser has not even a text, as of half a date.
 UNREADABLE = {

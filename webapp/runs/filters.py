@@ -56,10 +56,10 @@ def losses(run: Run) -> str:
     """What became of a run whose worker was lost; nothing where its failure says so already."""
     if not run.losses or run.error_kind == "WorkerLost":
         return ""
-    lost = "Its worker was lost" if run.losses == 1 else f"Its worker was lost {run.losses} times"
+    lost = "Worker lost" if run.losses == 1 else f"Worker lost {run.losses} times"
     if run.state is State.QUEUED:
-        return f"{lost}; it starts again by itself"
-    return f"{lost}; it was started again" if run.started_at else lost
+        return f"{lost}; restarts automatically"
+    return f"{lost}; restarted" if run.started_at else lost
 
 
 def cancelled(run: Run) -> str:
@@ -74,7 +74,7 @@ def place(wait_estimate: WaitEstimate) -> str:
     if not wait_estimate.ahead:
         return "Next in line"
     after = f"Starts after {wait_estimate.ahead:,} run{'' if wait_estimate.ahead == 1 else 's'}"
-    return after if wait_estimate.seconds is None else f"{after}, about {roughly(wait_estimate.seconds)}"
+    return after if wait_estimate.seconds is None else f"{after}, in about {roughly(wait_estimate.seconds)}"
 
 
 def parameters(run: Run) -> dict[str, Any]:

@@ -38,16 +38,16 @@ LARGEST_TEXTS = 1024 * 1024
 # What is too large is read to its end, so that a browser hears why, up to so many times what is allowed.
 HEARD_OUT = 2
 
-BROKEN_OFF = "What you sent ended in the middle. Try again."
-SLOW = "Nothing came for a minute. Try again."
+BROKEN_OFF = "The upload was interrupted. Try again."
+SLOW = "The upload timed out: no data arrived for a minute. Try again."
 TOO_LARGE = "{name} is larger than {most:,.10g} MB. Choose a smaller file."
-TOO_MUCH = "The files of a form may have {most:,.10g} MB altogether. Send fewer, or smaller ones."
-TOO_MANY = f"A form may have {MOST_FILES} files at most. Send fewer."
+TOO_MUCH = "The files in a form can total at most {most:,.10g} MB. Send fewer or smaller files."
+TOO_MANY = f"A form can have at most {MOST_FILES} files. Send fewer."
 NO_ROOM = (
-    "There is no room for it: you may have files of {most:,.10g} MB altogether. Those that you have only sent go by "
-    "themselves after a day; ask whoever runs this site for more."
+    "Storage limit reached: your files can total at most {most:,.10g} MB. Uploads that no run uses are deleted after a "
+    "day. For more space, contact the administrator."
 )
-CANNOT_KEEP = "It cannot be kept right now. Try again in a while, and tell whoever runs this site."
+CANNOT_KEEP = "The file could not be saved. Try again later, or contact the administrator."
 
 
 def init_app(app: Flask) -> None:
@@ -236,7 +236,7 @@ class Receiver:
         return RunFile(stored.sha256, stored.size, one.name, media_type_of(one.name))
 
     def _fail(self, one: Incoming) -> None:
-        log.exception("a file that was sent could not be kept")
+        log.exception("could not store an uploaded file")
         self._refused[one.place] = CANNOT_KEEP
         _drop(one)
 

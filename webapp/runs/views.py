@@ -83,7 +83,7 @@ def _table(run: Run) -> Table:
     value = _part(run.result, request.args.get("part", ""))
     chart = chart_in(value)
     table = Table(charts.rows(chart)) if chart else table_in(value)
-    return table or abort(404, description="There is no such table in the result of this run.")
+    return table or abort(404, description="This run's result has no such table.")
 
 
 def _part(value: Any, address: str) -> Any:
@@ -98,4 +98,4 @@ def _part(value: Any, address: str) -> Any:
 
 def _mine(run_id: int, output: bool = True) -> Page:
     page = look_up(backend().database, Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output))
-    return page if page.runs else abort(404, description="There is no such run.")
+    return page if page.runs else abort(404, description="This run doesn't exist or belongs to another account.")

@@ -91,7 +91,7 @@ def _earlier(task: Task) -> dict[str, Any]:
 
 
 def _task(name: str) -> Task:
-    return backend().catalog.get(name) or abort(404, description="There is no such task.")
+    return backend().catalog.get(name) or abort(404, description="This task doesn't exist.")
 
 
 def _page(task: Task, form: Form) -> str:
