@@ -1,4 +1,4 @@
-"""Errors as pages in the same design, or as a notice for a page that is already open."""
+"""Error pages, and notices for htmx requests from a page that is already open."""
 
 from flask import Flask, current_app, make_response, render_template, request
 from sqlalchemy.exc import OperationalError
@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from jobs.values.stored_file import StoreAway
 from webapp.rendering import fragments
 
-# What to say where the exception's own words are the web server's and not ours.
+# Messages that replace Werkzeug's default descriptions.
 WORDS = {
     400: "The browser sent an invalid request. Go back and try again.",
     403: "You don't have access to this page.",
@@ -53,7 +53,7 @@ def show(error: HTTPException) -> Response:
 
 
 def show_unexpected(error: Exception) -> Response:
-    current_app.logger.exception("unexpected error at %s %s", request.method, request.path, exc_info=error)
+    current_app.logger.exception("unexpected error in %s %s", request.method, request.path, exc_info=error)
     if isinstance(error, OperationalError) and request.method not in READING:
         return show(ServiceUnavailable(UNSAVED))
     if isinstance(error, StoreAway):
