@@ -1,4 +1,4 @@
-"""What pydantic's errors are called, in words for somebody who fills in a form."""
+"""Validation messages for form users, from pydantic's errors."""
 
 import math
 import re
@@ -46,7 +46,7 @@ MESSAGES = {
     "uuid_parsing": "Enter a UUID, such as 123e4567-e89b-12d3-a456-426614174000.",
     "uuid_version": "Enter a UUID of version {expected_version}.",
 }
-# Of dates and times, which are not more or less than others.
+# Messages for dates and times, which are later or earlier, not more or less.
 MOMENTS = {
     "greater_than": "Must be later than {gt}.",
     "greater_than_equal": "Must be {ge} or later.",
@@ -59,7 +59,7 @@ ONE_OF_SEVERAL = re.compile(r"\b1 (character|digit)s\b")
 
 
 def message(detail: ErrorDetails, kind: str = "", zone: str = "UTC") -> str:
-    """An error of the model, for whoever filled in the field, which is of this kind, in this time zone."""
+    """Return the message for a pydantic error in a field of this kind, with moments in the given time zone."""
     if kind in MOMENT_KINDS and detail["type"] in MOMENTS:
         ends = {key: _moment(str(value), kind, zone) for key, value in detail["ctx"].items()}
         return MOMENTS[detail["type"]].format(**ends)
@@ -68,7 +68,7 @@ def message(detail: ErrorDetails, kind: str = "", zone: str = "UTC") -> str:
 
 
 def nothing_in(kind: str) -> str:
-    """What to say of a field of this kind that was left as it was."""
+    """Return the message for an empty field of this kind."""
     return NO_CHOICE if kind in CHOICE_KINDS else EMPTY
 
 
@@ -81,14 +81,16 @@ def _message(detail: ErrorDetails) -> str:
     if detail["input"] == "" and detail.get("ctx", {}).get("min_length", 1) == 1:
         return EMPTY
     kind = detail["type"]
-    if kind in ("too_short", "too_long") and isinstance(detail["input"], str):  # so pydantic calls it of a secret
+    if kind in ("too_short", "too_long") and isinstance(
+        detail["input"], str
+    ):  # pydantic's error type for a secret's length
         kind = f"string_{kind}"
     template = MESSAGES.get(kind)
     return template.format(**context) if template else f"{detail['msg']}."
 
 
 def _moment(text: str, kind: str, zone: str) -> str:
-    """An end that a model tells in ISO's form, as the field shows it."""
+    """Format a bound in ISO format as the field shows it."""
     if kind == "moment":
         end = datetime.fromisoformat(text)
         local = (end if end.tzinfo else end.replace(tzinfo=UTC)).astimezone(ZoneInfo(zone)).replace(tzinfo=None)

@@ -35,7 +35,7 @@ SILENT_SECONDS = 60
 MOST_PARTS = 2000
 MOST_FILES = 200
 LARGEST_TEXTS = 1024 * 1024
-# Oversized requests are read to their end, up to this multiple of the limit, so that browsers receive the error message.
+# Oversized requests are read to their end, up to this multiple of the limit, so that browsers receive the error.
 HEARD_OUT = 2
 
 BROKEN_OFF = "The upload was interrupted. Try again."
