@@ -1,8 +1,8 @@
 """Posted values, read field by field: the texts to display again and the values for the model.
 
-The parts of a field are posted with dotted names: `sender.street`. A list posts its row numbers under its own name,
-`items=0&items=3`, and each row as `items.0`, so that removing a row does not rename the others. A union posts the tag of
-the chosen model under its own name. Parameter names contain no dots.
+A field's parts are posted with dotted names: `sender.street`. A list posts its row numbers under its own name,
+`items=0&items=3`, each row as `items.0`, so that removing a row does not rename the others. A union posts the tag
+of the chosen model under its own name. Parameter names contain no dots.
 """
 
 import dataclasses
