@@ -1,4 +1,4 @@
-"""Makes the web application out of its parts."""
+"""The application factory."""
 
 import logging
 from datetime import timedelta
@@ -30,7 +30,7 @@ PARTS = (
 
 
 def make(backend: Backend | None = None) -> Flask:
-    """Make the application, as `webapp.create_app` says."""
+    """Create the Flask application; see `webapp.create_app`."""
     backend = backend or _open_backend(config.load())
     settings = backend.settings
     app = Flask("webapp", root_path=str(ROOT), static_folder="static", template_folder="templates")
@@ -46,7 +46,7 @@ def make(backend: Backend | None = None) -> Flask:
     )
     proxies = settings.trusted_proxies
     proxied = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
-    app.wsgi_app = proxied  # type: ignore[method-assign]  # Flask's own way to add middleware
+    app.wsgi_app = proxied  # type: ignore[method-assign]  # the documented way to add middleware
     put_backend(app, backend)
     for task in backend.catalog.values():
         forms.fields_of(task)

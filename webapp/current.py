@@ -1,4 +1,4 @@
-"""What the running application carries with it."""
+"""Access to the backend of the current application."""
 
 from typing import cast
 

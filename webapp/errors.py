@@ -1,4 +1,4 @@
-"""Errors as pages in the same design, or as a notice for a page that is already open."""
+"""Error pages, and notices for htmx requests from a page that is already open."""
 
 from flask import Flask, current_app, make_response, render_template, request
 from sqlalchemy.exc import OperationalError
@@ -14,23 +14,23 @@ from werkzeug.wrappers import Response
 from jobs.values import StoreAway
 from webapp.rendering import fragments
 
-# What to say where the exception's own words are the web server's and not ours.
+# Messages that replace Werkzeug's default descriptions.
 WORDS = {
-    400: "The browser sent something that could not be understood. Go back and try again.",
-    403: "This is not yours to see.",
-    404: "There is nothing at this address. It may have been mistyped, or belong to somebody else.",
-    405: "This address cannot be used like that.",
-    413: "What you sent is too large. Send at most 1 MB.",
-    429: "That was too often. Wait a little and try again.",
-    500: "Something went wrong on our side. What was accepted before is safe; try again in a moment.",
+    400: "The browser sent an invalid request. Go back and try again.",
+    403: "You don't have access to this page.",
+    404: "This page doesn't exist or belongs to another account. Check the address.",
+    405: "This address doesn't support that kind of request.",
+    413: "The request is too large. Send at most 1 MB.",
+    429: "Too many requests. Try again in a few minutes.",
+    500: "Something went wrong on the server. Everything saved earlier is safe. Try again in a moment.",
 }
 
 READING = ("GET", "HEAD", "OPTIONS")
 UNSAVED = (
-    "What you sent has not been saved: the database cannot be written to right now. "
-    "What was accepted before is safe; try again in a moment."
+    "Your changes have not been saved because the database can't be written to right now. "
+    "Everything saved earlier is safe. Try again in a moment."
 )
-STORE_AWAY = "The store that keeps files does not answer right now. What it holds is safe; try again in a moment."
+STORE_AWAY = "The file store is not responding. Stored files are safe. Try again in a moment."
 
 
 def init_app(app: Flask) -> None:
@@ -53,7 +53,7 @@ def show(error: HTTPException) -> Response:
 
 
 def show_unexpected(error: Exception) -> Response:
-    current_app.logger.exception("unexpected error at %s %s", request.method, request.path, exc_info=error)
+    current_app.logger.exception("unexpected error in %s %s", request.method, request.path, exc_info=error)
     if isinstance(error, OperationalError) and request.method not in READING:
         return show(ServiceUnavailable(UNSAVED))
     if isinstance(error, StoreAway):

@@ -1,4 +1,4 @@
-"""Whether the process answers, and whether it can do its work."""
+"""Health endpoints: liveness at /healthz and readiness at /readyz."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def healthz() -> dict[str, str]:
 
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """The parts and whether each is there: 200 when all are, otherwise 503."""
+    """Return the status of each dependency: 200 if all are available, otherwise 503."""
     parts = {"database": _database(), "redis": _redis(), "worker": _worker()}
     ready = all(parts.values())
     said = {name: "ok" if there else "missing" for name, there in parts.items()}

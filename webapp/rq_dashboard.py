@@ -1,4 +1,4 @@
-"""rq-dashboard, for administrators only."""
+"""rq-dashboard, mounted for administrators only."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ from webapp.accounts.auth import require_admin
 from webapp.current import backend
 from webapp.security import DASHBOARD
 
-SHOWN = "the Redis of this application"  # instead of its address, which may hold a password
+SHOWN = "this application's Redis"  # shown instead of the URL, which may contain a password
 
 
 class JsonWorker(Worker):
-    """A worker as the dashboard reads it: its jobs are JSON, never pickles."""
+    """The dashboard's worker class, which reads jobs as JSON and never unpickles them."""
 
     @classmethod
     def all(cls, *arguments: Any, **options: Any) -> list[BaseWorker]:
@@ -28,16 +28,17 @@ class JsonWorker(Worker):
 
 
 def init_app(app: Flask) -> None:
-    """Mount the dashboard behind our own door: it has none, and one of its GET addresses changes the queue.
+    """Mount the dashboard behind an administrator check, because it has no access control of its own.
 
-    It would also make connections of its own for every request and read jobs as pickles; it is given ours, and JSON.
+    One of its GET routes changes the queue, so `guard` requires POST there. It would also open connections for every
+    request and unpickle jobs, so it is given the application's connection and the JSON serializer.
     """
     app.config["RQ_DASHBOARD_REDIS_URL"] = [SHOWN]
     rq_dashboard.web.config.serializer = JSONSerializer
     rq_dashboard.web.Worker = JsonWorker
     rq_dashboard.web.from_url = lambda _url, **_options: (None, backend().redis)
     with app.app_context():
-        app.redis_conn = backend().redis  # type: ignore[attr-defined]  # where the dashboard looks for it
+        app.redis_conn = backend().redis  # type: ignore[attr-defined]  # the dashboard reads it from here
     app.before_request(guard)
     for error in (NoSuchJobError, InvalidJobOperation):
         app.register_error_handler(error, show_missing)
@@ -45,7 +46,7 @@ def init_app(app: Flask) -> None:
 
 
 def show_missing(_error: Exception) -> Response:
-    return errors.show(NotFound("RQ has no such job there any more."))
+    return errors.show(NotFound("RQ no longer has this job."))
 
 
 def guard() -> None:

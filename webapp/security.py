@@ -1,4 +1,4 @@
-"""What guards every door: the same-origin check, the headers, and cookies that follow the connection."""
+"""Request security: the same-origin check, response headers and the Secure cookie flag."""
 
 from flask import Flask, Request, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
@@ -15,22 +15,22 @@ POLICY = "; ".join(
     )
 )
 
-# rq-dashboard's pages carry inline scripts and compile their templates with `new Function`. They are for
-# administrators only, show nothing that users write, and get the one exception.
+# rq-dashboard's pages contain inline scripts and compile their templates with `new Function`. They are restricted to
+# administrators and show no user content, so they are the only exception.
 DASHBOARD = "/admin/rq/"
 DASHBOARD_POLICY = f"{POLICY}; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
 
 
 class ConnectionSessionInterface(SecureCookieSessionInterface):
-    """Marks the session cookie Secure exactly when the request came over TLS."""
+    """A session interface that marks the cookie Secure exactly when the request came over TLS."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Leave the cookie as it is with what a browser is to keep for good.
+        """Save the session, but not on immutable responses unless it was modified.
 
-        Every answer renews it and says that it varies with it: nothing that was kept would ever be used.
+        Renewing the cookie adds `Vary: Cookie`, so the browser would never reuse its cached copy.
         """
         if session.modified or not response.cache_control.immutable:
             super().save_session(app, session, response)
@@ -43,17 +43,17 @@ def init_app(app: Flask) -> None:
 
 
 def refuse_other_origins() -> None:
-    """Refuse what another site's page makes a browser send: unsafe requests, and sockets of any kind.
+    """Reject unsafe requests and WebSocket handshakes that other sites trigger (CSRF).
 
-    Browsers say where a request comes from and pages cannot forge it: `Sec-Fetch-Site`, and in older ones `Origin`.
-    An unsafe request that says neither does not come from a page of ours. A WebSocket's handshake is a GET that no
-    browser blocks across origins, so it is held to the same rule.
+    Browsers report the origin of a request in `Sec-Fetch-Site`, older ones in `Origin`, and pages cannot forge these
+    headers. An unsafe request without either is rejected. A WebSocket handshake is a GET request, and browsers do not
+    apply the same-origin policy to it, so it is checked as well.
     """
     is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
     if (request.method not in SAFE_METHODS or is_socket) and not comes_from_here(request):
         abort(
             403,
-            description="This request did not come from a page of this site. Open the page again and retry.",
+            description="This request did not come from this site. Reload the page and try again.",
         )
 
 
@@ -82,9 +82,9 @@ def set_headers(response: Response) -> Response:
 
 
 def local_path(target: str | None) -> str:
-    """The target when it is a path on this site, otherwise the start page.
+    """Return the target if it is a path on this site, otherwise the start page (prevents open redirects).
 
-    Browsers read `//host`, `/\\host` and control characters in ways that lead elsewhere.
+    Browsers resolve `//host`, `/\\host` and paths with control characters to other sites.
     """
     if not target or not target.startswith("/") or target.startswith("//"):
         return "/"

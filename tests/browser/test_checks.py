@@ -77,7 +77,7 @@ def test_after_a_refusal_what_is_mended_is_called_wrong_no_more(gallery: Gallery
     count = page.locator(".field__error").count()
     page.get_by_role("radiogroup", name="Size").get_by_label("Small").check()
     expect(page.locator("#size-error")).to_have_count(0)
-    expect(page.locator(".problems__title")).to_have_text(f"{count - 1} fields need another look")
+    expect(page.locator(".problems__title")).to_have_text(f"{count - 1} fields need attention")
     page.get_by_label("Day", exact=True).select_option("Friday")
     expect(page.locator("#day-error")).to_have_count(0)
 
@@ -93,7 +93,7 @@ def test_what_was_refused_stays_told_while_rows_come_and_fields_are_chosen(galle
     page.get_by_label("Rectangle").first.check()
     expect(page.locator("[id='shape.height-input']")).to_be_visible()
     assert wrong(page) == [name for name in before if name != "shape"]
-    expect(page.locator(".problems__title")).to_have_text(f"{len(before) - 1} fields need another look")
+    expect(page.locator(".problems__title")).to_have_text(f"{len(before) - 1} fields need attention")
 
 
 def test_rows_that_come_and_go_are_checked_like_any_field(gallery: Gallery) -> None:

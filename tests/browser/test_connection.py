@@ -114,7 +114,7 @@ def test_where_no_socket_gets_through_the_page_asks_and_says_so(page: Page) -> N
     page.route_web_socket("**/live?**", lambda socket: socket.close(code=1011))
     page.goto("/tasks/reverse_text")
     expect(page.locator("#live")).to_have_attribute("data-state", "asking")
-    expect(page.locator("#live")).to_contain_text("Looking every 5 s")
+    expect(page.locator("#live")).to_contain_text("Checking every 5 s")
     page.get_by_label("Text").fill("by and by")
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator(".run[data-state=succeeded]")).to_contain_text("yb dna yb")

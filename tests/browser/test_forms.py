@@ -163,7 +163,7 @@ def add(page: Page, label: str) -> None:
 
 def show(page: Page, label: str, scripts: bool) -> None:
     if not scripts:
-        page.get_by_role("group", name=label, exact=False).get_by_role("button", name="Show its fields").first.click()
+        page.get_by_role("group", name=label, exact=False).get_by_role("button", name="Show fields").first.click()
 
 
 def test_rows_come_and_go_without_a_reload(gallery: Gallery) -> None:

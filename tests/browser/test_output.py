@@ -180,7 +180,7 @@ def test_lines_are_searched_with_and_without_javascript(
     run = held_run(page, backend)
     put_out(backend, run, "tile 1", "tile 2", "row 1")
     page.goto(f"/runs/{run.id}")
-    page.get_by_label("Words to look for").fill("TILE")
+    page.get_by_label("Search the log").fill("TILE")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("log=TILE"))
     assert lines(page) == ["tile 1", "tile 2"]

@@ -94,7 +94,7 @@ def test_no_page_is_wider_than_the_window(new_context: NewContext, stack: Stack,
 def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
     open_live(page, "/tasks/reverse_text")
     page.keyboard.press("Tab")
-    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    expect(page.get_by_text("Skip to main content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")

@@ -10,7 +10,7 @@ from tests.faults.application import Application
 from tests.support.person import Person, hear, shows
 from tests.support.waiting import PATIENCE_SECONDS
 
-LATE = "a few seconds late"
+LATE = "a few seconds behind"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_an_unexpected_error_tells_nothing_of_the_inside(ada: Visitor, backend: 
     response = ada.get("/runs")
     assert response.status_code == 500
     assert "runs" not in the(soup(response), "main").text
-    assert "try again" in response.text
+    assert "Try again" in response.text
 
 
 def test_an_error_page_needs_no_database(ada: Visitor, backend: Backend) -> None:
@@ -36,7 +36,7 @@ def test_an_error_page_needs_no_database(ada: Visitor, backend: Backend) -> None
         session.execute(text("ALTER TABLE users RENAME TO gone"))
     response = ada.get("/runs")
     assert response.status_code == 500
-    assert "try again" in response.text
+    assert "Try again" in response.text
 
 
 def test_htmx_gets_a_notice_and_not_a_page(ada: Visitor) -> None:

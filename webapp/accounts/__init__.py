@@ -1,1 +1,1 @@
-"""Accounts: signing in and out, passwords, throttling, and users' secrets."""
+"""Accounts: login, logout, passwords, throttling and users' secrets."""

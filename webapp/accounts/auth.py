@@ -1,4 +1,4 @@
-"""Sign-in: register, log in, log out, change the password."""
+"""Views for registering, logging in and out, and changing the password."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -26,10 +26,10 @@ from webapp.security import local_path
 
 bp = Blueprint("auth", __name__)
 
-WRONG = "The e-mail address or the password is wrong."
-DISABLED = "This account is disabled. Ask whoever runs this site."
-NOT_YOURS = "This is not your password."
-TOO_MANY = "Too many failed attempts. Wait a quarter of an hour and try again."
+WRONG = "Incorrect e-mail address or password."
+DISABLED = "This account is disabled. Contact the administrator."
+NOT_YOURS = "Incorrect password."
+TOO_MANY = "Too many failed attempts. Try again in 15 minutes."
 PUBLIC_ENDPOINTS = frozenset(
     {
         "static",
@@ -54,13 +54,13 @@ def init_app(app: Flask) -> None:
 
 
 def require_sign_in() -> BaseResponse | None:
-    """Every page but the public ones asks who is there. The socket answers for itself, with its own close code."""
+    """Require a login for every endpoint but the public ones. The live socket closes with its own code instead."""
     if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
         return None
     wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
     address = f"/login?{urlencode({'next': wanted}, safe='/')}"
     if request.endpoint == "tasks.check" and request.headers.get("HX-Request"):
-        return Response(status=204)  # nobody asked to go anywhere: what was typed stays to be seen
+        return Response(status=204)  # a background check must not navigate away: keep the user's input on screen
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": address})
     return redirect(address, 303 if request.method == "POST" else 302)
@@ -84,7 +84,9 @@ def create_account() -> BaseResponse:
     try:
         user = users.create(backend().database, address, password)
     except EmailTaken:
-        return _refuse("register", 422, email, {"email": "There is an account with this address. Log in instead."})
+        return _refuse(
+            "register", 422, email, {"email": "An account with this address already exists. Log in instead."}
+        )
     return _enter(user)
 
 
@@ -123,7 +125,7 @@ def account() -> str:
 
 @bp.post("/account/password")
 def change_password() -> Response | BaseResponse:
-    """Ends every other session of the user, on this device and elsewhere; this one goes on."""
+    """Change the password and end all of the user's sessions except the current one."""
     current, new = request.form.get("current", ""), request.form.get("password", "")
     problem = passwords.problem_with(new)
     if problem:
@@ -140,7 +142,7 @@ def change_password() -> Response | BaseResponse:
 
 
 def require_admin() -> None:
-    """Refuse everybody but administrators."""
+    """Abort with 403 unless the user is an administrator."""
     if not (current_user.is_authenticated and current_user.is_admin):
         abort(403, description="Only administrators can see this page.")
 
@@ -166,7 +168,7 @@ def _retry_later(response: Response) -> Response:
 
 
 def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "") -> str:
-    """The user's own page; with words about what could not be changed, by the name of the field."""
+    """Render the account page, with error messages by field name."""
     return render_template(
         "account/show.html",
         errors=errors or {},
@@ -178,7 +180,7 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "")
 
 
 def _enter(user: User, target: str | None = None) -> BaseResponse:
-    session.clear()  # nothing of a visitor's session outlives the sign-in
+    session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
     login_user(user)
     return redirect(target or local_path(request.values.get("next")), 303)

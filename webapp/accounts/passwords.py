@@ -1,4 +1,4 @@
-"""Passwords: hashed with Argon2id, checked against the commonest ones, off the event loop."""
+"""Password hashing with Argon2id, in threads, and a check against common passwords."""
 
 from collections.abc import Callable
 from functools import cache
@@ -18,13 +18,13 @@ HASHES_AT_ONCE = 2
 
 
 def problem_with(password: str) -> str | None:
-    """Why a password cannot be used, in words, or None when it can."""
+    """Return why a password is not acceptable, or None if it is."""
     if len(password) < SHORTEST:
         return f"Use at least {SHORTEST} characters."
     if len(password) > LONGEST:
         return f"Use at most {LONGEST} characters."
     if password.lower() in _commonest():
-        return "This is one of the commonest passwords; choose another one."
+        return "This password is too common. Choose another."
     return None
 
 
@@ -33,7 +33,10 @@ def hash_password(password: str) -> str:
 
 
 def matches(password_hash: str | None, password: str) -> bool:
-    """Whether the password is the one that was hashed; takes as long when there is no hash."""
+    """Return whether a password matches a hash.
+
+    Takes as long without a hash, so that response times do not reveal which accounts exist.
+    """
     return bool(_in_thread(_verify, password_hash or _nobodys_hash(), password)) and password_hash is not None
 
 
@@ -44,8 +47,8 @@ def _verify(password_hash: str, password: str) -> bool:
         return False
 
 
-# Hashing takes tens of milliseconds in which the event loop must go on, and 19 MiB each, so few run at once. The pool
-# belongs to the event loop of the process that asks, and is made at the first question.
+# Hashing takes tens of milliseconds and 19 MiB. Threads keep it off the event loop, and few of them bound the memory.
+# The pool belongs to the calling process's event loop, so it is created on first use.
 def _in_thread(function: Callable[..., Any], *arguments: str) -> Any:
     return _pool().apply(function, arguments)
 
@@ -64,6 +67,6 @@ def _nobodys_hash() -> str:
 def _commonest() -> frozenset[str]:
     from zxcvbn.frequency_lists import (
         FREQUENCY_LISTS,
-    )  # large, and needed only when somebody chooses a password
+    )  # large, and needed only when a password is chosen
 
     return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= SHORTEST)

@@ -1,4 +1,4 @@
-"""Users' secrets: entered once, replaced or deleted, and never shown again."""
+"""Views for storing and deleting users' secrets, which are never shown again."""
 
 from flask import Blueprint, make_response, redirect, request, url_for
 from flask_login import current_user
@@ -13,7 +13,7 @@ bp = Blueprint("secrets", __name__)
 
 @bp.post("/account/secrets")
 def put() -> Response:
-    """Keep a secret; a file that was pasted keeps its lines, without the ends that a form gives them."""
+    """Store a secret. Pasted files keep their lines, with the form's CRLF line ends turned into LF."""
     name = request.form.get("name", "").strip()
     value = request.form.get("value", "").replace("\r\n", "\n").strip()
     try:

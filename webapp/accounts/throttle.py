@@ -1,4 +1,4 @@
-"""Slows down whoever guesses passwords; kept in the database, so that a restart forgets nothing."""
+"""Login throttling. Failures are stored in the database, so that they survive a restart."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -10,8 +10,9 @@ from jobs.storage import Base, Database, UtcDateTime, utcnow
 
 WINDOW_SECONDS = 15 * 60
 
-# How many failures within the window stop further tries. The narrow limit is for one address from one place, so that a
-# stranger cannot lock a user out; the wide ones stop a guesser with many places or many addresses.
+# Failures within the window after which attempts are rejected. The low limit counts one e-mail address from one IP
+# address, so that a stranger cannot lock a user out. The high limits stop guessing from many IP addresses or for many
+# accounts.
 MOST_OF_PAIR = 5
 MOST_OF_PLACE = 50
 MOST_OF_EMAIL = 100
@@ -20,7 +21,7 @@ LONGEST_PLACE = 64
 
 
 class LoginFailure(Base):
-    """One attempt to sign in that has not succeeded."""
+    """A login attempt that has not succeeded."""
 
     __tablename__ = "login_failures"
     __table_args__ = (
@@ -35,9 +36,9 @@ class LoginFailure(Base):
 
 
 def begin_attempt(database: Database, email: str, place: str) -> int | None:
-    """Note an attempt before the password is looked at; returns its id, or None when there were too many.
+    """Record an attempt before the password is checked. Return its id, or None if there were too many.
 
-    The attempt is committed before the others are counted: of those made at the same time, none overlooks another.
+    The attempt is committed before attempts are counted, so that concurrent attempts count each other.
     """
     digest = hashlib.sha256(email.encode()).hexdigest()
     attempt = LoginFailure(email_digest=digest, place=place[:LONGEST_PLACE], at=utcnow())
@@ -59,7 +60,7 @@ def _too_many(session: Session, attempt: LoginFailure) -> bool:
 
 
 def forgive(database: Database, attempt_id: int) -> None:
-    """The attempt was right: forget it, and the failures before it from the same place for the same address."""
+    """Delete a successful attempt and the earlier failures for the same e-mail address from the same IP address."""
     with database.write() as session:
         attempt = session.get(LoginFailure, attempt_id)
         if attempt is None:

@@ -1,4 +1,4 @@
-"""Users: who may sign in, and whether a session is still theirs."""
+"""User accounts and the validity of their sessions."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -15,9 +15,9 @@ from webapp.accounts import passwords
 
 
 class User(Base):
-    """A person with an account, who may sign in while it `is_active`.
+    """An account. The user can log in while `is_active` is true.
 
-    `session_version` grows when all sessions of theirs must end.
+    Incrementing `session_version` ends all of the user's sessions.
     """
 
     __tablename__ = "users"
@@ -34,7 +34,10 @@ class User(Base):
     is_anonymous = False
 
     def get_id(self) -> str:
-        """What Flask-Login keeps in the session: a cookie copied before a sign-out carries an older version."""
+        """Return the id that Flask-Login stores in the session.
+
+        It contains the session version, so that a cookie copied before a logout is no longer valid.
+        """
         return session_id_of(self.id, self.session_version)
 
 
@@ -42,24 +45,24 @@ def session_id_of(user_id: int, session_version: int) -> str:
     return f"{user_id}.{session_version}"
 
 
-# Runs and secrets know their owner only as a number, because jobs/ knows no people. The tables' constraints are added
-# here, where both are known.
+# Runs and secrets store only an owner id, because jobs/ does not depend on users. Their foreign keys are added here,
+# where both tables are imported.
 for _owned in (Run.__tablename__, SecretRow.__tablename__):
     Base.metadata.tables[_owned].append_constraint(
         ForeignKeyConstraint(["owner_id"], ["users.id"], name=f"fk_{_owned}_owner", ondelete="CASCADE")
     )
 
 
-# The values of a user whose sessions all end.
+# Column values that end all of a user's sessions.
 ENDED = {"session_version": User.session_version + 1}
 
 
 class EmailTaken(Exception):
-    """There is an account with this e-mail address already."""
+    """An account with this e-mail address already exists."""
 
 
 def normalised(email: str) -> str | None:
-    """The address in the one spelling that is kept, or None when it is none."""
+    """Return the e-mail address in its stored spelling, or None if it is invalid."""
     try:
         found = validate_email(email.strip(), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
@@ -68,7 +71,7 @@ def normalised(email: str) -> str | None:
 
 
 def create(database: Database, email: str, password: str) -> User:
-    """Open an account. Raises EmailTaken."""
+    """Create an account. Raises EmailTaken if the address is in use."""
     user = User(email=email, password_hash=passwords.hash_password(password))
     try:
         with database.write() as session:
@@ -79,20 +82,20 @@ def create(database: Database, email: str, password: str) -> User:
 
 
 def with_password(database: Database, email: str, password: str) -> User | None:
-    """The user whom these credentials belong to; takes as long when there is none."""
+    """Return the user with these credentials, or None. Takes as long if the account does not exist."""
     with database.read() as session:
         user = session.scalar(select(User).where(User.email == email))
     return user if passwords.matches(user.password_hash if user else None, password) else None
 
 
 def with_email(database: Database, email: str) -> User | None:
-    """The user with this e-mail address, however it is spelled."""
+    """Return the user with this e-mail address in any spelling, or None."""
     with database.read() as session:
         return session.scalar(select(User).where(User.email == normalised(email)))
 
 
 def of_session(database: Database, session_id: str) -> User | None:
-    """The user of a session that has not ended."""
+    """Return the active user of a valid session, or None."""
     user_id, _, version = session_id.partition(".")
     if not (user_id.isdecimal() and version.isdecimal()):
         return None
@@ -102,7 +105,7 @@ def of_session(database: Database, session_id: str) -> User | None:
 
 
 def current_sessions(database: Database, session_ids: Collection[str]) -> set[str]:
-    """Those of these sessions that have not ended."""
+    """Return the given session ids that are still valid."""
     user_ids = {int(one.partition(".")[0]) for one in session_ids}
     with database.read() as session:
         users = session.execute(select(User.id, User.session_version).where(User.id.in_(user_ids), User.is_active))
@@ -110,22 +113,22 @@ def current_sessions(database: Database, session_ids: Collection[str]) -> set[st
 
 
 def end_sessions(database: Database, user_id: int) -> None:
-    """End every session of a user, copied cookies included."""
+    """End all sessions of a user, including copied cookies."""
     _change(database, User.id == user_id, **ENDED)
 
 
 def set_password(database: Database, user_id: int, password: str) -> User | None:
-    """Change a password and end every session that was opened with the old one; the user, unless they are gone."""
+    """Change a password and end all of the user's sessions. Return the user, or None if there is none."""
     return _change(database, User.id == user_id, password_hash=passwords.hash_password(password), **ENDED)
 
 
 def set_admin(database: Database, email: str, is_admin: bool) -> User | None:
-    """Make a user an administrator, or no longer one; None when there is no such user."""
+    """Grant or revoke administrator rights. Return the user, or None if there is none."""
     return _change(database, User.email == email, is_admin=is_admin)
 
 
 def set_active(database: Database, email: str, is_active: bool) -> User | None:
-    """Let a user sign in, or no longer; the sessions that are open end for good. None when there is no such user."""
+    """Enable or disable an account and end its sessions. Return the user, or None if there is none."""
     return _change(database, User.email == email, is_active=is_active, **ENDED)
 
 

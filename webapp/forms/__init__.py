@@ -1,4 +1,4 @@
-"""A task's parameter model as a form: fields to render, and what was posted as parameters or errors."""
+"""Forms for tasks' parameter models: fields to render, and parsing of posted values."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -36,15 +36,15 @@ __all__ = [
     "spoken",
 ]
 
-# The name of the buttons that ask for another form, not for a run: "add items", "remove items.2", "show".
+# Name of the buttons that change the form instead of starting a run; values: "add items", "remove items.2", "show".
 CHANGE = "_change"
-# The names of fields that somebody has been at: these may be called wrong before the form is sent.
+# Posted names of touched fields, whose errors are shown before the form is submitted.
 TOUCHED = "_touched"
 
 
 @dataclass(frozen=True)
 class Section:
-    """Fields that stand together, under a title or none; folded away or not."""
+    """A group of fields, with an optional title, possibly collapsed."""
 
     title: str
     folded: bool
@@ -54,42 +54,42 @@ class Section:
 
 @dataclass(frozen=True)
 class Form:
-    """A task's fields with the values and errors of one moment; the errors by the name of the field."""
+    """A task's fields with their values, and the errors by field name."""
 
     entries: tuple[Entry, ...]
     errors: Mapping[str, str] = field(default_factory=dict)
-    limits: Mapping[str, str] = field(default_factory=dict)  # those of the errors that need no sending
+    limits: Mapping[str, str] = field(default_factory=dict)  # errors that also apply before submission
     zone: str = "UTC"
     focus: str = ""
     touched: frozenset[str] = frozenset()
 
     @property
     def values(self) -> dict[str, Any]:
-        """What is in each field."""
+        """The value of each field by name."""
         return {entry.field.name: entry.value for entry in self.entries}
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds of all fields that are shown."""
+        """The kinds of all displayed fields."""
         return {entry.field.kind for entry in self._all()}
 
     @property
     def takes_files(self) -> bool:
-        """Whether a file can be sent with it."""
+        """Return whether the form has a file field."""
         return not self.kinds.isdisjoint(FILES)
 
     @property
     def rows(self) -> int:
-        """How many rows all its lists have together."""
+        """The total number of rows in all lists."""
         return sum(len(entry.children) for entry in self._all() if entry.field.item)
 
     @property
     def problems(self) -> list[tuple[Entry, str]]:
-        """What is wrong, in the order of the fields it is wrong with."""
+        """The entries with errors and their messages, in form order."""
         return [(one, self.errors[one.field.name]) for one in self._all() if one.field.name in self.errors]
 
     def sections(self, entries: Iterable[Entry]) -> list[Section]:
-        """Entries as they stand together; what is folded away opens for an error and for the focus."""
+        """Group entries into sections. Collapsed sections open if they contain an error or the focus."""
         sections = []
         for (folded, title), together in groupby(entries, key=lambda entry: entry.field.section):
             members = tuple(together)
@@ -99,27 +99,27 @@ class Form:
         return sections
 
     def refused(self, errors: Mapping[str, str]) -> "Form":
-        """The same form with what is wrong, beginning with the first."""
+        """Return the form with these errors, focused on the first."""
         refused = replace(self, errors=errors)
         return replace(refused, focus=refused.problems[0][0].field.name if refused.problems else "")
 
     def first_input(self, name: str) -> str:
-        """The name of the first field with an input of its own in what has this name."""
+        """Return the name of the first field with its own input within the named field."""
         entry = self.find(name)
         return next((one.field.name for one in entry.all() if not one.field.is_compound), name) if entry else ""
 
     def find(self, name: str) -> Entry | None:
-        """The entry that is posted under a name."""
+        """Return the entry with this name, or None."""
         return next((entry for entry in self._all() if entry.field.name == name), None)
 
     @property
     def checked(self) -> list[Entry]:
-        """What somebody has been at; a whole's own rule counts where they have been at any of its parts."""
+        """The touched entries. A group counts as touched if any of its parts does."""
         return [one for one in self._all() if one.field.kind not in FILES and self._was_touched(one)]
 
     @property
     def told(self) -> list[str]:
-        """The names of fields that are called wrong as soon as they are, for the next time it is asked for."""
+        """The names of fields whose errors are shown immediately, to be posted with the next check."""
         known = {entry.field.name for entry in self._all()}
         return sorted((self.touched & known) | self.errors.keys())
 
@@ -132,13 +132,13 @@ class Form:
 
 
 def blank(task: Task, values: Mapping[str, Any], own: OwnInputs = NO_INPUTS) -> Form:
-    """The form before anything is posted: defaults, or the parameters of an earlier run."""
+    """Return the form with the given values, such as an earlier run's parameters, or else the defaults."""
     fields = fields_of(task)
     return _form(fields, Reading(posted_of(fields, values), own))
 
 
 def change(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> Form:
-    """The form after a button of its own: with a row more or less, or the fields of what was chosen."""
+    """Return the form after one of its own buttons: with a row added or removed, or the chosen variant's fields."""
     asked = MultiDict(posted)
     form = check(task, asked, own)
     verb, _, name = asked.get(CHANGE, "").partition(" ")
@@ -157,7 +157,7 @@ def change(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) ->
 
 
 def check(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> Form:
-    """The form while it is filled in: with what is wrong where somebody has been, and nowhere else."""
+    """Return the form while it is being filled in, with errors only for touched fields."""
     _parameters, form = read(task, posted, own)
     form = replace(form, touched=frozenset(MultiDict(posted).getlist(TOUCHED)))
     names = {entry.field.name for entry in form.checked} | form.limits.keys()
@@ -165,7 +165,7 @@ def check(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> 
 
 
 def read(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> tuple[BaseModel | None, Form]:
-    """What was posted, as validated parameters, or None; and the form that shows the same values with the errors."""
+    """Validate a posted form. Return the parameters, or None, and the form with the values and errors."""
     reading = Reading(MultiDict(posted), own)
     form = _form(fields_of(task), reading)
     raw = {entry.field.name: entry.raw for entry in form.entries if entry.raw is not Missing}

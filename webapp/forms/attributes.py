@@ -1,4 +1,4 @@
-"""What a browser is told of a field's limits, so that it and the model accept the same."""
+"""HTML attributes for a field's limits, so that the browser accepts what the model accepts."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -12,36 +12,36 @@ from webapp.forms.texts import DURATION, LONGEST_TEXT, as_shown
 
 # Beyond this a browser's number field rounds; such integers get a text field that accepts digits.
 LARGEST_EXACT_NUMBER = 2**53
-# Without them some browsers let a year have six digits. A moment must be one in every time zone.
+# Without these limits some browsers accept six-digit years. A moment must be valid in every time zone.
 LAST_DAY = "9999-12-31"
 LAST_MOMENT = "9999-12-30T23:59"
-# A slider of a number that is not a whole one goes through its range in so many steps, or up to ten times as many.
+# Minimum number of steps of a slider for non-integers. Rounding the step to a power of ten gives up to ten times more.
 SLIDER_STEPS = 100
 
-# What a browser tells two moments apart by.
+# The resolution of browsers' time inputs.
 TICK = timedelta(milliseconds=1)
-# On which side the ends of dates and times are, and how many days or ticks from there the next one is.
+# The HTML attribute for each date or time bound, and its offset in days or ticks.
 ENDS = {"minimum": ("min", 0), "exclusiveMinimum": ("min", 1), "maximum": ("max", 0), "exclusiveMaximum": ("max", -1)}
 
 Spec = Mapping[str, Any]
 
 
 def attributes_of(kind: str, spec: Spec) -> dict[str, Any]:
-    """The HTML attributes of a field's input."""
+    """Return the HTML attributes of a field's input."""
     placeholder = {"placeholder": spec["placeholder"]} if "placeholder" in spec else {}
     return {**placeholder, **KINDS.get(kind, _none)(spec)}
 
 
 def is_large(spec: Spec) -> bool:
-    """Whether an integer may be too large for a browser's number field."""
+    """Return whether an integer may be too large for a browser's number field."""
     bounds = (spec.get("minimum", 0), spec.get("maximum", 0))
     return any(abs(bound) > LARGEST_EXACT_NUMBER for bound in bounds)
 
 
 def slider_of(spec: Spec, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """A slider's range and step. Raises NoField for what has not two ends that it may reach."""
+    """Return a slider's range and step. Raises NoField without a reachable lower and upper bound."""
     least, most, step = (attributes.get(key, 0) for key in ("min", "max", "step"))
-    # Of what has a smallest step, the number next to an end that is left out is one that can be reached.
+    # With a smallest step, the value next to an exclusive bound is reachable.
     is_exact = spec.get("type") == "integer" or (spec.get("format") == "decimal" and step != "any")
     named = {"min", "max"} if is_exact else {"minimum", "maximum"}
     if not named <= (spec.keys() | attributes.keys()) or least >= most:
@@ -99,7 +99,7 @@ def _bound(spec: Spec, name: str, otherwise: Decimal) -> Decimal:
 
 
 def _range(spec: Spec, step: Decimal, beyond: Decimal | int = 0) -> dict[str, Any]:
-    """The smallest and the largest value. A browser counts its steps from the smallest, so that one is a whole step."""
+    """Return `min` and `max`. Browsers count steps from `min`, so it is rounded up to a whole step."""
     found = {}
     lowest = [Decimal(str(spec["minimum"]))] if "minimum" in spec else []
     lowest += [Decimal(str(spec["exclusiveMinimum"])) + beyond] if "exclusiveMinimum" in spec else []
@@ -139,7 +139,7 @@ def _wall_clock(spec: Spec) -> dict[str, Any]:
 
 
 def _moment(spec: Spec) -> dict[str, Any]:
-    # Its own limits are the same moment everywhere, and the field is in its reader's time: the server compares.
+    # The limits are in UTC and the input is in local time, so only the server compares them.
     return {"max": LAST_MOMENT, "step": "any"}
 
 
@@ -148,7 +148,7 @@ def _ends(spec: Spec, told: Callable[[str, str, int], str]) -> dict[str, Any]:
 
 
 def _to_tick(moment: datetime, side: str, beyond: int) -> datetime:
-    """An end as a browser can tell it: the first moment that is allowed, or the last, in whole milliseconds."""
+    """Round a bound to the first or last allowed moment in whole milliseconds."""
     over = timedelta(microseconds=moment.microsecond % 1000)
     if over:
         return moment - over + (TICK if side == "min" else timedelta())

@@ -1,4 +1,4 @@
-"""The values that a schema leaves to choose from."""
+"""Choices from a JSON schema."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ YES_OR_NO = (Choice("true", "Yes", True), Choice("false", "No", False))
 
 
 def choices_of(spec: Mapping[str, Any]) -> tuple[Choice, ...]:
-    """What there is to choose, where a schema names all its values. Raises NoField for what cannot be told apart."""
+    """Return the choices of a schema that lists its values. Raises NoField if two look the same or one is empty."""
     if spec.get("type") == "boolean" and spec.get("nullable"):
         return YES_OR_NO
     values = spec.get("enum", [spec["const"]] if "const" in spec else [])
@@ -22,7 +22,7 @@ def choices_of(spec: Mapping[str, Any]) -> tuple[Choice, ...]:
 
 
 def kind_of(choices: tuple[Choice, ...]) -> str:
-    """How so many are best chosen from."""
+    """Return the field kind that suits this number of choices."""
     if len(choices) <= MOST_RADIOS:
         return "radios"
     return "select" if len(choices) <= MOST_OPTIONS else "search"

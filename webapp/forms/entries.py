@@ -1,8 +1,8 @@
-"""What was posted, read field by field: the texts to show again, and the values for the model.
+"""Posted values, read field by field: the texts to display again and the values for the model.
 
-A field's parts are posted under its own name, a dot and theirs: `sender.street`. A list posts under its own name which
-rows it has, `items=0&items=3`, and each row as `items.0`; so rows are told apart from their values, and removing one
-renames none. A union posts under its own name which of its models is meant. No parameter's name contains a dot.
+A field's parts are posted with dotted names: `sender.street`. A list posts its row numbers under its own name,
+`items=0&items=3`, each row as `items.0`, so that removing a row does not rename the others. A union posts the tag
+of the chosen model under its own name. Parameter names contain no dots.
 """
 
 import dataclasses
@@ -32,22 +32,22 @@ from webapp.forms.messages import (
 from webapp.forms.posting import ROW, SEALED, Missing, with_defaults
 from webapp.forms.texts import UNREADABLE, Unread, value_of
 
-# The name under which a page sends the time zone of its reader; no parameter can begin with an underscore.
+# Posted name of the browser's time zone. Parameter names cannot start with an underscore.
 ZONE = "_zone"
-# The name under which a page sends the names of fields that hold what a browser cannot read, and sends as nothing.
+# Posted names of fields with input that the browser cannot parse and submits as empty.
 UNREAD = "_unread"
-# UTC by another name: the page's script leaves it, and does not send the zone again that is not known here.
+# An alias of UTC, which keeps the page's script from sending the unsupported time zone again.
 NO_PLACE = "Etc/UTC"
 
-# Of all lists of a form together: what is posted is small, and each row of it may be many fields to show.
+# Limit for all lists of a form together: a small request could otherwise make the server render a huge form.
 MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One field with what is in it: `value` as the page shows it, `raw` as the model is given it.
+    """A field with its value: `value` as displayed, `raw` as passed to the model.
 
-    Its parts are in `children`, by what the model calls them in its errors.
+    `children` holds its parts by their keys in the model's error locations.
     """
 
     field: Field
@@ -56,17 +56,17 @@ class Entry:
     children: Mapping[str | int, "Entry"] = dataclasses.field(default_factory=dict)
 
     def all(self) -> Iterator["Entry"]:
-        """The entry and everything in it."""
+        """Yield the entry and all entries nested in it."""
         yield self
         for child in self.children.values():
             yield from child.all()
 
     def at(self, path: tuple[str | int, ...]) -> "Entry":
-        """What the model means by a path, as near as it is shown."""
+        """Return the nearest displayed entry for a path in a model's error."""
         if not path:
             return self
         if self.field.kind == "pairs":
-            # Of two rows with one key the model has seen the last.
+            # If two rows have the same key, the model received the last one.
             rows = reversed(tuple(self.children.values()))
             row = next((row for row in rows if str(row.children["key"].raw) == str(path[0])), None)
             part = "key" if path[1:2] == ("[key]",) else "value"
@@ -78,12 +78,12 @@ class Entry:
 
 @dataclass
 class Reading:
-    """Reads entries from what was posted, and notes at each field what no model can be asked."""
+    """A reader of posted values. It records the errors that the model cannot detect."""
 
     posted: MultiDict[str, str]
     own: OwnInputs = NO_INPUTS
     errors: dict[str, str] = dataclasses.field(default_factory=dict)
-    limits: dict[str, str] = dataclasses.field(default_factory=dict)  # also of a form not sent yet
+    limits: dict[str, str] = dataclasses.field(default_factory=dict)  # errors that also apply before submission
     zone: str = "UTC"
     _place: tzinfo | None = UTC
     _rows_left: int = MOST_ROWS
@@ -94,7 +94,7 @@ class Reading:
         sent = self.posted.get(ZONE, "UTC")
         try:
             self._place, self.zone = ZoneInfo(sent), sent
-        except (ValueError, LookupError, OSError):  # what a name that is none leads to depends on the name
+        except (ValueError, LookupError, OSError):  # the exception for an invalid name depends on the name
             self._place, self.zone = None, NO_PLACE
         texts = (text for _name, text in self.posted.items(multi=True))
         wanted = {sha256 for text in texts if (sha256 := sha256_in(text))}
@@ -103,7 +103,7 @@ class Reading:
         self._unread = frozenset(self.posted.getlist(UNREAD))
 
     def entry(self, field: Field) -> Entry:
-        """A field's entry."""
+        """Read the entry of a field."""
         read = {
             "switch": self._switch,
             "checks": self._checks,
@@ -131,7 +131,7 @@ class Reading:
         return Entry(field, tuple(choice.text for choice in chosen), values or (None if field.optional else values))
 
     def _file(self, field: Field) -> Entry:
-        # Of one that was kept and one that was chosen in its place, the latter comes last.
+        # A newly chosen file is posted after the stored one that it replaces.
         files = self._referred(field)[-1:]
         if not files and not field.optional:
             self.errors.setdefault(field.name, NO_FILE)
@@ -159,7 +159,7 @@ class Reading:
         return taken
 
     def _secret(self, field: Field) -> Entry:
-        """What was typed; where nothing was, what was entered before and is kept."""
+        """Read the typed secret or, if the input is empty, the sealed one."""
         sealed = self.posted.get(f"{field.name}.{SEALED}")
         if sealed is None or self.posted.get(field.name):
             return self._single(field)
@@ -197,7 +197,7 @@ class Reading:
         return [self.entry(field.item.placed(name, label)) for name, label in names]
 
     def _present(self, entry: Entry) -> Any:
-        """A value that has no default to stand in for it."""
+        """Return the entry's raw value; record an error if it is missing, because no default applies."""
         if entry.raw is not Missing:
             return entry.raw
         self.errors.setdefault(entry.field.name, nothing_in(entry.field.kind))
@@ -231,7 +231,7 @@ class Reading:
     def _single(self, field: Field) -> Entry:
         if field.name not in self.posted:
             return Entry(field)
-        # Browsers send line breaks as two characters and count them as one; here they are one.
+        # Browsers submit a line break as CRLF but count it as one character.
         return self._of_text(field, self.posted[field.name].replace("\r\n", "\n"))
 
     def _of_text(self, field: Field, text: str) -> Entry:

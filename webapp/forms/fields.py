@@ -1,10 +1,10 @@
-"""What a form knows of one parameter, and of the values to choose from."""
+"""Form fields, their choices and variants."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-# What a browser calls the inputs that are not for text.
+# HTML input types of fields that are not plain text.
 INPUT_TYPES = {
     "integer": "number",
     "number": "number",
@@ -19,23 +19,23 @@ INPUT_TYPES = {
     "file": "file",
     "files": "file",
 }
-# Of these an empty text is a value; of all others it is nothing.
+# Kinds for which an empty text is a value, not a missing one.
 TEXTS = frozenset({"text", "long_text"})
-# One value of several, and how many there may be to be shown like that.
+# Maximum numbers of choices for radio buttons and for a select box.
 MOST_RADIOS = 4
 MOST_OPTIONS = 20
-# What has parts, each a field of its own.
+# Kinds with parts that are fields themselves.
 COMPOUNDS = frozenset({"group", "tuple", "rows", "pairs", "pair", "variant"})
-# Those of them whose parts are all there at once, so that a rule of the whole can be looked at.
+# Compound kinds whose parts are all displayed, so that a rule about the whole can be checked.
 WHOLES = frozenset({"group", "tuple", "variant"})
 CHOICES = frozenset({"radios", "select", "search"})
-# What is sent as files, one or several under the same name.
+# Kinds that are posted as files, one or several under the same name.
 FILES = frozenset({"file", "files"})
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A value to choose: the text that is posted, the label that is read, and the value as JSON has it."""
+    """A choice: its posted text, its label and its JSON value."""
 
     text: str
     label: str
@@ -44,7 +44,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Field:
-    """One parameter as a form shows it; `kind` names the template that renders it, `slider` has its range and step."""
+    """A form field for a parameter. `kind` names its template, `slider` has its range and step."""
 
     name: str
     label: str
@@ -69,47 +69,47 @@ class Field:
 
     @property
     def input_type(self) -> str:
-        """What kind of input a browser shows for it."""
+        """The HTML input type."""
         return INPUT_TYPES.get(self.kind, "text")
 
     @property
     def section(self) -> tuple[bool, str]:
-        """What it stands together with: whether that is folded away, and its title."""
+        """The section that the field belongs to: whether it is collapsed, and its title."""
         return self.advanced, self.group
 
     @property
     def own_name(self) -> str:
-        """Its name without those of what it is part of."""
+        """The last component of its dotted name."""
         return self.name.rpartition(".")[2]
 
     @property
     def is_compound(self) -> bool:
-        """Whether it has parts."""
+        """Return whether the field has parts."""
         return self.kind in COMPOUNDS
 
     @property
     def is_tagged(self) -> bool:
-        """Whether its model tells its variants apart by a tag; otherwise there is one, or None."""
+        """Return whether a tag distinguishes the variants. Without a tag, the only variant is optional."""
         return any(variant.tags for variant in self.variants)
 
     def placed(self, name: str, label: str | None = None) -> "Field":
-        """The same field at another place in the form, where it is posted under that name."""
+        """Return a copy of the field with another posted name."""
         return replace(self, name=name, label=self.label if label is None else label)
 
     def chosen(self, text: str) -> Choice | None:
-        """The choice that a text means: what was picked, or its label as somebody may type it."""
+        """Return the choice for a posted text or a typed label, or None."""
         wanted = text.strip().casefold()
         exact = [choice for choice in self.choices if choice.text == text]
         return next(iter(exact + [one for one in self.choices if wanted in (one.label.casefold(), one.text)]), None)
 
     def holding(self, value: Any) -> Choice | None:
-        """The choice of a value; true and 1 are two values."""
+        """Return the choice with this value, or None. True and 1 are different values."""
         return next((one for one in self.choices if one.value == value and type(one.value) is type(value)), None)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One of several groups, of which the chosen one is shown; `tag` is posted, `tags` tells the model."""
+    """One alternative of a union. `tag` is posted, `tags` are passed to the model."""
 
     tag: str
     label: str

@@ -1,7 +1,7 @@
-"""What a form refers to: files that were sent before and secrets that are sealed; and which field a file is sent to.
+"""References in forms to stored files and sealed secrets, and lookup of file fields.
 
-A file that the server has is posted as its SHA-256, a space and its name; a new one as a file under the same name. A
-secret that the server has sealed is posted as its token under a name of its own, beside the field for another one.
+A stored file is posted as its SHA-256, a space and its name; a new one as a file under the same field name. A sealed
+secret is posted as its token under a separate name, next to the input for a new one.
 """
 
 import re
@@ -26,13 +26,13 @@ def _closed(token: str) -> None:
 
 @dataclass(frozen=True)
 class OwnInputs:
-    """What came with a form: of the files it refers to the sizes of those that may be used, and which were refused.
+    """The stored inputs that a form may use: sizes of the user's files, and messages for refused ones.
 
-    `opened` tells the secret that a token stands for, if it is of who has sent the form.
+    `opened` returns the secret for a token, or None if it does not belong to the user who posted the form.
     """
 
     sizes: Callable[[Collection[str]], Mapping[str, int]] = _nobodys
-    refused: Mapping[str, str] = field(default_factory=dict)  # by the names of their fields, in words
+    refused: Mapping[str, str] = field(default_factory=dict)  # messages by field name
     opened: Callable[[str], str | None] = _closed
 
 
@@ -40,18 +40,18 @@ NO_INPUTS = OwnInputs()
 
 
 def reference_to(file: File) -> str:
-    """What a form posts of a file that the server has."""
+    """Return the posted reference to a stored file."""
     return f"{file.sha256} {file.name}"
 
 
 def sha256_in(text: str) -> str | None:
-    """The hash in what refers to a file."""
+    """Return the hash in a file reference, or None."""
     match = REFERENCE.fullmatch(text)
     return match[1] if match else None
 
 
 def referred(text: str, sizes: Mapping[str, int]) -> File | None:
-    """The file that a text refers to, if it is among those with a size."""
+    """Return the file that a reference names if its size is known, otherwise None."""
     match = REFERENCE.fullmatch(text)
     if match is None or match[1] not in sizes:
         return None
@@ -60,12 +60,12 @@ def referred(text: str, sizes: Mapping[str, int]) -> File | None:
 
 
 def has_files(fields: Collection[Field]) -> bool:
-    """Whether a file can be sent to one of these fields, or to one in them."""
+    """Return whether any of these fields or their parts takes files."""
     return any(one.kind in FILES or has_files(_parts(one)) for one in fields)
 
 
 def file_field_at(fields: Collection[Field], name: str) -> Field | None:
-    """The field that takes the files posted under a name."""
+    """Return the file field with this posted name, or None."""
     first, _, rest = name.partition(".")
     for one in fields:
         if one.name == first and not rest:

@@ -1,4 +1,4 @@
-"""The JSON schema of a parameter model, with what a form must know and JSON schema leaves out."""
+"""JSON schemas of parameter models, extended with details that forms need."""
 
 from collections.abc import Mapping
 from datetime import date, time
@@ -18,12 +18,12 @@ class NoField(Exception):
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a parameter model as forms read it; parts that none can show say why in `refused`."""
+    """Return the extended schema of a model. Unsupported parts give the reason in `refused`."""
     return model.model_json_schema(schema_generator=FormSchema)
 
 
 class FormSchema(GenerateJsonSchema):
-    """Says which strings are decimals, tells the bounds of dates and times, and marks what may be None."""
+    """A schema generator that adds decimal formats, date and time bounds, and `nullable`."""
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         digits = {"maxDigits": schema.get("max_digits"), "decimalPlaces": schema.get("decimal_places")}
@@ -100,6 +100,6 @@ def _bounds(schema: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Those that are there, as text: exact, and the same from one start to the next."""
+    """Return the values that are set as text, which is exact and stable across restarts."""
     given = {name: value for name, value in values.items() if value is not None}
     return {name: value.isoformat() if isinstance(value, date | time) else str(value) for name, value in given.items()}

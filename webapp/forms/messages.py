@@ -1,4 +1,4 @@
-"""What pydantic's errors are called, in words for somebody who fills in a form."""
+"""Validation messages for form users, from pydantic's errors."""
 
 import math
 import re
@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from pydantic_core import ErrorDetails
 
 EMPTY = "Fill this in."
-UNKEPT = "This contains a character that cannot be kept (NUL). Remove it."
+UNKEPT = "This contains a NUL character, which can't be stored. Remove it."
 NO_FILE = "Choose a file."
-LOST_FILE = "A file that was here is not yours, or not kept any more. Choose it again."
-LOST_VALUE = "What was entered here before cannot be read any more. Enter it again."
+LOST_FILE = "A file chosen earlier is no longer available. Choose it again."
+LOST_VALUE = "The saved value can't be read any more. Enter it again."
 NO_CHOICE = "Choose one of these."
-TWICE = "This is here twice. Give each its own."
-TOO_MANY_ROWS = "At most {most} rows fit into a form. Remove some."
-NO_ZONE = "Your browser's time zone is not known here. Enter the time in UTC."
+TWICE = "This is already in the list. Enter a different one."
+TOO_MANY_ROWS = "A form can have at most {most} rows. Remove some."
+NO_ZONE = "Your browser's time zone is not supported. Enter the time in UTC."
 
 MESSAGES = {
     "missing": EMPTY,
@@ -27,15 +27,15 @@ MESSAGES = {
     "less_than_equal": "Must be {le} or less.",
     "multiple_of": "Must be a multiple of {multiple_of}.",
     "decimal_max_digits": "Enter at most {max_digits} digits.",
-    "decimal_max_places": "Enter at most {decimal_places} digits after the point.",
-    "decimal_whole_digits": "Enter at most {whole_digits} digits before the point.",
+    "decimal_max_places": "Enter at most {decimal_places} digits after the decimal point.",
+    "decimal_whole_digits": "Enter at most {whole_digits} digits before the decimal point.",
     "string_too_short": "Enter at least {min_length} characters.",
     "string_too_long": "Enter at most {max_length} characters.",
-    "string_pattern_mismatch": "This is not in the expected form.",
+    "string_pattern_mismatch": "This doesn't match the expected format.",
     "literal_error": NO_CHOICE,
     "enum": NO_CHOICE,
-    "too_short": "Give at least {min_length}.",
-    "too_long": "Give at most {max_length}.",
+    "too_short": "At least {min_length} required.",
+    "too_long": "At most {max_length} allowed.",
     "date_past": "Enter a date in the past.",
     "date_future": "Enter a date in the future.",
     "datetime_past": "Enter a time in the past.",
@@ -46,7 +46,7 @@ MESSAGES = {
     "uuid_parsing": "Enter a UUID, such as 123e4567-e89b-12d3-a456-426614174000.",
     "uuid_version": "Enter a UUID of version {expected_version}.",
 }
-# Of dates and times, which are not more or less than others.
+# Messages for dates and times, which are later or earlier, not more or less.
 MOMENTS = {
     "greater_than": "Must be later than {gt}.",
     "greater_than_equal": "Must be {ge} or later.",
@@ -59,7 +59,7 @@ ONE_OF_SEVERAL = re.compile(r"\b1 (character|digit)s\b")
 
 
 def message(detail: ErrorDetails, kind: str = "", zone: str = "UTC") -> str:
-    """An error of the model, for whoever filled in the field, which is of this kind, in this time zone."""
+    """Return the message for a pydantic error in a field of this kind, with moments in the given time zone."""
     if kind in MOMENT_KINDS and detail["type"] in MOMENTS:
         ends = {key: _moment(str(value), kind, zone) for key, value in detail["ctx"].items()}
         return MOMENTS[detail["type"]].format(**ends)
@@ -68,7 +68,7 @@ def message(detail: ErrorDetails, kind: str = "", zone: str = "UTC") -> str:
 
 
 def nothing_in(kind: str) -> str:
-    """What to say of a field of this kind that was left as it was."""
+    """Return the message for an empty field of this kind."""
     return NO_CHOICE if kind in CHOICE_KINDS else EMPTY
 
 
@@ -81,14 +81,16 @@ def _message(detail: ErrorDetails) -> str:
     if detail["input"] == "" and detail.get("ctx", {}).get("min_length", 1) == 1:
         return EMPTY
     kind = detail["type"]
-    if kind in ("too_short", "too_long") and isinstance(detail["input"], str):  # so pydantic calls it of a secret
+    if kind in ("too_short", "too_long") and isinstance(
+        detail["input"], str
+    ):  # pydantic's error type for a secret's length
         kind = f"string_{kind}"
     template = MESSAGES.get(kind)
     return template.format(**context) if template else f"{detail['msg']}."
 
 
 def _moment(text: str, kind: str, zone: str) -> str:
-    """An end that a model tells in ISO's form, as the field shows it."""
+    """Format a bound in ISO format as the field shows it."""
     if kind == "moment":
         end = datetime.fromisoformat(text)
         local = (end if end.tzinfo else end.replace(tzinfo=UTC)).astimezone(ZoneInfo(zone)).replace(tzinfo=None)

@@ -1,12 +1,12 @@
-"""A pattern as a model reads it, rewritten so that a browser accepts exactly the same.
+"""Translation of a model's patterns into equivalent browser patterns.
 
-A model searches with Rust's regular expressions; a browser compares the whole text with JavaScript's, in its `v` mode.
-They differ in what must be escaped and in what a letter or a space is.
+Models search with Rust regular expressions; browsers match the whole text with JavaScript's in `v` mode. The two differ
+in escaping rules and in the definition of letters and spaces.
 """
 
 import re
 
-# Of the classes, what JavaScript must be told to mean what Rust means.
+# JavaScript equivalents of Rust's character classes.
 CLASSES = {
     "d": r"\p{Nd}",
     "D": r"\P{Nd}",
@@ -40,11 +40,11 @@ INSIDE = re.compile(
 
 
 class Untold(Exception):
-    """A browser cannot be told this pattern; the server alone checks it."""
+    """A pattern that has no browser equivalent and is checked on the server only."""
 
 
 def browser_pattern(pattern: str) -> str | None:
-    """What goes into an input's `pattern`, or None where only the server can say."""
+    """Return the value for an input's `pattern`, or None if only the server can check it."""
     try:
         told = _outside(pattern)
     except Untold:

@@ -1,4 +1,4 @@
-"""What a browser would post of values, and of the buttons that change how many rows a form has."""
+"""Conversion of values to posted form data, and adding and removing of rows."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,24 +14,24 @@ from webapp.forms.texts import text_of
 Posted = MultiDict[str, str]
 
 ROW = re.compile("[0-9]{1,6}")
-# Beside a union: which of its models the page shows. What another one has is not left out but not asked for yet.
+# Suffix for the variant that the page displays. Fields of another variant are not missing; they were not displayed yet.
 SHOWN = "_shown"
-# Beside a field for a secret: the one that was entered before, sealed.
+# Suffix for the sealed secret that was entered earlier.
 SEALED = "_sealed"
 
 # A secret that a task asked for before it changed is nothing for fields of other kinds; names of pairs are anybody's.
 MAY_HOLD_SEALED = frozenset({"secret", "pairs"})
 
-# A new list that must not be empty begins with its rows there, but not with a page of them.
+# A new list with a minimum length starts with its required rows, up to this number.
 MOST_FIRST_ROWS = 5
 
 
 class Missing:
-    """Stands for what was not posted at all: the model's default applies, or its error."""
+    """A marker for values that were not posted, for which the model's default or error applies."""
 
 
 def posted_of(fields: tuple[Field, ...], values: Mapping[str, Any]) -> Posted:
-    """What a browser would post of a form with these values, which are JSON; others have their defaults."""
+    """Return what a browser would post for these JSON values, with defaults for the others."""
     posted: Posted = MultiDict()
     for one in fields:
         put(posted, one, values.get(one.name, Missing))
@@ -49,17 +49,17 @@ def put(posted: Posted, field: Field, value: Any = Missing) -> None:
 
 
 def text(field: Field, value: Any) -> str:
-    """The text that a field of one value shows."""
+    """Return the displayed text of a single-value field."""
     if choice := field.holding(value):
         return choice.label if field.kind == "search" else choice.text
     try:
         return text_of(field.kind, value)
-    except ValueError:  # kept by a task that has changed since
+    except ValueError:  # stored before the task changed
         return str(value)
 
 
 def with_row(posted: Posted, field: Field) -> str:
-    """Post one more row of a list; returns its name."""
+    """Add a row to a posted list and return its name."""
     assert field.item is not None
     numbers = [int(number) for number in posted.getlist(field.name) if ROW.fullmatch(number)]
     number = max(numbers, default=-1) + 1
@@ -70,13 +70,13 @@ def with_row(posted: Posted, field: Field) -> str:
 
 
 def without_row(posted: Posted, field: Field, name: str) -> None:
-    """Post all rows of a list but this one."""
+    """Remove a row from a posted list."""
     number = name.removeprefix(f"{field.name}.")
     posted.setlist(field.name, [one for one in posted.getlist(field.name) if one != number])
 
 
 def with_defaults(posted: Posted, field: Field, variant: Variant) -> None:
-    """Post what a model has by default that was chosen only now."""
+    """Add the defaults of a variant that was only just chosen."""
     shown = f"{field.name}.{SHOWN}"
     if posted.get(shown) == variant.tag:
         return

@@ -1,4 +1,4 @@
-"""A task's signature as fields: what each parameter is called, which template shows it, what it accepts."""
+"""Form fields from a task's signature: labels, kinds and limits."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from webapp.forms.texts import Unread, value_of
 
 Spec = Mapping[str, Any]
 
-# By the schema's type, and for texts by its format.
+# Field kinds by schema type, and for strings by format.
 KINDS = {"integer": "integer", "number": "number", "boolean": "switch"}
 FORMATS: dict[str | None, str] = {
     None: "text",
@@ -34,14 +34,14 @@ FORMATS: dict[str | None, str] = {
     "decimal": "decimal",
     "password": "secret",
 }
-# JSON has texts for keys: these are read from theirs again.
+# Kinds that can be parsed from JSON's text keys.
 KEYS = frozenset({"text", "integer", "digits", "date", "uuid", "email"})
 WITHOUT_TEXT = COMPOUNDS | FILES | {"switch", "checks"}
 ORDINALS = ("First", "Second", "Third")
 
 
 def fields_of(task: Task) -> tuple[Field, ...]:
-    """The fields of a task's form. Raises TaskError for a parameter that cannot be shown as one."""
+    """Return the fields of a task's form. Raises TaskError for a parameter without a matching field."""
     try:
         return _fields(task.parameters)
     except NoField as error:
@@ -64,13 +64,13 @@ def _named(signature: "Signature", schema: Spec) -> Iterator[Field]:
 
 @dataclass(frozen=True)
 class Signature:
-    """Makes fields of a schema's parts; `within` are the models around, none of which may come again."""
+    """A builder of fields from schema parts. `within` holds the enclosing models, to detect recursion."""
 
     definitions: Mapping[str, Spec]
     within: frozenset[str] = frozenset()
 
     def field(self, name: str, spec: Spec, required: bool = True) -> Field:
-        """The field of one part. Raises NoField for what none can show."""
+        """Return the field of a schema part. Raises NoField for an unsupported type."""
         spec, inside = self._resolved(_with_item_limits(spec))
         kind, choices = inside._kind(spec)
         attributes, optional = attributes_of(kind, spec), spec.get("nullable", False)
@@ -158,7 +158,7 @@ class Signature:
 
 
 def _arranged(fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    """Those that stand together one after the other, where the first of them is, and what is folded away at the end."""
+    """Order fields by section, each at the place of its first field, with collapsed ones last."""
     sections = list(dict.fromkeys(field.section for field in fields if field.group or field.advanced))
     first = {section: next(n for n, field in enumerate(fields) if field.section == section) for section in sections}
     places = {field.name: first.get(field.section, n) for n, field in enumerate(fields)}
@@ -166,13 +166,13 @@ def _arranged(fields: tuple[Field, ...]) -> tuple[Field, ...]:
 
 
 def _with_item_limits(spec: Spec) -> Spec:
-    """What is said of each file of a list is said of its field, which is one for all."""
+    """Copy the limits of a list's files to the list, which is a single field."""
     item = spec.get("items", {})
     return {**{key: item[key] for key in ("accept", "maxBytes") if key in item}, **spec}
 
 
 def _or_none(field: Field) -> Field:
-    """What has no text that could be empty is asked for before it is shown."""
+    """Wrap an optional compound field in a variant, because it has no input that could be left empty."""
     if not field.optional:
         return field
     given = replace(field, optional=False, default=None)
@@ -191,7 +191,7 @@ def _label(name: str, spec: Spec) -> str:
 
 
 def _examples(field: Field, spec: Spec) -> tuple[str, ...]:
-    """As they are entered or chosen; what has no text of its own needs none, and can be filled in."""
+    """Return the examples as they are entered or chosen; fields without a text input have none."""
     if field.kind in WITHOUT_TEXT:
         return ()
     return tuple(_example(field, example) for example in spec.get("examples", ()))

@@ -1,4 +1,4 @@
-"""A run's parameters as its page says them: labels for names, and words for what is kept as JSON."""
+"""Run parameters as readable values, with labels instead of names."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,9 +14,9 @@ MOMENT = TypeAdapter(datetime)
 
 
 def spoken(field: Field | None, value: Any) -> Any:
-    """A value for people: text, yes or no, a moment, a file, or a list or a mapping by label of these.
+    """Return a stored value in readable form: text, bool, moment, file, or a list of these or a dict by label.
 
-    What a task kept before it changed is said as it is.
+    Values that no longer match a changed task are returned unchanged.
     """
     if token_in(value):
         return HIDDEN
@@ -29,7 +29,7 @@ def spoken(field: Field | None, value: Any) -> Any:
 
 
 def _as_it_is(value: Any) -> Any:
-    """What no field has words for; a secret that is kept under another name than its field's is hidden all the same."""
+    """Return a value without a field unchanged, except for secrets, which stay hidden under any name."""
     if token_in(value):
         return HIDDEN
     if isinstance(value, dict):

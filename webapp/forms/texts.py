@@ -1,4 +1,4 @@
-"""Single values as the text that a field holds, and back."""
+"""Conversion between single values and the text of their fields."""
 
 import re
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from pydantic import TypeAdapter
 T = TypeVar("T")
 
 LONGEST_NUMBER = 1000
-LONGEST_TEXT = 100  # of what is written in one line and is not text: a moment, a duration
+LONGEST_TEXT = 100  # for single-line values that are not text, such as moments and durations
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?")
 MOMENT = re.compile(rf"{DATE.pattern}[T ]{CLOCK.pattern}")
 
-# What a duration may be measured in, by the first letters that tell it apart.
+# Units of durations, by their distinguishing letters.
 SECONDS: dict[str, int | Decimal] = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": Decimal("0.001")}
 UNIT = "weeks?|days?|hours?|minutes?|seconds?|min|ms|[wdhms]"
 AMOUNT = r"[0-9]{1,7}(?:\.[0-9]{1,6})?"
-# Also the browser's pattern, and so written in what JavaScript and Python read alike.
+# Also used as the browser's pattern, so it uses only syntax that JavaScript and Python share.
 DURATION = rf"-?(?:[0-9]{{1,7}}:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,6}})?|(?:{AMOUNT} *(?:{UNIT})[ ,]*)+)"
 
 NO_NUMBER = "Enter a number."
@@ -30,10 +30,10 @@ NO_WHOLE_NUMBER = "Enter a whole number."
 NO_DATE = "Enter a date, such as 2026-01-31."
 NO_TIME = "Enter a time, such as 14:30."
 NO_MOMENT = "Enter a date and a time, such as 2026-01-31 14:30."
-NO_DURATION = "Enter a length of time, such as 1 h 30 min or 1:30:00."
-SKIPPED = "Clocks are put forward over this time on that day. Enter an earlier or a later one."
+NO_DURATION = "Enter a duration, such as 1 h 30 min or 1:30:00."
+SKIPPED = "That time doesn't exist: clocks go forward then. Enter an earlier or later one."
 
-# What to say where a browser has not even a text, as of half a date.
+# Messages for input that the browser cannot parse and submits as empty, such as half a date.
 UNREADABLE = {
     "integer": NO_WHOLE_NUMBER,
     "number": NO_NUMBER,
@@ -46,18 +46,18 @@ UNREADABLE = {
 
 
 class Unread(ValueError):
-    """A text that is no value of its field's kind; the message is for whoever wrote it."""
+    """A text that is not a valid value for its field; the message is for the user."""
 
 
 def value_of(kind: str, text: str, zone: tzinfo) -> Any:
-    """The value that a text stands for in a field of this kind. Raises Unread."""
+    """Parse the text of a field of this kind. Raises Unread if it is invalid."""
     if kind == "moment":
         return _in_utc(_wall_clock(text), zone)
     return READERS[kind](text) if kind in READERS else text
 
 
 def text_of(kind: str, value: Any) -> str:
-    """The text that shows a value, which is JSON, in a field of this kind; moments in UTC."""
+    """Format a JSON value for a field of this kind, with moments in UTC."""
     if kind == "duration":
         return _spoken(TypeAdapter(timedelta).validate_python(value))
     if kind in ("moment", "wall_clock"):
@@ -76,7 +76,7 @@ def _integer(text: str) -> int:
 
 
 def _number(text: str) -> float:
-    # What is too large for a float becomes infinite, which a model may refuse in its own words; so may NaN.
+    # Numbers too large for a float become infinite. Models may reject infinity and NaN with their own messages.
     if text.strip().lower() in ("nan", "inf", "-inf", "infinity", "-infinity"):
         return float(text)
     return float(_decimal(text))
@@ -132,14 +132,14 @@ def _spoken(length: timedelta) -> str:
 
 
 def as_shown(moment: datetime | time) -> str:
-    """As a browser's field takes it, which knows milliseconds and nothing finer."""
+    """Format a time for a browser's input, which supports milliseconds at most."""
     if moment.microsecond:
         return moment.isoformat(timespec="milliseconds")
     return moment.isoformat(timespec="seconds" if moment.second else "minutes")
 
 
 def _parsed(pattern: re.Pattern[str], parse: Callable[[str], T], text: str, words: str) -> T:
-    """A text in the right form and with a meaning, such as a day that exists."""
+    """Parse a text that matches the pattern. Raises Unread with `words` if it is invalid, such as a nonexistent day."""
     stripped = text.strip()
     try:
         if len(stripped) <= LONGEST_NUMBER and pattern.fullmatch(stripped):

@@ -1,1 +1,1 @@
-"""The pages of runs, their output and their files."""
+"""Pages of runs, with their output and files."""

@@ -1,4 +1,4 @@
-"""What pages say of values, times and runs, in words for people."""
+"""Template filters that format values, times and runs."""
 
 from datetime import datetime
 from typing import Any
@@ -34,15 +34,15 @@ def init_app(app: Flask) -> None:
 
 
 def task_title(name: str) -> str:
-    """A task's title, or its name where the task is no longer there."""
+    """Return a task's title, or its name if the task no longer exists."""
     task = backend().catalog.get(name)
     return task.title if task else name
 
 
 def attempt(run: Run) -> str:
-    """Which attempt a run is at, or waits for, or ended with; nothing for one that was started once only.
+    """Return the number of the current, next or last attempt, or "" for a run that has started only once.
 
-    Of a task with retries those are counted since its owner last asked for it, as its retries are.
+    For a task with retries, attempts are counted since the owner last requested the run, as retries are.
     """
     task = backend().catalog.get(run.task)
     if task is None or not task.retries:
@@ -52,46 +52,46 @@ def attempt(run: Run) -> str:
 
 
 def losses(run: Run) -> str:
-    """What became of a run whose worker was lost; nothing where its failure says so already."""
+    """Describe the worker losses of a run; return "" if its error already mentions them."""
     if not run.losses or run.error_kind == "WorkerLost":
         return ""
-    lost = "Its worker was lost" if run.losses == 1 else f"Its worker was lost {run.losses} times"
+    lost = "Worker lost" if run.losses == 1 else f"Worker lost {run.losses} times"
     if run.state is State.QUEUED:
-        return f"{lost}; it starts again by itself"
-    return f"{lost}; it was started again" if run.started_at else lost
+        return f"{lost}; restarts automatically"
+    return f"{lost}; restarted" if run.started_at else lost
 
 
 def cancelled(run: Run) -> str:
-    """How far a run came whose owner ended it."""
+    """Describe how far a run got before its owner cancelled it."""
     if run.started_at:
         return f"Stopped after {duration(run.seconds)}"
     return "Cancelled before it started again" if run.attempt > 1 else "Cancelled before it started"
 
 
 def place(wait_estimate: WaitEstimate) -> str:
-    """Where in the queue a run is, and about how long that takes."""
+    """Describe a run's position in the queue and its estimated wait."""
     if not wait_estimate.ahead:
         return "Next in line"
     after = f"Starts after {wait_estimate.ahead:,} run{'' if wait_estimate.ahead == 1 else 's'}"
-    return after if wait_estimate.seconds is None else f"{after}, about {roughly(wait_estimate.seconds)}"
+    return after if wait_estimate.seconds is None else f"{after}, in about {roughly(wait_estimate.seconds)}"
 
 
 def parameters(run: Run) -> dict[str, Any]:
-    """A run's parameters by their labels, in words."""
+    """Return a run's parameters as readable values by label."""
     fields = _fields(run)
     labels = {name: fields[name].label if name in fields else name for name in run.parameters}
     return {labels[name]: spoken(fields.get(name), value) for name, value in run.parameters.items()}
 
 
 def summary(run: Run) -> str:
-    """A run's parameters in one short line."""
+    """Return a run's parameters as one short line."""
     fields, given = _fields(run), run.parameters
     text = ", ".join(f"{name} = {in_one_line(spoken(fields.get(name), given[name]))}" for name in given)
     return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 1]}…"
 
 
 def in_one_line(value: Any) -> str:
-    """A value with its parts in one line, for people."""
+    """Format a value and its parts as one line."""
     if isinstance(value, dict):
         return ", ".join(f"{label}: {in_one_line(one)}" for label, one in value.items()) or "none"
     if isinstance(value, File):
@@ -103,7 +103,7 @@ def in_one_line(value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """A value in one line, for people."""
+    """Format a simple value as one line."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -112,7 +112,7 @@ def plain(value: Any) -> str:
 
 
 def size(count: int) -> str:
-    """A number of bytes in its largest unit."""
+    """Format a number of bytes in its largest unit."""
     if count < 1000:
         return f"{count} byte{'' if count == 1 else 's'}"
     unit, name = next((unit, name) for unit, name in UNITS if count >= unit)
@@ -121,17 +121,17 @@ def size(count: int) -> str:
 
 
 def clock(moment: datetime) -> str:
-    """A moment as it reads where no script can turn it into the reader's own time."""
+    """Format a moment in UTC, for readers without JavaScript, which converts it to local time."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def time_of_day(moment: datetime) -> str:
-    """A moment within the next hours, likewise."""
+    """Format the UTC time of day of a moment within the next hours."""
     return f"{moment:%H:%M:%S} UTC"
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in its two largest units."""
+    """Format a duration in its two largest units."""
     if seconds is None:
         return ""
     if seconds < 1:
@@ -144,7 +144,7 @@ def duration(seconds: float | None) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """A length of time that is only guessed, in its largest unit."""
+    """Format an estimated duration in its largest unit."""
     if round(seconds) < 60:
         return f"{max(1, round(seconds))} s"
     if round(seconds / 60) < 60:

@@ -1,4 +1,4 @@
-"""What runs put out, as HTML: each batch is rendered once, for the run's page and for every push."""
+"""Run output as HTML. Each batch is rendered once, for the run's page and for every push."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,15 +14,15 @@ from webapp.rendering import fragments
 from webapp.rendering.results import Shown
 
 LONGEST_WORDS = 200
-# A run that prints a line now and then has thousands of small batches, which are rendered together.
+# A run that prints occasional lines has thousands of small batches, so they are rendered in groups.
 ENTRIES_PER_CHUNK = 200
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Batches that follow each other, rendered: their first entry's number, the one after their last, their attempt.
+    """Rendered consecutive batches: entries `number` up to but not including `end`, of one attempt.
 
-    One that is unfinished is shown below the others, and replaced.
+    An unfinished chunk is shown below the others and replaced by the next version.
     """
 
     number: int
@@ -34,11 +34,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One kind of a run's output at one version: what is kept of it, and how many entries before that were dropped;
-    lines without an end, rendered as they follow the others.
+    """One kind of a run's output at one version: the stored chunks, the number of entries dropped before them, and
+    the rendered unfinished lines.
 
-    Pages append what is new, so they hold more than is kept. When `turn`, the last entry at that moment, has been
-    dropped, pages are to get it whole again: so they never hold more than twice what is kept.
+    Pages append new entries, so they hold more than is stored. Once the entry `turn` has been dropped, pages must be
+    sent the whole section again, which limits them to twice the stored amount.
     """
 
     kind: Kind
@@ -51,7 +51,7 @@ class Drawn:
 
     @property
     def id(self) -> str:
-        """The id of its element."""
+        """The HTML id of its element."""
         return f"run-{self.run_id}-{self.kind}"
 
     @property
@@ -64,12 +64,12 @@ def init_app(app: Flask) -> None:
 
 
 def second(at: float) -> str:
-    """The time of day of an entry."""
+    """Format the UTC time of day of an entry."""
     return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
 
 
 def draw(database: Database, run: Run, kind: Kind, earlier: Drawn | None = None) -> Drawn:
-    """Read what a run has put out since it was drawn last, and render that."""
+    """Read and render the output that a run has produced since `earlier`."""
     if earlier and earlier.version == run.version:
         return earlier
     known = earlier or Drawn(kind, run.id, run.version)
@@ -83,7 +83,7 @@ def draw(database: Database, run: Run, kind: Kind, earlier: Drawn | None = None)
 
 
 def _grouped(batches: Iterable[Stored]) -> list[list[Stored]]:
-    """Those that follow each other without a gap in one attempt, up to ENTRIES_PER_CHUNK together."""
+    """Group consecutive batches of one attempt, with up to ENTRIES_PER_CHUNK entries per group."""
     groups: list[list[Stored]] = []
     for batch in batches:
         last = groups[-1][-1] if groups else None
@@ -102,7 +102,7 @@ def _chunk(database: Database, run: Run, kind: Kind, batches: Sequence[Stored]) 
 
 
 def _unfinished(drawn: Drawn, batch: Stored | None) -> str:
-    """Lines without an end, as they follow what is drawn."""
+    """Render unfinished lines after the drawn output."""
     if not batch:
         return ""
     chunk = Chunk(batch.number, batch.end, batch.attempt, _lines(batch.entries), unfinished=True)
@@ -110,18 +110,18 @@ def _unfinished(drawn: Drawn, batch: Stored | None) -> str:
 
 
 def sections(database: Database, run: Run, words: str = "") -> Markup:
-    """A run's partial results and its log as its page shows them; of the log, those lines that hold `words`."""
+    """Render a run's partial results and log; with `words`, only the log lines that contain them."""
     log = found(database, run, words) if words else whole(draw(database, run, Kind.LOG))
     return fragments.escaped(whole(draw(database, run, Kind.EMITTED)) + log)
 
 
 def whole(drawn: Drawn) -> str:
-    """A section, or the empty place of one that has no entries yet."""
+    """Render a whole section, or its empty placeholder."""
     return _section(drawn, appended(drawn, drawn.chunks))
 
 
 def found(database: Database, run: Run, words: str) -> str:
-    """The log's section with the lines that hold `words`, whatever their case."""
+    """Render the log's section with the lines that contain `words`, ignoring case."""
     count, chunks, read = 0, [], read_output(database, run.id, Kind.LOG)
     for batches in _grouped(read.finished):
         if lines := _lines_with(words, batches):
@@ -140,7 +140,7 @@ def _lines_with(words: str, batches: Sequence[Stored]) -> list[Entry]:
 
 
 def appended(drawn: Drawn, chunks: Iterable[Chunk], before: Chunk | None = None, gaps: bool = True) -> str:
-    """Chunks as they follow another one, with a note where entries were dropped and where an attempt begins."""
+    """Render chunks that follow `before`, with a note at each gap and at the start of each attempt."""
     parts = []
     for chunk in chunks:
         gap = chunk.number - before.end if before and gaps else 0
@@ -152,12 +152,12 @@ def appended(drawn: Drawn, chunks: Iterable[Chunk], before: Chunk | None = None,
 
 
 def unfinished(drawn: Drawn) -> str:
-    """The place of the lines without an end."""
+    """Render the element of the unfinished lines."""
     return fragments.render("runs/_log_unfinished.html", drawn=drawn, unfinished=fragments.escaped(drawn.unfinished))
 
 
 def dropped(drawn: Drawn) -> str:
-    """What is said of the entries that are no longer kept."""
+    """Render the note about dropped entries."""
     return fragments.render("runs/_output_dropped.html", drawn=drawn)
 
 

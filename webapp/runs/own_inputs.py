@@ -1,4 +1,4 @@
-"""What a user's forms may refer to: the files and the sealed secrets that are theirs."""
+"""Access of a user's forms to the user's own files and sealed secrets."""
 
 from collections.abc import Collection, Mapping
 
@@ -15,12 +15,12 @@ def init_app(app: Flask) -> None:
 
 
 def own_inputs(refused: Mapping[str, str] | None = None) -> OwnInputs:
-    """What came with a form of the user's; with the files that were refused, by field."""
+    """Return the current user's own inputs, with the messages for refused files by field."""
     return OwnInputs(_own_sizes, refused or {}, _own_secret)
 
 
 def sealed(secret: str) -> str:
-    """A secret as a form of its user's carries it, so that it need not be entered again and cannot be read."""
+    """Encrypt a secret for the user's form, so that it need not be entered again and cannot be read."""
     return backend().vault.seal(current_user.id, secret)
 
 

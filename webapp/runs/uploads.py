@@ -1,4 +1,4 @@
-"""Files that come with a form: from the socket into the store's own file, hashed on the way, never whole in memory."""
+"""Form uploads, streamed from the socket into the file store, hashed on the way and never whole in memory."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator
@@ -34,19 +34,19 @@ SILENT_SECONDS = 60
 MOST_PARTS = 2000
 MOST_FILES = 200
 LARGEST_TEXTS = 1024 * 1024
-# What is too large is read to its end, so that a browser hears why, up to so many times what is allowed.
+# Oversized requests are read to their end, up to this multiple of the limit, so that browsers receive the error.
 HEARD_OUT = 2
 
-BROKEN_OFF = "What you sent ended in the middle. Try again."
-SLOW = "Nothing came for a minute. Try again."
+BROKEN_OFF = "The upload was interrupted. Try again."
+SLOW = "The upload timed out: no data arrived for a minute. Try again."
 TOO_LARGE = "{name} is larger than {most:,.10g} MB. Choose a smaller file."
-TOO_MUCH = "The files of a form may have {most:,.10g} MB altogether. Send fewer, or smaller ones."
-TOO_MANY = f"A form may have {MOST_FILES} files at most. Send fewer."
+TOO_MUCH = "The files in a form can total at most {most:,.10g} MB. Send fewer or smaller files."
+TOO_MANY = f"A form can have at most {MOST_FILES} files. Send fewer."
 NO_ROOM = (
-    "There is no room for it: you may have files of {most:,.10g} MB altogether. Those that you have only sent go by "
-    "themselves after a day; ask whoever runs this site for more."
+    "Storage limit reached: your files can total at most {most:,.10g} MB. Uploads that no run uses are deleted after a "
+    "day. For more space, contact the administrator."
 )
-CANNOT_KEEP = "It cannot be kept right now. Try again in a while, and tell whoever runs this site."
+CANNOT_KEEP = "The file could not be saved. Try again later, or contact the administrator."
 
 
 def init_app(app: Flask) -> None:
@@ -56,7 +56,7 @@ def init_app(app: Flask) -> None:
 
 @dataclass
 class Received:
-    """What was posted with a form: texts, among them what refers to its files, and the files that were refused."""
+    """A posted form: its texts, including references to its files, and the messages for refused files."""
 
     posted: MultiDict[str, str]
     refused: dict[str, str] = field(default_factory=dict)
@@ -67,13 +67,13 @@ class Received:
 
 
 def most_bytes(one: forms.Field) -> int:
-    """The most that one file of a field may have."""
+    """Return the maximum size in bytes of one file in a field."""
     most = backend().settings.max_upload_mb * MB
     return min(most, one.max_bytes or most)
 
 
 def receive(task: Task) -> Received:
-    """What was posted with a task's form; its files are in the store then, and noted as the user's."""
+    """Receive a task's form, store its files and record them as the user's."""
     fields = forms.fields_of(task)
     if request.mimetype != "multipart/form-data" or not forms.has_files(fields):
         return Received(MultiDict(request.form))
@@ -87,7 +87,7 @@ def receive(task: Task) -> Received:
 
 
 def example_of(task: Task) -> OwnInputs:
-    """Make the files of a task's example the user's, as if they had sent them."""
+    """Store the files of a task's example as the user's uploads."""
     try:
         note_uploads(backend().database, current_user.id, [_stored(file) for file in task.example_files], _quota())
     except QuotaExceeded:
@@ -108,7 +108,7 @@ def _quota() -> int:
 
 @dataclass
 class Incoming:
-    """One file on its way; `writer` is None for one that is not wanted, of which nothing is kept."""
+    """A file being uploaded. `writer` is None for a refused file, which is not stored."""
 
     place: str
     name: str
@@ -119,7 +119,7 @@ class Incoming:
 
 
 class Receiver:
-    """Takes the parts of a form as they come: keeps its texts, and writes its files."""
+    """A receiver for the parts of a form, which collects texts and writes files as they arrive."""
 
     def __init__(self, fields: Collection[forms.Field]) -> None:
         self._fields = fields
@@ -135,7 +135,7 @@ class Receiver:
         self._refused: dict[str, str] = {}
 
     def take(self, event: multipart.Event) -> None:
-        """Take the next event of the form."""
+        """Process the next event of the multipart decoder."""
         if isinstance(event, multipart.Field):
             self._file, self._name, self._text = None, event.name or "", []
         elif isinstance(event, multipart.File):
@@ -146,7 +146,7 @@ class Receiver:
             self._add_text(event)
 
     def finish(self) -> Received:
-        """Put what has come into the store, and note it as the user's, all or nothing."""
+        """Store the received files and record them as the user's, all or none."""
         files = {id(one): stored for one in self._files() if (stored := self._keep(one))}
         try:
             if files:
@@ -163,7 +163,7 @@ class Receiver:
         return Received(posted, self._refused)
 
     def discard(self) -> None:
-        """Leave nothing behind of what was not finished."""
+        """Delete unfinished files."""
         for one in self._files():
             _drop(one)
 
@@ -179,7 +179,7 @@ class Receiver:
             self._posted.append((self._name, b"".join(self._text).decode(errors="replace")))
 
     def _begin(self, place: str, name: str) -> Incoming:
-        """Make ready for a file; a browser sends one without a name where none was chosen."""
+        """Prepare to receive a file. Browsers send one without a name if none was chosen."""
         one, tamed = forms.file_field_at(self._fields, place), tame(name)
         incoming = Incoming(place, tamed, most_bytes(one) if one else 0)
         if one is None or not name:
@@ -235,13 +235,13 @@ class Receiver:
         return RunFile(stored.sha256, stored.size, one.name, media_type_of(one.name))
 
     def _fail(self, one: Incoming) -> None:
-        log.exception("a file that was sent could not be kept")
+        log.exception("could not store an uploaded file")
         self._refused[one.place] = CANNOT_KEEP
         _drop(one)
 
 
 def _events() -> Iterator[multipart.Event]:
-    """The parts of the request's body, as they come from the socket."""
+    """Yield the parts of the request's body as they arrive."""
     settings = backend().settings
     request.max_content_length = HEARD_OUT * settings.max_upload_mb * MB + LARGEST_TEXTS
     boundary = request.mimetype_params.get("boundary", "").encode("ascii", "replace")
@@ -256,7 +256,7 @@ def _events() -> Iterator[multipart.Event]:
                     return
                 yield event
             since_turn += len(chunk)
-            if since_turn >= WRITE_BYTES:  # a fast sender leaves no wait in which others would have their turn
+            if since_turn >= WRITE_BYTES:  # with a fast sender, reads never block, so yield to other greenlets
                 since_turn = 0
                 gevent.sleep(0)
     except ValueError:
@@ -274,7 +274,7 @@ def _drop(one: Incoming) -> None:
     one.writer, one.waiting = None, bytearray()
 
 
-# A disk may let its writers wait for seconds, in which the event loop must go on.
+# Disk writes can block for seconds, so they run in threads to keep the event loop responsive.
 def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     return _pool().apply(function, arguments)
 

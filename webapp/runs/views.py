@@ -1,4 +1,4 @@
-"""Runs: history, one run, cancel or stop, run again."""
+"""Views of runs: the history, one run, its tables, cancel and retry."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def show(run_id: int) -> str:
 
 @bp.get("/runs/<int:run_id>/table")
 def table(run_id: int) -> str:
-    """All rows of a result that is a table."""
+    """Show all rows of a table in the result."""
     run = _mine(run_id, output=False).runs[0]
     view = tables.view(_table(run), request.args)
     return render_template("runs/table.html", run=run, view=view, part=request.args.get("part"))
@@ -45,9 +45,9 @@ def table(run_id: int) -> str:
 
 @bp.get("/runs/<int:run_id>/table.csv")
 def table_csv(run_id: int) -> Response:
-    """The same for a spreadsheet."""
+    """Download all rows of a table as CSV."""
     run = _mine(run_id, output=False).runs[0]
-    # Excel takes a file for UTF-8 only if it begins with this mark.
+    # Excel reads a CSV file as UTF-8 only if it starts with a byte order mark.
     content = _table(run).csv().encode("utf-8-sig")
     response = make_response(content, {"Content-Type": "text/csv; charset=utf-8"})
     response.headers.set("Content-Disposition", "attachment", filename=f"{run.task}-{run.id}.csv")
@@ -81,11 +81,11 @@ def _table(run: Run) -> Table:
     value = _part(run.result, request.args.get("part", ""))
     chart = chart_in(value)
     table = Table(charts.rows(chart)) if chart else table_in(value)
-    return table or abort(404, description="There is no such table in the result of this run.")
+    return table or abort(404, description="This run's result has no such table.")
 
 
 def _part(value: Any, address: str) -> Any:
-    """The part of a result that an address names: the numbers of its items from the outside in, `2.0`."""
+    """Return the part of a result at an address of item indexes from the outside in, such as `2.0`, or None."""
     for number in filter(None, address.split(".", MOST_STEPS)):
         values = list(value.values()) if isinstance(value, dict) else value
         if not isinstance(values, list) or not number.isdecimal() or not 0 <= int(number[:9]) < len(values):
@@ -96,4 +96,4 @@ def _part(value: Any, address: str) -> Any:
 
 def _mine(run_id: int, output: bool = True) -> Page:
     page = look_up(backend().database, Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output))
-    return page if page.runs else abort(404, description="There is no such run.")
+    return page if page.runs else abort(404, description="This run doesn't exist or belongs to another account.")

@@ -1,1 +1,1 @@
-"""The pages of the tasks, and which of them can be used."""
+"""Pages of tasks, and the catalog of usable ones."""

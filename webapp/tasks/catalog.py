@@ -1,11 +1,11 @@
-"""The tasks as commands and developers find them: one that is broken is in nobody's way."""
+"""The task catalog for commands and development, in which a broken task does not block the others."""
 
 from jobs.authoring import Catalog, TaskError, examine_catalog
 from webapp import forms
 
 
 def usable() -> tuple[Catalog, list[TaskError]]:
-    """The tasks that can be run and shown as forms, and what is wrong with each of the others."""
+    """Return the tasks that can be run and shown as forms, and the errors of the others."""
     found, errors = examine_catalog()
     shown = {}
     for task in found.values():

@@ -1,4 +1,4 @@
-"""A task's page: its form, and the runs that came of it."""
+"""Views of tasks: the form, its validation and the resulting runs."""
 
 from dataclasses import replace
 from typing import Any
@@ -61,25 +61,25 @@ def run(name: str) -> Response:
 
 @bp.post("/tasks/<name>/check")
 def check(name: str) -> str:
-    """What is wrong with a form that is being filled in; its files are not looked at, and nothing is kept."""
+    """Validate a form that is being filled in. Files are ignored and nothing is stored."""
     task = _task(name)
     form = forms.check(task, request.form, own_inputs())
     return render_template("tasks/_checked.html", form=form, summed_up="_problems" in request.form)
 
 
 def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
-    """The run that a form led to, or the form with what is wrong."""
+    """Submit a run. Return it with the form, or None with the form that shows the errors."""
     parameters, form = forms.read(task, sent.posted, sent.own)
     if parameters is None:
         return None, form
     try:
         return submit(backend(), task, current_user.id, parameters), form
-    except NotKept:  # a file was forgotten between the two: the form says which
+    except NotKept:  # a file was deleted since the form was read; reading it again reports which
         return None, forms.read(task, sent.posted, sent.own)[1]
 
 
 def _earlier(task: Task) -> dict[str, Any]:
-    """The parameters of the run in the address, where it is a run of this task and of this user."""
+    """Return the parameters of the run in the query string if it is the user's and of this task, otherwise none."""
     listing = from_query(current_user.id, {"run": request.args.get("run", ""), "task": task.name})
     if listing.run_id is None:
         return {}
@@ -88,7 +88,7 @@ def _earlier(task: Task) -> dict[str, Any]:
 
 
 def _task(name: str) -> Task:
-    return backend().catalog.get(name) or abort(404, description="There is no such task.")
+    return backend().catalog.get(name) or abort(404, description="This task doesn't exist.")
 
 
 def _page(task: Task, form: Form) -> str:

@@ -43,8 +43,8 @@ def test_next_never_leads_elsewhere(target: str | None) -> None:
         ("not an address", PASSWORD, "Enter an e-mail address"),
         ("a@example.com", "short", "at least 8"),
         ("a@example.com", "x" * 257, "at most 256"),
-        ("a@example.com", "Password123", "commonest"),
-        ("ada@example.com", PASSWORD, "There is an account"),
+        ("a@example.com", "Password123", "too common"),
+        ("ada@example.com", PASSWORD, "already exists"),
     ],
 )
 def test_a_registration_that_cannot_be_is_explained(
@@ -125,7 +125,7 @@ def test_guessing_is_stopped_even_by_the_right_password_and_after_a_restart(
     response = Visitor(again).post("/login", {"email": "ada@example.com", "password": PASSWORD})
     assert response.status_code == 429
     assert response.headers["Retry-After"] == str(throttle.WINDOW_SECONDS)
-    assert "Wait" in response.text
+    assert "Try again in 15 minutes" in response.text
 
 
 def test_guessing_is_stopped_for_unknown_addresses_alike(app: Flask) -> None:

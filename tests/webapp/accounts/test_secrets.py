@@ -38,7 +38,7 @@ def test_a_secret_is_kept_and_only_its_name_is_shown(ada: Visitor, backend: Back
     response = keep(ada)
     assert response.status_code == 303
     page = ada.get(response.headers["Location"])
-    assert "API_TOKEN is kept." in the(soup(page), "#secrets").text
+    assert "API_TOKEN saved." in the(soup(page), "#secrets").text
     assert VALUE not in page.text
     assert backend.vault.values(owner_id(backend, "ada@example.com"), ()) == {"API_TOKEN": VALUE}
 

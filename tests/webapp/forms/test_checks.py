@@ -94,7 +94,7 @@ def test_what_is_no_field_is_not_told_of(ada: Visitor) -> None:
 def test_a_summary_that_is_shown_shrinks_with_what_is_wrong(ada: Visitor) -> None:
     touched = ["count", "code", "price"]
     told = check(ada, "scalars", touched, count="12", code="x", price="1", _problems="shown")
-    assert "2 fields need another look" in told["#task-problems"]
+    assert "2 fields need attention" in told["#task-problems"]
     told = check(ada, "scalars", touched, count="2", code="x", price="1", _problems="shown")
     assert told["#task-problems"] == ""
 

@@ -84,7 +84,7 @@ def test_what_is_optional_may_be_left() -> None:
         ("day", "friday the 13th", "Choose one of these."),
         ("country", "Atlantis", "Choose one of these."),
         ("days", ["Monday", "Someday"], "Choose one of these."),
-        ("days", [], "Give at least 1."),
+        ("days", [], "At least 1 required."),
         ("fragile", "maybe", "Choose one of these."),
         ("extras", ["card"] * 10_000 + ["bow"], "Choose one of these."),
     ],

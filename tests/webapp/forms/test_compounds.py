@@ -105,20 +105,24 @@ def test_a_new_form_has_the_rows_it_must_have_and_the_defaults() -> None:
 @pytest.mark.parametrize(
     ("changed", "name", "words"),
     [
-        ({"sender.zip_code": "x"}, "sender.zip_code", "This is not in the expected form."),
+        ({"sender.zip_code": "x"}, "sender.zip_code", "This doesn't match the expected format."),
         ({"numbers.7": "-1"}, "numbers.7", "Must be 0 or more."),
         ({"numbers.7": "x"}, "numbers.7", "Enter a whole number."),
-        ({"numbers": []}, "numbers", "Give at least 1."),
-        ({"numbers": list("01234"), **{f"numbers.{n}": "1" for n in range(5)}}, "numbers", "Give at most 4."),
-        ({"people.2.phones.0": "x"}, "people.2.phones.0", "This is not in the expected form."),
+        ({"numbers": []}, "numbers", "At least 1 required."),
+        ({"numbers": list("01234"), **{f"numbers.{n}": "1" for n in range(5)}}, "numbers", "At most 4 allowed."),
+        ({"people.2.phones.0": "x"}, "people.2.phones.0", "This doesn't match the expected format."),
         ({"people.2.name": ""}, "people.2.name", "Fill this in."),
         ({"size.1": "x"}, "size.1", "Enter a whole number."),
         ({"shape": ""}, "shape", "Choose one of these."),
         ({"shape.radius": "0"}, "shape.radius", "Must be greater than 0."),
         (RECTANGLE | {"other_shape.height": "0"}, "other_shape.height", "Must be greater than 0."),
-        ({"receiver": "given", "receiver.street": "x", "receiver.zip_code": "1"}, "receiver.zip_code", "This is not"),
+        (
+            {"receiver": "given", "receiver.street": "x", "receiver.zip_code": "1"},
+            "receiver.zip_code",
+            "This doesn't match",
+        ),
         ({"during.last": "2025-12-31"}, "during", "The last day must not be before the first."),
-        ({"labels.1.key": "a"}, "labels.1.key", "This is here twice. Give each its own."),
+        ({"labels.1.key": "a"}, "labels.1.key", "This is already in the list. Enter a different one."),
         ({"labels.1.key": ""}, "labels.1.key", "Fill this in."),
         ({"labels.1.value": "0"}, "labels.1.value", "Must be 1 or more."),
         ({"labels.1.value": ""}, "labels.1.value", "Fill this in."),
@@ -165,7 +169,7 @@ def test_what_is_called_wrong_stays_so_while_the_form_changes(asked: str) -> Non
     touched = {forms.TOUCHED: ["sender.zip_code", "numbers.0", "nothing"]}
     form = forms.change(TASK, MultiDict(GOOD | wrong | touched | {forms.CHANGE: asked}))
     assert dict(form.errors) == {
-        "sender.zip_code": "This is not in the expected form.",
+        "sender.zip_code": "This doesn't match the expected format.",
         "numbers.0": "Must be 0 or more.",
     }
     assert form.told == ["numbers.0", "sender.zip_code"]
@@ -209,7 +213,7 @@ def test_a_button_that_is_none_of_ours_changes_nothing(asked: str) -> None:
 )
 def test_a_form_shows_no_more_rows_than_a_page_can(hostile: dict[str, Any]) -> None:
     _parameters, form = read(GOOD | hostile)
-    limited = [name for name, words in form.errors.items() if words.startswith("At most 200 rows")]
+    limited = [name for name, words in form.errors.items() if words.startswith("A form can have at most 200 rows")]
     assert set(hostile) & set(limited)
     assert sum(1 for top in form.entries for _inside in top.all()) < 200 * 5
 
@@ -217,7 +221,7 @@ def test_a_form_shows_no_more_rows_than_a_page_can(hostile: dict[str, Any]) -> N
 def test_a_row_too_many_is_not_added_and_none_is_lost() -> None:
     full = {"numbers": [str(n) for n in range(196)]}  # beside them one person with one telephone, and two labels
     form = forms.change(TASK, MultiDict(GOOD | full | {forms.CHANGE: "add numbers"}))
-    assert form.errors == {"numbers": "At most 200 rows fit into a form. Remove some."}
+    assert form.errors == {"numbers": "A form can have at most 200 rows. Remove some."}
     assert [len(found(form, name).children) for name in ("numbers", "labels")] == [196, 2]
 
 
@@ -228,7 +232,7 @@ def test_a_model_that_is_not_there_cannot_be_chosen() -> None:
 
 def test_an_earlier_run_with_more_rows_than_a_form_has_says_so() -> None:
     form = forms.blank(TASK, VALUES | {"points": [0.5] * 300})
-    assert form.errors == {"points": "At most 200 rows fit into a form. Remove some."}
+    assert form.errors == {"points": "A form can have at most 200 rows. Remove some."}
 
 
 @pytest.mark.parametrize("numbers", ["x", "-1", "٣", "1.5", "9" * 50, "", "0/../1"])

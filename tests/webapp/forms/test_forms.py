@@ -111,8 +111,8 @@ def test_parameters_survive_the_database() -> None:
         ("price", "1e999", "Enter a finite number."),
         ("name", "", "Enter at least 2 characters."),
         ("name", "toolonganame", "Enter at most 10 characters."),
-        ("name", "ABC", "This is not in the expected form."),
-        ("name", "a\x00b", "This contains a character that cannot be kept (NUL). Remove it."),
+        ("name", "ABC", "This doesn't match the expected format."),
+        ("name", "a\x00b", "This contains a NUL character, which can't be stored. Remove it."),
         ("day", "31.1.2026", "Enter a date, such as 2026-01-31."),
         ("day", "", "Fill this in."),
         ("size", "3", "Choose one of these."),
@@ -216,7 +216,7 @@ def test_a_list_offers_rows_as_long_as_there_may_be_more(app: Flask, rows: int) 
         form = forms.blank(one, {"names": ["a", "b"][:rows]})
         page = BeautifulSoup(render_template("tasks/_form.html", task=one, form=form), "html.parser")
     assert len(page.select(".rows__add")) == (1 if rows == 1 else 0)
-    assert ("There may be 2 at most." in page.text) == (rows == 2)
+    assert ("You can add at most 2." in page.text) == (rows == 2)
 
 
 def test_a_slider_is_beside_its_field_and_sends_nothing(app: Flask) -> None:

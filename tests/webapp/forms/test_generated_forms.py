@@ -94,7 +94,7 @@ def is_beyond_html(entry: forms.Entry, words: str) -> bool:
     kind, value = entry.field.kind, entry.value
     beyond = {
         "search": True,  # suggestions bind nobody
-        "long_text": words == "This is not in the expected form.",  # patterns are for single lines
+        "long_text": words == "This doesn't match the expected format.",  # patterns are for single lines
         "digits": words.startswith("Must be"),  # only as many as the largest has
         # How many digits altogether; and the remainder of a number with more than Python's decimals have.
         "decimal": "digits" in words or ("multiple" in words and Decimal(value).adjusted() > 20),

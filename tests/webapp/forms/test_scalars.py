@@ -124,7 +124,7 @@ def test_a_length_of_time_is_written_as_people_write_it(text: str, length: timed
 
 @pytest.mark.parametrize("text", ["90", "1:30", "1:99:00", "h", "1 fortnight", "1 h x", "9" * 90 + " h", "٣ h"])
 def test_a_length_of_time_that_is_none_is_refused_with_an_example(text: str) -> None:
-    assert read(timedelta, text)[1] == "Enter a length of time, such as 1 h 30 min or 1:30:00."
+    assert read(timedelta, text)[1] == "Enter a duration, such as 1 h 30 min or 1:30:00."
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_without_a_script_a_moment_is_in_utc_and_the_form_says_so() -> None:
 def test_a_zone_that_is_not_known_is_said_at_the_moment(zone: str) -> None:
     parameters, form = forms.read(of(datetime), {"it": "2026-07-01T10:00", "_zone": zone})
     assert (parameters, form.zone) == (None, "Etc/UTC")
-    assert form.errors == {"it": "Your browser's time zone is not known here. Enter the time in UTC."}
+    assert form.errors == {"it": "Your browser's time zone is not supported. Enter the time in UTC."}
 
 
 @pytest.mark.parametrize(
     ("annotation", "text", "words"),
     [
-        (datetime, "2026-03-29T02:30", "Clocks are put forward over this time"),
+        (datetime, "2026-03-29T02:30", "That time doesn't exist: clocks go forward then."),
         (datetime, "9999-12-31T23:30", ""),
         (datetime, "0001-01-01T00:00", "Enter a date and a time"),
         (datetime, "1700000000", "Enter a date and a time"),
@@ -179,13 +179,13 @@ def test_a_zone_that_is_not_known_is_said_at_the_moment(zone: str) -> None:
         ),
         (Annotated[timedelta, Field(le=timedelta(hours=1))], "2 h", "Must be 1 hour or less."),
         (Annotated[str, Field(max_length=1)], "ab", "Enter at most 1 character."),
-        (Annotated[Decimal, Field(decimal_places=1)], "1.25", "Enter at most 1 digit after the point."),
+        (Annotated[Decimal, Field(decimal_places=1)], "1.25", "Enter at most 1 digit after the decimal point."),
         (time, "3600", "Enter a time, such as 14:30."),
         (time, "25:00", "Enter a time, such as 14:30."),
         (Decimal, "1e999999999", "Enter a number."),
         (Decimal, "NaN", "Enter a number."),
         (Decimal, "9" * 100_000, "This number is too long."),
-        (Annotated[Decimal, Field(decimal_places=2)], "1.005", "Enter at most 2 digits after the point."),
+        (Annotated[Decimal, Field(decimal_places=2)], "1.005", "Enter at most 2 digits after the decimal point."),
         (Annotated[Decimal, Field(max_digits=3)], "1234", "Enter at most 3 digits."),
         (int, "1_000", "Enter a whole number."),
         (int, "1e3", ""),
@@ -196,7 +196,7 @@ def test_a_zone_that_is_not_known_is_said_at_the_moment(zone: str) -> None:
         (HttpUrl, "ftp://example.com", "The address must begin with 'http' or 'https'"),
         (UUID, "123", "Enter a UUID, such as"),
         (UUID4, "123e4567-e89b-12d3-a456-426614174000", "Enter a UUID of version 4."),
-        (Annotated[str, Field(pattern="^a$")], "b", "This is not in the expected form."),
+        (Annotated[str, Field(pattern="^a$")], "b", "This doesn't match the expected format."),
         (Annotated[str | None, Field(min_length=3)], "ab", "Enter at least 3 characters."),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_result_that_is_a_picture_is_shown_and_can_be_downloaded(
     image, link = the(page, ".run-full__result img"), the(page, ".run-full__result a")
     address = f"/runs/{run.id}/files/{file.sha256}"
     assert (image["src"], image["width"], image["height"]) == (address, "20", "10")
-    assert image["alt"] == "A picture of 20 × 10 pixels"
+    assert image["alt"] == "Image, 20 × 10 pixels"
     assert (link["href"], link["download"]) == (address, "")
     assert the(soup(ada.get("/runs")), f"#run-{run.id} img")["src"] == address
     with app.test_request_context("/live"):

@@ -29,7 +29,7 @@ def small(app: Flask, backend: Backend) -> Backend:
 def test_a_file_of_somebody_else_is_refused_at_its_field(ada: Visitor, ben: Visitor, small: Backend) -> None:
     theirs = sent_by(the(soup(send(ben, good(title=""))), "#task-form"))["cover"]
     for reference in (theirs, f"{'0' * 64} a.txt", "../../etc/passwd", "x"):
-        assert "not yours" in error(send(ada, {"title": "x", "cover": reference}), "cover")
+        assert "no longer available" in error(send(ada, {"title": "x", "cover": reference}), "cover")
     assert run_of(small, send(ben, {"title": "x", "cover": theirs}))
 
 
@@ -67,7 +67,7 @@ def test_what_no_run_took_is_swept_after_a_day_and_refused_then(ada: Visitor, sm
     sweep(small)
     assert [path.name for path in stored(small)] == [run.parameters["cover"]["$file"]["sha256"]]
     waiting["title"] = "y"
-    assert "not kept any more" in error(send(ada, waiting.to_dict(flat=False)), "cover")
+    assert "no longer available" in error(send(ada, waiting.to_dict(flat=False)), "cover")
 
 
 def sweep(backend: Backend) -> None:
@@ -81,7 +81,7 @@ def test_a_quota_holds_for_all_files_of_a_user_and_says_what_to_do(ada: Visitor,
     run = run_of(small, send(ada, good()))
     note_file(small, run.id, b"made by a task" * 6_000)
     words = error(send(ada, good(pages=[file(b"last" * 20_000)])), "pages")
-    assert words.startswith("There is no room for it: you may have files of 0.5 MB altogether.")
+    assert words.startswith("Storage limit reached: your files can total at most 0.5 MB.")
     assert run_of(small, send(ben, good(pages=[file(b"last" * 20_000)]))), "everybody has room of his own"
     assert run_of(small, send(ada, good(pages=[file(b"small")])))
 

@@ -191,4 +191,4 @@ def test_a_store_that_is_away_says_what_to_do(
     put_backend(app, replace(backend, files=away))
     response = ada.get(address(run, file))
     assert response.status_code == 503
-    assert "try again in a moment" in response.text
+    assert "Try again in a moment" in response.text

@@ -109,14 +109,14 @@ def test_a_run_whose_worker_was_lost_says_so_on_its_own_page(ada: Visitor, ada_i
     run = make_run(backend, ada_id, "boil")
     claim(backend, run)
     lease.lose(backend.database, "worker")
-    assert "Its worker was lost; it starts again by itself" in texts(ada, run)[1]
+    assert "Worker lost; restarts automatically" in texts(ada, run)[1]
     claim(backend, run)
     row, full = texts(ada, run)
-    assert "Its worker was lost; it was started again" in full
+    assert "Worker lost; restarted" in full
     assert "lost" not in row
     lease.lose(backend.database, "worker")
     claim(backend, run)
-    assert "Its worker was lost 2 times; it was started again" in texts(ada, run)[1]
+    assert "Worker lost 2 times; restarted" in texts(ada, run)[1]
     lease.lose(backend.database, "worker")
     assert texts(ada, run)[1].lower().count("worker was lost") == 1, "the failure says it already"
 
@@ -139,12 +139,12 @@ def test_a_cancelled_run_says_how_far_it_came(
 
 def test_a_run_that_redis_did_not_take_says_so_before_all_else(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id, "bake", push_failed_at=utcnow(), due_at=utcnow(), error_message="cold", attempt=2)
-    assert wait_estimate(ada, run) == "The queue cannot be reached. It starts by itself when the queue is back."
+    assert wait_estimate(ada, run) == "The queue is unavailable. The run will start when it is back."
 
 
 def test_a_run_without_a_worker_says_so(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id, "bake")
-    assert wait_estimate(ada, run) == "No worker is running. It starts when one does."
+    assert wait_estimate(ada, run) == "No worker is running. The run will start when one is available."
 
 
 def test_a_run_says_its_place_in_the_queue(ada: Visitor, ada_id: int, backend: Backend) -> None:
@@ -155,12 +155,15 @@ def test_a_run_says_its_place_in_the_queue(ada: Visitor, ada_id: int, backend: B
     assert wait_estimate(ada, second) == "Starts after 1 run"
     begun = utcnow() - timedelta(seconds=6)
     make_run(backend, ada_id, "bake", state=State.SUCCEEDED, started_at=begun, ended_at=begun + timedelta(seconds=6))
-    assert wait_estimate(ada, third) == "Starts after 2 runs, about 12 s"
+    assert wait_estimate(ada, third) == "Starts after 2 runs, in about 12 s"
 
 
 def test_the_answer_to_a_form_says_what_to_expect(ada: Visitor) -> None:
     (run,) = soup(ada.post("/tasks/bake", {"dish": "bread"}, HX_Request="true")).select(".run")
-    assert the(run, f"#{run['id']}-wait_estimate").text == "No worker is running. It starts when one does."
+    assert (
+        the(run, f"#{run['id']}-wait_estimate").text
+        == "No worker is running. The run will start when one is available."
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,9 +171,9 @@ def test_the_answer_to_a_form_says_what_to_expect(ada: Visitor) -> None:
     [
         (WaitEstimate(2, 0, 0.0), "Next in line"),
         (WaitEstimate(2, 1, None), "Starts after 1 run"),
-        (WaitEstimate(2, 1, 0.2), "Starts after 1 run, about 1 s"),
-        (WaitEstimate(2, 3, 12.4), "Starts after 3 runs, about 12 s"),
-        (WaitEstimate(2, 1200, 180.0), "Starts after 1,200 runs, about 3 min"),
+        (WaitEstimate(2, 1, 0.2), "Starts after 1 run, in about 1 s"),
+        (WaitEstimate(2, 3, 12.4), "Starts after 3 runs, in about 12 s"),
+        (WaitEstimate(2, 1200, 180.0), "Starts after 1,200 runs, in about 3 min"),
     ],
 )
 def test_a_place_is_told_in_words(wait_estimate: WaitEstimate, words: str) -> None:

@@ -55,7 +55,7 @@ def test_it_is_shown_below_the_lines_and_says_what_it_is(ada: Visitor, backend: 
     assert texts(page, run) == ["one", "loading", "40 %"]
     assert drawn(str(page), run) == ["loading", "40 %"]
     lines = the(page, f"#run-{run.id}-log-unfinished ol")
-    assert lines["aria-label"] == "Not finished yet"
+    assert lines["aria-label"] == "Unfinished lines"
     assert "data-end" not in lines.attrs
     assert the(page, f"#run-{run.id}-log-unfinished time").text == "00:00:02"
 

@@ -85,9 +85,9 @@ def test_a_row_that_is_added_keeps_the_files_that_came_with_it(ada: Visitor) -> 
         (
             {"pages": [file(b"x" * 60_000), file(b"y" * 60_000, "b.txt")]},
             "pages",
-            "The files of a form may have 0.1 MB altogether. Send fewer, or smaller ones.",
+            "The files in a form can total at most 0.1 MB. Send fewer or smaller files.",
         ),
-        ({"pages": [file(b"x") for _ in range(201)]}, "pages", "A form may have 200 files at most. Send fewer."),
+        ({"pages": [file(b"x") for _ in range(201)]}, "pages", "A form can have at most 200 files. Send fewer."),
     ],
 )
 def test_what_cannot_be_taken_is_refused_at_its_field_with_the_values_kept(
@@ -174,7 +174,7 @@ def full_disk(small: Backend) -> Iterator[None]:
 
 @pytest.mark.usefixtures("full_disk")
 def test_a_store_that_takes_nothing_is_told_at_the_field(ada: Visitor) -> None:
-    assert error(send(ada, good()), "cover").startswith("It cannot be kept right now.")
+    assert error(send(ada, good()), "cover").startswith("The file could not be saved.")
 
 
 def test_an_example_brings_its_files_with_it(ada: Visitor, small: Backend) -> None:
@@ -189,5 +189,5 @@ def test_an_example_brings_its_files_with_it(ada: Visitor, small: Backend) -> No
 def test_an_example_for_which_there_is_no_room_says_so(app: Flask, ada: Visitor, small: Backend) -> None:
     put_backend(app, replace(small, settings=small.settings.model_copy(update={"user_quota_mb": 0.001})))
     form = the(soup(ada.get("/tasks/weigh?example=1")), "#task-form")
-    assert "no room" in the(form, "#book-error").text
+    assert "Storage limit reached" in the(form, "#book-error").text
     assert not form.select(".kept-file")
