@@ -1,4 +1,4 @@
-"""What every process needs to work with runs: settings, database, Redis, the queue, the tasks and the files."""
+"""The resources for working with runs: settings, database, Redis, queue, tasks and files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,16 +29,16 @@ class Backend:
     files: FileStore
     vault: Vault
     tasks: Mapping[str, TaskSummary]
-    """The tasks as workers know them, which have no task's code."""
+    """The tasks by name, without their code, as workers need them."""
 
     @property
     def workspaces(self) -> Path:
-        """The folder in which runs that are being executed on this machine have theirs."""
+        """The folder that holds the workspaces of this machine's running runs."""
         return self.settings.data_dir / "workspaces"
 
 
 def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
-    """Put the parts together; nothing connects before it is used. Raises TaskError for a broken task file."""
+    """Create a backend; connections open on first use. Raises TaskError for a broken task file."""
     redis = connect_redis(settings)
     loaded = load_catalog() if catalog is None else catalog
     files, database = open_store(settings), Database(settings.database)
@@ -47,7 +47,7 @@ def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
 
 
 def open_store(settings: Settings) -> FileStore:
-    """The file store that FILES_URL names; without one it is in DATA_DIR."""
+    """Return the file store that FILES_URL names, or a local one in DATA_DIR."""
     if not settings.files_url:
         return LocalStore(settings.files)
     name, _, prefix = settings.files_url.removeprefix("s3://").partition("/")

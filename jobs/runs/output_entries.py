@@ -1,6 +1,6 @@
-"""What a task puts out while it runs: the lines of its log and its partial results, in batches on their way to the row.
+"""Batches of a run's output: the lines of its log and its partial results.
 
-The entries of a run and kind are numbered from 1 when they are stored; a number that is missing was dropped.
+Stored entries of a run and kind are numbered from 1. A missing number means that an entry was dropped.
 """
 
 import json
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-# What is kept, or may wait, of each kind and run.
+# The limit for each kind and run, stored or waiting to be stored.
 LARGEST_BYTES = 1_000_000
-# What an entry costs beside its content, wherever it is: so 1 MB is 10,000 lines at most.
+# The overhead of an entry beside its content, so that 1 MB holds at most 10,000 lines.
 ENTRY_BYTES = 100
 
 
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 class Entry(NamedTuple):
-    """A line or a value: when it came (seconds since 1970), from where (out, err, a log's level), and what it says."""
+    """A line or value: its time (seconds since 1970), source (out, err or a log level) and content."""
 
     at: float
     source: str
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Entries of one kind that follow each other, their size in bytes, and how many before them were dropped."""
+    """Consecutive entries of one kind, their size in bytes, and the number of entries dropped before them."""
 
     kind: Kind
     entries: Sequence[Entry]

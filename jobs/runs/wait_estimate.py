@@ -46,9 +46,10 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
 
 
 def _ahead(session: Session, waiting: Collection[Run]) -> dict[int, Counter[str]]:
-    """How many runs of each task wait before each of these: those before the first of them, and one by one from there.
+    """Count the runs of each task that wait ahead of each given run.
 
-    The whole queue is not read one by one, because it may be long and this is asked whenever a page changes.
+    Runs ahead of the first one are counted by the database, because the queue may be long and this is called whenever a
+    page changes.
     """
     queued = select(Run.task).where(Run.state == State.QUEUED, Run.due_at.is_(None))
     first, last = min(map(_place, waiting)), max(map(_place, waiting))

@@ -1,4 +1,4 @@
-"""Messages between two processes of a machine: JSON over a Unix socket, with open files beside it."""
+"""Messages between two processes on one machine: JSON over a Unix socket, with file descriptors attached."""
 
 import json
 import os
@@ -21,18 +21,18 @@ CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # socket.recv_fds takes 
 
 
 class BadMessage(Exception):
-    """The other side sent something that is no message."""
+    """The peer sent an invalid message."""
 
 
 class Message(NamedTuple):
-    """A message, and the descriptors of the files that came with it, which belong to the receiver."""
+    """A message and its file descriptors, which the receiver must close."""
 
     body: Any
     files: list[int]
 
 
 class Channel:
-    """One end of a socket pair; on a non-blocking socket neither sending nor receiving ever waits."""
+    """One end of a socket pair. On a non-blocking socket neither sending nor receiving blocks."""
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
@@ -50,16 +50,16 @@ class Channel:
         return not self._outgoing
 
     def send(self, body: Any, files: Sequence[int] = ()) -> None:
-        """Send a message, or as much of it as the other side takes now, and close the files that go with it.
+        """Send a message and close its files; what the socket does not accept now is sent by `flush`.
 
-        Raises OSError when nobody is there.
+        Raises OSError if the peer is gone.
         """
         encoded = json.dumps(body).encode()
         self._outgoing.append((HEADER.pack(len(encoded), len(files)) + encoded, files))
         self.flush()
 
     def flush(self) -> None:
-        """Send what is left. Raises OSError when nobody is there."""
+        """Send the remaining data. Raises OSError if the peer is gone."""
         while self._outgoing:
             data, files = self._outgoing.popleft()
             try:
@@ -73,7 +73,7 @@ class Channel:
                 self._outgoing.appendleft((data[sent:], []))
 
     def receive(self) -> list[Message]:
-        """Return the messages that are there. Raises EOFError at the end, and BadMessage."""
+        """Return the messages received so far. Raises EOFError at the end, and BadMessage."""
         with suppress(BlockingIOError):
             self._read()
         messages, self._messages = list(self._messages), deque()
@@ -81,7 +81,7 @@ class Channel:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a message has come in part."""
+        """Return whether part of a message has been received."""
         return bool(self._incoming)
 
     def receive_one(self) -> Message:
@@ -105,7 +105,7 @@ class Channel:
         if not data:
             raise EOFError
         self._incoming += data
-        # A file comes with the first byte of its message, so it is there before its message is whole.
+        # Files arrive with the first byte of their message, so before the message is complete.
         for _level, _kind, descriptors in ancillary:
             self._add_files(descriptors)
         while len(self._incoming) >= HEADER.size:
@@ -142,10 +142,10 @@ def _decoded(text: bytearray) -> Any:
 
 
 def channel_pair() -> tuple[socket.socket, socket.socket]:
-    """Return two sockets that are connected to each other."""
+    """Return two connected sockets."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 
 
 def socket_of(descriptor: int) -> socket.socket:
-    """Return the socket of a descriptor, without the calls that find out of which kind it is."""
+    """Return the socket of a descriptor without the system calls that detect its type."""
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)

@@ -22,7 +22,7 @@ DESCRIPTORS = 4
 
 
 class Ends(NamedTuple):
-    """One side's descriptors of what connects a child with its worker, and the mark in its output."""
+    """One side's descriptors of the connection, and the mark that separates logging from output."""
 
     channel: int
     out: int
@@ -49,10 +49,10 @@ def connected_ends() -> tuple[Ends, Ends]:
 
 
 class ChildLink:
-    """A task's line to its worker.
+    """The child's connection to its worker.
 
-    A process that the task forks has a copy of it, and must not send into the same channel: there it does nothing, and
-    what is logged there goes to the standard error.
+    A process that the task forks inherits a copy and must not write to the same channel. There every method does
+    nothing, and log records go to standard error.
     """
 
     def __init__(self, ends: Ends) -> None:
@@ -73,7 +73,7 @@ class ChildLink:
             os.close(stream)
 
     def next_order(self) -> Order | None:
-        """Wait for an order; None when there will be none."""
+        """Wait for an order and return it, or None when the worker has closed the channel."""
         try:
             body = self._channel.receive_one().body
         except EOFError:
@@ -97,7 +97,7 @@ class ChildLink:
 
     @property
     def is_copied(self) -> bool:
-        """Whether this is a process that the task has forked."""
+        """Return whether this process was forked by the task."""
         return os.getpid() != self._pid
 
     @property
@@ -105,7 +105,7 @@ class ChildLink:
         return self._ended or self.is_copied
 
     def _send(self, body: Any, *files: int) -> None:
-        if self._silent:  # in a copy of the process nobody may ever let go of the lock
+        if self._silent:  # in a forked copy the lock may be held for ever
             return
         with self._sending:
             if not self._ended:
@@ -116,7 +116,7 @@ class ChildLink:
             self._send({"progress": True})
 
     def log(self, level: str, text: str) -> None:
-        """Send what was logged, after a mark in the two streams that says where it belongs."""
+        """Send a log record, and write a mark to both streams so that the worker can order it among the output."""
         if self.is_copied:
             os.write(2, f"{text}\n".encode("utf-8", "backslashreplace"))
             return
@@ -130,16 +130,16 @@ class ChildLink:
         self._send({"emit": value})
 
     def save(self, value: Any) -> None:
-        """Have a checkpoint, which is JSON, kept, and wait until it is.
+        """Store a checkpoint (JSON) and wait until it is stored.
 
-        Raises StopRun when the run is to end, or is not this worker's any more.
+        Raises StopRun if the run must stop or its lease is lost.
         """
         kept, _ = self._ask({"save": value})
         if not kept or self.stop_requested():
             raise StopRun
 
     def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
-        """Hand a file over, and wait until the store has it. Raises StoreAway, and StopRun when the run is to end."""
+        """Send a file to the worker and wait until it is stored. Raises StoreAway, and StopRun if the run must stop."""
         with _descriptor_of(stream) as (file, start):
             answer, _ = self._ask({"keep": [start, name, media_type]}, os.dup(file))
         match answer:
@@ -162,9 +162,9 @@ class ChildLink:
         return self._state.stop_requested()
 
     def _ask(self, body: Any, *files: int) -> tuple[Any, list[int]]:
-        """Send a question and wait for its answer."""
+        """Send a request and wait for the reply."""
         if self._silent:
-            raise RuntimeError("Only the task's own process can do this, and only while the task runs.")
+            raise RuntimeError("This works only in the task's own process, while the task runs.")
         with self._asking:
             self._send(body, *files)
             answer = self._channel.receive_one()
@@ -173,7 +173,7 @@ class ChildLink:
 
 @contextlib.contextmanager
 def _descriptor_of(stream: BinaryIO) -> Iterator[tuple[int, int]]:
-    """Give a file's descriptor, or that of a copy of what is no file, and where in it the stream stands."""
+    """Yield the descriptor of a stream, or of a temporary copy if it has none, and the stream's position."""
     start = stream.tell()
     try:
         stream.flush()

@@ -1,4 +1,4 @@
-"""Tells whether a run has left a process that is kept as it found it."""
+"""Detects whether a run changed the state of a process that is kept."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class KeptState:
-    """What tasks change of their process and the next run of the same task must not meet."""
+    """A snapshot of the process state that the next run of the task must not inherit changed."""
 
     def __init__(self) -> None:
         self._before = _state()

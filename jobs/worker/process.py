@@ -1,4 +1,4 @@
-"""Small things the operating system knows about processes."""
+"""Process-level system calls."""
 
 import ctypes
 import os
@@ -13,9 +13,9 @@ ADOPTS_ORPHANS = sys.platform == "linux"
 
 
 def die_with_parent(parent_pid: int, with_signal: signal.Signals) -> None:
-    """Ask Linux to signal this process when its parent ends, however it ends; elsewhere do nothing.
+    """Make Linux signal this process when its parent ends; do nothing on other systems.
 
-    The parent may have ended before the request was made; then this process ends at once.
+    If the parent has already ended, exit at once.
     """
     if sys.platform != "linux":
         return
@@ -25,11 +25,11 @@ def die_with_parent(parent_pid: int, with_signal: signal.Signals) -> None:
 
 
 def adopt_orphans() -> None:
-    """Ask Linux to give every process beneath this one that loses its parent to it; elsewhere do nothing."""
+    """Make this process the parent of orphaned descendants on Linux; do nothing on other systems."""
     if ADOPTS_ORPHANS:
         LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def flush_c_output() -> None:
-    """Write out what C's standard streams hold back."""
+    """Flush the buffers of C's standard streams."""
     _fflush(None)

@@ -1,7 +1,7 @@
-"""The page of memory that a worker and the process of its run share: a request to stop, and the latest progress.
+"""A page of memory shared by a worker and its child: the stop request and the latest progress.
 
-Reading a byte costs a task next to nothing, however often it asks; and a progress that is written over the one before
-needs no thread that holds it back. The worker reads the latest when it is time to.
+Checking for a stop request is a memory read, so a task can do it as often as it likes. Progress overwrites the previous
+value and the worker reads it at its own pace, so no thread is needed to limit its rate.
 """
 
 import mmap
@@ -23,14 +23,14 @@ MOST_LOOKS = 100
 
 
 class Progress(NamedTuple):
-    """How far a run has come, from 0 to 1 if that is known, and a note."""
+    """The fraction of a run that is done, from 0 to 1 or None if unknown, and a note."""
 
     fraction: float | None
     note: str
 
 
 class SharedState:
-    """The page as either side sees it."""
+    """One side's mapping of the page."""
 
     def __init__(self, file: int) -> None:
         self._memory = mmap.mmap(file, SIZE)
@@ -47,26 +47,26 @@ class SharedState:
         return bool(self._memory[STOP])
 
     def start(self) -> None:
-        """Note that the task is about to be called."""
+        """Record that the task is about to be called."""
         self._memory[STARTED] = 1
 
     @property
     def started(self) -> bool:
-        """Whether the task has been called, or is about to be."""
+        """Return whether the task has been called or is about to be."""
         return bool(self._memory[STARTED])
 
     def reset(self) -> None:
-        """Forget the run before."""
+        """Clear the flags of the previous run."""
         self._memory[STOP] = self._memory[STARTED] = 0
 
     def write_progress(self, fraction: float | None, note: str) -> bool:
-        """Note how far the run has come; return whether the worker has to be told to read it.
+        """Write the progress and return whether the worker must be notified.
 
-        It has been told already unless it has read something since. Each side writes bytes of its own only: the worker
-        counts a read before it reads, so that it either finds what is written here or has the next call tell it.
+        No notification is needed while an earlier one is unread. Each side writes only its own bytes. The worker counts
+        a read before it reads, so it either sees this value or the next call notifies it again.
         """
         text = note.encode("utf-8", "backslashreplace")[:LONGEST_TEXT]
-        # An odd count says that the rest is being written.
+        # An odd counter marks a write in progress (a seqlock).
         self._count()
         PROGRESS.pack_into(self._memory, PROGRESS_AT, UNKNOWN if fraction is None else fraction, len(text))
         self._memory[TEXT_AT : TEXT_AT + len(text)] = text
@@ -76,7 +76,7 @@ class SharedState:
         return not told
 
     def read_progress(self) -> Progress | None:
-        """Return the latest progress, or None while it is being written."""
+        """Return the latest progress, or None if it is being written throughout."""
         self._memory[READS] = (self._memory[READS] + 1) % 256
         for _ in range(MOST_LOOKS):
             (before,) = COUNTER.unpack_from(self._memory, COUNTER_AT)

@@ -1,4 +1,4 @@
-"""The standard output and error of a child, as Python's print and sys.stdout have them."""
+"""sys.stdout and sys.stderr of a child."""
 
 import io
 import os
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Descriptor(io.RawIOBase):
-    """Writes to a file descriptor, all of what it is given."""
+    """A raw stream that writes everything it is given to a file descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -27,9 +27,9 @@ class Descriptor(io.RawIOBase):
 
 
 class StandardStream(io.TextIOWrapper):
-    """A text stream that holds nothing back: what a task wrote before it crashed is there.
+    """An unbuffered text stream, so that output written before a crash is not lost.
 
-    Except while there are several threads: then each one's lines stay whole, and what has no end yet waits for it.
+    While several threads run, each thread's unfinished line is buffered so that lines of different threads do not mix.
     """
 
     def __init__(self, descriptor: int) -> None:

@@ -1,7 +1,7 @@
-"""The lines of a run's log, made of what its process writes to its standard output and error, and of what it logs.
+"""The log of a run, merged from its standard output, standard error and log records.
 
-What is logged comes beside the two streams. So that it stands where it was said, its process writes a mark into both
-streams before it sends it: what follows a mark waits until what belongs there has come.
+Log records arrive over another channel than the two streams. To keep the order, the child writes a mark to both streams
+before it sends a record; output after a mark waits for its record.
 """
 
 import time
@@ -14,7 +14,7 @@ from jobs.worker.redaction import Redactor
 
 LONGEST_LINE = 10_000
 CUT = f" … (cut after {LONGEST_LINE:,} characters)"
-# What has no end yet is held to so many bytes: a line's most, in UTF-8, and one more, which says that there was more.
+# The limit of an unfinished line: the longest line in UTF-8, and one byte that shows that there was more.
 LONGEST_BYTES = 4 * LONGEST_LINE + 1
 MOST_WAITING = 1_000_000
 
@@ -22,7 +22,7 @@ Write = Callable[[Entry], None]
 
 
 class Transcript:
-    """Writes the lines of both streams, and what is logged, in their order."""
+    """Merges the lines of both streams and the log records in order."""
 
     def __init__(self, mark: bytes, redactor: Redactor, write: Write) -> None:
         self._streams = {source: Stream(source, mark, redactor, write) for source in ("out", "err")}
@@ -41,11 +41,11 @@ class Transcript:
         self._go_on()
 
     def unfinished(self) -> list[Entry]:
-        """Return the lines that were begun and not ended, one of each stream at most."""
+        """Return the unfinished lines, at most one per stream."""
         return [entry for stream in self._streams.values() if (entry := stream.unfinished())]
 
     def close(self) -> None:
-        """Write what is left, in whatever order it has."""
+        """Write all remaining data."""
         while self._logged:
             self._write_logged()
             for stream in self._streams.values():
@@ -66,7 +66,7 @@ class Transcript:
 
 
 class Stream:
-    """What was written to one stream, as lines."""
+    """The lines of one output stream."""
 
     def __init__(self, source: str, mark: bytes, redactor: Redactor, write: Write) -> None:
         self._source = source
@@ -74,32 +74,32 @@ class Stream:
         self._redactor = redactor
         self._write = write
         self._line = b""
-        self._waiting = b""  # what follows a mark, and the beginning of one
+        self._waiting = b""  # unread data: a mark and what follows it, or the beginning of a mark
 
     @property
     def is_at_mark(self) -> bool:
-        """Whether everything before the next mark has been written, and the mark is there."""
+        """Return whether the next unread bytes are a mark."""
         return self._waiting.startswith(self._mark)
 
     def feed(self, data: bytes) -> None:
         self._waiting += data
         if not self.is_at_mark:
             self._write_up_to_mark()
-        while self.is_at_mark and len(self._waiting) > MOST_WAITING:  # what was to come beside it will not come
+        while self.is_at_mark and len(self._waiting) > MOST_WAITING:  # its log record will not come
             self.pass_mark()
 
     def pass_mark(self) -> None:
-        """Go on after the mark."""
+        """Skip the mark and read on."""
         self._waiting = self._waiting.removeprefix(self._mark)
         self._write_up_to_mark()
 
     def unfinished(self) -> Entry | None:
-        """Return the line that was begun, as a terminal shows it by now."""
+        """Return the unfinished line as a terminal would show it, or None."""
         shown = self._redactor.line(_overwritten(self._line).removesuffix(b"\r"), is_whole=False)
         return entry_of(self._source, _decoded(shown)) if shown else None
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining data."""
         while self.is_at_mark:
             self.pass_mark()
         self._add(self._waiting)
@@ -128,7 +128,7 @@ class Stream:
 
 
 def entry_of(source: str, line: str) -> Entry:
-    """Return a line of a log as it is kept."""
+    """Return a log line as it is stored."""
     cut = line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + CUT
     return Entry(round(time.time(), 3), source, legible(cut))
 
@@ -138,10 +138,10 @@ def _decoded(line: bytes) -> str:
 
 
 def _overwritten(line: bytes) -> bytes:
-    """Return what a terminal shows of a line that goes back to its beginning, as progress bars do."""
+    """Return the part of a line after its last carriage return, as a terminal shows it."""
     return line[line.rfind(b"\r", 0, -1) + 1 :]
 
 
 def _begun(data: bytes, mark: bytes) -> int:
-    """Return with how many of its first bytes the mark may begin at the end of the data."""
+    """Return the number of bytes at the end of the data that could begin the mark."""
     return next((size for size in range(min(len(mark) - 1, len(data)), 0, -1) if data.endswith(mark[:size])), 0)

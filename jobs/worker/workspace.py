@@ -1,7 +1,7 @@
-"""Workspaces: a private folder for one attempt of a run, gone after it, however that ends.
+"""Workspaces: a private folder for one attempt of a run, removed when the attempt ends.
 
-A folder is locked by the worker whose run it is for, and the system drops a lock with its process. So a folder that
-nobody has locked is nobody's, and whoever finds it may remove it: it needs no list, and no clock.
+The worker holds a lock on the folder, and the system releases the lock when the worker dies. A folder without a lock is
+therefore abandoned and can be removed, without a list or a clock.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ PREFIX = "run-"
 
 @contextlib.contextmanager
 def workspace(folder: Path | None) -> Iterator[Path]:
-    """Make a workspace in this folder, or where the system keeps what is temporary. Raises OSError."""
+    """Create a workspace in this folder, or in the system's temporary folder. Raises OSError."""
     try:
         path, lock = _locked(folder)
     except FileNotFoundError:
@@ -34,7 +34,7 @@ def workspace(folder: Path | None) -> Iterator[Path]:
 
 
 def tidy(folder: Path) -> None:
-    """Remove the workspaces in this folder that a process has left behind when it was killed."""
+    """Remove the workspaces in this folder whose worker was killed."""
     with contextlib.suppress(FileNotFoundError):
         for path in list(folder.glob(f"{PREFIX}*")):
             _remove_if_abandoned(path)
@@ -43,7 +43,7 @@ def tidy(folder: Path) -> None:
 def _locked(folder: Path | None) -> tuple[Path, int]:
     while True:
         path = tempfile.mkdtemp(prefix=PREFIX, dir=folder)
-        with contextlib.suppress(FileNotFoundError):  # somebody has tidied up before the lock was there
+        with contextlib.suppress(FileNotFoundError):  # removed as abandoned before it was locked
             lock = os.open(path, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if os.path.exists(path):
@@ -52,7 +52,7 @@ def _locked(folder: Path | None) -> tuple[Path, int]:
 
 
 def _remove_if_abandoned(path: Path) -> None:
-    with contextlib.suppress(OSError):  # it is gone, or no folder of ours
+    with contextlib.suppress(OSError):  # already removed, or not a workspace
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +62,7 @@ def _remove_if_abandoned(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a folder with all that is in it, also what a task has taken its own rights to."""
+    """Remove a folder and its contents, including entries whose permissions the task has removed."""
     with contextlib.suppress(OSError):
         path.rmdir()  # most are empty
         return
