@@ -27,6 +27,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
 
     app_env: Literal["development", "production"] = "development"
+    app_name: str = Field(default="Dumbwaiter", min_length=1, max_length=60)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     data_dir: Path = Path("instance")

@@ -47,6 +47,7 @@ def make(backend: Backend | None = None) -> Flask:
     proxies = settings.trusted_proxies
     proxied = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     app.wsgi_app = proxied  # type: ignore[method-assign]  # the documented way to add middleware
+    app.jinja_env.globals.update(app_name=settings.app_name)
     put_backend(app, backend)
     for task in backend.catalog.values():
         forms.fields_of(task)

@@ -29,12 +29,13 @@ log = logging.getLogger(__name__)
 
 LONGEST_VALUE = 10_000
 MOST_SECRETS = 100
+KEY_LABEL = "dumbwaiter"  # part of every key: a change makes all stored secrets unreadable
 
 
 class RefusedSecret(ValueError):
-    """A secret that was rejected; the message gives the reason, and `field` the form field at fault."""
+    """A secret that was rejected; the message gives the reason, and `field` the part at fault."""
 
-    def __init__(self, field: Literal["secret-name", "secret-value"], message: str) -> None:
+    def __init__(self, field: Literal["name", "value"], message: str) -> None:
         super().__init__(message)
         self.field = field
 
@@ -63,7 +64,7 @@ class Vault:
             people.in_turn(session, owner_id)
             mine = select(func.count()).where(SecretRow.owner_id == owner_id, SecretRow.name != name)
             if (session.scalar(mine) or 0) >= MOST_SECRETS:
-                raise RefusedSecret("secret-name", f"You already have {MOST_SECRETS} secrets. Delete one first.")
+                raise RefusedSecret("name", f"You already have {MOST_SECRETS} secrets. Delete one first.")
             session.merge(SecretRow(owner_id=owner_id, name=name, encrypted=encrypted, changed_at=utcnow()))
 
     def names(self, owner_id: int) -> list[str]:
@@ -127,7 +128,7 @@ class Vault:
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-        info = f"dumbwaiter {purpose}".encode()
+        info = f"{KEY_LABEL} {purpose}".encode()
         derived = (HKDF(SHA256(), 32, salt=None, info=info).derive(key.encode()) for key in self._keys)
         return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in derived])
 
@@ -144,8 +145,8 @@ def _purpose(owner_id: int, name: str) -> str:
 def _check(name: str, value: str) -> None:
     if not NAME.fullmatch(name):
         words = "Use up to 64 letters, digits and underscores, not starting with a digit, such as API_TOKEN."
-        raise RefusedSecret("secret-name", words)
+        raise RefusedSecret("name", words)
     if not value.strip():
-        raise RefusedSecret("secret-value", "Enter the secret.")
+        raise RefusedSecret("value", "Enter the secret.")
     if len(value) > LONGEST_VALUE or keepable(value) != value:
-        raise RefusedSecret("secret-value", f"Enter text of up to {LONGEST_VALUE:,} characters.")
+        raise RefusedSecret("value", f"Enter text of up to {LONGEST_VALUE:,} characters.")

@@ -19,7 +19,7 @@ def put() -> Response:
     try:
         backend().vault.put(current_user.id, name, value)
     except RefusedSecret as refused:
-        return make_response(account_page({refused.field: str(refused)}, name), 422)
+        return make_response(account_page({f"secret_{refused.field}": str(refused)}, name), 422)
     return redirect(url_for("auth.account", kept=name, _anchor="secrets"), 303)
 
 
