@@ -134,7 +134,7 @@ def test_what_a_frozen_process_brings_too_late_is_dropped(harness: Harness, tmp_
             until(lambda: harness.noted(run, "end") == 2, "the first child being done")
     finally:
         send(signal.SIGCONT, pids)
-    until(lambda: "its outcome here is dropped" in whole.output, "the late outcome")
+    until(lambda: "discarded the outcome" in whole.output, "the late outcome")
     assert lives(worker)
     harness.submit_many(10)
     assert all_succeeded(list(harness.settle()))

@@ -135,5 +135,5 @@ def tenfold(number: Annotated[int, Field(le=100), AfterValidator(lambda number: 
 def test_a_task_whose_validators_change_values_is_refused(backend: Backend, owner_id: int) -> None:
     definition = tenfold.__dict__["__task__"]
     for number in (5, 50):
-        with pytest.raises(TaskError, match=r"test_submit\.py:\d+: task 'tenfold': its validators"):
+        with pytest.raises(TaskError, match=r"test_submission\.py:\d+: task 'tenfold': its validators"):
             submit(backend, definition, owner_id, definition.parameters.model_validate({"number": number}))

@@ -89,7 +89,7 @@ def test_of_very_many_columns_the_first_are_shown_and_the_csv_has_all(ada: Visit
     run = shown(backend, ada, [{f"c{number}": number for number in range(3000)}])
     page = soup(ada.get(f"/runs/{run.id}/table"))
     assert len(page.select("th")) == MOST_COLUMNS
-    assert f"The first {MOST_COLUMNS} of 3000 columns" in the(page, ".lead").text
+    assert f"the first {MOST_COLUMNS} of 3000 columns" in the(page, ".lead").text
     assert len(ada.get(f"/runs/{run.id}/table.csv").text.splitlines()[0].split(",")) == 3000
 
 
