@@ -7,9 +7,9 @@ BIN := .venv/bin
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
 
-# Most tests wait for processes, so more of them run in parallel than there are cores. The memory test runs alone:
+# Most tests wait for processes, so two run in parallel; more make browsers slow. The memory test runs alone:
 # pages shared with the applications of other tests would not count.
-TESTERS ?= 5
+TESTERS ?= 2
 PARALLEL := -q --numprocesses=$(TESTERS) --dist=loadgroup --ignore=tests/test_memory.py
 
 test: .venv/ready-dev
