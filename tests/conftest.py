@@ -57,13 +57,13 @@ MAKING_NAMES = {"Stack", "databases", "database_of", "running"}
 
 
 def reaches_database(item: pytest.Item) -> bool:
-    """Whether a test may touch a database; all others do the same whatever the database, and run on SQLite only."""
+    """Return whether a test can touch a database; the others run on SQLite only, as no database affects them."""
     assert isinstance(item, pytest.Function)
     return bool(MAKING_FIXTURES.intersection(item.fixturenames) or MAKING_NAMES.intersection(vars(item.module)))
 
 
 def is_about_pages(item: pytest.Item) -> bool:
-    """Whether a test is about what a browser does; what the server asks of the database has tests of its own."""
+    """Return whether a test drives a browser; the server's queries have tests of their own."""
     return ROOT / "tests" / "browser" in item.path.parents
 
 

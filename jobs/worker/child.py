@@ -60,9 +60,9 @@ def prepare() -> LogHandler:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     # The types call sys.__stdin__ and its like final; libraries write to them, so they must not lead elsewhere.
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False))  # type: ignore[misc]  # see above
-    sys.stdout = sys.__stdout__ = StandardStream(1)  # type: ignore[misc]  # see above
-    sys.stderr = sys.__stderr__ = StandardStream(2)  # type: ignore[misc]  # see above
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.FileIO(0, closefd=False))  # type: ignore[misc]  # typed as Final
+    sys.stdout = sys.__stdout__ = StandardStream(1)  # type: ignore[misc]  # typed as Final
+    sys.stderr = sys.__stderr__ = StandardStream(2)  # type: ignore[misc]  # typed as Final
     faulthandler.enable(file=2)
     root, handler = logging.getLogger(), LogHandler()
     root.handlers = [handler]  # what task files have set up for themselves would write everything twice

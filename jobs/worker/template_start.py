@@ -3,8 +3,11 @@
 It intercepts the standard library's fork handlers (see jobs/worker/at_fork.py), so it must run before other imports.
 """
 
+import importlib
 import os
 import sys
+
+REGISTERING = ("concurrent.futures.thread", "logging", "random", "threading")
 
 
 def main() -> None:
@@ -13,11 +16,9 @@ def main() -> None:
     set_aside = []
     register = os.register_at_fork
     os.register_at_fork = lambda **handlers: set_aside.append(handlers)
-    import threading  # noqa: F401
-
+    for module in REGISTERING:
+        importlib.import_module(module)
     os.register_at_fork = register
-    import importlib
-
     from jobs.worker import at_fork
 
     at_fork.set_aside(set_aside)

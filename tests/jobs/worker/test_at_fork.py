@@ -56,7 +56,8 @@ def about_logging():
     return logged
 
 def main():
-    print(json.dumps([in_a_fork(as_a_child), in_a_fork(as_a_child)]))
+    deferred = {function.__module__ for handlers in at_fork._set_aside for function in handlers.values()}
+    print(json.dumps([in_a_fork(as_a_child) | {"deferred": sorted(filter(None, deferred))} for _ in range(2)]))
 """
 
 
@@ -70,6 +71,10 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Any:
         command, cwd=ROOT, env={"PYTHONPATH": str(folder)}, capture_output=True, text=True, check=True, timeout=60
     )
     return json.loads(ended.stdout)
+
+
+def test_no_handler_of_these_modules_runs_in_a_child(said: Any) -> None:
+    assert {"logging", "random", "threading"} <= set(said[0]["deferred"])
 
 
 def test_a_child_knows_the_id_of_its_main_thread(said: Any) -> None:
