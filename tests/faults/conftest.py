@@ -1,4 +1,4 @@
-"""What the fault tests share: a harness each, of which no process is left afterwards."""
+"""Fixtures of the fault tests: a harness for each, which leaves no process behind."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

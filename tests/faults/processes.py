@@ -78,7 +78,7 @@ def in_sessions(sessions: set[int]) -> set[int]:
 
 
 def is_template(pid: int) -> bool:
-    """Whether this is a template as tests fork it."""
+    """Return whether this is a template that a test forked."""
     try:
         return psutil.Process(pid).name() == TEMPLATE
     except psutil.NoSuchProcess:
@@ -130,7 +130,7 @@ class PoolProcess:
         return [child for copy in self.copies() for child in children(copy)]
 
     def has_waiting_children(self) -> bool:
-        """Whether each worker has its copy of the template, and that a child."""
+        """Return whether each worker has a copy of the template with a child ready."""
         copies = self.copies()
         return len(copies) == self.size and all(map(children, copies))
 

@@ -45,5 +45,5 @@ def remember(how: str = "") -> dict[str, Any]:
 
 @task(keep=True)
 def remember_too() -> int:
-    """Tell which process this is."""
+    """Return the id of this process."""
     return os.getpid()

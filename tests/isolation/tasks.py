@@ -35,7 +35,7 @@ def wait_for(path: str) -> None:
 
 @task
 def look() -> dict[str, Any]:
-    """Tell what this run finds of its process."""
+    """Return the process state that this run finds."""
     return {
         "token": os.environ.get("API_TOKEN"),
         "folder": os.listdir("."),
@@ -247,5 +247,5 @@ def write_files(folder: str, workspace: Workspace) -> str:
 
 @task
 def environment() -> dict[str, str]:
-    """Tell all that is in the environment."""
+    """Return the whole environment."""
     return dict(os.environ)

@@ -1,4 +1,4 @@
-"""What a running task makes and reads, and a file store that is away meanwhile."""
+"""The files that a running task stores and reads while the file store is unavailable."""
 
 import os
 import select

@@ -35,7 +35,7 @@ time.sleep(600)
 
 @task
 def who() -> int:
-    """Tell which process this is."""
+    """Return the id of this process."""
     return os.getpid()
 
 

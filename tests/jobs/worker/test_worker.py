@@ -27,7 +27,7 @@ from tests.support.waiting import until
 
 @task
 def who() -> int:
-    """Tell which process this is."""
+    """Return the id of this process."""
     return os.getpid()
 
 
