@@ -65,6 +65,13 @@ def threads() -> None:
         assert list(pool.map(square, range(4))) == [0, 1, 4, 9]
 
 
+def joblib_parallel(backend: str) -> None:
+    # Imported here, as by a task that needs a heavy library only when it runs.
+    from joblib import Parallel, delayed
+
+    assert Parallel(n_jobs=2, backend=backend)(delayed(square)(number) for number in range(4)) == [0, 1, 4, 9]
+
+
 def program_terminated() -> None:
     sleeper = subprocess.Popen(["sleep", "600"])
     sleeper.terminate()
@@ -80,6 +87,8 @@ USES: dict[str, Callable[[], None]] = {
     "executor, left": executor_left,
     "spawn": partial(started_anew, "spawn"),
     "forkserver": partial(started_anew, "forkserver"),
+    "joblib, processes": partial(joblib_parallel, "loky"),
+    "joblib, pool": partial(joblib_parallel, "multiprocessing"),
     "manager": manager,
     "threads": threads,
     "program, terminated": program_terminated,
