@@ -176,6 +176,7 @@ def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_st
         started = kitchen.queue.started_job_registry
         until(lambda: started.get_job_ids() == [f"run-{long.id}-1"], "the start in RQ's record")
         told = [json.loads(event["data"]) for event in iter(lambda: pages.get_message(timeout=1), None)]
+    (tmp_path / "go on").touch()
     every = (*runs, long)
     versions = {run.id: [event["version"] for event in told if event["run"] == run.id] for run in every}
     assert all(told == sorted(told) for told in versions.values()), "in their order"
