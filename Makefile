@@ -23,7 +23,7 @@ test-postgres: .venv/ready-dev
 
 # The fault injection tests at full length, about 40 minutes; `make test` runs a few of each.
 faults: .venv/ready-dev
-	FAULTS=full $(BIN)/python -m pytest tests/faults tests/browser/test_connection.py
+	FAULTS=full $(BIN)/python -m pytest tests/faults tests/browser/test_connection.py tests/browser/test_hidden_tabs.py
 
 # Generated forms, 10,000 of each kind instead of 100: about 15 minutes.
 forms: .venv/ready-dev

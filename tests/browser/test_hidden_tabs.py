@@ -9,10 +9,11 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import ARGUMENTS, chromium_path
 from tests.browser.tabs import Chromium, Tab, tabbed
+from tests.faults.scale import scale
 from tests.support.person import Person
 from tests.support.waiting import until
 
-HIDDEN_SECONDS = 120.0
+HIDDEN_SECONDS = scale(120.0, 30.0)  # the server's ping comes every 25 s
 COUNT_CONNECTIONS = (
     "window.opened = 0; document.addEventListener('htmx:ws:before:connection', () => window.opened += 1)"
 )
