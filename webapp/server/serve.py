@@ -75,13 +75,15 @@ def serve(options: Options) -> None:
         if options.embeds_redis:
             folder, path = Path(options.redis_folder), Path(options.redis_socket)
             children.start("Redis", lambda: start_redis(folder, path, _tie_to(os.getpid())))
+        # The first look comes before anything imports the tasks, so that no change during the start is missed.
+        files = None if options.production else TaskFiles()
         _prepare(options, children)
         if children.stopping:
             return
         children.start("workers", _python("-m", "jobs"))
         children.start("web", _python("-m", "gunicorn", *_gunicorn_arguments(options)))
         _announce(options, children)
-        children.watch(None if options.production else TaskFiles())
+        children.watch(files)
 
 
 class Children:
