@@ -8,6 +8,7 @@ import pytest
 
 from jobs.worker.template_process import task_environment
 from tests.support.stack import Stack
+from tests.support.waiting import until
 
 HIDDEN = {
     "SECRET_KEY": "a" * 40,
@@ -22,12 +23,15 @@ HIDDEN = {
 SEEN = {"TZ": "Europe/Berlin", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "MODEL_FOLDER": "/models"}
 
 
+def with_tasks(stack: Stack) -> list[psutil.Process]:
+    every = psutil.Process(stack.process.pid).children(recursive=True)
+    return [process for process in every if "jobs.worker.template" in process.cmdline()]
+
+
 def test_processes_that_have_tasks_never_had_a_key(tmp_path: Path) -> None:
     with Stack(tmp_path, **HIDDEN, **SEEN, TASK_ENVIRONMENT="MODEL_*, OTHER") as stack:
-        every = psutil.Process(stack.process.pid).children(recursive=True)
-        with_tasks = [process for process in every if "jobs.worker.template" in process.cmdline()]
-        assert len(with_tasks) >= 1 + 2 + 2, "the template, its copy for each worker, and a child for each"
-        for process in with_tasks:
+        until(lambda: len(with_tasks(stack)) >= 1 + 2 + 2, "the template, its copy for each worker, a child for each")
+        for process in with_tasks(stack):
             environment = process.environ()
             assert not {*HIDDEN, "DATABASE_URL", "REDIS_URL", "DATA_DIR", "PORT", "TASK_ENVIRONMENT"} & set(environment)
             assert {name: environment[name] for name in SEEN} == SEEN
