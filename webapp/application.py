@@ -12,7 +12,7 @@ from jobs.runs import Backend, open_backend
 from webapp import errors, forms, health, live, rq_dashboard, security
 from webapp.accounts import auth, secrets
 from webapp.current import put_backend
-from webapp.rendering import charts, files, fragments, layout, markdown, results
+from webapp.rendering import charts, files, fragments, layout, markdown, results, static_files
 from webapp.runs import filters, output, own_inputs, uploads
 from webapp.runs import views as runs
 from webapp.tasks import views as tasks
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
 SESSION_DAYS = 14
 PARTS = (
-    *(security, auth, filters, fragments, results, charts, markdown),
+    *(static_files, security, auth, filters, fragments, results, charts, markdown),
     *(output, errors, layout, rq_dashboard, uploads, own_inputs),
 )
 
@@ -40,7 +40,6 @@ def make(backend: Backend | None = None) -> Flask:
         SESSION_COOKIE_NAME="dumbwaiter",
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
-        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST_BYTES,
     )

@@ -28,11 +28,12 @@ class ConnectionSessionInterface(SecureCookieSessionInterface):
         return request.is_secure
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Save the session, but not on immutable responses unless it was modified.
+        """Save the session, but not with static files or immutable responses, unless it was modified.
 
-        Renewing the cookie adds `Vary: Cookie`, so the browser would never reuse its cached copy.
+        Renewing the cookie adds `Vary: Cookie`, so the browser would never reuse its cached copy. A shared cache might
+        even hand the cookie to somebody else.
         """
-        if session.modified or not response.cache_control.immutable:
+        if session.modified or not (request.endpoint == "static" or response.cache_control.immutable):
             super().save_session(app, session, response)
 
 

@@ -1,7 +1,5 @@
 """Template values and functions for the layout of every page."""
 
-import hashlib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.storage import utcnow
+from webapp.rendering.static_files import fingerprint
 
 
 def init_app(app: Flask) -> None:
@@ -32,7 +31,7 @@ def asset(filename: str) -> str:
     """Return a static file's URL, which changes with its content so that browsers may cache it forever."""
     folder = current_app.static_folder
     assert folder is not None
-    return address("static", filename=filename, v=_digest(Path(folder) / filename))
+    return address("static", filename=filename, v=fingerprint(Path(folder) / filename))
 
 
 def address(endpoint: str, **values: Any) -> str:
@@ -40,8 +39,3 @@ def address(endpoint: str, **values: Any) -> str:
     if has_request_context():
         return url_for(endpoint, **values)
     return current_app.url_map.bind("", script_name=current_app.config["APPLICATION_ROOT"]).build(endpoint, values)
-
-
-@cache
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:10]

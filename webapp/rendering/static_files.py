@@ -1,0 +1,50 @@
+"""Static files, which browsers keep for good, and the compression of what is sent."""
+
+import hashlib
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Flask, current_app, request, send_from_directory
+from flask_compress import Compress
+from werkzeug.wrappers import Response
+
+compress = Compress()
+
+KEPT = timedelta(days=365)
+
+
+def init_app(app: Flask) -> None:
+    """Serve static files, and compress texts and pages for browsers that accept it.
+
+    Streamed responses, such as downloads and their ranges, are sent unchanged, and so are WebSocket messages. The
+    size of a compressed page reveals a secret only if the page also holds text of an attacker's choice (BREACH).
+    No page holds a CSRF token: the origin of a request is checked instead.
+    """
+    app.view_functions["static"] = send_static
+    app.config.update(COMPRESS_REGISTER=False, COMPRESS_STREAMS=False, COMPRESS_ALGORITHM=["zstd", "br", "gzip"])
+    app.after_request(lambda response: response if response.is_streamed else compress.after_request(response))
+    compress.init_app(app)
+
+
+def send_static(filename: str) -> Response:
+    """Send a static file, whole. Under the address that `fingerprint` gives it, it never changes."""
+    folder = str(current_app.static_folder)
+    response = send_from_directory(folder, filename, conditional=False)
+    response.direct_passthrough = False
+    response.make_sequence()  # no longer a stream, so that it is compressed
+    if request.args.get("v") == fingerprint(Path(folder) / filename):
+        response.cache_control.public = True
+        response.cache_control.immutable = True
+        response.cache_control.max_age = int(KEPT.total_seconds())
+    return response
+
+
+def fingerprint(path: Path) -> str:
+    """Return a short hash of a file's content, read again when the file has changed."""
+    return _fingerprint(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(path: Path, _modified: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10]
