@@ -54,7 +54,7 @@ def _proportional(pid: int) -> float:
 def _kind(process: psutil.Process, launcher: psutil.Process) -> str:
     if process == launcher:
         return "launcher"
-    if "redis" in process.name():
+    if "valkey" in process.name() or "redis" in process.name():
         return "Redis"
     above = [parent for parent in process.parents() if parent.pid != launcher.pid]
     if "jobs.worker.template" in process.cmdline():

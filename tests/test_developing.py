@@ -92,7 +92,7 @@ def test_what_starts_while_a_file_is_broken_goes_on_with_the_other_tasks_until_i
     until(lambda: ada.get(f"/runs/{run_id}").select_one(".result"), "the result by the task of before")
     for process in psutil.Process(running.process.pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended with the one before
-            if "redis" not in process.name():
+            if "valkey" not in process.name():
                 process.kill()
     until(lambda: "web exited" in running.output and links(ada), "the pages of a new web server")
     assert "/tasks/factorise" in links(ada)

@@ -60,7 +60,7 @@ def command(process: psutil.Process) -> str:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_stops_all_and_leaves_no_process(own: Stack, number: signal.Signals) -> None:
     started = descendants(own)
-    assert all(part in names(started) for part in ("redis-server", "gunicorn", "-m jobs"))
+    assert all(part in names(started) for part in ("valkey-server", "gunicorn", "-m jobs"))
     assert own.stop(number) == 0
     assert names(started) == ""
 
@@ -211,7 +211,7 @@ def test_workers_web_server_and_redis_are_started_again_when_they_end(own: Stack
 
 def test_a_run_submitted_while_redis_is_down_is_accepted_and_starts_by_itself(own: Stack) -> None:
     ada = Person(own.url, "ada@example.com")
-    (redis,) = [process for process in descendants(own) if "redis-server" in process.name()]
+    (redis,) = [process for process in descendants(own) if "valkey-server" in process.name()]
     redis.suspend()
     run_id = ada.submit("reverse_text", text="hello")
     redis.kill()

@@ -186,9 +186,12 @@ class RedisServer:
     def start(self) -> None:
         parent = os.getpid()
         settings = self._settings
-        self._server = start_redis(
-            settings.redis_folder, settings.redis_socket, lambda: die_with_parent(parent, signal.SIGKILL)
-        )
+
+        def in_child() -> None:
+            die_with_parent(parent, signal.SIGKILL)
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that may not grow is an error, not the end
+
+        self._server = start_redis(settings.redis_folder, settings.redis_socket, in_child)
         redis = connect_redis(self._settings)
         until(lambda: self._answers(redis.ping), "Redis starting")
         redis.close()
@@ -208,6 +211,11 @@ class RedisServer:
 
     def resume(self) -> None:
         self.send(signal.SIGCONT)
+
+    def allow_files(self, size: int) -> None:
+        """Let no file grow beyond this size in bytes, as when the disk is full."""
+        process = psutil.Process(self.pid)
+        process.rlimit(psutil.RLIMIT_FSIZE, (size, psutil.RLIM_INFINITY))
 
     def send(self, number: signal.Signals) -> None:
         if self._server is not None and self._server.poll() is None:

@@ -1,10 +1,12 @@
 """Redis is emptied, dies, fills up or loses what it said: no run is lost, and none is executed twice."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+import psutil
 import pytest
 from rq.utils import as_text
 from sqlalchemy import insert
@@ -61,8 +63,7 @@ def empty(harness: Harness) -> None:
 
 def restart_without_its_file(harness: Harness) -> None:
     harness.redis.kill()
-    for file in (harness.folder / "redis").glob("appendonly*"):
-        file.unlink()
+    shutil.rmtree(harness.folder / "redis" / "appendonlydir")
     harness.redis.start()
 
 
@@ -151,17 +152,11 @@ def test_redis_filling_up_while_runs_are_at_work_costs_no_outcome(harness: Harne
 
 
 def test_redis_that_cannot_write_its_file_takes_no_run_and_gives_it_back_later(harness: Harness) -> None:
-    harness.redis.stop()
-    file = harness.folder / "redis" / "appendonly.aof"
-    file.unlink(missing_ok=True)
-    file.symlink_to("/dev/full")
-    harness.redis.start()
+    harness.redis.allow_files(0)
     harness.open_pool(2, ready=False)
     runs = harness.submit_many(5)
     until(lambda: harness.read(runs[-1]).push_failed_at, "the note that it could not be pushed")
-    for answer in ("no", "yes"):  # as when there is room again: the file is written anew
-        file.unlink(missing_ok=True)
-        harness.backend.redis.config_set("appendonly", answer)
+    harness.redis.allow_files(psutil.RLIM_INFINITY)
     assert executed_once(harness, runs, jobs_left=True)
 
 

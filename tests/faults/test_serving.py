@@ -68,7 +68,7 @@ def test_while_another_process_writes_pages_are_read_and_submits_wait_their_turn
 def full_disk(stack: Stack) -> Iterator[None]:
     """No process can make any file longer, as when the disk is full; what is there can be read."""
     everybody = psutil.Process(stack.process.pid).children(recursive=True)
-    writers = [one for one in everybody if "redis" not in one.name()]
+    writers = [one for one in everybody if "valkey" not in one.name()]
     for one in writers:
         one.rlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     try:

