@@ -1,7 +1,7 @@
 """Task definition: the decorator, parameters and their models, context types, and the catalog."""
 
 from jobs.authoring.catalog import Catalog, examine_catalog
-from jobs.authoring.file_parameters import MB, file_in, files_in, kinds_in_words, media_type_of
+from jobs.authoring.file_parameters import MB, file_in, files_in, kinds_in_words
 from jobs.authoring.secret_parameters import token_in
 from jobs.authoring.secrets import HIDDEN
 from jobs.authoring.task import Task, TaskError
@@ -16,6 +16,5 @@ __all__ = [
     "file_in",
     "files_in",
     "kinds_in_words",
-    "media_type_of",
     "token_in",
 ]

@@ -1,7 +1,6 @@
 """File parameters: the object that a task receives, and the reference that is stored."""
 
 import hashlib
-import mimetypes
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +9,14 @@ from typing import Annotated, Any, BinaryIO
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
+from jobs.values.media_types import media_type_of
+
 MB = 1_000_000
 REFERENCE = "$file"
 LONGEST_NAME = 200
 # The key in the validation context that holds the function to open files with.
 OPEN = "open"
 WORDS = {"image/*": "any image", "audio/*": "any sound", "video/*": "any video", "text/*": "any text"}
-
-# Python's own table only: the system's MIME types differ between machines, and a name must mean the same type on each.
-_types = mimetypes.MimeTypes()
 
 
 class _Kept(BaseModel):
@@ -116,11 +114,6 @@ class FileField:
 def kinds_in_words(accept: Sequence[str]) -> str:
     """Return the accepted file types as a readable list, in plain words where there are some."""
     return ", ".join(WORDS.get(kind.strip(), kind.strip()) for kind in accept)
-
-
-def media_type_of(name: str) -> str:
-    """Return the media type guessed from a file name."""
-    return _types.guess_type(f"file:{name}")[0] or "application/octet-stream"
 
 
 def file_in(value: object, opened_by: Callable[[str], BinaryIO] = _nowhere) -> File | None:

@@ -4,6 +4,7 @@ from jobs.values.charts import chart_in
 from jobs.values.dataframe import frame_in
 from jobs.values.downloads import download_in
 from jobs.values.images import Picture, picture_in
+from jobs.values.media_types import media_type_of
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.values.results import MARKS, html_in, markdown_in
 from jobs.values.stored_file import RunFile, StoreAway
@@ -21,5 +22,6 @@ __all__ = [
     "frame_in",
     "html_in",
     "markdown_in",
+    "media_type_of",
     "picture_in",
 ]

@@ -1,7 +1,6 @@
 """Downloads: files that a task returns or emits go to the file store; the stored value is a reference to the file."""
 
 import io
-import mimetypes
 import re
 import stat
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.values.images import MOST_PIXELS, REFERENCE, Keep, Picture
 from jobs.values.json_value import ResultError
+from jobs.values.media_types import ANY, media_type_of
 from jobs.values.text import keepable
 
 FILE = "$file"
@@ -19,7 +19,6 @@ FILE = "$file"
 MOST_FILES = 100
 MOST_BYTES = 500_000_000
 LONGEST_NAME = 100
-ANY = "application/octet-stream"
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}/[a-z0-9][a-z0-9.+-]{0,50}", re.IGNORECASE)
 # Formats that browsers display, and that Pillow recognises by their first bytes.
 IMAGES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
@@ -148,7 +147,7 @@ def _name(file: Download) -> str:
 
 
 def _media_type(said: str, name: str) -> str:
-    told = said or mimetypes.guess_type(name)[0] or ANY
+    told = said or media_type_of(name)
     # Only the content decides that a file is an image, never its name or what the task says.
     return told.lower() if MEDIA_TYPE.fullmatch(told) and not told.lower().startswith("image/") else ANY
 

@@ -151,6 +151,7 @@
     notices.replaceChildren(document.getElementById("unreachable").content.cloneNode(true));
   });
   document.addEventListener("htmx:before:request", ({ detail }) => {
-    if (!isAsking(detail.ctx)) document.getElementById("notices").replaceChildren();
+    const inBackground = isAsking(detail.ctx) || detail.ctx.sourceElement.id === "task-checks";
+    if (!inBackground) document.getElementById("notices").replaceChildren();
   });
 })();

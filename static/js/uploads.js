@@ -60,14 +60,31 @@
     sent.clear();
   });
 
+  // The server decides by the ending of the name; a media type that the browser does not know is left to it.
+  const isAccepted = ({ name, type }, kinds) =>
+    kinds.some((kind) => {
+      if (kind.startsWith(".")) return name.toLowerCase().endsWith(kind.toLowerCase());
+      return !type || type === kind || (kind.endsWith("/*") && type.startsWith(kind.slice(0, -1)));
+    });
+
+  const problemWith = (input) => {
+    const most = Number(input.dataset.mostBytes);
+    const kinds = input.accept.split(",").filter(Boolean);
+    const large = [...input.files].find((file) => file.size > most);
+    if (large) return `${large.name} is larger than ${most / MB} MB. Choose a smaller file.`;
+    const other = kinds.length && [...input.files].find((file) => !isAccepted(file, kinds));
+    return other ? `${other.name} is not an accepted type. Choose one of those below.` : "";
+  };
+
   document.addEventListener("change", ({ target }) => {
     if (!target.matches("input[type=file][data-most-bytes]")) return;
-    const most = Number(target.dataset.mostBytes);
-    const large = [...target.files].find((file) => file.size > most);
+    const problem = problemWith(target);
     const words = document.getElementById(target.id.replace(/-input$/, "-refused"));
-    words.hidden = !large;
-    if (!large) return;
-    words.querySelector("span").textContent = `${large.name} is larger than ${most / MB} MB. Choose a smaller file.`;
-    target.value = "";
+    words.hidden = !problem;
+    words.querySelector("span").textContent = problem;
+    if (problem) target.value = "";
+    // The server's message is about the file that was chosen before.
+    document.getElementById(target.id.replace(/-input$/, "-check"))?.replaceChildren();
+    target.removeAttribute("aria-invalid");
   });
 })();

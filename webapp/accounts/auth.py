@@ -1,7 +1,7 @@
 """Views for registering, logging in and out, and changing the password."""
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import (
     Blueprint,
@@ -57,13 +57,24 @@ def require_sign_in() -> BaseResponse | None:
     """Require a login for every endpoint but the public ones. The live socket closes with its own code instead."""
     if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
         return None
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    address = f"/login?{urlencode({'next': wanted}, safe='/')}"
+    address = f"/login?{urlencode({'next': _page_asking()}, safe='/')}"
     if request.endpoint == "tasks.check" and request.headers.get("HX-Request"):
         return Response(status=204)  # a background check must not navigate away: keep the user's input on screen
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": address})
     return redirect(address, 303 if request.method == "POST" else 302)
+
+
+def _page_asking() -> str:
+    """Return the path of the page that sent the request, or of the requested page if the browser opens it."""
+    is_fragment = bool(request.headers.get("HX-Request"))
+    if request.method == "GET" and not is_fragment:
+        return request.full_path.rstrip("?")
+    try:
+        page = urlsplit(request.headers.get("HX-Current-URL", "") if is_fragment else request.referrer or "")
+    except ValueError:
+        return "/"
+    return local_path(page._replace(scheme="", netloc="", fragment="").geturl()) if page.netloc == request.host else "/"
 
 
 @bp.get("/register")

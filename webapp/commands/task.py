@@ -11,10 +11,10 @@ import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from jobs import File
-from jobs.authoring import MB, Catalog, Task, media_type_of
+from jobs.authoring import MB, Catalog, Task
 from jobs.runs import Kind, QuotaExceeded, Run, State, note_uploads, owned, read_output, submit
 from jobs.storage import FileStore, LocalStore
-from jobs.values import Failure, Outcome, RunFile, Success
+from jobs.values import Failure, Outcome, RunFile, Success, media_type_of
 from jobs.worker.local import run_here
 from webapp.accounts import users
 from webapp.accounts.users import User

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from jobs import File
-from jobs.authoring import media_type_of
+from jobs.values import media_type_of
 from webapp.forms.fields import FILES, Field
 from webapp.rendering.files import tame
 

@@ -15,10 +15,10 @@ from werkzeug.exceptions import RequestTimeout
 from werkzeug.sansio import multipart
 
 from jobs import File
-from jobs.authoring import MB, Task, kinds_in_words, media_type_of
+from jobs.authoring import MB, Task, kinds_in_words
 from jobs.runs import QuotaExceeded, note_uploads, used_bytes
 from jobs.storage import FileWriter
-from jobs.values import RunFile
+from jobs.values import RunFile, media_type_of
 from webapp import forms
 from webapp.current import backend
 from webapp.forms import OwnInputs

@@ -1,5 +1,6 @@
 """Views of tasks: the form, its validation and the resulting runs."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,8 @@ from webapp.runs.uploads import Received
 bp = Blueprint("tasks", __name__)
 
 LATEST = 10
+OWNER = "_owner"
+OTHER_ACCOUNT = "You are now logged in as {email}. Check the form, then run it again."
 
 
 @bp.get("/")
@@ -44,6 +47,8 @@ def run(name: str) -> Response:
     wants_fragment = bool(request.headers.get("HX-Request"))
     show = _form if wants_fragment else _page
     sent = uploads.receive(task)
+    if _is_of_another(sent.posted):
+        return make_response(show(task, _taken_over(task, sent.posted)), 409)
     if forms.CHANGE in sent.posted:
         return make_response(show(task, forms.change(task, sent.posted, sent.own)))
     new, form = _submitted(task, sent)
@@ -65,6 +70,17 @@ def check(name: str) -> str:
     task = _task(name)
     form = forms.check(task, request.form, own_inputs())
     return render_template("tasks/_checked.html", form=form, summed_up="_problems" in request.form)
+
+
+def _is_of_another(posted: Mapping[str, str]) -> bool:
+    """Return whether another account has logged in, in another tab, since the form was shown."""
+    return posted.get(OWNER, str(current_user.id)) != str(current_user.id)
+
+
+def _taken_over(task: Task, posted: Mapping[str, str]) -> Form:
+    """Return the form for the current user, without the other user's files and secrets and without a run."""
+    form = forms.check(task, posted, own_inputs())
+    return replace(form, errors={**form.errors, "": OTHER_ACCOUNT.format(email=current_user.email)})
 
 
 def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:

@@ -7,9 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from jobs import File, FileField, task
-from jobs.authoring.file_parameters import file_in, files_in, media_type_of
+from jobs.authoring.file_parameters import file_in, files_in
 from jobs.authoring.task import Task
 from jobs.runs.backend import Backend
+from jobs.values.media_types import media_type_of
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.worker.execute import Order
 from tests.support.calling import Received, executed

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -28,6 +29,30 @@ def test_logging_in_leads_to_where_one_wanted_to_go(app: Flask, ada: Visitor) ->
     sent = other.get("/runs?state=failed").headers["Location"]
     response = other.post(sent, {"email": " ADA@example.com ", "password": PASSWORD})
     assert (response.status_code, response.headers["Location"]) == (303, "/runs?state=failed")
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        (
+            {"HX-Request": "true", "HX-Current-URL": "http://localhost/tasks/reverse_text?run=5#x"},
+            "/tasks/reverse_text?run=5",
+        ),
+        ({"HX-Request": "true", "HX-Current-URL": "http://evil.example/tasks/reverse_text"}, "/"),
+        ({"HX-Request": "true", "HX-Current-URL": "http://localhost//evil.example"}, "/"),
+        ({"HX-Request": "true"}, "/"),
+        ({"Referer": "http://localhost/runs/7"}, "/runs/7"),
+        ({"Referer": "http://evil.example/runs/7"}, "/"),
+        ({"Referer": "http://[bad"}, "/"),
+        ({}, "/"),
+    ],
+)
+def test_a_session_that_ended_leads_back_to_the_page_that_asked(
+    visitor: Visitor, headers: dict[str, str], wanted: str
+) -> None:
+    response = visitor.client.post("/runs/7/cancel", headers={"Origin": "http://localhost", **headers})
+    address = response.headers.get("HX-Redirect") or response.headers["Location"]
+    assert parse_qs(urlsplit(address).query)["next"] == [wanted]
 
 
 @pytest.mark.parametrize(
