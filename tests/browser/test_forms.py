@@ -1,16 +1,13 @@
 """In the browser: every kind of field, filled, refused and sent, with a script and without one."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from pydantic import Field, TypeAdapter, ValidationError
 
 from tests.browser.conftest import Gallery, was_not_reloaded
 from tests.browser.test_pages import violations
 from tests.support.gallery import TASKS
-from tests.support.generated_forms import PATTERNS
-from webapp.forms.patterns import browser_pattern
 
 EITHER_WAY = pytest.mark.parametrize("scripts", [True, False], ids=["script", "no-script"])
 
@@ -237,24 +234,6 @@ def sticking_out(page: Page) -> list[str]:
     }"""
     found: list[str] = page.locator("#task-form").evaluate(script)
     return found
-
-
-def test_the_browser_reads_a_rewritten_pattern_as_the_model_reads_its_own(page: Page) -> None:
-    texts = ["", "a", "b", "ab", "AB", "ü", "٣", "12-ü", "a@", ".-_@", "x", "xxx", " x", "\u00a0x", "a\nb", "/", "€"]
-    patterns = (*PATTERNS, r"^[^\W\d]+$", r"^.$", r"^\S+/?$", r"^[+.(-]+$", r"\p{Lu}", r"^[\x41-\x5a]+$")
-    compare = "([pattern, texts]) => texts.map((text) => new RegExp(`^(?:${pattern})$`, 'v').test(text))"
-    for pattern in patterns:
-        model = TypeAdapter(Annotated[str, Field(pattern=pattern)])
-        reads = [is_accepted(model, text) for text in texts]
-        assert page.evaluate(compare, [browser_pattern(pattern), texts]) == reads, pattern
-
-
-def is_accepted(model: TypeAdapter[str], text: str) -> bool:
-    try:
-        model.validate_python(text)
-    except ValidationError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize(("window", "rem"), [(1024, 22), (1280, 30), (1600, 30)])

@@ -86,9 +86,8 @@ ANNOTATIONS = (
     'Annotated[int, Show(group="Size")]',
     "Annotated[int, Show(advanced=True)]",
 )
-# What says how to write and not what; and from which length on a pattern is of no use in a table.
+# What says how to write and not what.
 HABITS = ("spellcheck", "autocapitalize")
-LONG = 30
 KINDS = {
     "integer": "a number field for whole numbers",
     "digits": "a text field for digits: too large for a browser's number field",
@@ -158,10 +157,7 @@ def said(field: Field) -> str:
 def told(field: Field) -> str:
     """The attributes of a field's input."""
     limits = {name: value for name, value in field.attributes.items() if name not in HABITS}
-    short = [
-        f"`{name}={value}`" if value != "" else f"`{name}`" for name, value in limits.items() if len(str(value)) < LONG
-    ]
-    return ", ".join(short + [f"a `{name}`" for name, value in limits.items() if len(str(value)) >= LONG])
+    return ", ".join(f"`{name}={value}`" if value != "" else f"`{name}`" for name, value in limits.items())
 
 
 def context_table() -> str:

@@ -7,8 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from webapp.forms.json_schema import NoField
-from webapp.forms.patterns import browser_pattern
-from webapp.forms.texts import DURATION, LONGEST_TEXT, as_shown
+from webapp.forms.texts import LONGEST_TEXT, as_shown
 
 # Beyond this a browser's number field rounds; such integers get a text field that accepts digits.
 LARGEST_EXACT_NUMBER = 2**53
@@ -55,11 +54,6 @@ def _none(spec: Spec) -> dict[str, Any]:
     return {}
 
 
-def _text(spec: Spec) -> dict[str, Any]:
-    pattern = browser_pattern(spec["pattern"]) if "pattern" in spec else None
-    return {**_length(spec), **({"pattern": pattern} if pattern else {})}
-
-
 def _length(spec: Spec) -> dict[str, Any]:
     named = {"minLength": "minlength", "maxLength": "maxlength"}
     return {html: spec[key] for key, html in named.items() if key in spec}
@@ -67,7 +61,7 @@ def _length(spec: Spec) -> dict[str, Any]:
 
 def _digits(spec: Spec) -> dict[str, Any]:
     longest = max(len(str(spec.get(end, 0))) for end in ("minimum", "maximum"))
-    return {"inputmode": "numeric", "pattern": "-?[0-9]+", "maxlength": longest}
+    return {"inputmode": "numeric", "maxlength": longest}
 
 
 def _integer(spec: Spec) -> dict[str, Any]:
@@ -156,22 +150,11 @@ def _to_tick(moment: datetime, side: str, beyond: int) -> datetime:
 
 
 def _duration(spec: Spec) -> dict[str, Any]:
-    return {"pattern": DURATION, "maxlength": LONGEST_TEXT, "autocapitalize": "none"}
+    return {"maxlength": LONGEST_TEXT, "autocapitalize": "none"}
 
 
-def _uuid(spec: Spec) -> dict[str, Any]:
-    digit, version = "[0-9a-fA-F]", spec.get("version")
-    rest = f"{version}{digit}{{3}}-[89abAB]" if version else f"{digit}{{4}}-{digit}"
-    return {"pattern": f"{digit}{{8}}-{digit}{{4}}-{rest}{digit}{{3}}-{digit}{{12}}", "spellcheck": "false"}
-
-
-def _email(spec: Spec) -> dict[str, Any]:
-    return {**_length(spec), "pattern": r"[^@ ]+@[^@ .]+([.][^@ .]+)+", "spellcheck": "false"}
-
-
-def _url(spec: Spec) -> dict[str, Any]:
-    either = "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in scheme) for scheme in spec["schemes"])
-    return {**_length(spec), **({"pattern": f"(?:{either}):.+"} if either else {}), "spellcheck": "false"}
+def _address(spec: Spec) -> dict[str, Any]:
+    return {**_length(spec), "spellcheck": "false"}
 
 
 def _file(spec: Spec) -> dict[str, Any]:
@@ -183,7 +166,7 @@ def _files(spec: Spec) -> dict[str, Any]:
 
 
 KINDS: dict[str, Callable[[Spec], dict[str, Any]]] = {
-    "text": _text,
+    "text": _length,
     "long_text": _length,
     "secret": _length,
     "digits": _digits,
@@ -195,9 +178,9 @@ KINDS: dict[str, Callable[[Spec], dict[str, Any]]] = {
     "moment": _moment,
     "wall_clock": _wall_clock,
     "duration": _duration,
-    "uuid": _uuid,
-    "email": _email,
-    "url": _url,
+    "uuid": _address,
+    "email": _address,
+    "url": _address,
     "file": _file,
     "files": _files,
 }

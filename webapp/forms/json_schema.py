@@ -43,12 +43,6 @@ class FormSchema(GenerateJsonSchema):
     def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:
         return {"type": "string", "format": "duration"}
 
-    def uuid_schema(self, schema: core_schema.UuidSchema) -> JsonSchemaValue:
-        return {"type": "string", "format": "uuid", **_texts({"version": schema.get("version")})}
-
-    def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
-        return {**super().url_schema(schema), "schemes": schema.get("allowed_schemes") or []}
-
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
         members = schema["members"]
         if not all(isinstance(member.value, str | int | float) for member in members):

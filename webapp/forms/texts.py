@@ -22,8 +22,7 @@ MOMENT = re.compile(rf"{DATE.pattern}[T ]{CLOCK.pattern}")
 SECONDS: dict[str, int | Decimal] = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": Decimal("0.001")}
 UNIT = "weeks?|days?|hours?|minutes?|seconds?|min|ms|[wdhms]"
 AMOUNT = r"[0-9]{1,7}(?:\.[0-9]{1,6})?"
-# Also used as the browser's pattern, so it uses only syntax that JavaScript and Python share.
-DURATION = rf"-?(?:[0-9]{{1,7}}:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,6}})?|(?:{AMOUNT} *(?:{UNIT})[ ,]*)+)"
+DURATION = re.compile(rf"-?(?:[0-9]{{1,7}}:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,6}})?|(?:{AMOUNT} *(?:{UNIT})[ ,]*)+)")
 
 NO_NUMBER = "Enter a number."
 NO_WHOLE_NUMBER = "Enter a whole number."
@@ -104,7 +103,7 @@ def _in_utc(local: datetime, zone: tzinfo) -> datetime:
 
 
 def _duration(text: str) -> timedelta:
-    return _parsed(re.compile(DURATION), _measured, text, NO_DURATION)
+    return _parsed(DURATION, _measured, text, NO_DURATION)
 
 
 def _measured(text: str) -> timedelta:

@@ -94,8 +94,9 @@ def is_beyond_html(entry: forms.Entry, words: str) -> bool:
     kind, value = entry.field.kind, entry.value
     beyond = {
         "search": True,  # suggestions bind nobody
-        "long_text": words == "This doesn't match the expected format.",  # patterns are for single lines
-        "digits": words.startswith("Must be"),  # only as many as the largest has
+        # Forms are checked by the server alone: no pattern says how these are written.
+        **dict.fromkeys(("text", "long_text"), words == "This doesn't match the expected format."),
+        **dict.fromkeys(("digits", "duration", "uuid", "email", "url"), True),
         # How many digits altogether; and the remainder of a number with more than Python's decimals have.
         "decimal": "digits" in words or ("multiple" in words and Decimal(value).adjusted() > 20),
     }
