@@ -1,21 +1,125 @@
-"""Migrations: they lead to the tables that the code describes, and back."""
+"""Migrations: they lead to the tables that the code describes, and back, and lose nothing on the way."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import inspect
+from sqlalchemy import MetaData, Table, insert, inspect, select
 
-from tests.conftest import ROOT, database_of, migrate
+from jobs.runs.vault import Vault
+from jobs.storage.database import Database, utcnow
+from tests.conftest import ROOT, database_of, migrate, settings_for
+from tests.support import databases
+
+KEY = "only for tests " * 3
+# Two secrets of the first user, as they were encrypted one by one, and one of a key that nobody has any more.
+TOKEN = (
+    "gAAAAABrCZ-PRFYSYbhQ1IB5f9ZBQzZl6XacTtH7CwXrx6pYcY_s5QvYyUAw102Zl02JVs2Mj4KgXzWx6Zelf2yznU3MqpOIYjKUtcy_eJQnR3P6"
+    "_u_tpnU="
+)
+OTHER = "gAAAAABrCZ-PvGRMqYTdGhH3LqXnbVS18iGSdO-506el5BqSaWyFOPOYCdUqeEA5GbaW6Rd4q7Vu9G04dMjXH4LBiq-bp9RTFQ=="
+LOST = TOKEN.replace("rCZ", "sCZ")
+HIDDEN = {"$sealed": "•••"}
+ONE_BY_ONE, TOGETHER = "0008", "0009"
 
 
-def test_migrations_and_models_agree_and_lead_back(tmp_path: Path) -> None:
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
     database = database_of(tmp_path)
-    alembic = Config(ROOT / "alembic.ini", attributes={"database": database})
+    yield database
+    database.close()
+
+
+def alembic(database: Database) -> Config:
+    return Config(ROOT / "alembic.ini", attributes={"database": database})
+
+
+def test_migrations_and_models_agree_and_lead_back(database: Database) -> None:
     migrate(database)
-    command.check(alembic)
-    command.downgrade(alembic, "base")
+    command.check(alembic(database))
+    command.downgrade(alembic(database), "base")
     assert inspect(database.engine).get_table_names() == ["alembic_version"]
     migrate(database)
-    command.check(alembic)
-    database.close()
+    command.check(alembic(database))
+
+
+BEFORE: list[dict[str, Any]] = [
+    {"token": {"$sealed": TOKEN}, "count": 2, "logins": [{"user": "ada", "password": {"$sealed": OTHER}}]},
+    {"text": "hello", "count": 1},
+    {"names": {"$sealed": "a"}},
+    {"token": {"$sealed": LOST}, "count": 2},
+    {"token": {"$sealed": TOKEN}, "names": {"$sealed": "a"}},
+]
+SHOWN: list[dict[str, Any]] = [
+    {"token": HIDDEN, "count": 2, "logins": [{"user": "ada", "password": HIDDEN}]},
+    BEFORE[1],
+    BEFORE[2],
+    {"token": HIDDEN, "count": 2},
+    {"token": HIDDEN, "names": {"$sealed": "a"}},
+]
+FIRST, SECOND = "correct-horse-battery", "sesame-open"
+WHOLE = [
+    ({"token": FIRST, "count": 2, "logins": [{"user": "ada", "password": SECOND}]}, [FIRST, SECOND]),
+    None,
+    None,
+    "lost",
+    ({"token": FIRST, "names": {"$sealed": "a"}}, [FIRST]),
+]
+
+
+def test_secrets_that_were_encrypted_one_by_one_are_encrypted_with_their_parameters_and_back(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(tmp_path, secret_key=KEY, database_url=databases.url_of(tmp_path))
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SECRET_KEY", "new" * 20)
+    monkeypatch.setenv("SECRET_KEY_PREVIOUS", KEY)
+    command.upgrade(alembic(database), ONE_BY_ONE)
+    for number, parameters in enumerate(BEFORE * 50, 1):
+        add_run(database, number, parameters)
+    command.upgrade(alembic(database), TOGETHER)
+    assert [row.parameters for row in runs(database)] == SHOWN * 50
+    renewed = Vault(database, settings.model_copy(update={"secret_key": "new" * 20}))
+    assert [opened(renewed, row.encrypted_parameters) for row in runs(database)] == WHOLE * 50
+    command.downgrade(alembic(database), ONE_BY_ONE)
+    for before, row in zip(BEFORE * 50, runs(database), strict=True):
+        assert unsealed(renewed, row.parameters) == unsealed(Vault(database, settings), before)
+        assert FIRST not in json.dumps(row.parameters)
+
+
+def add_run(database: Database, run_id: int, parameters: dict[str, Any]) -> None:
+    tables = MetaData()
+    tables.reflect(database.engine, only=["runs"])
+    now = utcnow()
+    times = {"created_at": now, "queued_at": now}
+    counts = {"version": 1, "attempt": 1, "failures": 0, "losses": 0}
+    values = {"id": run_id, "owner_id": 1, "task": "fetch", "state": "queued", "progress_note": "", **times, **counts}
+    with database.engine.begin() as connection:
+        if run_id == 1:
+            user = {"id": 1, "email": "ada@example.com", "password_hash": "", "session_version": 1}
+            flags = {"is_admin": False, "is_active": True, "created_at": now}
+            connection.execute(insert(tables.tables["users"]).values(**user, **flags))
+        connection.execute(insert(tables.tables["runs"]).values(**values, parameters=parameters))
+
+
+def runs(database: Database) -> list[Any]:
+    with database.engine.connect() as connection:
+        table = Table("runs", MetaData(), autoload_with=connection)
+        return list(connection.execute(select(table).order_by(table.c.id)))
+
+
+def opened(vault: Vault, encrypted: str | None) -> Any:
+    return None if encrypted is None else vault.unseal_parameters(1, encrypted) or "lost"
+
+
+def unsealed(vault: Vault, value: Any) -> Any:
+    """Parameters with the secrets that were encrypted one by one in clear, and nothing in the place of lost ones."""
+    if isinstance(value, dict) and list(value) == ["$sealed"] and len(value["$sealed"]) > 1:
+        return vault.unseal(1, value["$sealed"])
+    if isinstance(value, dict):
+        return {name: unsealed(vault, part) for name, part in value.items()}
+    return [unsealed(vault, part) for part in value] if isinstance(value, list) else value

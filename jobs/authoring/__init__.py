@@ -2,7 +2,7 @@
 
 from jobs.authoring.catalog import Catalog, examine_catalog
 from jobs.authoring.file_parameters import MB, file_in, files_in, kinds_in_words
-from jobs.authoring.secret_parameters import token_in
+from jobs.authoring.secret_parameters import SecretSchema, is_hidden, is_typed_secret
 from jobs.authoring.secrets import HIDDEN
 from jobs.authoring.task import Task, TaskError
 
@@ -10,11 +10,13 @@ __all__ = [
     "HIDDEN",
     "MB",
     "Catalog",
+    "SecretSchema",
     "Task",
     "TaskError",
     "examine_catalog",
     "file_in",
     "files_in",
+    "is_hidden",
+    "is_typed_secret",
     "kinds_in_words",
-    "token_in",
 ]

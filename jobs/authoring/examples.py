@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from jobs.authoring.file_parameters import File
-from jobs.authoring.secret_parameters import kept
+from jobs.authoring.secret_parameters import written
 
 
 def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def example_of(model: type[BaseModel], said: Mapping[str, Any] | None) -> dict[s
     if not isinstance(said, Mapping):
         raise TypeError(f"the option 'example' must be a mapping of parameters, not {said!r}")
     try:
-        return kept(model.model_validate(dict(said)), str)
+        return written(model.model_validate(dict(said))).whole
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
@@ -41,6 +41,6 @@ def _of_fields(model: type[BaseModel]) -> dict[str, Any]:
     if not said or len(said) < len(required):
         return {}
     try:
-        return kept(model.model_validate(said), str)
+        return written(model.model_validate(said)).whole
     except ValueError:  # examples of fields are documentation and need not be valid
         return {}

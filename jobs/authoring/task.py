@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_mod
 from jobs.authoring.context import Cancelled, Checkpoint, Emit, Log, Progress, User
 from jobs.authoring.examples import example_of, files_of
 from jobs.authoring.file_parameters import File
-from jobs.authoring.secret_parameters import typed_secret_in
+from jobs.authoring.secret_parameters import SecretSchema
 from jobs.authoring.secrets import NAME, Secrets
 from jobs.authoring.workspace import Workspace
 
@@ -167,10 +167,6 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
             __module__=function.__module__,
             **{p.name: _field(p) for p in parameters},
         )
-        if found := typed_secret_in(model.__pydantic_core_schema__):
-            raise TypeError(
-                f"{found!r} is a typed Secret, which cannot be stored; use SecretStr, and convert its value"
-            )
         if options.get("keep") and (Secrets in context.values() or _takes_secrets(model)):
             raise TypeError("the option 'keep' cannot be combined with secrets: several users' runs share one process")
         example, files = example_of(model, options.get("example")), tuple(files_of(options.get("example")))
@@ -192,7 +188,7 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
 
 def _takes_secrets(model: type[BaseModel]) -> bool:
     """Return whether a parameter, or a part of one, is secret."""
-    return '"format": "password"' in json.dumps(model.model_json_schema(), default=str)
+    return '"format": "password"' in json.dumps(model.model_json_schema(schema_generator=SecretSchema), default=str)
 
 
 def _check(options: Options) -> None:

@@ -7,7 +7,7 @@ from jobs.runs.output import Stored, read_output
 from jobs.runs.output_entries import Entry, Kind
 from jobs.runs.run import LARGEST_ID, Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.runs.run_files import owned_file, stored_in
-from jobs.runs.submission import Conflict, submit
+from jobs.runs.submission import Conflict, given_parameters, submit
 from jobs.runs.vault import RefusedSecret, SecretRow
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
 
@@ -29,6 +29,7 @@ __all__ = [
     "WaitEstimate",
     "alive",
     "endings",
+    "given_parameters",
     "listed",
     "note_uploads",
     "open_backend",

@@ -104,6 +104,7 @@ SPENT = {"attempt": R.attempt + 1}
 FAILED_ONCE_MORE = {"failures": R.failures + 1}
 LOST_ONCE_MORE = {"losses": R.losses + 1}
 
+ATTEMPT = (R.attempt, R.failures, R.worker, R.lease_token)
 KNOWN = R.task.in_(bindparam("given_tasks", expanding=True)) | (R.created_at < given("long_ago"))
 CLAIM = _update(
     (R.id == given("id")) & (R.state == State.QUEUED) & due(given("now"), given("future")) & KNOWN,
@@ -116,7 +117,7 @@ CLAIM = _update(
         "lease_expires_at": given("until"),
         "started_at": given("now"),
     },
-).returning(R.id, R.owner_id, R.task, R.parameters, R.state, R.version, R.attempt, R.failures, R.worker, R.lease_token)
+).returning(R.id, R.owner_id, R.task, R.parameters, R.encrypted_parameters, R.state, R.version, *ATTEMPT)
 RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at, R.version)
 REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
 SUCCEED = _changing(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result")})

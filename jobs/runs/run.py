@@ -34,7 +34,8 @@ class Run(Base):
     A queued run does not start before `due_at`. `push_failed_at` is the time since which Redis has no job for it, and
     `stop_requested_at` the time when its owner asked a running run to stop. `attempt` counts every start that may have
     happened, `failures` those that failed since the owner last queued the run, and `losses` those that lost their
-    worker.
+    worker. If there are secrets among the parameters, `parameters` has marks in their places, and the whole document is
+    in `encrypted_parameters`, which only the vault reads.
     """
 
     __tablename__ = "runs"
@@ -53,6 +54,7 @@ class Run(Base):
     owner_id: Mapped[int]
     task: Mapped[str] = mapped_column(String(100))
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    encrypted_parameters: Mapped[str | None] = mapped_column(Text, deferred=True)
     state: Mapped[State] = mapped_column(
         Enum(State, native_enum=False, length=16, values_callable=lambda states: [s.value for s in states]),
         default=State.QUEUED,

@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.authoring import secret_parameters
+from jobs.authoring.secret_parameters import reopened, written
 from jobs.authoring.task import Task, TaskError
 from jobs.runs import events, file_ownership, lease, queue
 from jobs.runs.backend import Backend
@@ -23,28 +24,19 @@ class Conflict(Exception):
 
 
 def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -> Run:
-    """Store a new run with its files attached and its secrets sealed, and return it.
+    """Store a new run with its files attached and its parameters encrypted if they hold secrets, and return it.
 
     On return the run is committed, and it will start even if Redis is unavailable now. Raises NotKept if the owner does
     not have one of its files or no longer has it. Raises TaskError if the task's validators change a value that they
-    have accepted (the worker validates the stored value again), or if its models copy secrets into other texts.
+    have accepted: the worker validates the stored value again.
     """
-    secrets: dict[str, str] = {}
-
-    def seal(secret: str) -> dict[str, str]:
-        token = backend.vault.seal(owner_id, secret)
-        secrets[token] = secret
-        return secret_parameters.reference_to(token)
-
-    try:
-        kept = secret_parameters.kept(parameters, seal)
-    except secret_parameters.UnsealedSecret as error:
-        raise TaskError(f"{task.source}: task {task.name!r}: {error}") from None
-    if not _survives(task, parameters, secret_parameters.opened(kept, secrets)):
+    shown, whole, secrets = written(parameters)
+    if not _survives(task, parameters, whole):
         raise TaskError(
             f"{task.source}: task {task.name!r}: its validators must leave a value that they accept as it is"
         )
-    return _accept(backend, task.name, owner_id, kept)
+    encrypted = backend.vault.seal_parameters(owner_id, whole, secrets) if secrets else None
+    return _accept(backend, task.name, owner_id, shown, encrypted)
 
 
 def cancel(backend: Backend, owner_id: int, run_id: int) -> None:
@@ -70,7 +62,7 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
     its next attempt. Raises Conflict if the run has not ended.
     """
     if run.state is State.SUCCEEDED:
-        return _accept(backend, run.task, owner_id, run.parameters)
+        return _accept(backend, run.task, owner_id, run.parameters, _encrypted(backend, run))
     change = lease.requeue(backend.database, run.id, owner_id)
     if change is None:
         raise Conflict("This run has not ended yet. Wait until it ends, or stop it.")
@@ -78,6 +70,19 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
     assert again is not None
     _wake(backend, again, change)
     return again
+
+
+def given_parameters(backend: Backend, run: Run) -> dict[str, Any]:
+    """Return the parameters that a run was given, for a form, with a SecretStr in the place of each secret.
+
+    The SecretStr is empty if no key decrypts the parameters any more.
+    """
+    encrypted = _encrypted(backend, run)
+    if encrypted is None:
+        return dict(run.parameters)
+    whole, _secrets = backend.vault.unseal_parameters(run.owner_id, encrypted) or (None, ())
+    parameters: dict[str, Any] = reopened(run.parameters, whole)
+    return parameters
 
 
 def push(backend: Backend, *runs: Run) -> bool:
@@ -132,8 +137,15 @@ def _survives(task: Task, parameters: BaseModel, kept: dict[str, Any]) -> bool:
         return False
 
 
-def _accept(backend: Backend, task: str, owner_id: int, parameters: dict[str, Any]) -> Run:
-    run = Run(task=task, owner_id=owner_id, parameters=parameters)
+def _encrypted(backend: Backend, run: Run) -> str | None:
+    with backend.database.read() as session:
+        return session.scalar(select(Run.encrypted_parameters).where(Run.id == run.id))
+
+
+def _accept(
+    backend: Backend, task: str, owner_id: int, parameters: dict[str, Any], encrypted: str | None = None
+) -> Run:
+    run = Run(task=task, owner_id=owner_id, parameters=parameters, encrypted_parameters=encrypted)
     with backend.database.write() as session:
         session.add(run)
         file_ownership.attach(session, run)

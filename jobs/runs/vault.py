@@ -2,16 +2,18 @@
 
 Each secret's key is derived from SECRET_KEY, its owner and its name. Read access to the database alone reveals nothing,
 and write access cannot move a secret to another owner. Values are decrypted only for a worker that executes a run of a
-task that asks for them; no page shows them again. A secret parameter is encrypted with a key derived for its owner in
-the same way, and stored with the run.
+task that asks for them; no page shows them again. The parameters of a run with a secret among them are encrypted with a
+key derived for its owner in the same way, and stored with the run.
 """
 
 import base64
+import json
 import logging
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import String, Text, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -59,7 +61,7 @@ class Vault:
     def put(self, owner_id: int, name: str, value: str) -> None:
         """Store a secret, replacing one of the same name. Raises RefusedSecret if it is invalid or one too many."""
         _check(name, value)
-        encrypted = self._cipher(_purpose(owner_id, name)).encrypt(value.encode()).decode()
+        encrypted = self._encrypted(_purpose(owner_id, name), value)
         with self._database.write() as session:
             people.in_turn(session, owner_id)
             mine = select(func.count()).where(SecretRow.owner_id == owner_id, SecretRow.name != name)
@@ -87,32 +89,44 @@ class Vault:
         return {name: value for name, value in opened.items() if value is not None}
 
     def seal(self, owner_id: int, value: str) -> str:
-        """Return an encrypted token for a secret parameter. Only its owner's runs and forms can decrypt it."""
-        return self._cipher(f"parameter of {owner_id}").encrypt(value.encode()).decode()
+        """Return an encrypted token for a secret that was entered in a form. Only its owner's forms can decrypt it."""
+        return self._encrypted(f"parameter of {owner_id}", value)
 
-    def opened(self, owner_id: int, tokens: Iterable[str]) -> dict[str, str]:
-        """Return the secrets sealed for this owner, by token, without those that no key decrypts."""
-        values = {token: self._decrypted(f"parameter of {owner_id}", token) for token in tokens}
-        return {token: value for token, value in values.items() if value is not None}
+    def unseal(self, owner_id: int, token: str) -> str | None:
+        """Return the secret in a token, or None if it was not sealed for this owner or no key decrypts it."""
+        return self._decrypted(f"parameter of {owner_id}", token)
+
+    def seal_parameters(self, owner_id: int, whole: dict[str, Any], secrets: Collection[str]) -> str:
+        """Encrypt the parameters of an owner's run, with the texts of the secrets that its output must not show."""
+        return self._encrypted(_parameters_of(owner_id), json.dumps([whole, list(secrets)]))
+
+    def unseal_parameters(self, owner_id: int, encrypted: str) -> tuple[dict[str, Any], list[str]] | None:
+        """Return the parameters of an owner's run and the secrets among them, or None if no key decrypts them."""
+        document = self._decrypted(_parameters_of(owner_id), encrypted)
+        if document is None:
+            log.warning("could not decrypt parameters of user %d: SECRET_KEY has changed since", owner_id)
+            return None
+        whole, secrets = json.loads(document)
+        return whole, secrets
 
     def renew(self) -> tuple[int, int]:
         """Re-encrypt all secrets with the current key. Return how many were renewed, and how many were lost."""
-        renewed = lost = 0
+        counts = Counter[bool]()
         with self._database.write() as session:
             for row in session.scalars(select(SecretRow).with_for_update()):
-                value = self._opened(row)
-                if value is None:
-                    lost += 1
-                    continue
-                row.encrypted = self._cipher(_purpose(row.owner_id, row.name)).encrypt(value.encode()).decode()
-                renewed += 1
-        return renewed, lost
+                renewed = self._renewed(_purpose(row.owner_id, row.name), row.encrypted)
+                row.encrypted = renewed or row.encrypted
+                counts[renewed is not None] += 1
+        return counts[True], counts[False]
 
     def _opened(self, row: SecretRow) -> str | None:
         value = self._decrypted(_purpose(row.owner_id, row.name), row.encrypted)
         if value is None:
             log.warning("could not decrypt a secret of user %d: SECRET_KEY has changed since", row.owner_id)
         return value
+
+    def _encrypted(self, purpose: str, text: str) -> str:
+        return self._cipher(purpose).encrypt(text.encode()).decode()
 
     def _decrypted(self, purpose: str, token: str) -> str | None:
         from cryptography.fernet import InvalidToken
@@ -121,6 +135,10 @@ class Vault:
             return self._cipher(purpose).decrypt(token.encode()).decode()
         except InvalidToken:
             return None
+
+    def _renewed(self, purpose: str, token: str) -> str | None:
+        text = self._decrypted(purpose, token)
+        return None if text is None else self._encrypted(purpose, text)
 
     def _cipher(self, purpose: str) -> "MultiFernet":
         # Imported lazily: most processes never need it.
@@ -140,6 +158,10 @@ class Vault:
 
 def _purpose(owner_id: int, name: str) -> str:
     return f"secret of {owner_id}: {name}"
+
+
+def _parameters_of(owner_id: int) -> str:
+    return f"parameters of {owner_id}"
 
 
 def _check(name: str, value: str) -> None:

@@ -3,10 +3,11 @@
 import logging
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from jobs.authoring.secret_parameters import tokens_in
 from jobs.authoring.task import TaskSummary
 from jobs.runs import checkpoints, heartbeats, lease, people
 from jobs.runs.backend import Backend
@@ -44,8 +45,11 @@ def order_for(backend: Backend, run: Run, task: TaskSummary, folder: Path) -> Or
     value = checkpoints.load(database, run.id) if "Checkpoint" in asked else None
     owner = (run.owner_id, people.address_of(database, run.owner_id) if "User" in asked else "")
     secrets = backend.vault.values(run.owner_id, task.secrets) if "Secrets" in asked else {}
-    opened = backend.vault.opened(run.owner_id, tokens_in(run.parameters))
-    return Order(run.task, run.parameters, value, owner, str(folder), secrets, opened)
+    parameters: dict[str, Any] | None = run.parameters
+    hidden: Sequence[str] = ()
+    if run.encrypted_parameters is not None:
+        parameters, hidden = backend.vault.unseal_parameters(run.owner_id, run.encrypted_parameters) or (None, ())
+    return Order(run.task, parameters, value, owner, str(folder), secrets, hidden)
 
 
 def end(

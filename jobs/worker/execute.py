@@ -3,17 +3,17 @@
 import contextlib
 import inspect
 import traceback
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from pydantic import BaseModel, ValidationError
 
-from jobs.authoring import secret_parameters
 from jobs.authoring.catalog import Catalog
 from jobs.authoring.context import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, StopRun, User
 from jobs.authoring.file_parameters import OPEN
+from jobs.authoring.secret_parameters import LostSecret
 from jobs.authoring.secrets import Secrets
 from jobs.authoring.task import Task
 from jobs.authoring.workspace import Workspace
@@ -35,17 +35,18 @@ UNFINISHED = (CoroutineType, AsyncGeneratorType, GeneratorType)
 class Order(NamedTuple):
     """The input of one attempt: the task's name, the run's parameters, and the checkpoint of an earlier attempt.
 
-    `owner` is the owner's id and e-mail address, and `folder` the attempt's private workspace. `secrets` are the
-    owner's secrets by name. `opened` are the secrets among the parameters, by the token stored in their place.
+    `parameters` is None if they hold a secret that no key decrypts. `owner` is the owner's id and e-mail address, and
+    `folder` the attempt's private workspace. `secrets` are the owner's secrets by name, and `hidden` the texts of those
+    among the parameters.
     """
 
     task: str
-    parameters: Mapping[str, Any] = NOTHING
+    parameters: Mapping[str, Any] | None = NOTHING
     checkpoint: Any = None
     owner: tuple[int, str] = (0, "")
     folder: str = ""
     secrets: Mapping[str, str] = NOTHING
-    opened: Mapping[str, str] = NOTHING
+    hidden: Sequence[str] = ()
 
     def __repr__(self) -> str:
         """Return the task's name only: the other fields may hold secrets."""
@@ -111,13 +112,9 @@ def _context(kind: Any, order: Order, link: Link, emit: Emit) -> Any:
 
 
 def _validated(task: Task, order: Order, link: Link) -> BaseModel:
-    parameters = secret_parameters.opened(order.parameters, order.opened) if order.opened else order.parameters
-    try:
-        return task.parameters.model_validate(parameters, context={OPEN: link.open})
-    except ValidationError:
-        if any(secret_parameters.tokens_in(parameters)):
-            raise secret_parameters.LostSecret from None
-        raise
+    if order.parameters is None:
+        raise LostSecret
+    return task.parameters.model_validate(order.parameters, context={OPEN: link.open})
 
 
 def _result(returned: Any, emit: Emit) -> Any:

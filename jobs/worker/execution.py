@@ -3,7 +3,7 @@
 import logging
 import os
 import select
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -91,15 +91,15 @@ class Execution:
         self._readable = {self._channel.fileno(), *self._pipes}
         self._heard: list[Received] = []
         self._has_read = False
-        self._begin({})
+        self._begin(())
 
-    def _begin(self, secrets: Mapping[str, str]) -> None:
+    def _begin(self, secrets: Collection[str]) -> None:
         self._redactor = Redactor(secrets)
         self._transcript = Transcript(self._mark, self._redactor, self._heard.append)
 
     def order(self, order: Order) -> None:
         """Send the child a run to execute."""
-        self._begin({**order.secrets, **order.opened})
+        self._begin([*order.secrets.values(), *order.hidden])
         self._state.reset()
         self._send({"order": list(order)})
 

@@ -12,11 +12,11 @@ from pydantic import BaseModel
 
 from jobs.authoring.catalog import Catalog
 from jobs.authoring.context import User
-from jobs.authoring.secret_parameters import UnsealedSecret, kept, reference_to, tokens_in
+from jobs.authoring.secret_parameters import written
 from jobs.authoring.task import Task
 from jobs.runs.output_entries import Entry, Kind
 from jobs.storage.store import FileStore
-from jobs.values.outcome import Failure, Outcome, abrupt_end
+from jobs.values.outcome import Outcome, abrupt_end
 from jobs.values.stored_file import StoredFile
 from jobs.worker.child import prepare, run_child
 from jobs.worker.child_link import connected_ends
@@ -48,15 +48,10 @@ def run_here(
     secrets: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run a task as a worker does and return its outcome. The timeout is not enforced."""
-    try:
-        given = kept(parameters, reference_to)  # a secret stands for itself: this is kept nowhere
-    except UnsealedSecret as error:
-        return Failure("TaskError", str(error), final=True)
-    nobody = User()
-    opened = {secret: secret for secret in tokens_in(given)}
+    given, nobody = written(parameters), User()
     with workspace(None) as folder:
         owner = (nobody.id, nobody.email)
-        order = Order(task.name, given, None, owner, str(folder), secrets or {}, opened)
+        order = Order(task.name, given.whole, None, owner, str(folder), secrets or {}, given.secrets)
         return execute_in_child(
             Catalog({task.name: task}), order, partial(_take, files, listener), listener.stop_requested
         )

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, AnyStr
 
 from jobs.authoring.secrets import HIDDEN
@@ -18,8 +18,8 @@ class Redactor:
     or JSON write it, with its quotation marks and line ends escaped.
     """
 
-    def __init__(self, values: Mapping[str, str]) -> None:
-        spelled = {text for value in values.values() for text in _spellings(value) if len(text) >= SHORTEST_HIDDEN}
+    def __init__(self, values: Iterable[str]) -> None:
+        spelled = {text for value in values for text in _spellings(value) if len(text) >= SHORTEST_HIDDEN}
         longest_first = sorted(spelled, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if spelled else None
         self._spelled = longest_first

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import Secret, SecretStr
 
 from jobs import Secrets, task
 from jobs.authoring.task import TaskError
@@ -61,7 +61,10 @@ def test_a_task_with_secrets_cannot_keep_its_process() -> None:
     def with_secrets_within(tokens: dict[str, list[SecretStr]]) -> None:
         """Use secrets."""
 
-    for function in (with_secrets, with_a_secret_parameter, with_secrets_within):
+    def with_a_secret_number(pins: list[Secret[int] | None]) -> None:
+        """Use a secret."""
+
+    for function in (with_secrets, with_a_secret_parameter, with_secrets_within, with_a_secret_number):
         with pytest.raises(TaskError, match="keep"):
             task(keep=True)(function)
     with pytest.raises(TaskError, match="keep"):

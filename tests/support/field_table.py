@@ -30,7 +30,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
-from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, SecretStr
+from pydantic import BaseModel, EmailStr, Field, HttpUrl, NaiveDatetime, Secret, SecretStr
 from jobs import File, FileField, LongText, Show, Slider
 class Size(enum.Enum):
     SMALL = 1
@@ -58,6 +58,7 @@ ANNOTATIONS = (
     "str | None",
     "LongText",
     "Annotated[SecretStr, Field(min_length=20)]",
+    "Secret[Annotated[int, Field(ge=1000)]]",
     "EmailStr",
     "HttpUrl",
     "UUID",

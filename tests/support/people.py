@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from config import Settings
 from jobs.runs import lease, run_files
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Entry
 from jobs.runs.run import Run
+from jobs.runs.vault import Vault
 from jobs.values.stored_file import RunFile
 from jobs.worker import attempt
 from jobs.worker.execute import Order
@@ -42,6 +44,12 @@ def read(backend: Backend, run: Run) -> Run:
         found = session.get(Run, run.id)
     assert found is not None
     return found
+
+
+def with_key(backend: Backend, key: str, previous: str = "") -> Vault:
+    """The vault as it is with another SECRET_KEY."""
+    given = {"data_dir": backend.settings.data_dir, "secret_key": key, "secret_key_previous": previous}
+    return Vault(backend.database, Settings.model_validate(given))
 
 
 def note_file(

@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import date, time
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
+
+from jobs.authoring import SecretSchema, is_typed_secret
 
 NO_FIELD = "has a type that no form field shows; docs/tasks.md lists those that have one"
 
+# Types of JSON whose values are entered as one line of text.
+ONE_LINE = frozenset({"string", "integer", "number", "boolean"})
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
@@ -22,7 +27,7 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema(schema_generator=FormSchema)
 
 
-class FormSchema(GenerateJsonSchema):
+class FormSchema(SecretSchema):
     """A schema generator that adds decimal formats, date and time bounds, and `nullable`."""
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
@@ -71,6 +76,24 @@ class FormSchema(GenerateJsonSchema):
         if schema.get("validation_alias"):
             return {"refused": "has an alias, under which it would not be kept; use a title for its label"}
         return super().model_field_schema(schema)
+
+    def json_or_python_schema(self, schema: core_schema.JsonOrPythonSchema) -> JsonSchemaValue:
+        found = super().json_or_python_schema(schema)
+        if not is_typed_secret(schema):
+            return found
+        if found.get("type") not in ONE_LINE or "enum" in found or "const" in found:
+            return {"refused": "is a Secret of a type that no line of text shows; use one of a text, number or date"}
+        # A password input has lengths, but no minimum or maximum.
+        kept = {"format", "writeOnly", "minLength", "maxLength"}
+        return {"type": "string", **{key: value for key, value in found.items() if key in kept}}
+
+    def function_after_schema(self, schema: core_schema.AfterValidatorFunctionSchema) -> JsonSchemaValue:
+        # pydantic adds the limits of a Field as partial functions of its own, which fail with every Secret.
+        limit = schema["function"]["function"]
+        is_limit = isinstance(limit, partial) and limit.func.__module__.startswith("pydantic.")
+        if is_limit and is_typed_secret(schema["schema"]):
+            return {"refused": "has limits outside its Secret; write them inside: Secret[Annotated[int, Field(ge=1)]]"}
+        return super().function_after_schema(schema)
 
     def chain_schema(self, schema: core_schema.ChainSchema) -> JsonSchemaValue:
         first, last = schema["steps"][0], schema["steps"][-1]

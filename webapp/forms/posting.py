@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic import SecretStr
 from werkzeug.datastructures import MultiDict
 
-from jobs.authoring import file_in, token_in
+from jobs.authoring import file_in
 from webapp.forms.fields import Field, Variant
 from webapp.forms.files import reference_to
 from webapp.forms.texts import text_of
@@ -18,9 +19,6 @@ ROW = re.compile("[0-9]{1,6}")
 SHOWN = "_shown"
 # Suffix for the sealed secret that was entered earlier.
 SEALED = "_sealed"
-
-# A secret that a task asked for before it changed is nothing for fields of other kinds; names of pairs are anybody's.
-MAY_HOLD_SEALED = frozenset({"secret", "pairs"})
 
 # A new list with a minimum length starts with its required rows, up to this number.
 MOST_FIRST_ROWS = 5
@@ -40,7 +38,8 @@ def posted_of(fields: tuple[Field, ...], values: Mapping[str, Any]) -> Posted:
 
 def put(posted: Posted, field: Field, value: Any = Missing) -> None:
     """Post a value, or a field's default, under the field's name."""
-    if value is Missing or (token_in(value) and field.kind not in MAY_HOLD_SEALED):
+    # A secret that a task asked for before it changed must not appear in a field of another kind.
+    if value is Missing or (isinstance(value, SecretStr) and field.kind != "secret"):
         value = field.default
     if field.kind in PUT:
         PUT[field.kind](posted, field, value)
@@ -98,10 +97,10 @@ def _put_files(posted: Posted, field: Field, value: Any) -> None:
 
 
 def _put_secret(posted: Posted, field: Field, value: Any) -> None:
-    if token := token_in(value):
-        posted.add(f"{field.name}.{SEALED}", token)
-    elif isinstance(value, str):  # of an example
-        posted.add(field.name, value)
+    if isinstance(value, SecretStr):
+        posted.add(field.name, value.get_secret_value())
+    elif isinstance(value, str | int | float):  # of an example
+        posted.add(field.name, str(value))
 
 
 def _put_switch(posted: Posted, field: Field, value: Any) -> None:

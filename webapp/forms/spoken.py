@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from jobs.authoring import HIDDEN, file_in, token_in
+from jobs.authoring import HIDDEN, file_in, is_hidden
 from webapp.forms.fields import CHOICES, Field
 from webapp.forms.texts import text_of
 
@@ -18,7 +18,7 @@ def spoken(field: Field | None, value: Any) -> Any:
 
     Values that no longer match a changed task are returned unchanged.
     """
-    if token_in(value):
+    if is_hidden(value):
         return HIDDEN
     if field is None or value is None:
         return _as_it_is(value)
@@ -30,7 +30,7 @@ def spoken(field: Field | None, value: Any) -> Any:
 
 def _as_it_is(value: Any) -> Any:
     """Return a value without a field unchanged, except for secrets, which stay hidden under any name."""
-    if token_in(value):
+    if is_hidden(value):
         return HIDDEN
     if isinstance(value, dict):
         return {name: _as_it_is(part) for name, part in value.items()}

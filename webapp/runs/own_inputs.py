@@ -30,4 +30,4 @@ def _own_sizes(wanted: Collection[str]) -> Mapping[str, int]:
 
 
 def _own_secret(token: str) -> str | None:
-    return backend().vault.opened(current_user.id, [token]).get(token)
+    return backend().vault.unseal(current_user.id, token)

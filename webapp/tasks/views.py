@@ -9,7 +9,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from jobs.authoring import Task
-from jobs.runs import Listing, NotKept, Run, submit, wait_estimates
+from jobs.runs import Listing, NotKept, Run, given_parameters, submit, wait_estimates
 from webapp import forms
 from webapp.current import backend
 from webapp.forms import Form
@@ -100,7 +100,7 @@ def _earlier(task: Task) -> dict[str, Any]:
     if listing.run_id is None:
         return {}
     runs = look_up(backend().database, listing).runs
-    return dict(runs[0].parameters) if runs else {}
+    return given_parameters(backend(), runs[0]) if runs else {}
 
 
 def _task(name: str) -> Task:

@@ -1,260 +1,117 @@
-"""Secret parameters: whatever shape a model writes itself in, what is kept of it has no secret in clear."""
+"""Secret parameters: whatever a model or its serializer looks like, only its task gets the secret in clear."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    RootModel,
-    Secret,
-    SecretStr,
-    model_serializer,
-    model_validator,
-)
-from pydantic.dataclasses import dataclass as pydantic_dataclass
-from typing_extensions import TypedDict
+from pydantic import AfterValidator, BaseModel, PlainSerializer, Secret, SecretBytes, SecretStr
+from sqlalchemy import text
 
 from jobs import task
-from jobs.authoring import secret_parameters
-from jobs.authoring.secret_parameters import tokens_in
-from jobs.authoring.task import Task, TaskError
+from jobs.authoring.task import Task, TaskError, TaskSummary
+from jobs.runs import lease
 from jobs.runs.backend import Backend
-from jobs.runs.submission import submit
-from tests.support.people import make_owner
-
-
-class Pin(Secret[int]):
-    """A secret that is no text."""
-
-
-class Card(BaseModel):
-    pin: Pin
-
-
-@dataclass
-class Door:
-    code: Secret[str]
-
-
-class Safe(TypedDict):
-    code: Secret[date]
-
-
-WrittenOut = Annotated[Secret[str], PlainSerializer(lambda secret: secret.get_secret_value())]
-
-
-@pytest.mark.parametrize(
-    ("annotation", "name"),
-    [
-        (Secret[str], "token"),
-        (Pin | None, "token"),
-        (WrittenOut, "token"),
-        (dict[str, list[Card]], "pin"),
-        (Card | Door, "pin"),
-        (tuple[Door, int], "code"),
-        (Safe, "code"),
-    ],
+from jobs.runs.run import Run
+from jobs.runs.submission import given_parameters, submit
+from jobs.worker.attempt import order_for
+from jobs.worker.execute import Order
+from tests.support.people import make_owner, read, with_key
+from tests.support.secret_models import (
+    Account,
+    Aliased,
+    Alone,
+    Both,
+    Door,
+    Encoded,
+    Joined,
+    Keyed,
+    Listed,
+    Pin,
+    Plate,
+    Renaming,
+    Reshaping,
+    Rooted,
+    Safe,
+    Swapping,
 )
-def test_a_secret_of_a_type_of_its_own_is_refused_where_the_task_is_defined(annotation: Any, name: str) -> None:
-    def wrong(count: int, token: Any) -> None: ...
-
-    wrong.__annotations__["token"] = annotation
-    with pytest.raises(TaskError, match=f"task 'wrong': '{name}' is a typed Secret.*use SecretStr"):
-        task(wrong)
-
 
 TOKEN = "correct-horse-battery"
-
-
-class Renaming(BaseModel):
-    """Writes its fields under other names, and reads them back."""
-
-    user: str
-    password: SecretStr
-
-    @model_serializer
-    def written(self) -> dict[str, Any]:
-        return {"u": self.user, "p": self.password.get_secret_value()}
-
-    @model_validator(mode="before")
-    @classmethod
-    def read(cls, value: Any) -> Any:
-        return {"user": value["u"], "password": value["p"]} if isinstance(value, dict) and "u" in value else value
-
-
-class Swapping(Renaming):
-    """Writes each field under the name of the other."""
-
-    @model_serializer
-    def written(self) -> dict[str, Any]:
-        return {"user": self.password.get_secret_value(), "password": self.user, "swapped": True}
-
-    @model_validator(mode="before")
-    @classmethod
-    def read(cls, value: Any) -> Any:
-        swapped = isinstance(value, dict) and value.get("swapped")
-        return {"user": value["password"], "password": value["user"]} if swapped else value
-
-
-class Reshaping(BaseModel):
-    """Writes its secret deeper than it holds it."""
-
-    password: SecretStr
-
-    @model_serializer
-    def written(self) -> dict[str, Any]:
-        return {"logins": [{"with": self.password.get_secret_value()}], "password": None}
-
-    @model_validator(mode="before")
-    @classmethod
-    def read(cls, value: Any) -> Any:
-        return {"password": value["logins"][0]["with"]} if isinstance(value, dict) and "logins" in value else value
-
-
-class Alone(BaseModel):
-    """Writes itself as its secret."""
-
-    password: SecretStr
-
-    @model_serializer
-    def written(self) -> str:
-        return self.password.get_secret_value()
-
-    @model_validator(mode="before")
-    @classmethod
-    def read(cls, value: Any) -> Any:
-        return {"password": value} if isinstance(value, str) else value
-
-
-class Aliased(BaseModel):
-    """Is written by an alias, and read by its name too."""
-
-    model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
-
-    password: Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value), Field(alias="passWord")]
-
-
-@pydantic_dataclass
-class Plate:
-    """A dataclass that writes itself otherwise."""
-
-    user: str
-    password: SecretStr
-
-    @model_serializer
-    def written(self) -> dict[str, Any]:
-        return {"u": self.user, "p": self.password.get_secret_value()}
-
-    @model_validator(mode="before")
-    @classmethod
-    def read(cls, value: Any) -> Any:
-        return {"user": value["u"], "password": value["p"]} if isinstance(value, dict) and "u" in value else value
-
-
-class Joined(BaseModel):
-    """Writes itself as one text."""
-
-    user: str
-    password: SecretStr
-
-    @model_serializer
-    def written(self) -> Any:
-        return f"{self.user}:{self.password.get_secret_value()}"
-
-    @model_validator(mode="before")
-    @classmethod
-    def read(cls, value: Any) -> Any:
-        return dict(zip(("user", "password"), value.split(":", 1), strict=True)) if isinstance(value, str) else value
-
-
-class Quoted(Joined):
-    """Writes itself as JSON within JSON."""
-
-    @model_serializer
-    def written(self) -> str:
-        return json.dumps({"user": self.user, "password": self.password.get_secret_value()})
-
-
-class Keyed(Joined):
-    """Writes its secret as a name."""
-
-    @model_serializer
-    def written(self) -> Any:
-        return {self.password.get_secret_value(): self.user}
-
-
-class Rooted(RootModel[Joined]):
-    """Is what it holds."""
-
-
-class Listed(RootModel[list[Renaming]]):
-    """Is what it holds."""
-
-
 LOGIN = {"user": "ada", "password": TOKEN}
 PASSWORD = {"password": TOKEN}
+ACCOUNT = {"until": "2026-01-31", "length": "PT1H", "price": "1.50", "names": ["b"], "shape": "round", "more": [1]}
+DAY = {"code": "2026-01-31"}
+SEALED = {"$sealed": "•••"}
+Doubled = Annotated[str, AfterValidator(lambda text: text * 2)]
 
 
 @pytest.mark.parametrize(
-    ("annotation", "given"),
+    ("annotation", "given", "shown"),
     [
-        (Renaming, LOGIN),
-        (Reshaping, PASSWORD),
-        (Alone, PASSWORD),
-        (Aliased, PASSWORD),
-        (Plate, LOGIN),
-        (Listed, [LOGIN, LOGIN]),
-        (list[Renaming], [LOGIN]),
-        (dict[str, Renaming], {"a": LOGIN}),
-        (dict[date, Plate | Alone], {"2026-01-01": LOGIN}),
-        (Alone | int, PASSWORD),
-        (tuple[Alone, Renaming, int], [PASSWORD, LOGIN, 3]),
+        (SecretStr, TOKEN, SEALED),
+        (SecretStr, "", SEALED),
+        (SecretBytes, TOKEN, SEALED),
+        (Secret[str], TOKEN, SEALED),
+        (Secret[date], "2026-01-31", SEALED),
+        (Secret[Renaming], LOGIN, SEALED),
+        (Pin | None, 1234, SEALED),
+        (Annotated[Secret[str], PlainSerializer(lambda secret: secret.get_secret_value())], TOKEN, SEALED),
+        (Both, [1, 2345], [1, SEALED]),
+        (Door | int, DAY, {"code": SEALED}),
+        (Safe, DAY, {"code": SEALED}),
+        (set[SecretStr], [TOKEN], [SEALED]),
+        (Account, {**PASSWORD, **ACCOUNT}, {"password": SEALED, **ACCOUNT}),
+        (Renaming, LOGIN, {"user": "ada", "password": SEALED}),
+        (Swapping, LOGIN, {"user": "ada", "password": SEALED}),
+        (Reshaping, PASSWORD, {"password": SEALED}),
+        (Alone, PASSWORD, {"password": SEALED}),
+        (Aliased, PASSWORD, {"password": SEALED}),
+        (Plate, LOGIN, {"user": "ada", "password": SEALED}),
+        (Joined, LOGIN, {"user": "ada", "password": SEALED}),
+        (Encoded, LOGIN, {"user": "ada", "password": SEALED}),
+        (Rooted, LOGIN, {"user": "ada", "password": SEALED}),
+        (Listed, [LOGIN, LOGIN], [{"user": "ada", "password": SEALED}] * 2),
+        (dict[date, Plate | Alone], {"2026-01-01": LOGIN}, {"2026-01-01": {"user": "ada", "password": SEALED}}),
+        (dict[str, list[Joined | None]], {"a": [LOGIN, None]}, {"a": [{"user": "ada", "password": SEALED}, None]}),
+        (tuple[Alone, Pin, int], [PASSWORD, 4567, 3], [{"password": SEALED}, SEALED, 3]),
     ],
 )
-def test_a_secret_that_is_written_elsewhere_is_sealed_there_and_reaches_its_task(
-    backend: Backend, annotation: Any, given: Any
+def test_a_secret_of_any_shape_reaches_its_task_and_is_not_shown(
+    backend: Backend, annotation: Any, given: Any, shown: Any
+) -> None:
+    found, parameters = asking_for(annotation, given)
+    run = read(backend, submit(backend, found, make_owner(backend), parameters))
+    assert run.parameters == {"value": shown, "note": "x"}
+    assert found.parameters.model_validate(order(backend, run).parameters) == parameters
+    assert TOKEN not in columns(backend)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "given", "hidden"),
+    [
+        (list[Joined], [LOGIN, {"user": "ben", "password": "another-one"}], [TOKEN, "another-one"]),
+        (Secret[date], "2026-01-31", ["2026-01-31"]),
+        (Pin, 1234, ["1234"]),
+        (SecretBytes, TOKEN, [TOKEN]),
+    ],
+)
+def test_the_worker_knows_each_secret_that_it_has_to_hide(
+    backend: Backend, annotation: Any, given: Any, hidden: list[str]
 ) -> None:
     found, parameters = asking_for(annotation, given)
     run = submit(backend, found, make_owner(backend), parameters)
-    assert TOKEN not in json.dumps(run.parameters)
-    opened = backend.vault.opened(run.owner_id, tokens_in(run.parameters))
-    assert set(opened.values()) == {TOKEN}
-    assert found.parameters.model_validate(secret_parameters.opened(run.parameters, opened)) == parameters
+    assert order(backend, run).hidden == hidden
 
 
-@pytest.mark.parametrize(
-    ("annotation", "given", "model"),
-    [
-        (Joined, LOGIN, "Joined"),
-        (Quoted, {"user": "ada", "password": 'correct "horse"'}, "Quoted"),
-        (Keyed, LOGIN, "Keyed"),
-        (Rooted, LOGIN, "Joined"),
-        (dict[str, list[Joined | None]], {"a": [LOGIN]}, "Joined"),
-    ],
-)
-def test_a_secret_that_is_written_within_a_text_or_a_name_is_refused(
-    backend: Backend, annotation: Any, given: Any, model: str
-) -> None:
-    found, parameters = asking_for(annotation, given)
-    with pytest.raises(TaskError, match=f"'{model}' serializes a secret as part of.* serializer") as refused:
-        submit(backend, found, make_owner(backend), parameters)
-    assert TOKEN not in str(refused.value)
+def test_a_run_without_a_secret_is_not_encrypted(backend: Backend) -> None:
+    found, parameters = asking_for(SecretStr | None, None)
+    run = submit(backend, found, make_owner(backend), parameters)
+    assert (run.parameters, run.encrypted_parameters) == ({"value": None, "note": "x"}, None)
+    assert order(backend, run).parameters == run.parameters
 
 
-def test_nothing_is_kept_of_a_secret_that_is_written_in_the_place_of_another_text(backend: Backend) -> None:
-    found, parameters = asking_for(Swapping, LOGIN)
-    with pytest.raises(TaskError):
-        submit(backend, found, make_owner(backend), parameters)
-    assert secret_parameters.kept(parameters, secret_parameters.reference_to)["value"]["user"] == {"$sealed": TOKEN}
-
-
-def test_texts_that_only_look_like_a_secret_stay_where_they_are_what_was_entered(backend: Backend) -> None:
+def test_texts_that_only_look_like_a_secret_stay_what_was_entered(backend: Backend) -> None:
     class Ticket(BaseModel):
         seat: SecretStr
         day: date
@@ -264,14 +121,57 @@ def test_texts_that_only_look_like_a_secret_stay_where_they_are_what_was_entered
     given = {"seat": "1", "day": "2011-11-11", "note": "1 of 11", "counts": {"1": ["1"]}}
     found, parameters = asking_for(Ticket, given)
     run = submit(backend, found, make_owner(backend), parameters)
-    assert {**run.parameters["value"], "seat": "1"} == given
+    assert run.parameters["value"] == {**given, "seat": SEALED}
+    assert order(backend, run).parameters == {"value": given, "note": "x"}
 
 
-def test_an_example_with_a_secret_within_a_text_is_refused_where_the_task_is_defined() -> None:
-    def wrong(login: Joined) -> None: ...
+def test_a_form_gets_back_what_was_entered_with_its_secrets(backend: Backend) -> None:
+    given = {"a": [PASSWORD, {"password": "another-one"}], "$sealed": []}
+    found, parameters = asking_for(dict[str, list[Alone]], given)
+    run = submit(backend, found, make_owner(backend), parameters)
+    secrets = [{"password": SecretStr("")}, {"password": SecretStr("")}]
+    assert given_parameters(backend, run) == {"value": {"a": secrets, "$sealed": []}, "note": "x"}
+    found, parameters = asking_for(list[Account], [{**PASSWORD, **ACCOUNT, "more": SEALED}])
+    run = submit(backend, found, make_owner(backend, "ben@example.com"), parameters)
+    (value,) = given_parameters(backend, run)["value"]
+    assert value == {"password": SecretStr(TOKEN), **ACCOUNT, "more": SEALED}
 
-    with pytest.raises(TaskError, match="'Joined' serializes a secret"):
-        task(example={"login": LOGIN})(wrong)
+
+def test_a_form_gets_an_empty_secret_when_no_key_decrypts_it(backend: Backend) -> None:
+    found, parameters = asking_for(list[Account], [{**PASSWORD, **ACCOUNT}])
+    run = submit(backend, found, make_owner(backend), parameters)
+    later = replace(backend, vault=with_key(backend, "new" * 20))
+    assert given_parameters(later, run)["value"] == [{"password": SecretStr(""), **ACCOUNT}]
+    assert order(later, run).parameters is None
+
+
+def test_parameters_moved_to_somebody_else_cannot_be_read(backend: Backend) -> None:
+    found, parameters = asking_for(SecretStr, TOKEN)
+    run = submit(backend, found, make_owner(backend), parameters)
+    run.owner_id = make_owner(backend, "ben@example.com")
+    assert order(backend, run).parameters is None
+    assert backend.vault.unseal(run.owner_id, str(run.encrypted_parameters)) is None
+
+
+@pytest.mark.parametrize(
+    ("annotation", "given"),
+    [(Keyed, LOGIN), (tuple[SecretStr, SecretBytes], [TOKEN, b"\xff"]), (tuple[SecretStr, Doubled], [TOKEN, "a"])],
+)
+def test_parameters_that_would_not_be_the_same_for_the_worker_are_refused(
+    backend: Backend, annotation: Any, given: Any
+) -> None:
+    found, parameters = asking_for(annotation, given)
+    with pytest.raises(TaskError, match="leave a value that they accept as it is") as refused:
+        submit(backend, found, make_owner(backend), parameters)
+    assert TOKEN not in str(refused.value)
+    assert TOKEN not in columns(backend)
+
+
+def test_an_example_may_have_a_secret() -> None:
+    def wants(login: Account, pin: Pin) -> None: ...
+
+    example = {"login": {**PASSWORD, **ACCOUNT}, "pin": 1234}
+    assert task(example=example)(wants).__dict__["__task__"].example == example
 
 
 def asking_for(annotation: Any, given: Any) -> tuple[Task, BaseModel]:
@@ -282,3 +182,17 @@ def asking_for(annotation: Any, given: Any) -> tuple[Task, BaseModel]:
     wants.__annotations__["value"] = annotation
     found: Task = task(wants).__dict__["__task__"]
     return found, found.parameters.model_validate({"value": given})
+
+
+def order(backend: Backend, run: Run) -> Order:
+    """What the run's process is told, by the worker that claims it."""
+    claimed = lease.claim(backend.database, run.id, "worker")
+    assert claimed is not None
+    claimed.owner_id = run.owner_id
+    return order_for(backend, claimed, TaskSummary(run.task), Path("/tmp"))
+
+
+def columns(backend: Backend) -> str:
+    """All that the database has of runs."""
+    with backend.database.read() as session:
+        return str(session.execute(text("SELECT * FROM runs")).all())

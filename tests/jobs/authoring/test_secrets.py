@@ -4,23 +4,18 @@ import contextlib
 import json
 import logging
 import os
-import sqlite3
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from config import Settings
 from jobs import Checkpoint, Download, Emit, Log, Progress, Secrets, task
 from jobs.authoring.secrets import HIDDEN, MissingSecret
 from jobs.authoring.task import TaskError
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
 from jobs.runs.submission import cancel, submit
-from jobs.runs.vault import LONGEST_VALUE, RefusedSecret, SecretRow, Vault
 from jobs.values.outcome import Failure, Success
 from jobs.worker.execute import Order
 from tests.support.calling import Received, called, executed
@@ -70,80 +65,6 @@ def needs(secrets: Secrets) -> str:
 
 
 SECRETS = {"API_TOKEN": VALUE, "KEY_FILE": LINES}
-
-
-@pytest.fixture
-def vault(backend: Backend) -> Vault:
-    return backend.vault
-
-
-def with_key(backend: Backend, key: str, previous: str = "") -> Vault:
-    given = {"data_dir": backend.settings.data_dir, "secret_key": key, "secret_key_previous": previous}
-    return Vault(backend.database, Settings.model_validate(given))
-
-
-def test_what_was_put_comes_back_for_its_owner_alone(backend: Backend, vault: Vault) -> None:
-    ada, ben = make_owner(backend, "ada@example.com"), make_owner(backend, "ben@example.com")
-    vault.put(ada, "API_TOKEN", "first")
-    vault.put(ada, "API_TOKEN", VALUE)
-    vault.put(ben, "API_TOKEN", "of ben")
-    assert (vault.names(ada), vault.values(ada, ())) == (["API_TOKEN"], {"API_TOKEN": VALUE})
-    assert vault.values(ada, ["OTHER"]) == {}
-    assert [vault.delete(ada, "API_TOKEN"), vault.delete(ada, "API_TOKEN")] == [True, False]
-    assert (vault.names(ada), vault.names(ben)) == ([], ["API_TOKEN"])
-
-
-@pytest.mark.parametrize("name", ["", "2FAST", "a-b", "größe", "A" * 65, "A B", "A\n"])
-def test_a_name_that_no_task_could_write_is_refused(vault: Vault, name: str) -> None:
-    with pytest.raises(RefusedSecret, match="API_TOKEN") as refused:
-        vault.put(1, name, VALUE)
-    assert refused.value.field == "name"
-
-
-@pytest.mark.parametrize("value", ["", " \n", "x" * (LONGEST_VALUE + 1), "a\x00b", "\ud800"])
-def test_a_value_that_cannot_be_kept_is_refused_without_being_repeated(vault: Vault, value: str) -> None:
-    with pytest.raises(RefusedSecret) as refused:
-        vault.put(1, "API_TOKEN", value)
-    assert refused.value.field == "value"
-    assert "xxx" not in str(refused.value)
-
-
-def test_a_user_keeps_only_so_many(backend: Backend, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.runs.vault.MOST_SECRETS", 2)
-    owner_id = make_owner(backend)
-    for name in ("A", "B", "B"):
-        vault.put(owner_id, name, VALUE)
-    with pytest.raises(RefusedSecret, match="already have 2 secrets"):
-        vault.put(owner_id, "C", VALUE)
-
-
-def test_a_secret_that_is_kept_several_times_at_once_is_kept(backend: Backend, vault: Vault) -> None:
-    owner_id = make_owner(backend)
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda number: vault.put(owner_id, f"SECRET_{number % 2}", VALUE), range(16)))
-    assert vault.names(owner_id) == ["SECRET_0", "SECRET_1"]
-
-
-def test_a_secret_moved_to_somebody_else_cannot_be_read(backend: Backend, vault: Vault) -> None:
-    ada, ben = make_owner(backend, "ada@example.com"), make_owner(backend, "ben@example.com")
-    vault.put(ada, "API_TOKEN", VALUE)
-    with backend.database.write() as session:
-        stolen = session.get_one(SecretRow, (ada, "API_TOKEN")).encrypted
-        session.add(SecretRow(owner_id=ben, name="API_TOKEN", encrypted=stolen))
-        session.add(SecretRow(owner_id=ada, name="OTHER", encrypted=stolen))
-    assert vault.values(ben, ()) == {}
-    assert vault.values(ada, ()) == {"API_TOKEN": VALUE}
-
-
-def test_the_key_can_be_changed(backend: Backend) -> None:
-    owner_id = make_owner(backend)
-    with_key(backend, "old" * 20).put(owner_id, "API_TOKEN", VALUE)
-    assert with_key(backend, "new" * 20).values(owner_id, ()) == {}
-    between = with_key(backend, "new" * 20, "old" * 20)
-    assert between.values(owner_id, ()) == {"API_TOKEN": VALUE}
-    assert between.renew() == (1, 0)
-    assert with_key(backend, "new" * 20).values(owner_id, ()) == {"API_TOKEN": VALUE}
-    assert with_key(backend, "old" * 20).renew() == (0, 1)
 
 
 def everywhere(data_dir: Path) -> bytes:
@@ -255,16 +176,6 @@ def test_a_task_that_names_secrets_and_asks_for_none_is_refused_at_start() -> No
 
     with pytest.raises(TaskError, match="secrets: Secrets"):
         task(secrets=["API_TOKEN"])(wrong)
-
-
-@pytest.mark.only_on("sqlite")
-def test_the_database_has_names_and_no_values(backend: Backend, vault: Vault) -> None:
-    vault.put(make_owner(backend), "API_TOKEN", VALUE)
-    with closing(sqlite3.connect(backend.settings.data_dir / "dumbwaiter.db")) as connection:
-        dump = "\n".join(connection.iterdump())
-    assert "API_TOKEN" in dump
-    assert VALUE not in dump
-    assert VALUE.encode() not in everywhere(backend.settings.data_dir)
 
 
 def test_a_line_that_is_cut_shows_no_part_of_a_value() -> None:

@@ -14,7 +14,7 @@ LINES = "-----BEGIN KEY-----\nmiddle of the key\n-----END KEY-----"
 
 @pytest.mark.parametrize("value", [VALUE, NASTY, f" {VALUE} ", f"{VALUE}\n", LINES])
 def test_a_value_is_found_however_it_is_written(value: str) -> None:
-    redactor = Redactor({"TOKEN": value})
+    redactor = Redactor([value])
     spelled = [value, value.strip(), repr(value)[1:-1], json.dumps(value)[1:-1]]
     for text in [*spelled, json.dumps(value, ensure_ascii=False)[1:-1]]:
         assert redactor.text(f"<{text}>").replace(HIDDEN, "").strip("<> \n\\n") == "", text
@@ -22,26 +22,26 @@ def test_a_value_is_found_however_it_is_written(value: str) -> None:
 
 
 def test_each_line_of_a_value_is_one() -> None:
-    redactor = Redactor({"KEY": LINES})
+    redactor = Redactor([LINES])
     assert redactor.text(LINES) == HIDDEN
     assert [redactor.text(f"{line};") for line in LINES.splitlines()] == [f"{HIDDEN};"] * 3
     assert redactor.line(b"    middle of the key") == b"    " + HIDDEN.encode()
 
 
 def test_the_longest_value_goes_first_and_short_ones_stay() -> None:
-    redactor = Redactor({"A": "abc", "B": "abcd", "C": "abcdef"})
+    redactor = Redactor(["abc", "abcd", "abcdef"])
     assert redactor.text("abc abcd abcdef xabcdx") == f"abc {HIDDEN} {HIDDEN} x{HIDDEN}x"
 
 
 def test_without_secrets_everything_stays() -> None:
-    redactor = Redactor({})
+    redactor = Redactor([])
     assert (redactor.text("a"), redactor.line(b"a", is_whole=False)) == ("a", b"a")
     assert redactor.value({"a": ["b", 1]}) == {"a": ["b", 1]}
     assert redactor.cut("abc", 2, "…") == "ab…"
 
 
 def test_every_text_of_a_value_is_redacted_and_its_form_stays() -> None:
-    redactor = Redactor({"TOKEN": VALUE})
+    redactor = Redactor([VALUE])
     given = {VALUE: [f"<{VALUE}>", 1, 2.5, True, None, {"deep": [[VALUE]]}], "harmless": "correct"}
     kept = {HIDDEN: [f"<{HIDDEN}>", 1, 2.5, True, None, {"deep": [[HIDDEN]]}], "harmless": "correct"}
     assert redactor.value(given) == kept
@@ -49,7 +49,7 @@ def test_every_text_of_a_value_is_redacted_and_its_form_stays() -> None:
 
 @pytest.mark.parametrize("longest", range(1, 60))
 def test_a_text_that_is_cut_ends_with_no_beginning_of_a_value(longest: int) -> None:
-    redactor = Redactor({"TOKEN": VALUE, "OTHER": "battery-horse"})
+    redactor = Redactor([VALUE, "battery-horse"])
     text = f"{VALUE} {VALUE[:9]} {VALUE[:12]}tery-horse" + "x" * 60
     cut = redactor.cut(text, longest, "…")
     assert len(cut) <= longest + 1
@@ -60,7 +60,7 @@ def test_a_text_that_is_cut_ends_with_no_beginning_of_a_value(longest: int) -> N
 
 @pytest.mark.parametrize("size", range(1, len(VALUE)))
 def test_a_line_that_is_not_whole_ends_with_no_beginning_of_a_value(size: int) -> None:
-    redactor = Redactor({"TOKEN": VALUE})
+    redactor = Redactor([VALUE])
     begun = f"é is {VALUE[:size]}".encode()
     assert redactor.line(begun, is_whole=False) == "é is ".encode()
     assert redactor.line(begun) == begun, "of a whole line nothing is left out"
@@ -68,5 +68,5 @@ def test_a_line_that_is_not_whole_ends_with_no_beginning_of_a_value(size: int) -
 
 
 def test_bytes_that_are_no_text_hide_nothing() -> None:
-    redactor = Redactor({"TOKEN": VALUE})
+    redactor = Redactor([VALUE])
     assert redactor.line(b"\xff" + VALUE.encode() + b"\xfe") == b"\xff" + HIDDEN.encode() + b"\xfe"

@@ -18,7 +18,7 @@ class Listening:
 
     def __init__(self, *secrets: str) -> None:
         self.entries: list[Entry] = []
-        self.transcript = Transcript(MARK, Redactor(dict(enumerate_names(secrets))), self.entries.append)
+        self.transcript = Transcript(MARK, Redactor(secrets), self.entries.append)
 
     @property
     def lines(self) -> list[tuple[str, Any]]:
@@ -33,10 +33,6 @@ class Listening:
     def mark(self) -> None:
         for source in ("out", "err"):
             self.feed(MARK, source)
-
-
-def enumerate_names(secrets: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(f"SECRET_{number}", value) for number, value in enumerate(secrets)]
 
 
 def written(data: bytes, size: int = 0) -> list[str]:

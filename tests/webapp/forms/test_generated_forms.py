@@ -6,6 +6,7 @@
 import os
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from jobs.authoring.catalog import Catalog
-from jobs.authoring.secret_parameters import opened, tokens_in
 from jobs.authoring.task import Task
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run
+from jobs.runs.submission import given_parameters
 from tests.support.generated_forms import posts, tasks
 from tests.support.html_form import lets_through, sent_by
 from tests.support.people import owner_id
@@ -62,7 +63,7 @@ class Kitchen:
     def own(self) -> forms.OwnInputs:
         """What lets a form of the visitor's open what was sealed for them."""
         vault, owner = self.backend.vault, owner_id(self.backend, self.visitor.email)
-        return forms.OwnInputs(opened=lambda token: vault.opened(owner, [token]).get(token))
+        return forms.OwnInputs(opened=partial(vault.unseal, owner))
 
     def form_again(self, task: Task) -> Any:
         """The form with the parameters of the visitor's last run."""
@@ -76,8 +77,7 @@ class Kitchen:
 
     def kept(self) -> Any:
         """The parameters of the last run, with its secrets in their places."""
-        vault, run = self.backend.vault, self.last()
-        return opened(run.parameters, vault.opened(run.owner_id, tokens_in(run.parameters)))
+        return given_parameters(self.backend, self.last())
 
 
 @pytest.fixture
