@@ -15,12 +15,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import String, Text, delete, func, select
+from sqlalchemy import String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from config import Settings
 from jobs.authoring.secrets import NAME
 from jobs.runs import people
+from jobs.runs.run import Run
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 from jobs.values.text import keepable
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_VALUE = 10_000
 MOST_SECRETS = 100
+RENEWED_AT_ONCE = 100  # runs in one transaction, which keeps other writers waiting
 KEY_LABEL = "dumbwaiter"  # part of every key: a change makes all stored secrets unreadable
 
 
@@ -118,6 +120,26 @@ class Vault:
                 row.encrypted = renewed or row.encrypted
                 counts[renewed is not None] += 1
         return counts[True], counts[False]
+
+    def renew_parameters(self) -> tuple[int, int]:
+        """Re-encrypt the parameters of all runs with a secret. Return how many were renewed, and how many were lost."""
+        counts, last = Counter[bool](), 0
+        while renewed := self._renew_after(last):
+            counts.update(renewed.values())
+            last = max(renewed)
+        return counts[True], counts[False]
+
+    def _renew_after(self, last: int) -> dict[int, bool]:
+        """Re-encrypt the parameters of the next runs after an id. Return by id whether a key decrypted them."""
+        found = {}
+        query = select(Run.id, Run.owner_id, Run.encrypted_parameters).where(Run.encrypted_parameters.is_not(None))
+        with self._database.write() as session:
+            some = session.execute(query.where(Run.id > last).order_by(Run.id).limit(RENEWED_AT_ONCE)).all()
+            for run_id, owner_id, token in some:
+                renewed = self._renewed(_parameters_of(owner_id), str(token))
+                session.execute(update(Run).where(Run.id == run_id).values(encrypted_parameters=renewed or token))
+                found[run_id] = renewed is not None
+        return found
 
     def _opened(self, row: SecretRow) -> str | None:
         value = self._decrypted(_purpose(row.owner_id, row.name), row.encrypted)

@@ -46,11 +46,16 @@ def enable(email: str) -> None:
 
 @admin.command("renew-secrets")
 def renew_secrets() -> None:
-    """Re-encrypt all users' secrets with SECRET_KEY, including those encrypted with SECRET_KEY_PREVIOUS."""
-    renewed, lost = backend().vault.renew()
-    click.echo(f"Secrets encrypted with SECRET_KEY: {renewed}.")
-    if lost:
-        raise click.ClickException(f"Secrets that neither key decrypts: {lost}. Their users must enter them again.")
+    """Re-encrypt users' secrets and runs' secret parameters with SECRET_KEY, also those of SECRET_KEY_PREVIOUS."""
+    vault = backend().vault
+    (secrets, lost), (runs, lost_runs) = vault.renew(), vault.renew_parameters()
+    click.echo(f"Secrets encrypted with SECRET_KEY: {secrets}.")
+    click.echo(f"Runs with secret parameters encrypted with SECRET_KEY: {runs}.")
+    if lost or lost_runs:
+        raise click.ClickException(
+            f"Secrets that neither key decrypts: {lost}. Runs with such parameters: {lost_runs}. "
+            "Their users must enter the secrets again."
+        )
 
 
 def _set(email: str, is_admin: bool) -> None:

@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from sqlalchemy import select
 
 from jobs.runs.backend import Backend
+from jobs.runs.run import Run
 from jobs.runs.vault import LONGEST_VALUE, RefusedSecret, SecretRow, Vault
-from tests.support.people import make_owner, with_key
+from tests.support.people import make_owner, make_run, with_key
 
 VALUE = "correct-horse-battery"
 # Encrypted once, and read since: a secret of the first owner, a secret in a form, and the parameters of a run.
@@ -93,6 +95,28 @@ def test_the_key_can_be_changed(backend: Backend) -> None:
     assert between.renew() == (1, 0)
     assert with_key(backend, "new" * 20).values(owner_id, ()) == {"API_TOKEN": VALUE}
     assert with_key(backend, "old" * 20).renew() == (0, 1)
+
+
+def test_the_parameters_of_runs_are_encrypted_with_the_new_key_too(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.runs.vault.RENEWED_AT_ONCE", 2)
+    owner_id, given = make_owner(backend), ({"token": VALUE}, [VALUE])
+    encrypted = with_key(backend, "old" * 20).seal_parameters(owner_id, *given)
+    runs = [make_run(backend, owner_id, encrypted_parameters=encrypted) for _ in range(5)]
+    without = make_run(backend, owner_id)
+    lost = make_run(backend, owner_id, encrypted_parameters="by another key")
+    assert with_key(backend, "new" * 20, "old" * 20).renew_parameters() == (5, 1)
+    with backend.database.read() as session:
+        query = select(Run.id, Run.encrypted_parameters, Run.version)
+        kept = {run_id: (encrypted, version) for run_id, encrypted, version in session.execute(query)}
+    assert kept.pop(without.id) == (None, 1)
+    assert kept.pop(lost.id) == ("by another key", 1)
+    opened = {
+        run_id: with_key(backend, "new" * 20).unseal_parameters(owner_id, encrypted or "")
+        for run_id, (encrypted, _version) in kept.items()
+    }
+    assert opened == dict.fromkeys((run.id for run in runs), given)
 
 
 def test_a_secret_that_was_stored_long_ago_is_still_read_whatever_the_application_is_called(backend: Backend) -> None:

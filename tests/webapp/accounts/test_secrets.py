@@ -8,7 +8,7 @@ from flask import Flask
 
 from jobs import Secrets, task
 from jobs.runs.backend import Backend, open_backend
-from tests.support.people import owner_id
+from tests.support.people import make_run, owner_id, with_key
 from tests.support.serving import catalog_of
 from tests.support.visitor import Visitor, soup, the
 from webapp import create_app
@@ -123,8 +123,20 @@ def test_secrets_are_renewed_by_a_command(app: Flask, ada: Visitor) -> None:
     keep(ada)
     app.cli.add_command(admin)
     assert app.test_cli_runner().invoke(args=["admin", "renew-secrets"]).stdout == (
-        "Secrets encrypted with SECRET_KEY: 1.\n"
+        "Secrets encrypted with SECRET_KEY: 1.\nRuns with secret parameters encrypted with SECRET_KEY: 0.\n"
     )
+
+
+def test_a_secret_that_no_key_decrypts_any_more_is_counted_by_the_command(
+    app: Flask, backend: Backend, ada: Visitor
+) -> None:
+    owner = owner_id(backend, ada.email)
+    with_key(backend, "lost" * 20).put(owner, "API_TOKEN", VALUE)
+    make_run(backend, owner, encrypted_parameters="by another key")
+    app.cli.add_command(admin)
+    renewal = app.test_cli_runner().invoke(args=["admin", "renew-secrets"])
+    assert renewal.exit_code == 1
+    assert "Secrets that neither key decrypts: 1. Runs with such parameters: 1." in renewal.stderr
 
 
 def test_sessions_outlive_a_change_of_the_key(backend: Backend) -> None:
