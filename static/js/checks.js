@@ -20,6 +20,19 @@
     if (left.target.validity?.badInput || left.target.getAttribute("aria-invalid")) check(left);
   });
 
+  // Where a decimal comma is unknown, some browsers leave it out of a number without a word, so that 1,5 becomes 15.
+  document.addEventListener("beforeinput", ({ target, data }) => {
+    if (!data?.includes(",") || !target.matches("[type=number]")) return;
+    setTimeout(() => {
+      const message = document.getElementById(target.id.replace(/-input$/, "-check"));
+      if (!message || target.validity.badInput || target.value.includes(".")) return;
+      const words = document.createElement("p");
+      words.className = "field__error";
+      words.textContent = "The comma was left out. Write decimals with a point, such as 1.5, and thousands without a comma.";
+      message.replaceChildren(words);
+    });
+  });
+
   document.addEventListener("htmx:after:swap", () => {
     for (const check of checks()?.closest("form").querySelectorAll(".field__check") ?? []) {
       const field = check.parentElement;

@@ -45,6 +45,16 @@ def test_whoever_types_on_in_a_field_that_is_being_checked_loses_nothing(gallery
     expect(code).to_be_focused()
 
 
+def test_a_comma_that_the_browser_leaves_out_of_a_number_is_said(gallery: Gallery) -> None:
+    page = gallery.open("scalars")
+    page.locator("#price-input").press_sequentially("1,5")
+    expect(page.locator("#price-input")).to_have_value("15")
+    expect(page.locator("#price-check")).to_contain_text("The comma was left out.")
+    page.locator("#price-input").fill("1.5")
+    page.keyboard.press("Tab")
+    expect(page.locator("#price-check")).to_be_empty()
+
+
 def test_the_last_of_many_changes_counts(gallery: Gallery) -> None:
     page = gallery.open("scalars")
     count = page.locator("#count-input")
