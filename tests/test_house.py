@@ -76,6 +76,12 @@ def test_every_folder_is_a_room_that_is_named_above(package: str) -> None:
     assert folders - {f"{package}.__pycache__", "jobs.tasks"} == known
 
 
+def test_every_folder_of_templates_is_a_room_of_webapp() -> None:
+    """Except `_partials`, which every page uses, and `results`, to which a task may add a template of its own."""
+    folders = {path.parent.name for path in (ROOT / "templates").glob("*/*.html")} - {"_partials", "results"}
+    assert {f"webapp.{folder}" for folder in folders} <= set(ROOMS_WITHIN)
+
+
 def test_what_a_task_file_imports_brings_nothing_of_the_server() -> None:
     assert brought_in("import jobs", "sqlalchemy", "rq", "redis", "cryptography", "PIL", "config") == ""
 

@@ -63,6 +63,6 @@ def show_unexpected(error: Exception) -> Response:
 
 def _body(code: int, name: str, words: str) -> str:
     if request.headers.get("HX-Request"):
-        notice = render_template("errors/_notice.html", words=words)
+        notice = render_template("_partials/notice.html", words=words)
         return fragments.partial("#notices", "innerHTML", notice)
-    return render_template("errors/show.html", code=code, name=name, words=words)
+    return render_template("error.html", code=code, name=name, words=words)

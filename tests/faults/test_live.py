@@ -39,6 +39,6 @@ def test_without_redis_a_page_says_that_it_is_late_and_is_right_all_the_same(
                 assert "meanwhile" in str(new_page.recv(timeout=PATIENCE_SECONDS))
         finally:
             come_back(application)
-        hear(page, lambda frame: 'id="liveness"' in frame and LATE not in frame)
+        hear(page, lambda frame: 'id="live-status"' in frame and LATE not in frame)
         after = ada.submit("reverse_text", text="after")
         hear(page, shows(after, "succeeded"))

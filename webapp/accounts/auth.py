@@ -165,12 +165,12 @@ def _credentials() -> tuple[str, str]:
 def _page(form: str) -> str | BaseResponse:
     if current_user.is_authenticated:
         return redirect(local_path(request.args.get("next")))
-    return render_template(f"account/{form}.html", email="", errors={}, next=local_path(request.args.get("next")))
+    return render_template(f"accounts/{form}.html", email="", errors={}, next=local_path(request.args.get("next")))
 
 
 def _refuse(form: str, status: int, email: str, errors: dict[str, str | None]) -> Response:
     target = local_path(request.values.get("next"))
-    return make_response(render_template(f"account/{form}.html", email=email, errors=errors, next=target), status)
+    return make_response(render_template(f"accounts/{form}.html", email=email, errors=errors, next=target), status)
 
 
 def _retry_later(response: Response) -> Response:
@@ -181,7 +181,7 @@ def _retry_later(response: Response) -> Response:
 def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "") -> str:
     """Render the account page, with error messages by field name."""
     return render_template(
-        "account/show.html",
+        "accounts/show.html",
         errors=errors or {},
         changed="changed" in request.args,
         secret_names=backend().vault.names(current_user.id),

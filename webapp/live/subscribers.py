@@ -48,7 +48,7 @@ class OpenPage:
 
 @dataclass(frozen=True)
 class Step:
-    """A frame that brings pages in one state to a snapshot, with toasts and possibly a new liveness indicator."""
+    """A frame that brings pages in one state to a snapshot, with toasts and possibly a new live status."""
 
     shown: ClientState | None
     snapshot: Snapshot
@@ -140,10 +140,10 @@ class Subscribers:
 
     def _frame(self, snapshot: Snapshot, told: Told, news: Sequence[Ending]) -> bytes:
         """Return the frame that updates a page, empty if it is up to date; pages in the same state share one."""
-        # A new page (None) always gets its liveness, so that it knows it is up to date even if nothing else changed.
+        # A new page (None) always gets its live status, so that it knows it is up to date even if nothing else changed.
         prompt = self.prompt if told.prompt != self.prompt else None
         if self._step is None or not self._step.leads(told.shown, snapshot, news, prompt):
-            html = difference(told.shown, snapshot) + (fragments.liveness(prompt) if prompt is not None else "")
+            html = difference(told.shown, snapshot) + (fragments.live_status(prompt) if prompt is not None else "")
             html += "".join(fragments.toast(ending) for ending in news)
             self._step = Step(told.shown, snapshot, news, prompt, framed(html) if html else b"")
         return self._step.frame

@@ -22,7 +22,7 @@ def row(run: Run, expected: WaitEstimate | None = None) -> str:
 
 def kept(run_id: int, version: int) -> str:
     """Render a placeholder for a row that the page already has at this version and keeps."""
-    return render("runs/_kept.html", run_id=run_id, version=version)
+    return render("live/_kept.html", run_id=run_id, version=version)
 
 
 def full(run: Run, expected: WaitEstimate | None = None) -> str:
@@ -43,17 +43,17 @@ def listing(page: Page, rows: Sequence[str] | None = None) -> Markup:
 
 def announcement(run: Run) -> str:
     """Render the screen reader announcement that a run has ended or is being stopped by its owner."""
-    return render("runs/_announcement.html", run=run)
+    return render("live/_announcement.html", run=run)
 
 
-def liveness(prompt: bool) -> str:
+def live_status(prompt: bool) -> str:
     """Return the partial that shows on a page whether it receives changes immediately or with a delay."""
-    return partial("#liveness", "outerMorph", render("_partials/liveness.html", prompt=prompt))
+    return partial("#live-status", "outerMorph", render("live/_status.html", prompt=prompt))
 
 
 def toast(ending: Ending) -> str:
     """Return the partial that shows a toast for an ended run, which the page may not list."""
-    return partial("#toasts", "beforeend", render("runs/_toast.html", ending=ending))
+    return partial("#toasts", "beforeend", render("live/_toast.html", ending=ending))
 
 
 def escaped(html: str) -> Markup:
