@@ -120,5 +120,5 @@ def post_worker_init(worker: Any) -> None:
 def worker_exit(_server: Any, worker: Any) -> None:
     """Close open pages so that they reconnect, in case the process exits before the hub notices the shutdown."""
     if worker.pid == os.getpid() and hasattr(worker, "wsgi"):
-        worker.wsgi.extensions["hub"].send_away()
+        worker.wsgi.extensions["hub"].close_pages()
     gc.unfreeze()  # extensions that count their objects at exit would report frozen ones as leaks

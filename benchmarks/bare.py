@@ -19,7 +19,7 @@ class NoHub:
     def stop_when(self, is_alive: Callable[[], bool]) -> None:
         """Do nothing."""
 
-    def send_away(self) -> None:
+    def close_pages(self) -> None:
         """Do nothing: the reference does not close its pages."""
 
 

@@ -2,20 +2,20 @@
 (() => {
   const SIGNED_OUT = 4401;
   const TOO_MANY = 4429;
-  const PATIENCE = 2; // failed connections before the page polls instead
-  const ASK_MS = 5000;
-  const ANSWER_MS = 10000;
+  const MOST_FAILURES = 2; // failed connections before the page polls instead
+  const POLL_MS = 5000;
+  const TIMEOUT_MS = 10000;
   const SILENT_MS = 60000; // the server sends a message every 25 seconds
   const SLEPT_MS = 10000;
   const SLEPT_HIDDEN_MS = 150000; // browsers run timers in hidden pages only once a minute
 
   let connection = null;
   let failures = 0;
-  let asking = null;
-  let unanswered = null;
-  let heardAt = 0;
+  let polling = null;
+  let timeout = null;
+  let receivedAt = 0;
 
-  const say = (state) => {
+  const setState = (state) => {
     const live = document.getElementById("live");
     if (!live || live.dataset.state === state) return;
     const since = document.getElementById("offline-since");
@@ -30,7 +30,7 @@
     parameters.set("shown", runs.map(({ id, dataset }) => `${id.slice("run-".length)}.${dataset.version}`).join());
     parameters.delete("more");
     if (document.querySelector(".runs__more")) parameters.set("more", "1");
-    parameters.set("told", document.getElementById("toasts").dataset.told);
+    parameters.set("since", document.getElementById("toasts").dataset.since);
     document.dispatchEvent(new CustomEvent("live:describe", { detail: parameters }));
   };
 
@@ -56,65 +56,65 @@
   document.addEventListener("htmx:ws:before:connection", ({ detail }) => {
     connection = detail.connection;
     describeToSocket();
-    if (failures < PATIENCE && !asking) say("connecting");
-    heardAt = Date.now();
-    clearTimeout(unanswered);
-    unanswered = setTimeout(askInstead, ANSWER_MS);
+    if (failures < MOST_FAILURES && !polling) setState("connecting");
+    receivedAt = Date.now();
+    clearTimeout(timeout);
+    timeout = setTimeout(startPolling, TIMEOUT_MS);
   });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     if (connection && connection.socket?.readyState !== WebSocket.OPEN) reconnect();
-    if (asking) ask();
+    if (polling) poll();
   });
   document.addEventListener("htmx:ws:after:message:incoming", () => {
     failures = 0;
-    heardAt = Date.now();
-    clearTimeout(unanswered);
-    clearInterval(asking);
-    asking = null;
-    say("live");
+    receivedAt = Date.now();
+    clearTimeout(timeout);
+    clearInterval(polling);
+    polling = null;
+    setState("live");
   });
   document.addEventListener("htmx:ws:close", ({ detail }) => {
     if (detail.code === SIGNED_OUT) {
-      clearTimeout(unanswered);
-      return say("signed-out");
+      clearTimeout(timeout);
+      return setState("signed-out");
     }
-    failures = detail.code === TOO_MANY ? PATIENCE : failures + 1;
-    if (failures >= PATIENCE) return askInstead();
-    if (!asking) say("connecting");
+    failures = detail.code === TOO_MANY ? MOST_FAILURES : failures + 1;
+    if (failures >= MOST_FAILURES) return startPolling();
+    if (!polling) setState("connecting");
   });
 
   // Polls for the same changes where WebSockets are blocked or deliver nothing.
-  const askInstead = () => {
-    if (asking) return;
-    asking = setInterval(ask, ASK_MS);
-    ask();
+  const startPolling = () => {
+    if (polling) return;
+    polling = setInterval(poll, POLL_MS);
+    poll();
   };
-  const ask = () => {
-    if (!document.hidden) htmx.trigger("#asking", "ask");
+  const poll = () => {
+    if (!document.hidden) htmx.trigger("#live-poll", "live:poll");
   };
-  const isAsking = (ctx) => ctx?.sourceElement.id === "asking";
+  const isPoll = (ctx) => ctx?.sourceElement.id === "live-poll";
 
   document.addEventListener("htmx:config:request", ({ detail }) => {
-    if (!isAsking(detail.ctx)) return;
+    if (!isPoll(detail.ctx)) return;
     describe(detail.ctx.request.body);
-    detail.ctx.request.timeout = ANSWER_MS;
+    detail.ctx.request.timeout = TIMEOUT_MS;
   });
   document.addEventListener("htmx:after:request", ({ detail }) => {
-    if (!isAsking(detail.ctx) || !asking) return;
+    if (!isPoll(detail.ctx) || !polling) return;
     const { status } = detail.ctx.response;
     if (status === 401) {
-      clearInterval(asking);
-      return say("signed-out");
+      clearInterval(polling);
+      return setState("signed-out");
     }
-    say(status < 400 ? "asking" : "offline");
+    setState(status < 400 ? "polling" : "offline");
   });
 
   // After sleep, a network change or a NAT timeout, a dead connection may still look open.
   let tick = Date.now();
   setInterval(() => {
     const slept = Date.now() - tick > (document.hidden ? SLEPT_HIDDEN_MS : SLEPT_MS);
-    const silent = connection?.socket?.readyState === WebSocket.OPEN && Date.now() - heardAt > SILENT_MS;
+    const silent = connection?.socket?.readyState === WebSocket.OPEN && Date.now() - receivedAt > SILENT_MS;
     tick = Date.now();
     if (slept || silent) reconnect();
   }, 1000);
@@ -146,12 +146,12 @@
   // The server is unreachable.
   document.addEventListener("htmx:error", ({ detail }) => {
     if (!detail.ctx) return;
-    if (isAsking(detail.ctx)) return say("offline");
+    if (isPoll(detail.ctx)) return setState("offline");
     const notices = document.getElementById("notices");
     notices.replaceChildren(document.getElementById("unreachable").content.cloneNode(true));
   });
   document.addEventListener("htmx:before:request", ({ detail }) => {
-    const inBackground = isAsking(detail.ctx) || detail.ctx.sourceElement.id === "task-checks";
+    const inBackground = isPoll(detail.ctx) || detail.ctx.sourceElement.id === "task-checks";
     if (!inBackground) document.getElementById("notices").replaceChildren();
   });
 })();

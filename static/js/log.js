@@ -5,7 +5,7 @@
   // The number of the next entry and, if unfinished lines are shown, the version of the run that they belong to.
   const claim = (output) => {
     const unfinished = output.querySelector(".log__unfinished:not(:empty)");
-    return unfinished ? `${end(output)}.${unfinished.dataset.drawn}` : end(output);
+    return unfinished ? `${end(output)}.${unfinished.dataset.outputVersion}` : end(output);
   };
 
   document.addEventListener("live:describe", ({ detail }) => {
@@ -26,7 +26,7 @@
     for (const { fragment, swapSpec, target } of detail.tasks) {
       for (const arriving of fragment.querySelectorAll(".output")) keepNewer(arriving, end);
       for (const arriving of fragment.querySelectorAll(".log__unfinished")) {
-        keepNewer(arriving, ({ dataset }) => Number(dataset.drawn));
+        keepNewer(arriving, ({ dataset }) => Number(dataset.outputVersion));
       }
       if (swapSpec.style !== "beforeend") continue;
       for (const chunk of fragment.querySelectorAll("[data-end]")) {

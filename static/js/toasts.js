@@ -38,7 +38,7 @@
     const arrives = (id) => detail.tasks.some(({ fragment }) => fragment.querySelector(`[id="${id}"]`));
     for (const { fragment } of detail.tasks) {
       for (const toast of fragment.querySelectorAll(".toast")) {
-        toasts.dataset.told = toast.dataset.endedAt;
+        toasts.dataset.since = toast.dataset.endedAt;
         const run = `run-${toast.dataset.run}`;
         const known = document.getElementById(toast.id);
         if (document.hidden && !known) count(toast);

@@ -113,12 +113,12 @@ def test_a_form_that_reaches_nobody_says_so_and_keeps_what_was_typed(relayed: Br
 def test_where_no_socket_gets_through_the_page_asks_and_says_so(page: Page) -> None:
     page.route_web_socket("**/live?**", lambda socket: socket.close(code=1011))
     page.goto("/tasks/reverse_text")
-    expect(page.locator("#live")).to_have_attribute("data-state", "asking")
+    expect(page.locator("#live")).to_have_attribute("data-state", "polling")
     expect(page.locator("#live")).to_contain_text("Checking every 5 s")
     page.get_by_label("Text").fill("by and by")
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator(".run[data-state=succeeded]")).to_contain_text("yb dna yb")
-    expect(page.locator("#live")).to_have_attribute("data-state", "asking")
+    expect(page.locator("#live")).to_have_attribute("data-state", "polling")
     page.context.clear_cookies()
     expect(page.locator("#live")).to_have_attribute("data-state", "signed-out")
 
@@ -129,7 +129,7 @@ def test_where_a_socket_opens_and_brings_nothing_the_page_asks(page: Page) -> No
     page.goto("/tasks/reverse_text")
     expect(page.locator("#live")).to_have_attribute("data-state", "connecting")
     page.clock.run_for(11_000)
-    expect(page.locator("#live")).to_have_attribute("data-state", "asking")
+    expect(page.locator("#live")).to_have_attribute("data-state", "polling")
 
 
 def test_a_connection_that_falls_silent_is_not_taken_for_a_live_one(

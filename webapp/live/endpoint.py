@@ -11,10 +11,10 @@ from flask_login import current_user
 
 from webapp.current import backend
 from webapp.live.hub import Hub, TooManyPages
-from webapp.live.snapshot import difference, draw, shown_from
+from webapp.live.snapshot import client_state_from, difference, take_snapshot
 from webapp.live.socket import RESTART, SIGNED_OUT, TOO_MANY, LiveSocket
-from webapp.live.subscribers import OpenPage, Told
-from webapp.live.toasts import Toasts, since, told_until
+from webapp.live.subscribers import OpenPage, SentState
+from webapp.live.toasts import Toasts, ended_after, moment_in
 from webapp.rendering import fragments
 from webapp.rendering.listings import from_query
 
@@ -30,9 +30,11 @@ def changes() -> Response:
     """Return the changes since the state that a polling page shows; 204 if there are none, 401 to stop polling."""
     if not _is_owner():
         return make_response("", 401)
-    snapshot = draw(backend().database, from_query(current_user.id, request.args), None)
-    news = since(told_until(request.args.get("told")), Toasts(backend().database, current_user.id).endings())
-    frame = difference(shown_from(request.args), snapshot) + "".join(fragments.toast(ending) for ending in news)
+    snapshot = take_snapshot(backend().database, from_query(current_user.id, request.args), None)
+    endings = ended_after(moment_in(request.args.get("since")), Toasts(backend().database, current_user.id).endings())
+    frame = difference(client_state_from(request.args), snapshot) + "".join(
+        fragments.toast(ending) for ending in endings
+    )
     return make_response(frame or ("", 204))
 
 
@@ -43,9 +45,9 @@ def stream(socket: LiveSocket) -> None:
         socket.close(SIGNED_OUT, "signed out")
         return
     owner_id, hub = int(current_user.id), cast(Hub, current_app.extensions["hub"])
-    told = Told(shown_from(request.args), told_until(request.args.get("told")))
+    sent = SentState(client_state_from(request.args), moment_in(request.args.get("since")))
     try:
-        hub.join(OpenPage(socket, current_user.get_id(), _session_ends_at(), told), from_query(owner_id, request.args))
+        hub.join(OpenPage(socket, current_user.get_id(), _session_ends_at(), sent), from_query(owner_id, request.args))
     except TooManyPages:
         log.info("user %d has too many open live pages", owner_id)
         socket.close(TOO_MANY, "too many pages")

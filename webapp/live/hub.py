@@ -24,7 +24,7 @@ from jobs.runs import Backend, Listing, events
 from jobs.storage import connect_redis
 from webapp.live.open_pages import OpenPages
 from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
-from webapp.live.subscribers import OpenPage, Owner, Subscribers, wrong
+from webapp.live.subscribers import OpenPage, Owner, Subscribers, outdated
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ CONFIRM_SECONDS = 2
 RECONNECT_SECONDS = 0.5
 MOST_PAGES = 20
 MOST_PAGES_OF_ALL = 10_000  # these take 60 MB, and 1 to 2% of a core when idle
-ASK_SECONDS = 1.0
-ASKED_AT_ONCE = 100
+PING_ROUND_SECONDS = 1.0
+PINGS_AT_ONCE = 100
 
 
 class TooManyPages(Exception):
@@ -53,16 +53,16 @@ class Hub:
         self._backend = backend
         self._owners: dict[int, Owner] = {}
         self._open_pages = OpenPages()
-        self._in_turn: deque[LiveSocket] = deque()  # in ping order, the next one first
+        self._ping_queue: deque[LiveSocket] = deque()  # in ping order, the next one first
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
         self._subscribed: set[int] = set()
-        self._heard: set[int] = set()
-        self._heard_at = -SILENT_SECONDS
+        self._confirmed: set[int] = set()
+        self._received_at = -SILENT_SECONDS
         self._pinged_at = self._checked_at = time.monotonic()
         self._check_wanted = threading.Event()
-        self._over = threading.Event()
+        self._stopping = threading.Event()
         self._is_alive: Callable[[], bool] = lambda: True
         self.leaving = False
         """True once this process closes its pages so that they reconnect to another one."""
@@ -90,20 +90,20 @@ class Hub:
             owner.groups[listing] = subscribers
             subscribers.open_pages.add(open_page)
             self._open_pages.add(open_page)
-            self._in_turn.append(open_page.socket)
+            self._ping_queue.append(open_page.socket)
         log.info("live page of user %d opened", listing.owner_id)
-        open_page.socket.attend(
-            partial(subscribers.tell, [open_page]), partial(self._leave, open_page, subscribers, time.monotonic())
+        open_page.socket.set_callbacks(
+            partial(subscribers.update, [open_page]), partial(self._leave, open_page, subscribers, time.monotonic())
         )
         if not owner.confirmed.is_set():
-            self._nudge()
+            self._wake_listener()
             owner.confirmed.wait(CONFIRM_SECONDS)
         subscribers.mark_stale()
-        subscribers.tell([open_page])
+        subscribers.update([open_page])
         if self.leaving:
             open_page.socket.close(RESTART)
 
-    def send_away(self) -> None:
+    def close_pages(self) -> None:
         """Close every page with a code that makes it reconnect to another process."""
         self.leaving = True
         for open_page in self._open_pages:
@@ -111,8 +111,8 @@ class Hub:
 
     def end(self) -> None:
         """Close every page and stop the threads. An exiting process need not call this: its threads are daemons."""
-        self.send_away()
-        self._over.set()
+        self.close_pages()
+        self._stopping.set()
         self._check_wanted.set()
         for thread in self._threads:
             thread.join()
@@ -129,18 +129,18 @@ class Hub:
             if gone:
                 del self._owners[listing.owner_id]
         if gone:
-            self._nudge()
+            self._wake_listener()
         lasted, code = time.monotonic() - since, int(open_page.socket.close_reason)
         log.info("live page of user %d closed after %.0f s with %d", listing.owner_id, lasted, code)
 
     def _start(self) -> None:
         if not self._threads:
-            duties = (self._listen, self._look_after, self._ask)
-            self._threads = [threading.Thread(target=duty, name="live", daemon=True) for duty in duties]
+            loops = (self._listen, self._run_checks, self._ping_pages)
+            self._threads = [threading.Thread(target=loop, name="live", daemon=True) for loop in loops]
             for thread in self._threads:
                 thread.start()
 
-    def _nudge(self) -> None:
+    def _wake_listener(self) -> None:
         try:
             self._backend.redis.publish(self._control, "")
         except RedisError:
@@ -150,28 +150,28 @@ class Hub:
 
     def _listen(self) -> None:
         pubsub = connect_redis(self._backend.settings, socket_timeout=SILENT_SECONDS).pubsub()
-        self._heard_at = time.monotonic()
-        while not self._over.is_set():
+        self._received_at = time.monotonic()
+        while not self._stopping.is_set():
             try:
-                self._settle(pubsub)
-                self._hear(pubsub.get_message(timeout=LISTEN_SECONDS))
+                self._update_subscriptions(pubsub)
+                self._handle(pubsub.get_message(timeout=LISTEN_SECONDS))
             except RedisError as error:
                 log.warning("no live events from Redis (%s); polling the database instead", error)
-                self._heard_at = -SILENT_SECONDS
-                self._over.wait(RECONNECT_SECONDS)
+                self._received_at = -SILENT_SECONDS
+                self._stopping.wait(RECONNECT_SECONDS)
             except Exception:
                 log.exception("error in the live listener; continuing")
-                self._over.wait(RECONNECT_SECONDS)
-            self._tell_truth()
+                self._stopping.wait(RECONNECT_SECONDS)
+            self._update_status()
         pubsub.close()
 
-    def _settle(self, pubsub: Any) -> None:
+    def _update_subscriptions(self, pubsub: Any) -> None:
         """Subscribe to the channels of the owners with open pages, and unsubscribe from all others."""
         if not pubsub.channels:
             pubsub.subscribe(self._control)
         with self._lock:
             wanted = set(self._owners)
-            for owner_id in wanted & self._heard:
+            for owner_id in wanted & self._confirmed:
                 if not (confirmed := self._owners[owner_id].confirmed).is_set():
                     confirmed.set()  # slow even if it is already set, hence the check
         for owner_id in wanted - self._subscribed:
@@ -180,21 +180,21 @@ class Hub:
         for owner_id in self._subscribed - wanted:
             pubsub.unsubscribe(events.channel(owner_id))
             self._subscribed.discard(owner_id)
-            self._heard.discard(owner_id)
+            self._confirmed.discard(owner_id)
         if time.monotonic() - self._pinged_at >= PING_SECONDS:  # detects a Redis that hangs with the connection open
             self._pinged_at = time.monotonic()
             pubsub.ping()
 
-    def _hear(self, message: dict[str, Any] | None) -> None:
+    def _handle(self, message: dict[str, Any] | None) -> None:
         if message is None:
             return
-        self._heard_at = time.monotonic()
+        self._received_at = time.monotonic()
         owner_id = events.owner_of(message["channel"].decode()) if message["channel"] else None
         if owner_id is None or message["type"] not in ("message", "subscribe"):
             return
         if message["type"] == "subscribe" and owner_id in self._subscribed:
             # This also follows a reconnection: events published in the meantime are lost, so refresh below.
-            self._heard.add(owner_id)
+            self._confirmed.add(owner_id)
         with self._lock:
             owner = self._owners.get(owner_id)
         if owner is None:
@@ -204,22 +204,22 @@ class Hub:
         owner.toasts.mark_stale()
         _refresh(list(owner.groups.values()))
 
-    def _tell_truth(self) -> None:
+    def _update_status(self) -> None:
         """Close the pages when the process is about to stop, and show on them whether events arrive."""
         if not self.leaving and not self._is_alive():
-            self.send_away()
-        prompt = time.monotonic() - self._heard_at < SILENT_SECONDS
+            self.close_pages()
+        prompt = time.monotonic() - self._received_at < SILENT_SECONDS
         if prompt != self.prompt:
             self.prompt = prompt
-            for owner in self._here():
+            for owner in self._current_owners():
                 for subscribers in list(owner.groups.values()):
                     subscribers.prompt = prompt
                     subscribers.wake()
 
     # --- the database checks, in a thread of their own so that a slow database does not block the listener
 
-    def _look_after(self) -> None:
-        while not self._over.is_set():
+    def _run_checks(self) -> None:
+        while not self._stopping.is_set():
             self._check_wanted.wait(CHECK_SESSIONS_SECONDS)
             self._check_wanted.clear()
             try:
@@ -234,32 +234,32 @@ class Hub:
             open_page.socket.close(SIGNED_OUT, "signed out")
         if not self.prompt or now - self._checked_at >= CHECK_SECONDS:
             self._checked_at = now
-            owners = self._here()
+            owners = self._current_owners()
             for owner in owners:
                 owner.toasts.mark_stale()
-            _refresh(wrong(self._backend.database, [one for owner in owners for one in list(owner.groups.values())]))
+            _refresh(outdated(self._backend.database, [one for owner in owners for one in list(owner.groups.values())]))
 
-    def _here(self) -> list[Owner]:
+    def _current_owners(self) -> list[Owner]:
         with self._lock:
             return list(self._owners.values())
 
     # --- the pings
 
-    def _ask(self) -> None:
-        while not self._over.wait(ASK_SECONDS):
-            while self._ask_some():
+    def _ping_pages(self) -> None:
+        while not self._stopping.wait(PING_ROUND_SECONDS):
+            while self._ping_due():
                 time.sleep(0)  # yield to other greenlets: after a deployment all pages may be due at once
 
-    def _ask_some(self) -> bool:
+    def _ping_due(self) -> bool:
         """Ping a batch of the pages that are due, dropping closed ones; return whether more may be due."""
         now = time.monotonic()
-        for _ in range(ASKED_AT_ONCE):
-            if not self._in_turn or self._in_turn[0].ask_at > now:
+        for _ in range(PINGS_AT_ONCE):
+            if not self._ping_queue or self._ping_queue[0].ping_at > now:
                 return False
-            socket = self._in_turn.popleft()
+            socket = self._ping_queue.popleft()
             if socket.connected:
-                socket.ask()
-                self._in_turn.append(socket)
+                socket.ping()
+                self._ping_queue.append(socket)
         return True
 
 

@@ -13,7 +13,7 @@ class RateLimit:
         self._tokens = float(BURST)
         self._at = time.monotonic()
 
-    def keep(self) -> None:
+    def wait(self) -> None:
         """Take a token, sleeping until one is available."""
         now = time.monotonic()
         self._tokens = min(BURST, self._tokens + (now - self._at) * PER_SECOND) - 1

@@ -7,10 +7,10 @@ from functools import cached_property
 from jobs.runs import Kind, Listing, Run, State, WaitEstimate
 from jobs.storage import Database
 from webapp.live import output_difference
-from webapp.live.output_difference import Claim
+from webapp.live.output_difference import ClientOutput
 from webapp.rendering import fragments
 from webapp.rendering.listings import Page, look_up
-from webapp.runs.output import Drawn
+from webapp.runs.output import RenderedOutput
 
 LONGEST_CLAIM = 2000
 
@@ -36,7 +36,7 @@ class ClientState:
     more: bool
     wait_estimates: Mapping[int, str] = field(default_factory=dict)
     stopping: frozenset[int] = frozenset()
-    output: Mapping[Kind, Drawn | Claim] = field(default_factory=dict)
+    output: Mapping[Kind, RenderedOutput | ClientOutput] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Snapshot:
 
     page: Page
     fragments: Mapping[int, Fragment] = field(default_factory=dict)
-    output: Mapping[Kind, Drawn] = field(default_factory=dict)
+    output: Mapping[Kind, RenderedOutput] = field(default_factory=dict)
 
     @cached_property
     def shown(self) -> ClientState:
@@ -59,13 +59,13 @@ class Snapshot:
         )
 
 
-def draw(database: Database, listing: Listing, earlier: Snapshot | None) -> Snapshot:
+def take_snapshot(database: Database, listing: Listing, earlier: Snapshot | None) -> Snapshot:
     """Read the current content of a listing, reusing the fragments of an earlier snapshot that are unchanged."""
     page = look_up(database, listing)
     known = earlier.fragments if earlier else {}
-    drawn = {run.id: _drawn(page, run, known.get(run.id)) for run in page.runs}
-    output = output_difference.draw(database, page, earlier.output if earlier else {})
-    return Snapshot(replace(page, runs=[_light(run) for run in page.runs]), drawn, output)
+    rendered = {run.id: _render(page, run, known.get(run.id)) for run in page.runs}
+    output = output_difference.render_all(database, page, earlier.output if earlier else {})
+    return Snapshot(replace(page, runs=[_light(run) for run in page.runs]), rendered, output)
 
 
 def _light(run: Run) -> Run:
@@ -74,12 +74,12 @@ def _light(run: Run) -> Run:
     return Run(**kept, stop_requested_at=run.stop_requested_at)
 
 
-def _drawn(page: Page, run: Run, known: Fragment | None) -> Fragment:
+def _render(page: Page, run: Run, known: Fragment | None) -> Fragment:
     expected = page.wait_estimates.get(run.id)
     wait_estimate = _wait_estimate(run, expected)
     if known and (known.version, known.wait_estimate) == (run.version, wait_estimate):
         return known
-    render = fragments.full if page.single else fragments.row
+    render = fragments.full if page.is_single else fragments.row
     return Fragment(run.version, wait_estimate, render(run, expected))
 
 
@@ -87,7 +87,7 @@ def _wait_estimate(run: Run, expected: WaitEstimate | None) -> str:
     return fragments.wait_estimate(run, expected) if run.state is State.QUEUED else ""
 
 
-def shown_from(query: Mapping[str, str]) -> ClientState | None:
+def client_state_from(query: Mapping[str, str]) -> ClientState | None:
     """Parse the state that a page claims: `shown=12.3,11.4` lists runs with versions, `more` means that others follow.
 
     Return None if there is no claim or it cannot be parsed.
@@ -96,7 +96,7 @@ def shown_from(query: Mapping[str, str]) -> ClientState | None:
     if not all(len(pair) == 2 and all(part.isascii() and part.isdecimal() for part in pair) for pair in pairs):
         return None
     versions = {int(run_id): int(version) for run_id, version in pairs}
-    return ClientState(versions, "more" in query, output=output_difference.claimed(query))
+    return ClientState(versions, "more" in query, output=output_difference.client_output_from(query))
 
 
 def difference(shown: ClientState | None, now: Snapshot) -> str:
@@ -110,7 +110,7 @@ def difference(shown: ClientState | None, now: Snapshot) -> str:
 
 
 def _frame(shown: ClientState, now: Snapshot) -> str:
-    if not now.page.single and (list(shown.versions) != list(now.fragments) or shown.more != now.page.more):
+    if not now.page.is_single and (list(shown.versions) != list(now.fragments) or shown.more != now.page.more):
         return _list(shown, now)
     changed = "".join(_change(shown, run_id, fragment) for run_id, fragment in now.fragments.items())
     return changed + output_difference.difference(shown.output, now.output)
@@ -145,13 +145,13 @@ def _moved(run_id: int, fragment: Fragment) -> str:
 
 def _announcements(shown: ClientState, now: Snapshot) -> str:
     newest = max(shown.versions, default=0)
-    news = [run for run in now.page.runs if _is_news(shown, newest, run)]
-    if not news:
+    changed = [run for run in now.page.runs if _is_announced(shown, newest, run)]
+    if not changed:
         return ""
-    return fragments.partial("#announcer", "innerHTML", " ".join(fragments.announcement(run) for run in news))
+    return fragments.partial("#announcer", "innerHTML", " ".join(fragments.announcement(run) for run in changed))
 
 
-def _is_news(shown: ClientState, newest: int, run: Run) -> bool:
+def _is_announced(shown: ClientState, newest: int, run: Run) -> bool:
     """Return whether a run has ended, or is being stopped, since the page's last update.
 
     Ended runs do not change again, so each is announced once.

@@ -40,9 +40,9 @@ def framed(text: str) -> bytes:
 
 
 # Browsers answer pings without notifying scripts, so an empty text message accompanies the ping for the page itself.
-QUESTION = _encoder.send(Ping()) + framed("")
+PING = _encoder.send(Ping()) + framed("")
 
-ANSWER, ANSWER_BYTES = b"\x8a\x80", 6  # an empty pong; the remaining four bytes are its unused mask
+PONG, PONG_BYTES = b"\x8a\x80", 6  # an empty pong; the remaining four bytes are its unused mask
 
 
 def _nothing() -> None:
@@ -63,21 +63,21 @@ class WholeWrites:
         kind = (served.family, served.type, served.proto)
         self._socket = gevent.socket.socket(*kind, fileno=served.detach())
         self._socket.setblocking(False)
-        self._line: deque[memoryview] = deque()
+        self._queue: deque[memoryview] = deque()
         self.when_written = _nothing
         """Called when the queue is empty again or the connection is lost."""
 
     @property
     def behind(self) -> bool:
         """Return whether data is waiting to be written."""
-        return bool(self._line)
+        return bool(self._queue)
 
     def send(self, data: bytes) -> int:
-        rest = memoryview(data)[0 if self._line else self._write(data) :]
+        rest = memoryview(data)[0 if self._queue else self._write(data) :]
         if rest:
-            self._line.append(rest)
-            if len(self._line) == 1:
-                gevent.spawn(self._write_on)
+            self._queue.append(rest)
+            if len(self._queue) == 1:
+                gevent.spawn(self._write_queued)
         return len(data)
 
     def recv(self, size: int) -> bytes:
@@ -107,15 +107,15 @@ class WholeWrites:
         except OSError:
             return len(data)  # the connection is lost; the next recv reports it
 
-    def _write_on(self) -> None:
+    def _write_queued(self) -> None:
         self._socket.settimeout(SEND_SECONDS)
         try:
-            while self._line:
-                self._socket.sendall(self._line[0])
-                self._line.popleft()
+            while self._queue:
+                self._socket.sendall(self._queue[0])
+                self._queue.popleft()
             self._socket.setblocking(False)
         except OSError:
-            self._line.clear()
+            self._queue.clear()
             self.shut(socket.SHUT_RDWR)
         self.when_written()
 
@@ -139,17 +139,17 @@ class LiveSocket(Server):
 
     def __init__(self, environ: dict[str, Any], **_options: Any) -> None:
         # Hide the client's offer of compression: the library would accept it, at 80 KB of memory per connection.
-        asked = {key: value for key, value in environ.items() if key != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
-        super().__init__(asked, max_message_size=LARGEST_MESSAGE_BYTES, thread_class=NoThread)
+        environ = {key: value for key, value in environ.items() if key != "HTTP_SEC_WEBSOCKET_EXTENSIONS"}
+        super().__init__(environ, max_message_size=LARGEST_MESSAGE_BYTES, thread_class=NoThread)
         self.environ = {}  # free the request's environment, which an open page would keep in memory
         del self.ws
-        self.ask_at = time.monotonic() + PING_SECONDS
+        self.ping_at = time.monotonic() + PING_SECONDS
         self._when_ready: Callable[[], object] = _nothing
         self._when_over: Callable[[], object] = _nothing
         self._reading = gevent.get_hub().loop.io(self.sock.fileno(), READABLE)
         self._reading.start(self._read)
         self._ended = False
-        self.sock.when_written = self._go_on
+        self.sock.when_written = self._resume
 
     def handshake(self) -> None:
         try:
@@ -177,27 +177,27 @@ class LiveSocket(Server):
         """Return whether the socket is open and has written all earlier frames."""
         return self.connected and not self.sock.behind
 
-    def attend(self, when_ready: Callable[[], object], when_over: Callable[[], object]) -> None:
+    def set_callbacks(self, when_ready: Callable[[], object], when_over: Callable[[], object]) -> None:
         """Set the callbacks: `when_ready` after a delayed write, `when_over` once, in a greenlet, after the end."""
         self._when_ready, self._when_over = when_ready, when_over
         if not self.connected:
-            self._tell_end()
+            self._notify_end()
 
-    def tell(self, frame: bytes) -> None:
+    def push(self, frame: bytes) -> None:
         """Send a frame made by `framed`, without waiting until the page has read it."""
         if self.connected:
             self.sock.send(frame)
 
-    def ask(self) -> None:
+    def ping(self) -> None:
         """Ping the page, or close it so that it reconnects if it has not answered the last ping."""
-        self.ask_at += PING_SECONDS
+        self.ping_at += PING_SECONDS
         if not self.ready:
             return  # SEND_SECONDS limits a blocked write already
         if not self.pong_received:
             self.close(RESTART, "no answer")  # not the library's 1008, after which htmx would not reconnect
             return
         self.pong_received = False
-        self.sock.send(QUESTION)
+        self.sock.send(PING)
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         """Close the connection; do nothing without a reason, which is how flask-sock calls it after the handler."""
@@ -205,7 +205,7 @@ class LiveSocket(Server):
             return
         super().close(reason, message)  # type: ignore[arg-type]  # the stub allows only the standard codes
         self.close_reason = reason  # type: ignore[assignment]  # as above
-        self._part()
+        self._shut_down()
 
     def _read(self) -> None:
         if self.sock.behind:
@@ -217,17 +217,17 @@ class LiveSocket(Server):
             return
         if not data:
             self._end()
-        elif self._is_plain_answer(data):
+        elif self._is_plain_pong(data):
             self.pong_received = True
         elif self.connected and not self._take(data):
-            self._part()
+            self._shut_down()
 
-    def _is_plain_answer(self, data: bytes) -> bool:
+    def _is_plain_pong(self, data: bytes) -> bool:
         """Return whether this is a browser's plain pong in one piece.
 
         Once `ws` exists, it must see all data: these bytes may be part of a longer frame.
         """
-        return len(data) == ANSWER_BYTES and data.startswith(ANSWER) and "ws" not in vars(self)
+        return len(data) == PONG_BYTES and data.startswith(PONG) and "ws" not in vars(self)
 
     def _take(self, data: bytes) -> bool:
         """Process the page's frames; return whether the connection stays open."""
@@ -237,22 +237,22 @@ class LiveSocket(Server):
         except LocalProtocolError:
             return False
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         if self._ended:
             return
         self._reading.start(self._read)
         if self.connected:
             self._when_ready()
         else:
-            self._part()
+            self._shut_down()
 
-    def _part(self) -> None:
+    def _shut_down(self) -> None:
         """Shut down writing, and close after LINGER_SECONDS.
 
         Closing a socket with unread input resets the connection, and the page could lose the last frame.
         """
         self.connected = False
-        self._tell_end()
+        self._notify_end()
         if not self.sock.behind:
             self.sock.shut(socket.SHUT_WR)
             gevent.spawn_later(LINGER_SECONDS, self._end)
@@ -264,9 +264,9 @@ class LiveSocket(Server):
         self._reading.stop()
         self._reading.close()
         self.sock.close()
-        self._tell_end()
+        self._notify_end()
 
-    def _tell_end(self) -> None:
+    def _notify_end(self) -> None:
         when_over, self._when_ready, self._when_over = self._when_over, _nothing, _nothing
         if when_over is not _nothing:
             gevent.spawn(when_over)

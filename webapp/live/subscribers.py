@@ -13,9 +13,9 @@ from jobs.runs import Ending, Listing, versions
 from jobs.storage import Database
 from webapp.current import backend
 from webapp.live.rate_limit import RateLimit
-from webapp.live.snapshot import ClientState, Snapshot, difference, draw
+from webapp.live.snapshot import ClientState, Snapshot, difference, take_snapshot
 from webapp.live.socket import RESTART, LiveSocket, framed
-from webapp.live.toasts import Toasts, since
+from webapp.live.toasts import Toasts, ended_after
 from webapp.rendering import fragments
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ LISTINGS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SentState:
     """The state sent to a page: its content, the time of the last toast, and whether it shows events as arriving."""
 
     shown: ClientState | None
@@ -43,21 +43,21 @@ class OpenPage:
     socket: LiveSocket
     session_id: str
     ends_at: float
-    told: Told
+    sent: SentState
 
 
 @dataclass(frozen=True)
-class Step:
+class Update:
     """A frame that brings pages in one state to a snapshot, with toasts and possibly a new live status."""
 
     shown: ClientState | None
     snapshot: Snapshot
-    news: Sequence[Ending]
+    endings: Sequence[Ending]
     prompt: bool | None
     frame: bytes
 
-    def leads(self, shown: ClientState | None, snapshot: Snapshot, news: Sequence[Ending], prompt: bool | None) -> bool:
-        return self.snapshot is snapshot and (self.shown, self.news, self.prompt) == (shown, news, prompt)
+    def fits(self, snapshot: Snapshot, *others: object) -> bool:
+        return self.snapshot is snapshot and (self.shown, self.endings, self.prompt) == others
 
 
 class Subscribers:
@@ -76,79 +76,80 @@ class Subscribers:
         self._toasts = toasts
         self._rate_limit = RateLimit()
         self._snapshot: Snapshot | None = None
-        self._step: Step | None = None
+        self._last: Update | None = None
         self._stale = True
         self._lock = threading.Lock()
-        self._wanted = self._telling = False
+        self._wanted = self._updating = False
 
     def mark_stale(self) -> None:
-        """Make the next reader draw a new snapshot."""
+        """Make the next reader take a new snapshot."""
         self._stale = True
 
     def wake(self) -> None:
         """Schedule an update of every page."""
         self._wanted = True
-        if not self._telling:
-            self._telling = True
-            gevent.spawn(self._tell_all)
+        if not self._updating:
+            self._updating = True
+            gevent.spawn(self._update_all)
 
-    def tell(self, open_pages: Sequence[OpenPage]) -> bool:
+    def update(self, open_pages: Sequence[OpenPage]) -> bool:
         """Send these pages what they lack and return whether anything was sent.
 
         After an error the pages are closed so that they reconnect.
         """
         try:
             with self._app.app_context():
-                return self._tell(open_pages)
+                return self._update(open_pages)
         except Exception:
             log.exception("closing %d live pages of user %d to reconnect", len(open_pages), self.listing.owner_id)
             for open_page in open_pages:
                 open_page.socket.close(RESTART)
             return False
 
-    def _tell_all(self) -> None:
+    def _update_all(self) -> None:
         while self._wanted:
             self._wanted = False
-            if self.tell(list(self.open_pages)):
-                self._rate_limit.keep()
-        self._telling = False
+            if self.update(list(self.open_pages)):
+                self._rate_limit.wait()
+        self._updating = False
 
-    def _tell(self, open_pages: Sequence[OpenPage]) -> bool:
+    def _update(self, open_pages: Sequence[OpenPage]) -> bool:
         # Both calls may wait for the database. Nothing after them yields to another greenlet, so no page can receive a
         # newer snapshot before this one.
-        endings, snapshot = self._toasts.endings(), self.snapshot()
-        sent = False
+        recent, snapshot = self._toasts.endings(), self.snapshot()
+        any_sent = False
         for open_page in open_pages:
             if open_page.socket.ready:
-                news = since(open_page.told.until, endings)
-                if frame := self._frame(snapshot, open_page.told, news):
-                    open_page.socket.tell(frame)
-                    sent = True
-                open_page.told = Told(snapshot.shown, news[-1].ended_at if news else open_page.told.until, self.prompt)
-        return sent
+                endings = ended_after(open_page.sent.until, recent)
+                if frame := self._frame(snapshot, open_page.sent, endings):
+                    open_page.socket.push(frame)
+                    any_sent = True
+                until = endings[-1].ended_at if endings else open_page.sent.until
+                open_page.sent = SentState(snapshot.shown, until, self.prompt)
+        return any_sent
 
     def snapshot(self) -> Snapshot:
         with self._lock:
             if self._stale or self._snapshot is None:
                 self._stale = False  # before the read, so that a change during it marks the snapshot stale again
                 try:
-                    self._snapshot = draw(backend().database, self.listing, self._snapshot)
+                    self._snapshot = take_snapshot(backend().database, self.listing, self._snapshot)
                 except BaseException:
                     self._stale = True
                     raise
             return self._snapshot
 
-    def _frame(self, snapshot: Snapshot, told: Told, news: Sequence[Ending]) -> bytes:
+    def _frame(self, snapshot: Snapshot, sent: SentState, endings: Sequence[Ending]) -> bytes:
         """Return the frame that updates a page, empty if it is up to date; pages in the same state share one."""
         # A new page (None) always gets its live status, so that it knows it is up to date even if nothing else changed.
-        prompt = self.prompt if told.prompt != self.prompt else None
-        if self._step is None or not self._step.leads(told.shown, snapshot, news, prompt):
-            html = difference(told.shown, snapshot) + (fragments.live_status(prompt) if prompt is not None else "")
-            html += "".join(fragments.toast(ending) for ending in news)
-            self._step = Step(told.shown, snapshot, news, prompt, framed(html) if html else b"")
-        return self._step.frame
+        prompt = self.prompt if sent.prompt != self.prompt else None
+        if self._last is None or not self._last.fits(snapshot, sent.shown, endings, prompt):
+            html = difference(sent.shown, snapshot) + (fragments.live_status(prompt) if prompt is not None else "")
+            html += "".join(fragments.toast(ending) for ending in endings)
+            self._last = Update(sent.shown, snapshot, endings, prompt, framed(html) if html else b"")
+        return self._last.frame
 
-    def is_right(self, now: list[tuple[int, int]]) -> bool:
+    def is_current(self, now: list[tuple[int, int]]) -> bool:
         """Return whether the snapshot has these runs at these versions.
 
         Always false with queued runs: their wait estimates change without a new version.
@@ -160,14 +161,14 @@ class Subscribers:
         return list(has.versions.items()) == now[:limit] and has.more == (len(now) > limit)
 
 
-def wrong(database: Database, groups: Sequence[Subscribers]) -> list[Subscribers]:
+def outdated(database: Database, groups: Sequence[Subscribers]) -> list[Subscribers]:
     """Return the groups whose snapshot differs from the database, with one query per LISTINGS_AT_ONCE groups."""
     found = []
     for first in range(0, len(groups), LISTINGS_AT_ONCE):
         some = groups[first : first + LISTINGS_AT_ONCE]
         with database.read() as session:
             now = versions(session, [replace(one.listing, limit=one.listing.limit + 1) for one in some])
-        found += [one for one, runs in zip(some, now, strict=True) if not one.is_right(runs)]
+        found += [one for one, runs in zip(some, now, strict=True) if not one.is_current(runs)]
     return found
 
 

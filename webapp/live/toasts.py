@@ -33,12 +33,12 @@ class Toasts:
             return self._endings
 
 
-def since(moment: datetime, endings: Sequence[Ending]) -> list[Ending]:
+def ended_after(moment: datetime, endings: Sequence[Ending]) -> list[Ending]:
     """Return the endings after a moment."""
     return [ending for ending in endings if ending.ended_at > moment]
 
 
-def told_until(query_value: str | None) -> datetime:
+def moment_in(query_value: str | None) -> datetime:
     """Parse the moment up to which a page has received toasts; the current time if it is missing or invalid."""
     try:
         return datetime.fromisoformat(query_value or "").astimezone(UTC)

@@ -19,12 +19,12 @@ class Page:
     wait_estimates: Mapping[int, WaitEstimate] = field(default_factory=dict)
 
     @property
-    def glance(self) -> bool:
+    def is_preview(self) -> bool:
         """Return whether this is a preview of the newest runs, with the others on another page."""
         return self.listing.limit < PAGE_SIZE
 
     @property
-    def single(self) -> bool:
+    def is_single(self) -> bool:
         """Return whether this is a run's own page."""
         return self.listing.run_id is not None
 

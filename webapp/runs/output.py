@@ -13,7 +13,7 @@ from jobs.values import Picture, picture_in
 from webapp.rendering import fragments
 from webapp.rendering.results import Shown
 
-LONGEST_WORDS = 200
+LONGEST_QUERY = 200
 # A run that prints occasional lines has thousands of small batches, so they are rendered in groups.
 ENTRIES_PER_CHUNK = 200
 
@@ -33,12 +33,12 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class RenderedOutput:
     """One kind of a run's output at one version: the stored chunks, the number of entries dropped before them, and
     the rendered unfinished lines.
 
-    Pages append new entries, so they hold more than is stored. Once the entry `turn` has been dropped, pages must be
-    sent the whole section again, which limits them to twice the stored amount.
+    Pages append new entries, so they hold more than is stored. Once the entry `resend_after` has been
+    dropped, pages must be sent the whole section again, which limits them to twice the stored amount.
     """
 
     kind: Kind
@@ -46,7 +46,7 @@ class Drawn:
     version: int
     chunks: Sequence[Chunk] = ()
     dropped: int = 0
-    turn: int = 0
+    resend_after: int = 0
     unfinished: str = ""
 
     @property
@@ -68,18 +68,18 @@ def second(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
 
 
-def draw(database: Database, run: Run, kind: Kind, earlier: Drawn | None = None) -> Drawn:
+def render_output(database: Database, run: Run, kind: Kind, earlier: RenderedOutput | None = None) -> RenderedOutput:
     """Read and render the output that a run has produced since `earlier`."""
     if earlier and earlier.version == run.version:
         return earlier
-    known = earlier or Drawn(kind, run.id, run.version)
+    known = earlier or RenderedOutput(kind, run.id, run.version)
     read = read_output(database, run.id, kind, known.end - 1)
     kept = [chunk for chunk in known.chunks if chunk.end - 1 > read.dropped]
     chunks = [*kept, *(_chunk(database, run, kind, batches) for batches in _grouped(read.finished))]
     dropped = min(read.dropped, chunks[0].number - 1) if chunks else 0
     now = replace(known, version=read.version, chunks=chunks, dropped=dropped)
     now = replace(now, unfinished=_unfinished(now, read.unfinished))
-    return replace(now, turn=now.end - 1) if dropped >= known.turn else now
+    return replace(now, resend_after=now.end - 1) if dropped >= known.resend_after else now
 
 
 def _grouped(batches: Iterable[Stored]) -> list[list[Stored]]:
@@ -101,64 +101,67 @@ def _chunk(database: Database, run: Run, kind: Kind, batches: Sequence[Stored]) 
     return Chunk(batches[0].number, batches[-1].end, batches[0].attempt, html)
 
 
-def _unfinished(drawn: Drawn, batch: Stored | None) -> str:
-    """Render unfinished lines after the drawn output."""
+def _unfinished(rendered: RenderedOutput, batch: Stored | None) -> str:
+    """Render unfinished lines, which follow the chunks."""
     if not batch:
         return ""
     chunk = Chunk(batch.number, batch.end, batch.attempt, _lines(batch.entries), unfinished=True)
-    return appended(drawn, [chunk], drawn.chunks[-1] if drawn.chunks else None, gaps=False)
+    return render_chunks(rendered, [chunk], rendered.chunks[-1] if rendered.chunks else None, gaps=False)
 
 
-def sections(database: Database, run: Run, words: str = "") -> Markup:
-    """Render a run's partial results and log; with `words`, only the log lines that contain them."""
-    log = found(database, run, words) if words else whole(draw(database, run, Kind.LOG))
-    return fragments.escaped(whole(draw(database, run, Kind.EMITTED)) + log)
+def sections(database: Database, run: Run, query: str = "") -> Markup:
+    """Render a run's partial results and log; with `query`, only the log lines that contain it."""
+    log = search(database, run, query) if query else section(render_output(database, run, Kind.LOG))
+    return fragments.escaped(section(render_output(database, run, Kind.EMITTED)) + log)
 
 
-def whole(drawn: Drawn) -> str:
+def section(rendered: RenderedOutput) -> str:
     """Render a whole section, or its empty placeholder."""
-    return _section(drawn, appended(drawn, drawn.chunks))
+    return _section(rendered, render_chunks(rendered, rendered.chunks))
 
 
-def found(database: Database, run: Run, words: str) -> str:
-    """Render the log's section with the lines that contain `words`, ignoring case."""
+def search(database: Database, run: Run, query: str) -> str:
+    """Render the log's section with the lines that contain `query`, ignoring case."""
     count, chunks, read = 0, [], read_output(database, run.id, Kind.LOG)
     for batches in _grouped(read.finished):
-        if lines := _lines_with(words, batches):
+        if lines := _lines_with(query, batches):
             chunks.append(Chunk(batches[0].number, batches[-1].end, batches[0].attempt, _lines(lines)))
             count += len(lines)
-    log = Drawn(Kind.LOG, run.id, read.version, chunks, read.dropped)
-    if read.unfinished and (lines := _lines_with(words, [read.unfinished])):
+    log = RenderedOutput(Kind.LOG, run.id, read.version, chunks, read.dropped)
+    if read.unfinished and (lines := _lines_with(query, [read.unfinished])):
         log = replace(log, unfinished=_unfinished(log, replace(read.unfinished, entries=lines)))
         count += len(lines)
-    return _section(log, appended(log, chunks, gaps=False), words=words, count=count)
+    return _section(log, render_chunks(log, chunks, gaps=False), query=query, count=count)
 
 
-def _lines_with(words: str, batches: Sequence[Stored]) -> list[Entry]:
-    wanted = words.casefold()
+def _lines_with(query: str, batches: Sequence[Stored]) -> list[Entry]:
+    wanted = query.casefold()
     return [entry for batch in batches for entry in batch.entries if wanted in entry.content.casefold()]
 
 
-def appended(drawn: Drawn, chunks: Iterable[Chunk], before: Chunk | None = None, gaps: bool = True) -> str:
+def render_chunks(
+    rendered: RenderedOutput, chunks: Iterable[Chunk], before: Chunk | None = None, gaps: bool = True
+) -> str:
     """Render chunks that follow `before`, with a note at each gap and at the start of each attempt."""
     parts = []
     for chunk in chunks:
         gap = chunk.number - before.end if before and gaps else 0
         attempt = chunk.attempt if chunk.attempt != (before.attempt if before else 1) else None
         values = {"chunk": chunk, "gap": gap, "attempt": attempt, "entries": fragments.escaped(chunk.html)}
-        parts.append(fragments.render("runs/_output_chunk.html", id=drawn.id, **values))
+        parts.append(fragments.render("runs/_output_chunk.html", id=rendered.id, **values))
         before = chunk
     return "".join(parts)
 
 
-def unfinished(drawn: Drawn) -> str:
+def render_unfinished(rendered: RenderedOutput) -> str:
     """Render the element of the unfinished lines."""
-    return fragments.render("runs/_log_unfinished.html", drawn=drawn, unfinished=fragments.escaped(drawn.unfinished))
+    html = fragments.escaped(rendered.unfinished)
+    return fragments.render("runs/_log_unfinished.html", rendered=rendered, unfinished=html)
 
 
-def dropped(drawn: Drawn) -> str:
+def render_dropped(rendered: RenderedOutput) -> str:
     """Render the note about dropped entries."""
-    return fragments.render("runs/_output_dropped.html", drawn=drawn)
+    return fragments.render("runs/_output_dropped.html", rendered=rendered)
 
 
 def _lines(entries: Sequence[Entry]) -> str:
@@ -176,7 +179,7 @@ def _tile(value: object, known: frozenset[str]) -> Picture | None:
     return picture if picture and picture.tile and picture.sha256 in known else None
 
 
-def _section(drawn: Drawn, entries: str, **values: object) -> str:
-    rendered = {"entries": fragments.escaped(entries), "unfinished": fragments.escaped(drawn.unfinished)}
-    shown = {"id": drawn.id, "drawn": drawn, "words": "", **rendered, **values}
-    return fragments.render(f"runs/_{drawn.kind}.html", **shown)
+def _section(rendered: RenderedOutput, entries: str, **values: object) -> str:
+    unfinished = fragments.escaped(rendered.unfinished)
+    given = {"id": rendered.id, "rendered": rendered, "entries": fragments.escaped(entries), "unfinished": unfinished}
+    return fragments.render(f"runs/_{rendered.kind}.html", **given, **{"query": "", **values})

@@ -12,7 +12,7 @@ from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
 from webapp.rendering.listings import Page, from_query, look_up
 from webapp.rendering.tables import Table, table_in
-from webapp.runs.output import LONGEST_WORDS, sections
+from webapp.runs.output import LONGEST_QUERY, sections
 
 bp = Blueprint("runs", __name__)
 
@@ -28,11 +28,11 @@ def index() -> str:
 
 @bp.get("/runs/<int:run_id>")
 def show(run_id: int) -> str:
-    words = request.args.get("log", "").strip()[:LONGEST_WORDS]
-    page = _mine(run_id, output=not words)
+    query = request.args.get("log", "").strip()[:LONGEST_QUERY]
+    page = _mine(run_id, output=not query)
     run = page.runs[0]
-    shown = sections(backend().database, run, words)
-    return render_template("runs/show.html", run=run, page=page, expected=page.wait_estimates.get(run_id), output=shown)
+    output, expected = sections(backend().database, run, query), page.wait_estimates.get(run_id)
+    return render_template("runs/show.html", run=run, page=page, expected=expected, output=output)
 
 
 @bp.get("/runs/<int:run_id>/table")

@@ -15,7 +15,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.run import Listing, Run, State
 from jobs.storage.database import utcnow
 from tests.support.people import make_owner, make_run
-from webapp.live.snapshot import ClientState, Snapshot, difference, draw, shown_from
+from webapp.live.snapshot import ClientState, Snapshot, client_state_from, difference, take_snapshot
 
 FAILED: dict[str, Any] = {"state": State.FAILED, "error_kind": "RuntimeError", "error_message": "no"}
 
@@ -36,7 +36,7 @@ def targets(frame: str) -> list[str]:
 
 
 def look(backend: Backend, owner_id: int, earlier: Snapshot | None = None, run_id: int | None = None) -> Snapshot:
-    return draw(backend.database, Listing(owner_id, run_id=run_id), earlier)
+    return take_snapshot(backend.database, Listing(owner_id, run_id=run_id), earlier)
 
 
 def claim(backend: Backend, run: Run) -> Run:
@@ -111,7 +111,7 @@ def test_of_a_list_that_gained_a_run_only_the_new_one_is_sent(backend: Backend, 
 
 def test_a_page_that_comes_back_gets_only_what_has_changed_since(backend: Backend, owner_id: int) -> None:
     old, changed = (make_run(backend, owner_id, state=State.SUCCEEDED) for _ in range(2))
-    page = shown_from({"shown": f"{changed.id}.1,{old.id}.1"})
+    page = client_state_from({"shown": f"{changed.id}.1,{old.id}.1"})
     assert difference(page, look(backend, owner_id)) == ""
     lease.requeue(backend.database, changed.id, owner_id)
     make_run(backend, owner_id, **FAILED)
@@ -127,16 +127,16 @@ def test_a_page_that_comes_back_gets_only_what_has_changed_since(backend: Backen
 def test_a_row_that_matches_no_more_leaves_and_the_end_of_the_list_is_right(backend: Backend, owner_id: int) -> None:
     runs = [make_run(backend, owner_id, **FAILED) for _ in range(3)]
     failed = Listing(owner_id, state=State.FAILED, limit=2)
-    first = draw(backend.database, failed, None)
+    first = take_snapshot(backend.database, failed, None)
     lease.requeue(backend.database, runs[2].id, owner_id)
-    frame = difference(first.shown, draw(backend.database, failed, first))
+    frame = difference(first.shown, take_snapshot(backend.database, failed, first))
     assert rows(frame) == {f"run-{runs[1].id}": False, f"run-{runs[0].id}": True}
     assert "Older runs" not in frame
 
 
 @pytest.mark.parametrize("said", ["", "1", "1.2.3", "x.y", "-1.2", "1.²", "1.1,,2"])
 def test_a_page_that_says_what_cannot_be_understood_gets_everything(said: str) -> None:
-    shown = shown_from({"shown": said})
+    shown = client_state_from({"shown": said})
     assert shown == (ClientState({}, more=False) if said == "" else None)
 
 

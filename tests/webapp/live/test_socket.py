@@ -26,7 +26,7 @@ from webapp.accounts.users import end_sessions, session_id_of
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.open_pages import OpenPages
 from webapp.live.socket import RESTART, LiveSocket, framed
-from webapp.live.subscribers import OpenPage, Told
+from webapp.live.subscribers import OpenPage, SentState
 
 LARGE = 8_000_000
 
@@ -69,10 +69,10 @@ def has_read(live: LiveSocket) -> bool:
 def test_a_page_that_does_not_answer_is_sent_away_to_come_back(ends: tuple[LiveSocket, socket]) -> None:
     live, end = ends
     page, over = RawPage(end), Event()
-    live.attend(lambda: None, over.set)
-    live.ask()
+    live.set_callbacks(lambda: None, over.set)
+    live.ping()
     assert [type(event) for event in page.read()] == [Ping, TextMessage]
-    live.ask()
+    live.ping()
     (close,) = page.read()
     assert isinstance(close, CloseConnection)
     assert close.code == RESTART
@@ -83,7 +83,7 @@ def test_a_page_that_answers_stays(ends: tuple[LiveSocket, socket]) -> None:
     live, end = ends
     page = RawPage(end)
     for _ in range(4):
-        live.ask()
+        live.ping()
         ping, heartbeat = page.read()
         assert isinstance(ping, Ping)
         assert heartbeat == TextMessage("")
@@ -95,7 +95,7 @@ def test_a_page_that_answers_stays(ends: tuple[LiveSocket, socket]) -> None:
 def test_what_looks_like_an_answer_within_a_message_is_none(ends: tuple[LiveSocket, socket]) -> None:
     live, end = ends
     page, answer = RawPage(end), frame(PONG)
-    live.ask()
+    live.ping()
     page.read()
     end.sendall(frame(PING) + bytes((0x80 | BINARY, 0x80 | len(answer), 0, 0, 0, 0)))
     assert [type(event) for event in page.read()] == [Pong]
@@ -110,7 +110,7 @@ def test_an_answer_is_one_however_its_bytes_are_chopped(ends: tuple[LiveSocket, 
     live, end = ends
     page, answer = RawPage(end), frame(PONG)
     for cut in range(1, len(answer)):
-        live.ask()
+        live.ping()
         page.read()
         end.sendall(answer[:cut])
         soon(lambda: has_read(live), "its first part")
@@ -122,10 +122,10 @@ def test_an_answer_is_one_however_its_bytes_are_chopped(ends: tuple[LiveSocket, 
 def test_what_is_sent_to_a_page_that_is_behind_waits_in_its_turn(ends: tuple[LiveSocket, socket]) -> None:
     live, end = ends
     page, ready = RawPage(end), Event()
-    live.attend(ready.set, lambda: None)
-    live.tell(framed("x" * LARGE))
+    live.set_callbacks(ready.set, lambda: None)
+    live.push(framed("x" * LARGE))
     assert not live.ready, "nobody has read it yet"
-    live.tell(framed("and then this"))
+    live.push(framed("and then this"))
     live.close(RESTART)
     said, closes = "", list[Heard]()
     while not closes:
@@ -138,8 +138,8 @@ def test_what_is_sent_to_a_page_that_is_behind_waits_in_its_turn(ends: tuple[Liv
 def test_a_page_that_has_caught_up_is_told_of(ends: tuple[LiveSocket, socket]) -> None:
     live, end = ends
     page, ready = RawPage(end), Event()
-    live.attend(ready.set, lambda: None)
-    live.tell(framed("x" * LARGE))
+    live.set_callbacks(ready.set, lambda: None)
+    live.push(framed("x" * LARGE))
     while not ready.is_set():
         page.read()
     assert live.ready
@@ -178,7 +178,7 @@ def test_every_page_of_a_session_is_signed_out_when_it_was_ended(
 
 
 def open_page(live: LiveSocket, session_id: str, ends_at: float = math.inf) -> OpenPage:
-    return OpenPage(live, session_id, ends_at, Told(None, datetime.now(UTC)))
+    return OpenPage(live, session_id, ends_at, SentState(None, datetime.now(UTC)))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from jobs.runs.run import Listing, State
 from jobs.values.json_value import ResultError, json_value
 from tests.support.people import make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
-from webapp.live.snapshot import draw
+from webapp.live.snapshot import take_snapshot
 
 LARGE = 900_000
 FEW = 20_000
@@ -56,7 +56,7 @@ def test_what_is_kept_for_open_pages_holds_no_result(ada: Visitor, backend: Back
     owner = owner_id(backend, ada.email)
     make_run(backend, owner, state=State.SUCCEEDED, result="dish " * 1000, parameters={"text": "order " * 1000})
     with ada.client.application.test_request_context("/live"):
-        picture = draw(backend.database, Listing(owner), None)
+        picture = take_snapshot(backend.database, Listing(owner), None)
     (run,) = picture.page.runs
     assert run.state is State.SUCCEEDED
     assert not run.result

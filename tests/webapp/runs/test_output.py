@@ -15,7 +15,7 @@ from jobs.runs.run import Listing, Run
 from tests.support.people import make_owner, make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
 from tests.webapp.live.test_snapshot import targets
-from webapp.live.snapshot import Snapshot, difference, draw, shown_from
+from webapp.live.snapshot import Snapshot, client_state_from, difference, take_snapshot
 
 # What has broken out of pages elsewhere: elements, attributes, entities, templates, our own envelope, odd characters.
 CORPUS = (
@@ -127,7 +127,7 @@ def test_a_filtered_page_is_live_but_for_the_lines(app: Flask, ada: Visitor, bac
     assert "output=no" in connect
     assert "output" not in str(the(soup(ada.get(f"/runs/{run.id}")), "#live")["hx-ws:connect"])
     with app.test_request_context("/live"):
-        now = draw(backend.database, Listing(run.owner_id, run_id=run.id, output=False), None)
+        now = take_snapshot(backend.database, Listing(run.owner_id, run_id=run.id, output=False), None)
         assert targets(difference(None, now)) == [f"#run-{run.id}"]
 
 
@@ -169,7 +169,7 @@ def _request(app: Flask) -> Iterator[None]:
 
 
 def look(backend: Backend, run: Run, earlier: Snapshot | None = None) -> Snapshot:
-    return draw(backend.database, Listing(run.owner_id, run_id=run.id), earlier)
+    return take_snapshot(backend.database, Listing(run.owner_id, run_id=run.id), earlier)
 
 
 @pytest.mark.usefixtures("_request")
@@ -196,7 +196,7 @@ def test_a_page_that_has_it_all_already_gets_nothing_and_any_other_gets_all(back
     now = look(backend, run)
     version = now.page.runs[0].version
     for claim, expected in (({"log": "3"}, []), ({"log": "2"}, ["log"]), ({"log": "x"}, ["log"]), ({}, ["log"])):
-        frame = difference(shown_from({"shown": f"{run.id}.{version}", **claim}), now)
+        frame = difference(client_state_from({"shown": f"{run.id}.{version}", **claim}), now)
         assert targets(frame) == [f"#run-{run.id}-{kind}" for kind in expected]
 
 

@@ -14,7 +14,7 @@ from tests.support.people import make_owner, make_run, owner_id, read
 from tests.support.visitor import Visitor, soup, the
 from tests.webapp.live.test_snapshot import targets
 from tests.webapp.runs.test_output import CORPUS, held, look, put_out, texts, texts_of
-from webapp.live.snapshot import difference, shown_from
+from webapp.live.snapshot import client_state_from, difference
 
 
 def draw_line(
@@ -180,7 +180,7 @@ def test_a_page_that_says_what_it_shows_gets_what_it_lacks(backend: Backend, min
     def answers(*claims: str) -> list[list[str]]:
         now = look(backend, mine)
         shown = f"{mine.id}.{now.page.runs[0].version}"
-        frames = [difference(shown_from({"shown": shown, "log": claim}), now) for claim in claims]
+        frames = [difference(client_state_from({"shown": shown, "log": claim}), now) for claim in claims]
         return [[target.removeprefix(f"#run-{mine.id}-") for target in targets(frame)] for frame in frames]
 
     draw_line(backend, mine, "10 %")
