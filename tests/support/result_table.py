@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from jobs.values.json_value import json_value
 from jobs.values.stored_file import StoredFile
 from jobs.values.value_store import ValueStore
-from webapp.rendering.results import Shown
+from webapp.rendering.results import Result
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tasks.md"
 BEGIN, END = "<!-- results: make docs writes what follows -->\n", "<!-- end of results -->\n"
@@ -79,7 +79,7 @@ def shape_of(expression: str) -> str:
         return StoredFile(hashlib.sha256(content).hexdigest(), len(content))
 
     kept = json_value(ValueStore(keep, "a_task").result(eval(expression, names)))
-    return Shown(1, "a_task", kept, frozenset(known), ()).shape
+    return Result(1, "a_task", kept, frozenset(known), ()).shape
 
 
 def table() -> str:

@@ -27,17 +27,17 @@ SHOWN_ALONE = frozenset({"chart", "file", "html", "markdown", "picture", "severa
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A value that a run has put out, or a part of one, as a page shows it.
+class Result:
+    """A result or partial result of a run, or a part of one, as a page shows it.
 
     `known` holds the hashes of the files that the run has stored. `part` is the path to the value in the run's result,
     as item numbers from the outside in; None for a value outside a result, which has no address. `brief` values are
     shown in rows, without controls.
     """
 
-    id: int
+    run_id: int
     task: str
-    result: Any
+    value: Any
     known: frozenset[str] = frozenset()
     part: tuple[int, ...] | None = None
     depth: int = 0
@@ -46,8 +46,8 @@ class Shown:
     @cached_property
     def shape(self) -> str:
         """The name of the template in results/ for this value."""
-        if not isinstance(self.result, dict | list):
-            return "text" if isinstance(self.result, str) else "scalar"
+        if not isinstance(self.value, dict | list):
+            return "text" if isinstance(self.value, str) else "scalar"
         return next(shape for shape, is_it in SHAPES.items() if is_it(self))
 
     @property
@@ -57,83 +57,83 @@ class Shown:
 
     @cached_property
     def table(self) -> Table | None:
-        return table_in(self.result)
+        return table_in(self.value)
 
     @property
-    def parts(self) -> Iterator["Shown"]:
+    def parts(self) -> Iterator["Result"]:
         """The items of a list or the values of a dict."""
-        values = self.result.values() if isinstance(self.result, dict) else self.result
+        values = self.value.values() if isinstance(self.value, dict) else self.value
         return (self._part(number, value) for number, value in enumerate(values))
 
     @property
-    def named(self) -> Mapping[str, "Shown"]:
+    def named(self) -> Mapping[str, "Result"]:
         """The parts of a dict by name."""
-        return dict(zip(self.result, self.parts, strict=True))
+        return dict(zip(self.value, self.parts, strict=True))
 
     @property
     def address(self) -> str | None:
         """The name of this part in a URL; None for the whole result."""
         return ".".join(map(str, self.part)) if self.part else None
 
-    def _part(self, number: int, value: Any) -> "Shown":
+    def _part(self, number: int, value: Any) -> "Result":
         place = None if self.part is None else (*self.part, number)
-        return replace(self, result=value, part=place, depth=self.depth + 1)
+        return replace(self, value=value, part=place, depth=self.depth + 1)
 
 
-def _is_picture(shown: Shown) -> bool:
-    picture = picture_in(shown.result)
-    return picture is not None and picture.sha256 in shown.known
+def _is_picture(result: Result) -> bool:
+    picture = picture_in(result.value)
+    return picture is not None and picture.sha256 in result.known
 
 
-def _is_file(shown: Shown) -> bool:
-    file = download_in(shown.result)
-    return file is not None and file.sha256 in shown.known
+def _is_file(result: Result) -> bool:
+    file = download_in(result.value)
+    return file is not None and file.sha256 in result.known
 
 
-def _is_several(shown: Shown) -> bool:
-    few = isinstance(shown.result, list) and len(shown.result) <= MOST_PARTS
-    return few and any(part.stands_alone for part in shown.parts)
+def _is_several(result: Result) -> bool:
+    few = isinstance(result.value, list) and len(result.value) <= MOST_PARTS
+    return few and any(part.stands_alone for part in result.parts)
 
 
 # The first match applies, so the order matters: later entries accept more.
-SHAPES: Mapping[str, Callable[[Shown], bool]] = {
+SHAPES: Mapping[str, Callable[[Result], bool]] = {
     "picture": _is_picture,
     "file": _is_file,
-    "markdown": lambda shown: markdown_in(shown.result) is not None,
-    "html": lambda shown: html_in(shown.result) is not None,
-    "chart": lambda shown: chart_in(shown.result) is not None,
-    "deep": lambda shown: shown.depth > DEEPEST,
-    "table": lambda shown: shown.table is not None,
+    "markdown": lambda result: markdown_in(result.value) is not None,
+    "html": lambda result: html_in(result.value) is not None,
+    "chart": lambda result: chart_in(result.value) is not None,
+    "deep": lambda result: result.depth > DEEPEST,
+    "table": lambda result: result.table is not None,
     "several": _is_several,
-    "mapping": lambda shown: isinstance(shown.result, dict),
-    "sequence": lambda shown: True,
+    "mapping": lambda result: isinstance(result.value, dict),
+    "sequence": lambda result: True,
 }
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(file=download_in, glimpse=glimpse, shown=shown, tame=tame)
+    app.jinja_env.filters.update(file=download_in, full_result=full_result, brief_result=brief_result, tame=tame)
     app.jinja_env.globals.update(result_template=result_template)
 
 
-def shown(run: Run) -> Shown:
+def full_result(run: Run) -> Result:
     """Return a run's whole result."""
-    return Shown(run.id, run.task, run.result, stored_in(backend().database, run.id, run.result), ())
+    return Result(run.id, run.task, run.result, stored_in(backend().database, run.id, run.result), ())
 
 
 @pass_environment
-def result_template(environment: Environment, shown: Shown) -> str:
+def result_template(environment: Environment, result: Result) -> str:
     """Return the template of a value: the task's own for a whole result if there is one, otherwise by shape."""
-    own = _own_template(environment, shown.task) if shown.part == () else ""
-    return own or f"results/_{shown.shape}.html"
+    own = _own_template(environment, result.task) if result.part == () else ""
+    return own or f"results/_{result.shape}.html"
 
 
 @pass_environment
-def glimpse(environment: Environment, run: Run) -> Shown:
+def brief_result(environment: Environment, run: Run) -> Result:
     """Return a run's result for a row: its beginning, or all of it for a task with its own template."""
-    whole = replace(shown(run), brief=True)
+    brief = replace(full_result(run), brief=True)
     if _own_template(environment, run.task):
-        return whole
-    return _beginning(whole)
+        return brief
+    return _beginning(brief)
 
 
 def _own_template(environment: Environment, task: str) -> str:
@@ -143,26 +143,26 @@ def _own_template(environment: Environment, task: str) -> str:
         return ""
 
 
-def _beginning(shown: Shown) -> Shown:
+def _beginning(result: Result) -> Result:
     """Return as much of a value as fits in a row; of several values, the first."""
-    if shown.shape == "several":
-        return _beginning(next(shown.parts))
-    return shown if shown.shape == "table" else replace(shown, result=_cut(shown))
+    if result.shape == "several":
+        return _beginning(next(result.parts))
+    return result if result.shape == "table" else replace(result, value=_cut(result))
 
 
-def _cut(shown: Shown) -> Any:
-    value = shown.result
+def _cut(result: Result) -> Any:
+    value = result.value
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         return f"{value[:LONGEST_TEXT]}…"
     if not isinstance(value, dict | list):
         return value
-    if shown.depth > DEEPEST:
+    if result.depth > DEEPEST:
         return "…"
     if chart := chart_in(value):
         return chart.title or "A chart"
-    if (file := download_in(value)) and shown.shape == "file":
+    if (file := download_in(value)) and result.shape == "file":
         return tame(file.name)
-    if shown.shape == "picture":
-        return "A picture" if shown.depth else value
-    few = [_cut(part) for part in islice(shown.parts, MOST_ITEMS)]
+    if result.shape == "picture":
+        return "A picture" if result.depth else value
+    few = [_cut(part) for part in islice(result.parts, MOST_ITEMS)]
     return few if isinstance(value, list) else dict(zip(value, few, strict=False))

@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.values import MARKS, frame_in
 
-ROWS_AT_A_GLANCE = 8
+PREVIEW_ROWS = 8
 ROWS_PER_PAGE = 100
 # More columns would be slow to display and impossible to read; the CSV contains all of them.
 MOST_COLUMNS = 40
@@ -35,12 +35,12 @@ class Table:
         return self.names or list(dict.fromkeys(name for row in self.rows for name in row))
 
     @property
-    def glance(self) -> "View":
+    def preview(self) -> "View":
         """The first rows."""
-        return View(self, size=ROWS_AT_A_GLANCE)
+        return View(self, size=PREVIEW_ROWS)
 
     @property
-    def first(self) -> "View":
+    def first_page(self) -> "View":
         """The first page."""
         return View(self)
 

@@ -11,7 +11,7 @@ from jobs.runs import Entry, Kind, Run, Stored, read_output, stored_in
 from jobs.storage import Database
 from jobs.values import Picture, picture_in
 from webapp.rendering import fragments
-from webapp.rendering.results import Shown
+from webapp.rendering.results import Result
 
 LONGEST_QUERY = 200
 # A run that prints occasional lines has thousands of small batches, so they are rendered in groups.
@@ -170,8 +170,10 @@ def _lines(entries: Sequence[Entry]) -> str:
 
 def _values(database: Database, run: Run, entries: Sequence[Entry]) -> str:
     known = stored_in(database, run.id, [entry.content for entry in entries])
-    shown = [(entry, Shown(run.id, run.task, entry.content, known), _tile(entry.content, known)) for entry in entries]
-    return fragments.render("runs/_emitted_entries.html", entries=shown)
+    rendered = [
+        (entry, Result(run.id, run.task, entry.content, known), _tile(entry.content, known)) for entry in entries
+    ]
+    return fragments.render("runs/_emitted_entries.html", entries=rendered)
 
 
 def _tile(value: object, known: frozenset[str]) -> Picture | None:

@@ -17,7 +17,7 @@ from tests.support.people import make_run, note_file, owner_id
 from tests.support.visitor import Visitor, soup, the
 from tests.support.work import calls_of
 from tests.webapp.runs.test_output import held, put_out
-from webapp.rendering.results import Shown
+from webapp.rendering.results import Result
 
 LOSS = Chart("line", [3, 2, 1], title="Loss")
 PEOPLE = [{"name": "Ada", "age": 36}, {"name": "Grace", "age": 85}]
@@ -89,7 +89,7 @@ def test_a_row_shows_the_first(ada: Visitor, backend: Backend, result: Any, word
 
 @pytest.mark.parametrize("value", [[1, "a"], [[1], [2]], [], [[]], ["a"] * 101])
 def test_a_list_of_plain_values_stays_a_list(value: Any) -> None:
-    assert Shown(1, "a", value).shape == "sequence"
+    assert Result(1, "a", value).shape == "sequence"
 
 
 def test_images_within_are_kept_and_shown_and_forged_ones_are_words(ada: Visitor, backend: Backend) -> None:
@@ -126,6 +126,6 @@ def test_what_contains_itself_says_so() -> None:
 
 @pytest.mark.parametrize("value", [[[1]] * 200_000, {str(n): n for n in range(60_000)}, [[[[]]]] * 100])
 def test_the_largest_are_told_without_looking_at_all_of_them(app: Flask, backend: Backend, value: Any) -> None:
-    shown = Shown(1, "a", json_value(value), part=())
+    shown = Result(1, "a", json_value(value), part=())
     assert calls_of(lambda: shown.shape) < 50_000
     assert shown.shape in ("sequence", "mapping")

@@ -13,7 +13,7 @@ from jobs.runs.run import Run, State
 from jobs.values.json_value import json_value
 from tests.support.people import make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
-from webapp.rendering.tables import MOST_COLUMNS, ROWS_AT_A_GLANCE, ROWS_PER_PAGE, Table, table_in
+from webapp.rendering.tables import MOST_COLUMNS, PREVIEW_ROWS, ROWS_PER_PAGE, Table, table_in
 
 PEOPLE = [
     {"name": "Grace", "age": 85, "note": "=1+1"},
@@ -67,7 +67,7 @@ def test_the_heading_of_a_column_sorts_by_it_and_then_the_other_way(ada: Visitor
 
 def test_a_long_table_comes_in_pages_that_keep_its_order(ada: Visitor, backend: Backend) -> None:
     run = shown(backend, ada, [{"n": (number * 7) % 250} for number in range(250)])
-    assert len(column(soup(ada.get(f"/runs/{run.id}")), 1)) == ROWS_AT_A_GLANCE
+    assert len(column(soup(ada.get(f"/runs/{run.id}")), 1)) == PREVIEW_ROWS
     page, seen = soup(ada.get(f"/runs/{run.id}/table?by=0&order=desc")), []
     while True:
         seen += column(page, 1)
