@@ -15,7 +15,7 @@ from jobs.values import StoreAway
 from webapp.rendering import fragments
 
 # Messages that replace Werkzeug's default descriptions.
-WORDS = {
+MESSAGES = {
     400: "The browser sent an invalid request. Go back and try again.",
     403: "You don't have access to this page.",
     404: "This page doesn't exist or belongs to another account. Check the address.",
@@ -43,8 +43,8 @@ def show(error: HTTPException) -> Response:
         return error.get_response()
     code = error.code or 500
     ours = error.description if error.description != type(error).description else None
-    words = ours or WORDS.get(code) or str(type(error).description)
-    response = make_response(_body(code, error.name, words), code)
+    message = ours or MESSAGES.get(code) or str(type(error).description)
+    response = make_response(_body(code, error.name, message), code)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
     if isinstance(error, RequestedRangeNotSatisfiable):
@@ -61,8 +61,8 @@ def show_unexpected(error: Exception) -> Response:
     return show(InternalServerError())
 
 
-def _body(code: int, name: str, words: str) -> str:
+def _body(code: int, name: str, message: str) -> str:
     if request.headers.get("HX-Request"):
-        notice = render_template("_partials/notice.html", words=words)
+        notice = render_template("_partials/notice.html", message=message)
         return fragments.partial("#notices", "innerHTML", notice)
-    return render_template("error.html", code=code, name=name, words=words)
+    return render_template("error.html", code=code, name=name, message=message)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
 from jobs.authoring import Task
-from webapp.forms.entries import MOST_ROWS, Entry, Reading
+from webapp.forms.bound_fields import MOST_ROWS, BoundField, Reader
 from webapp.forms.fields import FILES, WHOLES, Field
 from webapp.forms.files import NO_INPUTS, OwnInputs, file_field_at, has_files, reference_to
 from webapp.forms.messages import TOO_MANY_ROWS, message
@@ -20,7 +20,7 @@ from webapp.forms.spoken import spoken
 __all__ = [
     "CHANGE",
     "TOUCHED",
-    "Entry",
+    "BoundField",
     "Field",
     "Form",
     "OwnInputs",
@@ -49,14 +49,14 @@ class Section:
     title: str
     folded: bool
     open: bool
-    entries: tuple[Entry, ...]
+    fields: tuple[BoundField, ...]
 
 
 @dataclass(frozen=True)
 class Form:
     """A task's fields with their values, and the errors by field name."""
 
-    entries: tuple[Entry, ...]
+    fields: tuple[BoundField, ...]
     errors: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)  # errors that also apply before submission
     zone: str = "UTC"
@@ -66,12 +66,12 @@ class Form:
     @property
     def values(self) -> dict[str, Any]:
         """The value of each field by name."""
-        return {entry.field.name: entry.value for entry in self.entries}
+        return {bound.field.name: bound.value for bound in self.fields}
 
     @property
     def kinds(self) -> set[str]:
         """The kinds of all displayed fields."""
-        return {entry.field.kind for entry in self._all()}
+        return {bound.field.kind for bound in self._all()}
 
     @property
     def takes_files(self) -> bool:
@@ -81,19 +81,19 @@ class Form:
     @property
     def rows(self) -> int:
         """The total number of rows in all lists."""
-        return sum(len(entry.children) for entry in self._all() if entry.field.item)
+        return sum(len(bound.children) for bound in self._all() if bound.field.item)
 
     @property
-    def problems(self) -> list[tuple[Entry, str]]:
-        """The entries with errors and their messages, in form order."""
+    def problems(self) -> list[tuple[BoundField, str]]:
+        """The fields with errors and their messages, in form order."""
         return [(one, self.errors[one.field.name]) for one in self._all() if one.field.name in self.errors]
 
-    def sections(self, entries: Iterable[Entry]) -> list[Section]:
-        """Group entries into sections. Collapsed sections open if they contain an error or the focus."""
+    def sections(self, fields: Iterable[BoundField]) -> list[Section]:
+        """Group fields into sections. Collapsed sections open if they contain an error or the focus."""
         sections = []
-        for (folded, title), together in groupby(entries, key=lambda entry: entry.field.section):
+        for (folded, title), together in groupby(fields, key=lambda bound: bound.field.section):
             members = tuple(together)
-            names = {inside.field.name for entry in members for inside in entry.all()}
+            names = {inside.field.name for bound in members for inside in bound.all()}
             is_open = not names.isdisjoint({*self.errors, self.focus})
             sections.append(Section(title or ("Advanced" if folded else ""), folded, is_open, members))
         return sections
@@ -105,54 +105,54 @@ class Form:
 
     def first_input(self, name: str) -> str:
         """Return the name of the first field with its own input within the named field."""
-        entry = self.find(name)
-        return next((one.field.name for one in entry.all() if not one.field.is_compound), name) if entry else ""
+        bound = self.find(name)
+        return next((one.field.name for one in bound.all() if not one.field.is_compound), name) if bound else ""
 
-    def find(self, name: str) -> Entry | None:
-        """Return the entry with this name, or None."""
-        return next((entry for entry in self._all() if entry.field.name == name), None)
+    def find(self, name: str) -> BoundField | None:
+        """Return the field with this name, or None."""
+        return next((bound for bound in self._all() if bound.field.name == name), None)
 
     @property
-    def checked(self) -> list[Entry]:
-        """The touched entries. A group counts as touched if any of its parts does."""
+    def touched_fields(self) -> list[BoundField]:
+        """The touched fields. A group counts as touched if any of its parts does."""
         return [one for one in self._all() if one.field.kind not in FILES and self._was_touched(one)]
 
     @property
-    def told(self) -> list[str]:
+    def touched_names(self) -> list[str]:
         """The names of fields whose errors are shown immediately, to be posted with the next check."""
-        known = {entry.field.name for entry in self._all()}
+        known = {bound.field.name for bound in self._all()}
         return sorted((self.touched & known) | self.errors.keys())
 
-    def _was_touched(self, entry: Entry) -> bool:
-        inside = entry.all() if entry.field.kind in WHOLES else (entry,)
+    def _was_touched(self, bound: BoundField) -> bool:
+        inside = bound.all() if bound.field.kind in WHOLES else (bound,)
         return any(one.field.name in self.touched for one in inside)
 
-    def _all(self) -> list[Entry]:
-        return [inside for entry in self.entries for inside in entry.all()]
+    def _all(self) -> list[BoundField]:
+        return [inside for bound in self.fields for inside in bound.all()]
 
 
 def blank(task: Task, values: Mapping[str, Any], own: OwnInputs = NO_INPUTS) -> Form:
     """Return the form with the given values, such as an earlier run's parameters, or else the defaults."""
     fields = fields_of(task)
-    return _form(fields, Reading(posted_of(fields, values), own))
+    return _form(fields, Reader(posted_of(fields, values), own))
 
 
 def change(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> Form:
     """Return the form after one of its own buttons: with a row added or removed, or the chosen variant's fields."""
-    asked = MultiDict(posted)
-    form = check(task, asked, own)
-    verb, _, name = asked.get(CHANGE, "").partition(" ")
+    edited = MultiDict(posted)
+    form = check(task, edited, own)
+    verb, _, name = edited.get(CHANGE, "").partition(" ")
     around = name.rpartition(".")[0] if verb == "remove" else name
-    entry = form.find(around)
-    if entry is None or entry.field.item is None:
+    bound = form.find(around)
+    if bound is None or bound.field.item is None:
         return replace(form, focus="")
     if verb == "remove":
-        without_row(asked, entry.field, name)
-        return replace(check(task, asked, own), focus=around)
+        without_row(edited, bound.field, name)
+        return replace(check(task, edited, own), focus=around)
     if form.rows >= MOST_ROWS:
         return replace(form, errors={**form.errors, name: TOO_MANY_ROWS.format(most=MOST_ROWS)}, focus=name)
-    row = with_row(asked, entry.field)
-    changed = check(task, asked, own)
+    row = with_row(edited, bound.field)
+    changed = check(task, edited, own)
     return replace(changed, focus=changed.first_input(row))
 
 
@@ -160,32 +160,32 @@ def check(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> 
     """Return the form while it is being filled in, with errors only for touched fields."""
     _parameters, form = read(task, posted, own)
     form = replace(form, touched=frozenset(MultiDict(posted).getlist(TOUCHED)))
-    names = {entry.field.name for entry in form.checked} | form.limits.keys()
-    return replace(form, errors={name: words for name, words in form.errors.items() if name in names})
+    names = {bound.field.name for bound in form.touched_fields} | form.limits.keys()
+    return replace(form, errors={name: text for name, text in form.errors.items() if name in names})
 
 
 def read(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> tuple[BaseModel | None, Form]:
     """Validate a posted form. Return the parameters, or None, and the form with the values and errors."""
-    reading = Reading(MultiDict(posted), own)
-    form = _form(fields_of(task), reading)
-    raw = {entry.field.name: entry.raw for entry in form.entries if entry.raw is not Missing}
+    reader = Reader(MultiDict(posted), own)
+    form = _form(fields_of(task), reader)
+    raw = {bound.field.name: bound.raw for bound in form.fields if bound.raw is not Missing}
     try:
         parameters = task.parameters.model_validate(raw)
     except ValidationError as error:
-        return None, form.refused({**_errors(form, error), **reading.errors, **reading.limits})
-    errors = {**reading.errors, **reading.limits}
+        return None, form.refused({**_errors(form, error), **reader.errors, **reader.limits})
+    errors = {**reader.errors, **reader.limits}
     return None if errors else parameters, form.refused(errors)
 
 
-def _form(fields: tuple[Field, ...], reading: Reading) -> Form:
-    return Form(tuple(reading.entry(field) for field in fields), reading.limits, reading.limits, reading.zone)
+def _form(fields: tuple[Field, ...], reader: Reader) -> Form:
+    return Form(tuple(reader.bind(field) for field in fields), reader.limits, reader.limits, reader.zone)
 
 
 def _errors(form: Form, error: ValidationError) -> dict[str, str]:
-    entries = {entry.field.name: entry for entry in form.entries}
+    fields = {bound.field.name: bound for bound in form.fields}
     errors: dict[str, str] = {}
     for detail in error.errors(include_url=False):
         first, *rest = detail["loc"] or ("",)
-        at = entries[str(first)].at(tuple(rest)).field if str(first) in entries else Field("", "", "")
+        at = fields[str(first)].at(tuple(rest)).field if str(first) in fields else Field("", "", "")
         errors.setdefault(at.name, message(detail, at.kind, form.zone))
     return errors

@@ -120,11 +120,11 @@ def _date(spec: Spec) -> dict[str, Any]:
 
 
 def _clock(spec: Spec) -> dict[str, Any]:
-    def told(end: str, side: str, beyond: int) -> str:
+    def convert(end: str, side: str, beyond: int) -> str:
         on_some_day = datetime.combine(date(2000, 1, 1), time.fromisoformat(end))
         return as_shown(_to_tick(on_some_day, side, beyond).time())
 
-    return {**_ends(spec, told), "step": "any"}
+    return {**_ends(spec, convert), "step": "any"}
 
 
 def _wall_clock(spec: Spec) -> dict[str, Any]:
@@ -137,8 +137,8 @@ def _moment(spec: Spec) -> dict[str, Any]:
     return {"max": LAST_MOMENT, "step": "any"}
 
 
-def _ends(spec: Spec, told: Callable[[str, str, int], str]) -> dict[str, Any]:
-    return {side: told(spec[key], side, beyond) for key, (side, beyond) in ENDS.items() if key in spec}
+def _ends(spec: Spec, convert: Callable[[str, str, int], str]) -> dict[str, Any]:
+    return {side: convert(spec[key], side, beyond) for key, (side, beyond) in ENDS.items() if key in spec}
 
 
 def _to_tick(moment: datetime, side: str, beyond: int) -> datetime:

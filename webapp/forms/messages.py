@@ -63,8 +63,8 @@ def message(detail: ErrorDetails, kind: str = "", zone: str = "UTC") -> str:
     if kind in MOMENT_KINDS and detail["type"] in MOMENTS:
         ends = {key: _moment(str(value), kind, zone) for key, value in detail["ctx"].items()}
         return MOMENTS[detail["type"]].format(**ends)
-    words = ONE_OF_SEVERAL.sub(r"1 \1", _message(detail))
-    return nothing_in(kind) if words == EMPTY else words
+    text = ONE_OF_SEVERAL.sub(r"1 \1", _message(detail))
+    return nothing_in(kind) if text == EMPTY else text
 
 
 def nothing_in(kind: str) -> str:

@@ -14,7 +14,7 @@ from webapp.forms.choices import choices_of, kind_of
 from webapp.forms.fields import CHOICES, COMPOUNDS, FILES, TEXTS, Choice, Field, Variant
 from webapp.forms.json_schema import NO_FIELD, NoField, schema_of
 from webapp.forms.posting import text
-from webapp.forms.texts import Unread, value_of
+from webapp.forms.texts import InvalidText, value_of
 
 Spec = Mapping[str, Any]
 
@@ -202,7 +202,7 @@ def _example(field: Field, example: Any) -> str:
         return choice.label
     try:
         value_of(field.kind, str(example), UTC)
-    except Unread:  # as JSON writes it, such as PT1H
+    except InvalidText:  # as JSON writes it, such as PT1H
         shown = text(field, example)
         return shown.replace("T", " ") if field.kind in ("moment", "wall_clock") else shown
     return str(example)

@@ -44,15 +44,15 @@ UNREADABLE = {
 }
 
 
-class Unread(ValueError):
-    """A text that is not a valid value for its field; the message is for the user."""
+class InvalidText(ValueError):
+    """A text that is not a valid value for its field. The message is for the user."""
 
 
 def value_of(kind: str, text: str, zone: tzinfo) -> Any:
-    """Parse the text of a field of this kind. Raises Unread if it is invalid."""
+    """Parse the text of a field of this kind. Raises InvalidText if it is invalid."""
     if kind == "moment":
         return _in_utc(_wall_clock(text), zone)
-    return READERS[kind](text) if kind in READERS else text
+    return PARSERS[kind](text) if kind in PARSERS else text
 
 
 def text_of(kind: str, value: Any) -> str:
@@ -70,7 +70,7 @@ def text_of(kind: str, value: Any) -> str:
 def _integer(text: str) -> int:
     number = _decimal(text, NO_WHOLE_NUMBER)
     if number != number.to_integral_value():
-        raise Unread(NO_WHOLE_NUMBER)
+        raise InvalidText(NO_WHOLE_NUMBER)
     return int(number)
 
 
@@ -81,10 +81,10 @@ def _number(text: str) -> float:
     return float(_decimal(text))
 
 
-def _decimal(text: str, words: str = NO_NUMBER) -> Decimal:
+def _decimal(text: str, message: str = NO_NUMBER) -> Decimal:
     if len(text) > LONGEST_NUMBER:
-        raise Unread("This number is too long.")
-    return _parsed(NUMBER, Decimal, text, words)
+        raise InvalidText("This number is too long.")
+    return _parsed(NUMBER, Decimal, text, message)
 
 
 def _wall_clock(text: str) -> datetime:
@@ -96,9 +96,9 @@ def _in_utc(local: datetime, zone: tzinfo) -> datetime:
         moment = local.replace(tzinfo=zone).astimezone(UTC)
         back = moment.astimezone(zone).replace(tzinfo=None)
     except OverflowError:
-        raise Unread(NO_MOMENT) from None
+        raise InvalidText(NO_MOMENT) from None
     if back != local:
-        raise Unread(SKIPPED)
+        raise InvalidText(SKIPPED)
     return moment
 
 
@@ -122,12 +122,12 @@ def _seconds(unit: str) -> Decimal:
 
 def _spoken(length: timedelta) -> str:
     microseconds = length // timedelta(microseconds=1)
-    left, words = abs(microseconds), []
+    left, parts = abs(microseconds), []
     for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000)):
         count, left = divmod(left, size)
-        words += [f"{count} {unit}"] if count else []
-    words += [f"{(Decimal(left) / 1_000_000).normalize():f} s"] if left or not words else []
-    return ("-" if microseconds < 0 else "") + " ".join(words)
+        parts += [f"{count} {unit}"] if count else []
+    parts += [f"{(Decimal(left) / 1_000_000).normalize():f} s"] if left or not parts else []
+    return ("-" if microseconds < 0 else "") + " ".join(parts)
 
 
 def as_shown(moment: datetime | time) -> str:
@@ -137,18 +137,18 @@ def as_shown(moment: datetime | time) -> str:
     return moment.isoformat(timespec="seconds" if moment.second else "minutes")
 
 
-def _parsed(pattern: re.Pattern[str], parse: Callable[[str], T], text: str, words: str) -> T:
-    """Parse a text that matches the pattern. Raises Unread with `words` if it is invalid, such as a nonexistent day."""
+def _parsed(pattern: re.Pattern[str], parse: Callable[[str], T], text: str, message: str) -> T:
+    """Parse a text. Raises InvalidText with the message if it has another form, or names a day that does not exist."""
     stripped = text.strip()
     try:
         if len(stripped) <= LONGEST_NUMBER and pattern.fullmatch(stripped):
             return parse(stripped)
     except ValueError:
         pass
-    raise Unread(words)
+    raise InvalidText(message)
 
 
-READERS: dict[str, Callable[[str], Any]] = {
+PARSERS: dict[str, Callable[[str], Any]] = {
     "integer": _integer,
     "digits": _integer,
     "number": _number,

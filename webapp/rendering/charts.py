@@ -183,9 +183,9 @@ def _bare(chart: Chart, svg: Element) -> Element:
         "class": f"chart__drawing chart__drawing--{chart.kind}",
         "role": "img",
     }
-    for tag, words in (("desc", _described(chart)), ("title", chart.title or "A chart")):
+    for tag, text in (("desc", _described(chart)), ("title", chart.title or "A chart")):
         element = Element(tag)
-        element.text = words
+        element.text = text
         svg.insert(0, element)
     return svg
 

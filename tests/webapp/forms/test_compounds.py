@@ -56,19 +56,19 @@ def read(posted: dict[str, Any], task: Task = TASK) -> tuple[BaseModel | None, f
     return forms.read(task, MultiDict(posted))
 
 
-def found(form: forms.Form, name: str) -> forms.Entry:
-    entry = form.find(name)
-    assert entry is not None, f"there is no {name}"
-    return entry
+def found(form: forms.Form, name: str) -> forms.BoundField:
+    bound = form.find(name)
+    assert bound is not None, f"there is no {name}"
+    return bound
 
 
 def posted_by(form: forms.Form) -> MultiDict[str, str]:
     """What a browser sends of a form as it is shown."""
     posted: MultiDict[str, str] = MultiDict()
-    for entry in (inside for top in form.entries for inside in top.all()):
-        name, kind, value = entry.field.name, entry.field.kind, entry.value
+    for bound in (inside for top in form.fields for inside in top.all()):
+        name, kind, value = bound.field.name, bound.field.kind, bound.value
         if kind in ("rows", "pairs"):
-            posted.setlist(name, [row.field.own_name for row in entry.children.values()])
+            posted.setlist(name, [row.field.own_name for row in bound.children.values()])
         elif kind not in ("group", "tuple", "pair") and value is not False:
             posted.add(name, "true" if value is True else value)
     return posted
@@ -172,7 +172,7 @@ def test_what_is_called_wrong_stays_so_while_the_form_changes(asked: str) -> Non
         "sender.zip_code": "This doesn't match the expected format.",
         "numbers.0": "Must be 0 or more.",
     }
-    assert form.told == ["numbers.0", "sender.zip_code"]
+    assert form.touched_names == ["numbers.0", "sender.zip_code"]
     assert form.focus not in form.errors
 
 
@@ -215,7 +215,7 @@ def test_a_form_shows_no_more_rows_than_a_page_can(hostile: dict[str, Any]) -> N
     _parameters, form = read(GOOD | hostile)
     limited = [name for name, words in form.errors.items() if words.startswith("A form can have at most 200 rows")]
     assert set(hostile) & set(limited)
-    assert sum(1 for top in form.entries for _inside in top.all()) < 200 * 5
+    assert sum(1 for top in form.fields for _inside in top.all()) < 200 * 5
 
 
 def test_a_row_too_many_is_not_added_and_none_is_lost() -> None:
@@ -245,7 +245,7 @@ def test_a_row_that_no_form_has_is_passed_over(numbers: str) -> None:
 @pytest.mark.parametrize("value", ["text", 7, ["a"], {"kind": "gone"}, {"x": []}, True, [{"key": 1}], None])
 def test_parameters_of_another_shape_still_open_the_form(value: Any) -> None:
     form = forms.blank(TASK, dict.fromkeys(VALUES, value))
-    assert {entry.field.name for entry in form.entries} == set(VALUES)
+    assert {bound.field.name for bound in form.fields} == set(VALUES)
 
 
 def test_a_models_rule_names_the_model() -> None:

@@ -85,13 +85,13 @@ def kitchen(app: Flask, backend: Backend, ada: Visitor) -> Kitchen:
     return Kitchen(app, backend, ada)
 
 
-def entries(form: forms.Form) -> list[forms.Entry]:
-    return [inside for entry in form.entries for inside in entry.all()]
+def bound_fields(form: forms.Form) -> list[forms.BoundField]:
+    return [inside for bound in form.fields for inside in bound.all()]
 
 
-def is_beyond_html(entry: forms.Entry, words: str) -> bool:
+def is_beyond_html(bound: forms.BoundField, words: str) -> bool:
     """Whether the server refuses what no attribute can tell a browser."""
-    kind, value = entry.field.kind, entry.value
+    kind, value = bound.field.kind, bound.value
     beyond = {
         "search": True,  # suggestions bind nobody
         # Forms are checked by the server alone: no pattern says how these are written.
@@ -105,7 +105,7 @@ def is_beyond_html(entry: forms.Entry, words: str) -> bool:
     if kind in ("number", "decimal") and "multiple" in words:  # larger ones leave remainders that are not theirs
         return Decimal(value).adjusted() > EXACT_DIGITS
     if kind in ("number", "decimal") and words.startswith(("Must be greater than", "Must be less than")):
-        ends = (entry.field.attributes.get("min"), entry.field.attributes.get("max"))
+        ends = (bound.field.attributes.get("min"), bound.field.attributes.get("max"))
         return Decimal(value) in [Decimal(str(end)) for end in ends if end is not None]  # not the end itself
     return any(ord(character) > 0xFFFF for character in value)  # a browser counts these twice
 
@@ -118,12 +118,12 @@ def test_what_a_browser_lets_through_parses_and_what_is_refused_is_shown_at_its_
     task = data.draw(tasks())
     posted = data.draw(posts(task))
     _parameters, form = forms.read(task, posted)
-    for entry in entries(form):
-        words = form.errors.get(entry.field.name, "")
-        note(f"{entry.field.name} {entry.field.kind} {entry.value!r} {dict(entry.field.attributes)} {words}")
-        if words and isinstance(entry.value, str) and not entry.field.is_compound:
-            assert not lets_through(entry.field, entry.value) or is_beyond_html(entry, words)
-    told = kitchen.check(task, posted, [entry.field.name for entry in entries(form)])
+    for bound in bound_fields(form):
+        words = form.errors.get(bound.field.name, "")
+        note(f"{bound.field.name} {bound.field.kind} {bound.value!r} {dict(bound.field.attributes)} {words}")
+        if words and isinstance(bound.value, str) and not bound.field.is_compound:
+            assert not lets_through(bound.field, bound.value) or is_beyond_html(bound, words)
+    told = kitchen.check(task, posted, [bound.field.name for bound in bound_fields(form)])
     assert told == {f"{name}-error": words for name, words in form.errors.items()}
     response = kitchen.post(task, posted)
     assert response.status_code == (422 if form.errors else 303)
@@ -133,15 +133,15 @@ def test_what_a_browser_lets_through_parses_and_what_is_refused_is_shown_at_its_
         assert sorted(shown) == sorted(f"{name}-error" for name in form.errors)
         assert len(page.select("[autofocus]")) == 1
         again = forms.read(task, sent_by(page), kitchen.own)[1]
-        assert [(one.field.name, one.value) for one in entries(again)] == [
-            (one.field.name, one.value if is_shown(one) else "") for one in entries(form)
+        assert [(one.field.name, one.value) for one in bound_fields(again)] == [
+            (one.field.name, one.value if is_shown(one) else "") for one in bound_fields(form)
         ]
 
 
-def is_shown(entry: forms.Entry) -> bool:
+def is_shown(bound: forms.BoundField) -> bool:
     """Whether a page can show a value: buttons and lists show only what there is to choose."""
-    kind = entry.field.kind
-    return kind not in ("radios", "select") or entry.value in {choice.text for choice in entry.field.choices}
+    kind = bound.field.kind
+    return kind not in ("radios", "select") or bound.value in {choice.text for choice in bound.field.choices}
 
 
 @thoroughly

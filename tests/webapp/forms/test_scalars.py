@@ -116,10 +116,10 @@ GOOD_AGAIN = {name: text for name, text in GOOD.items() if name != "_zone"}
 )
 def test_a_length_of_time_is_written_as_people_write_it(text: str, length: timedelta) -> None:
     assert read(timedelta, text) == (length, "")
-    (entry,) = forms.blank(
+    (bound,) = forms.blank(
         of(timedelta), {"it": of(timedelta).parameters(it=length).model_dump(mode="json")["it"]}
-    ).entries
-    assert read(timedelta, entry.value) == (length, ""), "what is shown again means the same"
+    ).fields
+    assert read(timedelta, bound.value) == (length, ""), "what is shown again means the same"
 
 
 @pytest.mark.parametrize("text", ["90", "1:30", "1:99:00", "h", "1 fortnight", "1 h x", "9" * 90 + " h", "٣ h"])
@@ -283,5 +283,5 @@ def test_a_browser_is_told_the_first_and_the_last_time_that_it_can_tell_apart(
     ],
 )
 def test_a_moment_is_shown_as_finely_as_a_browser_can(annotation: Any, kept: str, shown: str) -> None:
-    (entry,) = forms.blank(of(annotation), {"it": kept}).entries
-    assert entry.value == shown
+    (bound,) = forms.blank(of(annotation), {"it": kept}).fields
+    assert bound.value == shown

@@ -264,5 +264,5 @@ def test_a_task_that_asks_for_something_else_by_now_offers_nothing_of_a_secret()
     kept = SecretStr("correct")
     values = {"token": kept, "count": kept, "flag": kept, "logins": [kept]}
     form = forms.blank(task(changed).__dict__["__task__"], values)
-    assert "correct" not in repr(form.entries)
+    assert "correct" not in repr(form.fields)
     assert form.values == {"token": "", "count": "3", "flag": False, "logins": ""}

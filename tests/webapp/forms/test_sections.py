@@ -32,7 +32,7 @@ def refused(**posted: str) -> forms.Form:
 
 def test_fields_of_one_group_stand_together_and_advanced_ones_at_the_end() -> None:
     form = forms.blank(TASK, {})
-    names = [(one.title, [entry.field.name for entry in one.entries]) for one in form.sections(form.entries)]
+    names = [(one.title, [bound.field.name for bound in one.fields]) for one in form.sections(form.fields)]
     assert names == [
         ("", ["title"]),
         ("Size", ["width", "height"]),
@@ -75,6 +75,6 @@ def test_every_error_of_a_form_with_parts_can_be_gone_to(html: Any) -> None:
     _parameters, form = forms.read(task, posted)
     page = html(form, task)
     assert len(form.problems) == len(form.errors) > 10
-    for entry, _words in form.problems:
-        assert page.select_one(f'[id="{entry.field.name}-input"]'), entry.field.name
-        assert page.select_one(f'[id="{entry.field.name}-error"]'), entry.field.name
+    for bound, _words in form.problems:
+        assert page.select_one(f'[id="{bound.field.name}-input"]'), bound.field.name
+        assert page.select_one(f'[id="{bound.field.name}-error"]'), bound.field.name

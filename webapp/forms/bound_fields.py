@@ -30,7 +30,7 @@ from webapp.forms.messages import (
     nothing_in,
 )
 from webapp.forms.posting import ROW, SEALED, Missing, with_defaults
-from webapp.forms.texts import UNREADABLE, Unread, value_of
+from webapp.forms.texts import UNREADABLE, InvalidText, value_of
 
 # Posted name of the browser's time zone. Parameter names cannot start with an underscore.
 ZONE = "_zone"
@@ -44,7 +44,7 @@ MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
-class Entry:
+class BoundField:
     """A field with its value: `value` as displayed, `raw` as passed to the model.
 
     `children` holds its parts by their keys in the model's error locations.
@@ -53,16 +53,16 @@ class Entry:
     field: Field
     value: Any = ""
     raw: Any = Missing
-    children: Mapping[str | int, "Entry"] = dataclasses.field(default_factory=dict)
+    children: Mapping[str | int, "BoundField"] = dataclasses.field(default_factory=dict)
 
-    def all(self) -> Iterator["Entry"]:
-        """Yield the entry and all entries nested in it."""
+    def all(self) -> Iterator["BoundField"]:
+        """Yield the field and all fields nested in it."""
         yield self
         for child in self.children.values():
             yield from child.all()
 
-    def at(self, path: tuple[str | int, ...]) -> "Entry":
-        """Return the nearest displayed entry for a path in a model's error."""
+    def at(self, path: tuple[str | int, ...]) -> "BoundField":
+        """Return the nearest displayed field for a path in a model's error."""
         if not path:
             return self
         if self.field.kind == "pairs":
@@ -77,7 +77,7 @@ class Entry:
 
 
 @dataclass
-class Reading:
+class Reader:
     """A reader of posted values. It records the errors that the model cannot detect."""
 
     posted: MultiDict[str, str]
@@ -102,8 +102,8 @@ class Reading:
 
         self._unread = frozenset(self.posted.getlist(UNREAD))
 
-    def entry(self, field: Field) -> Entry:
-        """Read the entry of a field."""
+    def bind(self, field: Field) -> BoundField:
+        """Return a field bound to its posted value."""
         read = {
             "switch": self._switch,
             "checks": self._checks,
@@ -119,30 +119,32 @@ class Reading:
         }
         return read.get(field.kind, self._single)(field)
 
-    def _switch(self, field: Field) -> Entry:
-        return Entry(field, field.name in self.posted, field.name in self.posted)
+    def _switch(self, field: Field) -> BoundField:
+        return BoundField(field, field.name in self.posted, field.name in self.posted)
 
-    def _checks(self, field: Field) -> Entry:
+    def _checks(self, field: Field) -> BoundField:
         posted = set(self.posted.getlist(field.name))
         chosen = [choice for choice in field.choices if choice.text in posted]
         if len(chosen) < len(posted):
             self.errors[field.name] = NO_CHOICE
         values = [choice.value for choice in chosen]
-        return Entry(field, tuple(choice.text for choice in chosen), values or (None if field.optional else values))
+        return BoundField(
+            field, tuple(choice.text for choice in chosen), values or (None if field.optional else values)
+        )
 
-    def _file(self, field: Field) -> Entry:
+    def _file(self, field: Field) -> BoundField:
         # A newly chosen file is posted after the stored one that it replaces.
         files = self._referred(field)[-1:]
         if not files and not field.optional:
             self.errors.setdefault(field.name, NO_FILE)
-        return Entry(field, files, files[0].kept() if files else None if field.optional else Missing)
+        return BoundField(field, files, files[0].kept() if files else None if field.optional else Missing)
 
-    def _files(self, field: Field) -> Entry:
+    def _files(self, field: Field) -> BoundField:
         files = self._referred(field)
         if not files and field.required:
             self.errors.setdefault(field.name, NO_FILE)
         raw = [file.kept() for file in files]
-        return Entry(field, files, raw or (None if field.optional else raw))
+        return BoundField(field, files, raw or (None if field.optional else raw))
 
     def _referred(self, field: Field) -> tuple[File, ...]:
         texts = [text for text in self.posted.getlist(field.name) if text]
@@ -158,7 +160,7 @@ class Reading:
             self.limits[field.name] = TOO_MANY_ROWS.format(most=MOST_ROWS)
         return taken
 
-    def _secret(self, field: Field) -> Entry:
+    def _secret(self, field: Field) -> BoundField:
         """Read the typed secret or, if the input is empty, the sealed one."""
         sealed = self.posted.get(f"{field.name}.{SEALED}")
         if sealed is None or self.posted.get(field.name):
@@ -166,15 +168,15 @@ class Reading:
         secret = self.own.opened(sealed)
         if secret is None:
             self.errors[field.name] = LOST_VALUE
-            return Entry(field)
+            return BoundField(field)
         return self._of_text(field, secret)
 
-    def _list(self, field: Field) -> Entry:
+    def _list(self, field: Field) -> BoundField:
         rows = self._rows(field)
         raw = [self._present(row) for row in rows]
-        return Entry(field, "", raw or (None if field.optional else raw), dict(enumerate(rows)))
+        return BoundField(field, "", raw or (None if field.optional else raw), dict(enumerate(rows)))
 
-    def _dict(self, field: Field) -> Entry:
+    def _dict(self, field: Field) -> BoundField:
         rows = self._rows(field)
         raw: dict[Any, Any] = {}
         for row in rows:
@@ -184,9 +186,9 @@ class Reading:
             elif key in raw:
                 self.errors.setdefault(row.children["key"].field.name, TWICE)
             raw[key] = self._present(row.children["value"])
-        return Entry(field, "", raw or (None if field.optional else raw), dict(enumerate(rows)))
+        return BoundField(field, "", raw or (None if field.optional else raw), dict(enumerate(rows)))
 
-    def _rows(self, field: Field) -> list[Entry]:
+    def _rows(self, field: Field) -> list[BoundField]:
         assert field.item is not None
         numbers = [number for number in dict.fromkeys(self.posted.getlist(field.name)) if ROW.fullmatch(number)]
         taken = numbers[: self._rows_left]
@@ -194,72 +196,72 @@ class Reading:
         if len(taken) < len(numbers):
             self.limits[field.name] = TOO_MANY_ROWS.format(most=MOST_ROWS)
         names = [(f"{field.name}.{number}", f"{field.label} {n}") for n, number in enumerate(taken, 1)]
-        return [self.entry(field.item.placed(name, label)) for name, label in names]
+        return [self.bind(field.item.placed(name, label)) for name, label in names]
 
-    def _present(self, entry: Entry) -> Any:
-        """Return the entry's raw value; record an error if it is missing, because no default applies."""
-        if entry.raw is not Missing:
-            return entry.raw
-        self.errors.setdefault(entry.field.name, nothing_in(entry.field.kind))
+    def _present(self, bound: BoundField) -> Any:
+        """Return a field's raw value; record an error if it is missing, because no default applies."""
+        if bound.raw is not Missing:
+            return bound.raw
+        self.errors.setdefault(bound.field.name, nothing_in(bound.field.kind))
         return None
 
-    def _group(self, field: Field) -> Entry:
+    def _group(self, field: Field) -> BoundField:
         children = self._children(field)
         raw = {name: child.raw for name, child in children.items() if child.raw is not Missing}
-        return Entry(field, "", raw, children)
+        return BoundField(field, "", raw, children)
 
-    def _tuple(self, field: Field) -> Entry:
+    def _tuple(self, field: Field) -> BoundField:
         children = self._children(field)
         raw = [self._present(child) for child in children.values()]
-        return Entry(field, "", raw, dict(enumerate(children.values())))
+        return BoundField(field, "", raw, dict(enumerate(children.values())))
 
-    def _children(self, field: Field) -> dict[str | int, Entry]:
-        return {child.name: self.entry(child.placed(f"{field.name}.{child.name}")) for child in field.children}
+    def _children(self, field: Field) -> dict[str | int, BoundField]:
+        return {child.name: self.bind(child.placed(f"{field.name}.{child.name}")) for child in field.children}
 
-    def _variant(self, field: Field) -> Entry:
+    def _variant(self, field: Field) -> BoundField:
         tag = self.posted.get(field.name, "")
         variant = next((one for one in field.variants if one.tag == tag), None)
         if variant is None:
             if tag:
                 self.errors[field.name] = NO_CHOICE
-            return Entry(field, "", None if field.optional else Missing)
+            return BoundField(field, "", None if field.optional else Missing)
         with_defaults(self.posted, field, variant)
-        group = self.entry(variant.group.placed(field.name))
+        group = self.bind(variant.group.placed(field.name))
         raw = {**variant.tags, **group.raw} if isinstance(group.raw, dict) else group.raw
-        return Entry(field, tag, raw, group.children)
+        return BoundField(field, tag, raw, group.children)
 
-    def _single(self, field: Field) -> Entry:
+    def _single(self, field: Field) -> BoundField:
         if field.name not in self.posted:
-            return Entry(field)
+            return BoundField(field)
         # Browsers submit a line break as CRLF but count it as one character.
         return self._of_text(field, self.posted[field.name].replace("\r\n", "\n"))
 
-    def _of_text(self, field: Field, text: str) -> Entry:
+    def _of_text(self, field: Field, text: str) -> BoundField:
         try:
-            return Entry(field, text, self._value(field, text))
-        except Unread as error:
+            return BoundField(field, text, self._value(field, text))
+        except InvalidText as error:
             self.errors[field.name] = str(error)
-            return Entry(field, text, text)
+            return BoundField(field, text, text)
 
     def _value(self, field: Field, text: str) -> Any:
         if "\x00" in text:
-            raise Unread(UNKEPT)
+            raise InvalidText(UNKEPT)
         if not text and field.name in self._unread and field.kind in UNREADABLE:
-            raise Unread(UNREADABLE[field.kind])
+            raise InvalidText(UNREADABLE[field.kind])
         if field.optional and not text.strip():
             return None
         if field.kind in TEXTS:
             return text
         if not text.strip():
-            raise Unread(nothing_in(field.kind))
+            raise InvalidText(nothing_in(field.kind))
         if field.kind in CHOICES:
             return self._choice(field, text)
         if self._place is None and field.kind == "moment":
-            raise Unread(NO_ZONE)
+            raise InvalidText(NO_ZONE)
         return value_of(field.kind, text, self._place or UTC)
 
     def _choice(self, field: Field, text: str) -> Any:
         choice = field.chosen(text)
         if choice is None:
-            raise Unread(NO_CHOICE)
+            raise InvalidText(NO_CHOICE)
         return choice.value
