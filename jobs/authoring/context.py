@@ -39,15 +39,15 @@ class FinalFailure(Exception):
     """A permanent failure: raise it in a task to fail the run without a retry, whatever `retries` says."""
 
 
-def _nobody(fraction: float | None, note: str) -> None:
+def _discard_progress(fraction: float | None, note: str) -> None:
     """Discard a progress report: the default when a task is called as a plain function."""
 
 
-def _nowhere(value: Any) -> None:
+def _discard_value(value: Any) -> None:
     """Discard a checkpoint or a partial result: the default when a task is called as a plain function."""
 
 
-def _unheard(source: str, text: str) -> None:
+def _discard_line(source: str, text: str) -> None:
     """Discard a log line: the default when a task is called as a plain function."""
 
 
@@ -65,7 +65,7 @@ class Progress:
 
     def __init__(
         self,
-        report: Callable[[float | None, str], None] = _nobody,
+        report: Callable[[float | None, str], None] = _discard_progress,
         stop_requested: Callable[[], bool] = _never,
     ) -> None:
         self._report = report
@@ -86,16 +86,16 @@ class Progress:
         """
         if total is None and isinstance(items, Sized):
             total = len(items)
-        number, tell_at, pause, clock = 0, 0.0, 1.0 / REPORTS_PER_SECOND, time.monotonic
+        number, report_at, pause, clock = 0, 0.0, 1.0 / REPORTS_PER_SECOND, time.monotonic
         for number, item in enumerate(items, 1):
-            if (now := clock()) >= tell_at:
-                tell_at = now + pause
-                self._tell_of(number - 1, number, thing, total)
+            if (now := clock()) >= report_at:
+                report_at = now + pause
+                self._report_item(number - 1, number, thing, total)
             yield item
         if number:
-            self._tell_of(number, number, thing, total)
+            self._report_item(number, number, thing, total)
 
-    def _tell_of(self, done: int, number: int, thing: str, total: int | None) -> None:
+    def _report_item(self, done: int, number: int, thing: str, total: int | None) -> None:
         of_total = f" of {total:,}" if total else ""
         self(done / total if total else None, f"{thing} {number:,}{of_total}".lstrip())
 
@@ -121,7 +121,7 @@ class Checkpoint:
     must be JSON, at most 1 MB; it is in the database when `save` returns.
     """
 
-    def __init__(self, value: Any = None, save: Callable[[Any], None] = _nowhere) -> None:
+    def __init__(self, value: Any = None, save: Callable[[Any], None] = _discard_value) -> None:
         self._value = value
         self._save = save
 
@@ -143,7 +143,7 @@ class Log:
     to 10,000 characters. Each run keeps its newest lines, up to 1 MB and 10,000 lines.
     """
 
-    def __init__(self, write: Callable[[str, str], None] = _unheard) -> None:
+    def __init__(self, write: Callable[[str, str], None] = _discard_line) -> None:
         self._write = write
 
     def __call__(self, message: object) -> None:
@@ -166,7 +166,7 @@ class Emit:
 
     def __init__(
         self,
-        send: Callable[[Any], None] = _nowhere,
+        send: Callable[[Any], None] = _discard_value,
         stop_requested: Callable[[], bool] = _never,
         develop: Callable[[Any], Any] = without_files,
     ) -> None:

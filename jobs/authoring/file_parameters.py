@@ -28,7 +28,7 @@ class _Kept(BaseModel):
     media_type: Annotated[str, Field(max_length=100)]
 
 
-def _nowhere(sha256: str) -> BinaryIO:
+def _not_stored(sha256: str) -> BinaryIO:
     raise FileNotFoundError(sha256)
 
 
@@ -43,7 +43,7 @@ class File:
     size: int
     sha256: str
     media_type: str
-    _open: Callable[[str], BinaryIO] = field(default=_nowhere, repr=False, compare=False)
+    _open: Callable[[str], BinaryIO] = field(default=_not_stored, repr=False, compare=False)
 
     @classmethod
     def at(cls, path: str | Path) -> "File":
@@ -116,7 +116,7 @@ def kinds_in_words(accept: Sequence[str]) -> str:
     return ", ".join(WORDS.get(kind.strip(), kind.strip()) for kind in accept)
 
 
-def file_in(value: object, opened_by: Callable[[str], BinaryIO] = _nowhere) -> File | None:
+def file_in(value: object, opened_by: Callable[[str], BinaryIO] = _not_stored) -> File | None:
     """Return the file that a stored value refers to, or None if the value is not a file reference."""
     if not isinstance(value, dict) or set(value) != {REFERENCE}:
         return None
@@ -139,7 +139,7 @@ def files_in(value: Any) -> Iterator[File]:
 def _validated(value: Any, info: core_schema.ValidationInfo) -> File:
     if isinstance(value, File):
         return value
-    file = file_in(value, (info.context or {}).get(OPEN, _nowhere))
+    file = file_in(value, (info.context or {}).get(OPEN, _not_stored))
     if file is None:
         raise ValueError("Choose a file.")
     return file

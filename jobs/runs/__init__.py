@@ -3,7 +3,7 @@
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
 from jobs.runs.heartbeats import alive
-from jobs.runs.output import Stored, read_output
+from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, Kind
 from jobs.runs.run import LARGEST_ID, Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.runs.run_files import owned_file, stored_in
@@ -25,7 +25,7 @@ __all__ = [
     "Run",
     "SecretRow",
     "State",
-    "Stored",
+    "StoredBatch",
     "WaitEstimate",
     "alive",
     "endings",

@@ -38,7 +38,7 @@ class OutputRow(Base):
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredBatch:
     """A stored batch: consecutive entries of one attempt, numbered from `number` on.
 
     An unfinished batch may still change, and the numbers of its entries may be reused.
@@ -62,17 +62,17 @@ class Output:
     Only the last batch may be unfinished.
     """
 
-    batches: Sequence[Stored]
+    batches: Sequence[StoredBatch]
     dropped: int
     version: int
 
     @property
-    def finished(self) -> Sequence[Stored]:
+    def finished(self) -> Sequence[StoredBatch]:
         """The batches that can no longer change."""
         return [batch for batch in self.batches if not batch.unfinished]
 
     @property
-    def unfinished(self) -> Stored | None:
+    def unfinished(self) -> StoredBatch | None:
         """The batch of lines without a line ending, if any."""
         return self.batches[-1] if self.batches and self.batches[-1].unfinished else None
 
@@ -128,7 +128,9 @@ def read_output(database: Database, run_id: int, kind: Kind, after: int = 0) -> 
     with database.read() as session:
         rows = session.execute(READ, {"run": run_id, "kind": kind, "after": after}).all()
     batches = [
-        Stored(row.number, row.attempt, [Entry(*entry) for entry in row.entries], row.unfinished and row is rows[-1])
+        StoredBatch(
+            row.number, row.attempt, [Entry(*entry) for entry in row.entries], row.unfinished and row is rows[-1]
+        )
         for row in rows
         if row.number is not None
     ]

@@ -24,7 +24,7 @@ RECORD_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Ended:
+class Recorded:
     """The changes made by recording one run's outcome, and the next run if it was claimed in the same transaction."""
 
     changes: list[Change]
@@ -54,7 +54,7 @@ def order_for(backend: Backend, run: Run, task: TaskSummary, folder: Path) -> Or
 
 def end(
     backend: Backend, run: Run, outcome: Outcome, next_id: int | None = None, pending: PendingOutput | None = None
-) -> Ended:
+) -> Recorded:
     """Record a run's outcome and, if it succeeded, claim the next run in the same transaction if that is still queued.
 
     Pending output is stored first, so that a page that shows the end of a run also shows its last line.
@@ -76,7 +76,7 @@ def backoff(task: TaskSummary, failures: int) -> float:
 
 def _record_patiently(
     backend: Backend, run: Run, outcome: Outcome, next_id: int | None, pending: PendingOutput
-) -> Ended:
+) -> Recorded:
     """Record an outcome, retrying while the database is unavailable and the lease can still be valid."""
     deadline = time.monotonic() + backend.settings.lease_seconds * (1 - 1 / lease.RENEWALS_PER_LEASE)
     while True:
@@ -90,7 +90,7 @@ def _record_patiently(
             time.sleep(RECORD_AGAIN_SECONDS)
 
 
-def _record(backend: Backend, run: Run, outcome: Outcome, next_id: int | None) -> Ended:
+def _record(backend: Backend, run: Run, outcome: Outcome, next_id: int | None) -> Recorded:
     following = None
     match outcome:
         case Success(result) if next_id is not None:
@@ -105,10 +105,10 @@ def _record(backend: Backend, run: Run, outcome: Outcome, next_id: int | None) -
         case Lost():
             changes = lease.lose(backend.database, str(run.worker))
             revive(backend, changes)
-            return Ended(changes)
+            return Recorded(changes)
         case Failure():
             change = _fail(backend, run, outcome)
-    return Ended([change] if change else [], following)
+    return Recorded([change] if change else [], following)
 
 
 def _fail(backend: Backend, run: Run, failure: Failure) -> Change | None:

@@ -66,7 +66,7 @@ class Burst:
         try:
             while taken:
                 job = taken.job
-                taken = self._see_through(taken)
+                taken = self._execute_job(taken)
         except Exception as error:
             log.exception("could not complete job %s", job.id)
             # RQ's dashboard shows the reason unchanged, so it must contain no data of the run.
@@ -76,7 +76,7 @@ class Burst:
         self._bookkeeping.idle()
         self._bookkeeping.send()
 
-    def _see_through(self, taken: Taken) -> Taken | None:
+    def _execute_job(self, taken: Taken) -> Taken | None:
         """Execute the run of a job and return the next job, or None to end the burst."""
         job = taken.job
         run = taken.run or attempt.take(self._backend, job.run_id, self._worker.name)
@@ -84,7 +84,7 @@ class Burst:
             self._bookkeeping.dropped(job)
             return None
         began = time.monotonic()
-        outcome, pending = self._execute(run, self._look_ahead, functools.partial(self._tell_start, job, run))
+        outcome, pending = self._execute(run, self._look_ahead, functools.partial(self._announce_start, job, run))
         seconds = time.monotonic() - began
         following = self._following(outcome)
         ended = attempt.end(self._backend, run, outcome, _named_by(following), pending)
@@ -99,7 +99,7 @@ class Burst:
         else:
             self._bookkeeping.send()
 
-    def _tell_start(self, job: WakeUp, run: Run) -> None:
+    def _announce_start(self, job: WakeUp, run: Run) -> None:
         """Publish that a longer run has started, and put the next job back for other workers."""
         self._put_back()
         self._bookkeeping.began(job)

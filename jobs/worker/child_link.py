@@ -63,7 +63,7 @@ class ChildLink:
         os.close(ends.state)
         self._pid = os.getpid()
         self._sending = threading.Lock()
-        self._asking = threading.Lock()
+        self._requesting = threading.Lock()
         self._ended = False
 
     def close(self) -> None:
@@ -134,14 +134,14 @@ class ChildLink:
 
         Raises StopRun if the run must stop or its lease is lost.
         """
-        kept, _ = self._ask({"save": value})
+        kept, _ = self._request({"save": value})
         if not kept or self.stop_requested():
             raise StopRun
 
     def keep(self, stream: BinaryIO, name: str, media_type: str) -> StoredFile:
         """Send a file to the worker and wait until it is stored. Raises StoreAway, and StopRun if the run must stop."""
         with _descriptor_of(stream) as (file, start):
-            answer, _ = self._ask({"keep": [start, name, media_type]}, os.dup(file))
+            answer, _ = self._request({"keep": [start, name, media_type]}, os.dup(file))
         match answer:
             case [str(sha256), int(size)]:
                 return StoredFile(sha256, size)
@@ -151,7 +151,7 @@ class ChildLink:
 
     def open(self, sha256: str) -> BinaryIO:
         """Open a file of the run's parameters. Raises FileNotFoundError, and StoreAway."""
-        answer, files = self._ask({"open": sha256})
+        answer, files = self._request({"open": sha256})
         if files:
             return os.fdopen(files[0], "rb")
         if answer:
@@ -161,11 +161,11 @@ class ChildLink:
     def stop_requested(self) -> bool:
         return self._state.stop_requested()
 
-    def _ask(self, body: Any, *files: int) -> tuple[Any, list[int]]:
+    def _request(self, body: Any, *files: int) -> tuple[Any, list[int]]:
         """Send a request and wait for the reply."""
         if self._silent:
             raise RuntimeError("This works only in the task's own process, while the task runs.")
-        with self._asking:
+        with self._requesting:
             self._send(body, *files)
             answer = self._channel.receive_one()
         return answer.body["answer"], answer.files

@@ -14,7 +14,7 @@ from jobs.worker.channel import BadMessage, Channel, Message, socket_of
 from jobs.worker.child_link import Ends
 from jobs.worker.execute import Order
 from jobs.worker.redaction import Redactor
-from jobs.worker.shared_state import Progress, SharedState
+from jobs.worker.shared_state import ProgressReport, SharedState
 from jobs.worker.transcript import Transcript
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Ended:
     is_fit: bool
 
 
-Received = Entry | Emitted | Save | Keep | Open | Progress | Ended
+ChildEvent = Entry | Emitted | Save | Keep | Open | ProgressReport | Ended
 
 
 class Execution:
@@ -89,13 +89,13 @@ class Execution:
         for pipe in self._pipes:
             os.set_blocking(pipe, False)
         self._readable = {self._channel.fileno(), *self._pipes}
-        self._heard: list[Received] = []
+        self._events: list[ChildEvent] = []
         self._has_read = False
         self._begin(())
 
     def _begin(self, secrets: Collection[str]) -> None:
         self._redactor = Redactor(secrets)
-        self._transcript = Transcript(self._mark, self._redactor, self._heard.append)
+        self._transcript = Transcript(self._mark, self._redactor, self._events.append)
 
     def order(self, order: Order) -> None:
         """Send the child a run to execute."""
@@ -125,42 +125,42 @@ class Execution:
         if not self._channel.is_flushed:
             poll.register(self._channel.fileno(), select.POLLIN | select.POLLOUT)
 
-    def hear(self) -> list[Received]:
+    def receive(self) -> list[ChildEvent]:
         """Return what has been received, without blocking. Output written before a message was sent comes before it."""
         with suppress(OSError):
             self._channel.flush()
         messages = self._received()
-        has_heard = bool(messages) or self._channel.has_begun
-        self._has_read = has_heard | any([self._read(pipe) for pipe in list(self._pipes)])
+        has_received = bool(messages) or self._channel.has_begun
+        self._has_read = has_received | any([self._read(pipe) for pipe in list(self._pipes)])
         for message in messages:
             try:
-                self._heard.extend(self._understood(message))
+                self._events.extend(self._events_of(message))
             except RecursionError:  # no valid value nests this deeply: task code has written to the channel itself
-                self._heard.append(Ended(NOT_UNDERSTOOD, is_fit=False))
-        heard, self._heard[:] = list(self._heard), []
-        return heard
+                self._events.append(Ended(NOT_UNDERSTOOD, is_fit=False))
+        events, self._events[:] = list(self._events), []
+        return events
 
-    def hear_the_rest(self) -> list[Received]:
+    def drain(self) -> list[ChildEvent]:
         """Return everything left from a process that has stopped writing, including unterminated lines."""
         # READS_FOR_ALL reads drain a full pipe. Reading until it is empty could take forever if others keep writing.
-        heard = self.hear()
+        events = self.receive()
         for _ in range(READS_FOR_ALL):
             if not self._has_read:
                 break
-            heard += self.hear()
+            events += self.receive()
         self._transcript.close()
-        heard += self._heard
-        self._heard.clear()
-        return heard
+        events += self._events
+        self._events.clear()
+        return events
 
     def unfinished(self) -> list[Entry]:
         """Return the lines that have no line ending yet."""
         return self._transcript.unfinished()
 
-    def progress(self) -> Progress | None:
+    def progress(self) -> ProgressReport | None:
         """Return the latest progress, or None while the child is writing it."""
         if progress := self._state.read_progress():
-            return Progress(progress.fraction, self._redactor.cut(progress.note, LONGEST_NOTE))
+            return ProgressReport(progress.fraction, self._redactor.cut(progress.note, LONGEST_NOTE))
         return None
 
     def close(self) -> None:
@@ -203,10 +203,10 @@ class Execution:
 
     # --- messages
 
-    def _understood(self, message: Message) -> Iterator[Received]:
+    def _events_of(self, message: Message) -> Iterator[ChildEvent]:
         match message.body:
             case {"progress": True}:
-                yield Progress(None, "")
+                yield ProgressReport(None, "")
             case {"log": [str(level), str(text)]}:
                 self._transcript.log(level, text)
             case {"emit": value}:

@@ -21,15 +21,15 @@ from jobs.values.stored_file import StoredFile
 from jobs.worker.child import prepare, run_child
 from jobs.worker.child_link import connected_ends
 from jobs.worker.execute import Order
-from jobs.worker.execution import Emitted, Ended, Execution, Keep, Open, Received, Save
+from jobs.worker.execution import ChildEvent, Emitted, Ended, Execution, Keep, Open, Save
 from jobs.worker.file_requests import descriptor_of
 from jobs.worker.pending_output import emitted_entry
-from jobs.worker.shared_state import Progress
+from jobs.worker.shared_state import ProgressReport
 from jobs.worker.workspace import workspace
 
 LOOK_SECONDS = 0.1
 
-Take = Callable[[Execution, Received], None]
+Take = Callable[[Execution, ChildEvent], None]
 
 
 class Listener(Protocol):
@@ -93,25 +93,25 @@ def _watch(child: Execution, take: Take, stop_requested: Callable[[], bool]) -> 
         poll.poll(LOOK_SECONDS * 1000)
         if stop_requested():
             child.ask_to_stop()
-        # Asked before the child is heard: what it wrote before it ended is there.
+        # Checked before reading, so that everything written before the end is read below.
         ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        for heard in child.hear_the_rest() if ended else child.hear():
-            if isinstance(heard, Ended):
-                for last in child.hear_the_rest():
+        for event in child.drain() if ended else child.receive():
+            if isinstance(event, Ended):
+                for last in child.drain():
                     take(child, last)
-                return heard.outcome
-            take(child, heard)
+                return event.outcome
+            take(child, event)
         if ended:
             return abrupt_end(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
 
 
-def _take(files: FileStore, listener: Listener, child: Execution, heard: Received) -> None:
-    match heard:
+def _take(files: FileStore, listener: Listener, child: Execution, event: ChildEvent) -> None:
+    match event:
         case Entry():
-            listener.entry(Kind.LOG, heard)
+            listener.entry(Kind.LOG, event)
         case Emitted(value):
             listener.entry(Kind.EMITTED, emitted_entry(value))
-        case Progress():
+        case ProgressReport():
             if progress := child.progress():
                 listener.progress(*progress)
         case Save():

@@ -24,17 +24,17 @@ from jobs.runs.output_entries import Entry
 from jobs.runs.run import Run
 from jobs.values.outcome import Failure, Interrupted, Lost, Outcome, Stopped, abrupt_end
 from jobs.worker.attempt import order_for
-from jobs.worker.execution import Emitted, Ended, Execution, Keep, Open, Received, Save
+from jobs.worker.execution import ChildEvent, Emitted, Ended, Execution, Keep, Open, Save
 from jobs.worker.file_requests import FileRequests
 from jobs.worker.pending_output import PendingOutput
-from jobs.worker.shared_state import Progress
+from jobs.worker.shared_state import ProgressReport
 from jobs.worker.template_client import TemplateClient
 from jobs.worker.wakeup_pipe import WakeupPipe
 
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 2.0
-UNTOLD_SECONDS = 0.02
+ANNOUNCE_SECONDS = 0.02
 REPORT_SECONDS = 0.1
 LOOK_SECONDS = 1.0
 SHORT_LOOK_SECONDS = 0.1
@@ -72,7 +72,7 @@ class Monitor:
         self._renew_at = time.monotonic() + self._renewal_seconds
         self._end_at = self._kill_at = self._report_at = math.inf
         self._may_report_at = -math.inf
-        self._tell_at = time.monotonic() + UNTOLD_SECONDS
+        self._announce_at = time.monotonic() + ANNOUNCE_SECONDS
         self._lost = False
         self._unsaved: Save | None = None
         self._child: Execution | None = None
@@ -80,15 +80,15 @@ class Monitor:
         self.pending = PendingOutput(self._backend, run)
         """Output that is not stored yet. Store it before recording the outcome."""
 
-    def outcome(self, meanwhile: Callback, tell_start: Callback) -> Outcome:
+    def outcome(self, meanwhile: Callback, announce_start: Callback) -> Outcome:
         """Run the task and supervise it until it finishes or must be stopped.
 
-        `meanwhile` is called once the child has its order, so that it overlaps with the task's start. `tell_start` is
-        called only if the task is still running after UNTOLD_SECONDS.
+        `meanwhile` is called once the child has its order, so that it overlaps with the task's start. `announce_start`
+        is called only if the task is still running after ANNOUNCE_SECONDS.
         """
         try:
             for _start in range(MOST_STARTS):
-                outcome = self._attempt(meanwhile, tell_start)
+                outcome = self._attempt(meanwhile, announce_start)
                 if outcome is not None:
                     return outcome
             return Failure("ProcessKilled", "The task's process ended before the run could start. Run it again.")
@@ -96,7 +96,7 @@ class Monitor:
             if self._child:  # still set only after an error: the child must not keep running
                 self._give_back(self._child)
 
-    def _attempt(self, meanwhile: Callback, tell_start: Callback) -> Outcome | None:
+    def _attempt(self, meanwhile: Callback, announce_start: Callback) -> Outcome | None:
         """Execute the run in one child. Return None if the child ended before the task started."""
         while self._child is None:
             if end := self._due_end():
@@ -111,7 +111,7 @@ class Monitor:
             child.ask_to_stop()
         self._end_at = time.monotonic() + self._task.timeout
         meanwhile()
-        outcome = self._watch(child, tell_start)
+        outcome = self._watch(child, announce_start)
         self._child = None
         self._give_back(child)
         return outcome
@@ -123,11 +123,11 @@ class Monitor:
 
     # --- the loop
 
-    def _watch(self, child: Execution, tell_start: Callback) -> Outcome | None:
+    def _watch(self, child: Execution, announce_start: Callback) -> Outcome | None:
         while True:
             self._wait(child)
-            for heard in child.hear():
-                self._take(child, heard)
+            for event in child.receive():
+                self._take(child, event)
             if self._ended:
                 return self._at_end(child, self._ended.outcome)
             if (code := self._template.exit_code(child)) is not None:
@@ -136,10 +136,10 @@ class Monitor:
                 return self._at_end(child, Lost())
             # Skip this if the run is about to end: a hanging Redis may have used up the time already, and publishing
             # the start would block for as long again.
-            if time.monotonic() >= self._tell_at and not self._due_end():
-                self._tell_at = math.inf
-                tell_start()
-            if self._tell_at == math.inf:  # publish the start before any output
+            if time.monotonic() >= self._announce_at and not self._due_end():
+                self._announce_at = math.inf
+                announce_start()
+            if self._announce_at == math.inf:  # publish the start before any output
                 self._store_when_due(child)
                 self._report_when_due(child)
             self._save(child)
@@ -156,30 +156,30 @@ class Monitor:
         if child:
             child.register(poll)
         ends_at = min(self._end_at, self._kill_at, self._worker.leave_at())
-        outgoing = self._tell_at if self._tell_at < math.inf else min(self._report_at, self.pending.due_at)
+        outgoing = self._announce_at if self._announce_at < math.inf else min(self._report_at, self.pending.due_at)
         due = min(ends_at, self._renew_at, outgoing)
         look = LOOK_SECONDS if child else SHORT_LOOK_SECONDS
         poll.poll(1000 * max(0.0, min(due - time.monotonic(), look)))
 
-    def _take(self, child: Execution, heard: Received) -> None:
-        match heard:
+    def _take(self, child: Execution, event: ChildEvent) -> None:
+        match event:
             case Entry():
-                self.pending.add_line(heard)
+                self.pending.add_line(event)
             case Emitted(value):
                 self.pending.emit(value)
-            case Progress():
+            case ProgressReport():
                 self._report_at = max(time.monotonic(), self._may_report_at)
             case Save():
-                self._unsaved = heard
+                self._unsaved = event
             case Keep():
-                self._worker.files.keep(child, heard, lambda: self._child is child and self._kill_at == math.inf)
+                self._worker.files.keep(child, event, lambda: self._child is child and self._kill_at == math.inf)
             case Open():
-                if any(file.sha256 == heard.sha256 for file in files_in(self._run.parameters)):
-                    self._worker.files.open(child, heard)
+                if any(file.sha256 == event.sha256 for file in files_in(self._run.parameters)):
+                    self._worker.files.open(child, event)
                 else:
                     child.answer(None)
             case Ended():
-                self._ended = heard
+                self._ended = event
 
     def _due_end(self) -> Outcome | None:
         now = time.monotonic()
@@ -195,8 +195,8 @@ class Monitor:
 
     def _at_end(self, child: Execution, outcome: Outcome) -> Outcome:
         """Read the child's remaining output into `pending` and return the outcome."""
-        for heard in child.hear_the_rest():
-            self._take(child, heard)
+        for event in child.drain():
+            self._take(child, event)
         if self._report_at < math.inf:
             self._report(child)
         return outcome
@@ -235,8 +235,8 @@ class Monitor:
             self._template.register(poll)
             child.register(poll)
             poll.poll(1000 * left)
-            for heard in child.hear():
-                self._take(child, heard)
+            for event in child.receive():
+                self._take(child, event)
         return self._at_end(child, outcome)
 
     # --- what is due

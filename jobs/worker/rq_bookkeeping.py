@@ -98,10 +98,10 @@ class RqBookkeeping:
         """Send the updates and, in the same round trip, take the next job without blocking. Return None if none."""
         take_next(self._queue, self._pipeline)
         try:
-            *told, found = self._pipeline.execute(raise_on_error=False)
+            *replies, found = self._pipeline.execute(raise_on_error=False)
         except RedisError as error:
-            told, found = [error], None
-        if failed := next((reply for reply in (*told, found) if isinstance(reply, Exception)), None):
+            replies, found = [error], None
+        if failed := next((reply for reply in (*replies, found) if isinstance(reply, Exception)), None):
             log.warning("RQ's record and the events are incomplete (%s)", failed)
         return named(self._queue, found) if isinstance(found, bytes) else None
 

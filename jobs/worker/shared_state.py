@@ -1,7 +1,7 @@
 """A page of memory shared by a worker and its child: the stop request and the latest progress.
 
-Checking for a stop request is a memory read, so a task can do it as often as it likes. Progress overwrites the previous
-value and the worker reads it at its own pace, so no thread is needed to limit its rate.
+Checking for a stop request is a memory read, so a task can do it as often as it likes. A progress report overwrites the
+previous one and the worker reads it at its own pace, so no thread is needed to limit its rate.
 """
 
 import mmap
@@ -22,7 +22,7 @@ UNKNOWN = -1.0
 MOST_LOOKS = 100
 
 
-class Progress(NamedTuple):
+class ProgressReport(NamedTuple):
     """The fraction of a run that is done, from 0 to 1 or None if unknown, and a note."""
 
     fraction: float | None
@@ -35,7 +35,7 @@ class SharedState:
     def __init__(self, file: int) -> None:
         self._memory = mmap.mmap(file, SIZE)
         self._counter = 0
-        self._told_after: int | None = None
+        self._reported_after: int | None = None
 
     def close(self) -> None:
         self._memory.close()
@@ -72,10 +72,10 @@ class SharedState:
         self._memory[TEXT_AT : TEXT_AT + len(text)] = text
         self._count()
         reads = self._memory[READS]
-        told, self._told_after = self._told_after == reads, reads
-        return not told
+        reported, self._reported_after = self._reported_after == reads, reads
+        return not reported
 
-    def read_progress(self) -> Progress | None:
+    def read_progress(self) -> ProgressReport | None:
         """Return the latest progress, or None if it is being written throughout."""
         self._memory[READS] = (self._memory[READS] + 1) % 256
         for _ in range(MOST_LOOKS):
@@ -84,7 +84,7 @@ class SharedState:
             text = self._memory[TEXT_AT : TEXT_AT + min(length, LONGEST_TEXT)]
             (after,) = COUNTER.unpack_from(self._memory, COUNTER_AT)
             if before == after and not before % 2:
-                return Progress(None if fraction < 0 else fraction, text.decode("utf-8", "ignore"))
+                return ProgressReport(None if fraction < 0 else fraction, text.decode("utf-8", "ignore"))
         return None
 
     def _count(self) -> None:

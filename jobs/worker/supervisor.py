@@ -41,7 +41,7 @@ class Supervisor:
         self._sweeper = Sweeper(backend)
         self._workers: dict[int, str] = {}
         self._started_at: dict[int, float] = {}
-        self._gone: list[str] = []
+        self._exited: list[str] = []
         self._stopping = False
 
     def run(self) -> None:
@@ -58,7 +58,7 @@ class Supervisor:
                 self._prepare(self._template.tasks or {})
                 while len(self._workers) < self._size and not self._stopping:
                     self._fork()
-            self._bury()
+            self._requeue_runs_of_exited()
             if time.monotonic() >= next_turn:
                 next_turn = time.monotonic() + TURN_SECONDS
                 self._sweep()
@@ -112,7 +112,7 @@ class Supervisor:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
                 continue
-            self._gone.append(self._workers.pop(pid))
+            self._exited.append(self._workers.pop(pid))
             lived = time.monotonic() - self._started_at.pop(pid)
             if not self._stopping:
                 code = os.waitstatus_to_exitcode(status)
@@ -120,13 +120,13 @@ class Supervisor:
                 if lived < RESTART_SECONDS:  # a worker that cannot start must not be restarted in a busy loop
                     time.sleep(RESTART_SECONDS)
 
-    def _bury(self) -> None:
+    def _requeue_runs_of_exited(self) -> None:
         """Requeue the runs of workers that have exited at once, instead of waiting for their leases to expire."""
         try:
-            for name in list(self._gone):
+            for name in list(self._exited):
                 revive(self._backend, lease.lose(self._backend.database, name))
                 heartbeats.gone(self._backend.database, name)
-                self._gone.remove(name)
+                self._exited.remove(name)
         except SQLAlchemyError:
             log.warning("could not requeue the runs of workers that exited; retrying", exc_info=True)
 
@@ -148,7 +148,7 @@ class Supervisor:
         try:
             for name in killed:
                 lease.release(self._backend.database, name)
-            self._bury()
+            self._requeue_runs_of_exited()
             self._sweeper.leave()
         except SQLAlchemyError:
             log.warning("could not release this pool's leases; they will expire", exc_info=True)

@@ -167,7 +167,7 @@ class WorkersCopy:
                 ready = dict(poll.poll(LOOK_SECONDS * 1000))
                 if self._wakes in ready:
                     os.read(self._wakes, 4096)
-                self._tell_ends()
+                self._send_exits()
                 if self._worker.fileno() in ready:
                     for message in self._worker.receive():
                         self._do(**message.body)
@@ -195,7 +195,7 @@ class WorkersCopy:
         theirs.close()
         self._worker.send({"forked": pid, "mark": ours.mark}, ours.descriptors)
 
-    def _tell_ends(self) -> None:
+    def _send_exits(self) -> None:
         self._children.reap()
         if self._children.ended:
             self._children.sweep()

@@ -49,7 +49,7 @@ class TemplateClient:
 
         No child is ready before every process left behind by the previous run is gone.
         """
-        self.hear()
+        self.receive()
         if self._ending or self._is_sweeping:
             return None
         if kept := self._kept.pop(keeper, None):
@@ -74,12 +74,12 @@ class TemplateClient:
 
     def exit_code(self, child: Execution) -> int | None:
         """Return a child's exit code, negative if a signal killed it, or None while it is running."""
-        self.hear()
+        self.receive()
         return self._ended.get(child.pid)
 
     def is_living(self, child: Execution) -> bool:
         """Return whether a child is running, as far as the template copy has reported."""
-        self.hear()
+        self.receive()
         return child.pid in self._living
 
     def is_lost(self, child: Execution) -> bool:
@@ -121,7 +121,7 @@ class TemplateClient:
             poll = select.poll()
             self.register(poll)
             poll.poll(1000 * max(0.0, min(kill_at, deadline) - time.monotonic()))
-            self.hear()
+            self.receive()
 
     def close_and_wait(self) -> None:
         """Kill all children and return when they are gone, or when the template copy has not answered in time."""
@@ -144,7 +144,7 @@ class TemplateClient:
         self._ending.clear()
         self._is_asked = self._is_sweeping = False
 
-    def hear(self) -> None:
+    def receive(self) -> None:
         """Process the messages received from the template copy, without blocking."""
         if self._channel is None:
             return
@@ -153,13 +153,13 @@ class TemplateClient:
             # and its children with it.
             while messages := self._channel.receive():
                 for message in messages:
-                    self._understand(message.body, message.files)
+                    self._handle(message.body, message.files)
         except (EOFError, BadMessage):
             log.warning("this worker's template copy has exited; requesting a new one")
             self.close()
             self._not_before = time.monotonic() + AGAIN_SECONDS
 
-    def _understand(self, body: Any, files: list[int]) -> None:
+    def _handle(self, body: Any, files: list[int]) -> None:
         match body:
             case {"forked": int(pid), "mark": str(mark)} if len(files) == DESCRIPTORS:
                 self._is_asked = False
@@ -185,6 +185,6 @@ class TemplateClient:
         child.close()
 
     def _send(self, **message: Any) -> None:
-        with suppress(OSError):  # `hear` notices a closed channel
+        with suppress(OSError):  # `receive` notices a closed channel
             if self._channel:
                 self._channel.send(message)

@@ -102,7 +102,7 @@ class TemplateProcess:
             with theirs:
                 self._process = self._start(theirs, self._serves, self._environment)
             self._channel = Channel(ours)
-        self._hear()
+        self._receive()
         if self._process and (code := self._process.poll()) is not None:
             log.warning("the template process exited with code %s; restarting it", code)
             self._process, self._start_at = None, time.monotonic() + RESTART_SECONDS
@@ -125,17 +125,17 @@ class TemplateProcess:
         if self._channel:
             self._channel.close()
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         if self._channel is None:
             return
         try:
             for message in self._channel.receive():
-                self._understand(message.body)
+                self._handle(message.body)
         except (EOFError, BadMessage):
             self._channel.close()
             self._channel = None
 
-    def _understand(self, body: object) -> None:
+    def _handle(self, body: object) -> None:
         match body:
             case {"tasks": list(tasks)}:
                 self.tasks = {task["name"]: TaskSummary(**task) for task in tasks}

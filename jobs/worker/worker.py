@@ -123,7 +123,7 @@ class RunWorker(SimpleWorker):
             self.executions.clear()
             self._state = WorkerStatus.IDLE
 
-    def _execute(self, run: Run, meanwhile: Callback, tell_start: Callback) -> tuple[Outcome, PendingOutput]:
+    def _execute(self, run: Run, meanwhile: Callback, announce_start: Callback) -> tuple[Outcome, PendingOutput]:
         self._clear_up()
         task = self._backend.tasks.get(run.task) or TaskSummary(run.task)
         try:
@@ -132,7 +132,7 @@ class RunWorker(SimpleWorker):
             words = f"The server could not create the run's workspace: {error.strerror or error}. Contact its operator."
             return Failure("NoWorkspace", words), PendingOutput(self._backend, run)
         monitor = Monitor(self._context, run, task, folder)
-        return monitor.outcome(meanwhile, tell_start), monitor.pending
+        return monitor.outcome(meanwhile, announce_start), monitor.pending
 
     def _clear_up(self) -> None:
         """Wait until the previous run's processes have ended, then remove its workspace."""

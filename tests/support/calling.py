@@ -11,8 +11,7 @@ from jobs.runs.output_entries import Entry
 from jobs.storage.store import FileStore
 from jobs.values.outcome import Outcome
 from jobs.worker.execute import Order
-from jobs.worker.execution import Emitted, Execution, Keep, Open, Save
-from jobs.worker.execution import Received as Event
+from jobs.worker.execution import ChildEvent, Emitted, Execution, Keep, Open, Save
 from jobs.worker.local import execute_in_child, open_file
 from jobs.worker.workspace import workspace
 
@@ -37,7 +36,7 @@ class Received:
     def lines(self) -> list[tuple[str, str]]:
         return [(entry.source, entry.content) for entry in self.entries]
 
-    def take(self, child: Execution, event: Event) -> None:
+    def take(self, child: Execution, event: ChildEvent) -> None:
         match event:
             case Entry():
                 self.entries.append(event)

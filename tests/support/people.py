@@ -11,10 +11,10 @@ from jobs.runs.vault import Vault
 from jobs.values.stored_file import RunFile
 from jobs.worker import attempt
 from jobs.worker.execute import Order
-from jobs.worker.execution import Emitted, Execution, Keep, Open, Received, Save
+from jobs.worker.execution import ChildEvent, Emitted, Execution, Keep, Open, Save
 from jobs.worker.local import execute_in_child, open_file, put_file
 from jobs.worker.pending_output import PendingOutput
-from jobs.worker.shared_state import Progress
+from jobs.worker.shared_state import ProgressReport
 from jobs.worker.workspace import workspace
 from webapp.accounts.users import User
 
@@ -69,13 +69,13 @@ def execute(backend: Backend, run_id: int) -> None:
         return
     pending = PendingOutput(backend, run)
 
-    def take(child: Execution, heard: Received) -> None:
-        match heard:
+    def take(child: Execution, event: ChildEvent) -> None:
+        match event:
             case Entry():
-                pending.add_line(heard)
+                pending.add_line(event)
             case Emitted(value):
                 pending.emit(value)
-            case Progress():
+            case ProgressReport():
                 if progress := child.progress():
                     lease.report(backend.database, run, *progress)
             case Save():

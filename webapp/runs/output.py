@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flask import Flask
 from markupsafe import Markup
 
-from jobs.runs import Entry, Kind, Run, Stored, read_output, stored_in
+from jobs.runs import Entry, Kind, Run, StoredBatch, read_output, stored_in
 from jobs.storage import Database
 from jobs.values import Picture, picture_in
 from webapp.rendering import fragments
@@ -82,9 +82,9 @@ def render_output(database: Database, run: Run, kind: Kind, earlier: RenderedOut
     return replace(now, resend_after=now.end - 1) if dropped >= known.resend_after else now
 
 
-def _grouped(batches: Iterable[Stored]) -> list[list[Stored]]:
+def _grouped(batches: Iterable[StoredBatch]) -> list[list[StoredBatch]]:
     """Group consecutive batches of one attempt, with up to ENTRIES_PER_CHUNK entries per group."""
-    groups: list[list[Stored]] = []
+    groups: list[list[StoredBatch]] = []
     for batch in batches:
         last = groups[-1][-1] if groups else None
         fits = last and batch.end - groups[-1][0].number <= ENTRIES_PER_CHUNK
@@ -95,13 +95,13 @@ def _grouped(batches: Iterable[Stored]) -> list[list[Stored]]:
     return groups
 
 
-def _chunk(database: Database, run: Run, kind: Kind, batches: Sequence[Stored]) -> Chunk:
+def _chunk(database: Database, run: Run, kind: Kind, batches: Sequence[StoredBatch]) -> Chunk:
     entries = [entry for batch in batches for entry in batch.entries]
     html = _lines(entries) if kind is Kind.LOG else _values(database, run, entries)
     return Chunk(batches[0].number, batches[-1].end, batches[0].attempt, html)
 
 
-def _unfinished(rendered: RenderedOutput, batch: Stored | None) -> str:
+def _unfinished(rendered: RenderedOutput, batch: StoredBatch | None) -> str:
     """Render unfinished lines, which follow the chunks."""
     if not batch:
         return ""
@@ -134,7 +134,7 @@ def search(database: Database, run: Run, query: str) -> str:
     return _section(log, render_chunks(log, chunks, gaps=False), query=query, count=count)
 
 
-def _lines_with(query: str, batches: Sequence[Stored]) -> list[Entry]:
+def _lines_with(query: str, batches: Sequence[StoredBatch]) -> list[Entry]:
     wanted = query.casefold()
     return [entry for batch in batches for entry in batch.entries if wanted in entry.content.casefold()]
 

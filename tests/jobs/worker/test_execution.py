@@ -15,15 +15,15 @@ from jobs.worker.execute import Order
 from jobs.worker.execution import (
     LONGEST_MESSAGE,
     LONGEST_TRACEBACK,
+    ChildEvent,
     Emitted,
     Ended,
     Execution,
     Keep,
     Open,
-    Received,
     Save,
 )
-from jobs.worker.shared_state import Progress, SharedState
+from jobs.worker.shared_state import ProgressReport, SharedState
 from tests.support.calling import called
 from tests.support.waiting import until
 
@@ -45,7 +45,7 @@ class Child:
 
     def ended(self, **message: Any) -> Ended:
         self.send(**message)
-        (ended,) = until(self.execution.hear, "the message")
+        (ended,) = until(self.execution.receive, "the message")
         assert isinstance(ended, Ended)
         return ended
 
@@ -111,7 +111,7 @@ def test_everything_that_is_said_is_redacted(trusted: Child) -> None:
     trusted.send(save=[VALUE])
     trusted.send(log=["info", VALUE])
     trusted.channel.send({"keep": [0, f"{VALUE}.txt", f"text/{VALUE}"]}, [os.dup(trusted.ends.state)])
-    emitted, save, keep = trusted.execution.hear()
+    emitted, save, keep = trusted.execution.receive()
     assert (emitted, save) == (Emitted({HIDDEN: [HIDDEN]}), Save([HIDDEN]))
     assert isinstance(keep, Keep)
     os.close(keep.file)
@@ -120,8 +120,8 @@ def test_everything_that_is_said_is_redacted(trusted: Child) -> None:
     failed = trusted.failed(kind=VALUE, message=VALUE, traceback=VALUE)
     assert (failed.kind, failed.message, failed.traceback) == (HIDDEN, HIDDEN, HIDDEN)
     trusted.state.write_progress(0.5, f"it is {VALUE}")
-    assert trusted.execution.progress() == Progress(0.5, f"it is {HIDDEN}")
-    (logged,) = trusted.execution.hear_the_rest()
+    assert trusted.execution.progress() == ProgressReport(0.5, f"it is {HIDDEN}")
+    (logged,) = trusted.execution.drain()
     assert HIDDEN in str(logged)
 
 
@@ -129,10 +129,10 @@ def test_what_was_written_before_something_was_sent_is_heard_before_it(child: Ch
     os.write(child.ends.out, b"before\n")
     child.send(emit=1)
     os.write(child.ends.err, b"no end")
-    line, emitted = child.execution.hear()
+    line, emitted = child.execution.receive()
     assert (getattr(line, "content", None), emitted) == ("before", Emitted(1))
     assert [entry.content for entry in child.execution.unfinished()] == ["no end"]
-    assert [getattr(one, "content", None) for one in child.execution.hear_the_rest()] == ["no end"]
+    assert [getattr(one, "content", None) for one in child.execution.drain()] == ["no end"]
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_what_was_written_before_something_was_sent_is_heard_before_it(child: Ch
 )
 def test_a_child_that_sends_garbage_has_failed_and_is_heard_no_more(child: Child, garbage: bytes) -> None:
     child.socket.send(garbage)
-    (ended,) = child.execution.hear()
+    (ended,) = child.execution.receive()
     assert isinstance(ended, Ended)
     assert isinstance(ended.outcome, Failure)
     assert (ended.outcome.kind, ended.is_fit) == ("ProcessKilled", False)
     assert "invalid message" in ended.outcome.message
     child.send(emit=1)
-    assert child.execution.hear() == []
+    assert child.execution.receive() == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_child_that_sends_garbage_has_failed_and_is_heard_no_more(child: Child
 def test_a_message_of_another_form_is_left_out(child: Child, message: Any) -> None:
     child.channel.send(message)
     child.send(emit=1)
-    assert child.execution.hear() == [Emitted(1)]
+    assert child.execution.receive() == [Emitted(1)]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_message_of_another_form_is_left_out(child: Child, message: Any) -> No
 )
 def test_an_outcome_of_another_form_is_one_all_the_same(child: Child, failure: dict[str, Any]) -> None:
     child.send(failure=failure, fit="yes")
-    (ended,) = child.execution.hear()
+    (ended,) = child.execution.receive()
     assert isinstance(ended, Ended)
     assert isinstance(ended.outcome, Failure)
     assert not ended.is_fit
@@ -186,7 +186,7 @@ def test_an_outcome_of_another_form_is_one_all_the_same(child: Child, failure: d
 def test_a_value_that_is_nested_too_deeply_harms_no_worker(trusted: Child, depth: int) -> None:
     encoded = b'{"emit": ' + b"[" * depth + b"]" * depth + b"}"
     trusted.socket.send(HEADER.pack(len(encoded), 0) + encoded)
-    (ended,) = until(trusted.execution.hear, "the message")
+    (ended,) = until(trusted.execution.receive, "the message")
     assert isinstance(ended, Ended)
     assert isinstance(ended.outcome, Failure)
 
@@ -197,7 +197,7 @@ def test_a_stop_is_an_outcome(child: Child) -> None:
 
 def test_the_end_of_a_child_is_no_message(child: Child) -> None:
     child.socket.shutdown(socket.SHUT_RDWR)
-    assert child.execution.hear() == []
+    assert child.execution.receive() == []
     child.execution.answer(True)
     child.execution.order(Order("x"))
 
@@ -205,16 +205,16 @@ def test_the_end_of_a_child_is_no_message(child: Child) -> None:
 def test_an_outcome_that_takes_several_reads_is_heard_of_a_child_that_is_gone(child: Child) -> None:
     child.send(result="x" * 100_000, fit=True)
     child.socket.shutdown(socket.SHUT_WR)
-    assert child.execution.hear_the_rest() == [Ended(Success("x" * 100_000), True)]
+    assert child.execution.drain() == [Ended(Success("x" * 100_000), True)]
 
 
 def test_an_order_that_nobody_takes_holds_up_nobody(child: Child) -> None:
     child.execution.order(Order("x", {"text": "é" * 300_000}))
-    heard: list[Received] = []
+    heard: list[ChildEvent] = []
     received = []
 
     def has_arrived() -> bool:
-        heard.extend(child.execution.hear())
+        heard.extend(child.execution.receive())
         received.extend(child.channel.receive())
         return bool(received)
 
@@ -226,7 +226,7 @@ def test_an_order_that_nobody_takes_holds_up_nobody(child: Child) -> None:
 
 def test_a_request_for_a_file_is_heard_and_answered(child: Child) -> None:
     child.send(open="a" * 64)
-    assert child.execution.hear() == [Open("a" * 64)]
+    assert child.execution.receive() == [Open("a" * 64)]
     child.execution.answer("away")
     assert child.channel.receive_one().body == {"answer": "away"}
 

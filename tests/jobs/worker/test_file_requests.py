@@ -17,7 +17,7 @@ from jobs.storage.store import FileStore
 from jobs.values.outcome import Failure, Outcome, Stopped, Success
 from jobs.values.stored_file import RunFile, StoreAway
 from jobs.worker.execute import Order
-from jobs.worker.execution import Execution, Keep, Open, Received
+from jobs.worker.execution import ChildEvent, Execution, Keep, Open
 from jobs.worker.file_requests import FileRequests
 from jobs.worker.local import execute_in_child
 from jobs.worker.wakeup_pipe import WakeupPipe
@@ -55,7 +55,7 @@ class Worker:
         self._may_go_on = may_go_on
         self.stored: list[RunFile] = []
 
-    def take(self, child: Execution, heard: Received) -> None:
+    def take(self, child: Execution, heard: ChildEvent) -> None:
         if isinstance(heard, Keep):
             self._files.keep(child, heard, self._may_go_on)
         elif isinstance(heard, Open):

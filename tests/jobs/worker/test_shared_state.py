@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.worker.shared_state import LONGEST_TEXT, Progress, SharedState, shared_file
+from jobs.worker.shared_state import LONGEST_TEXT, ProgressReport, SharedState, shared_file
 from tests.support.waiting import until
 
 
@@ -45,11 +45,11 @@ def test_the_start_is_seen_until_it_is_reset(sides: Sides) -> None:
 def test_the_latest_progress_is_read(sides: Sides) -> None:
     for step in range(10):
         sides.task.write_progress(step / 10, f"step {step}")
-    assert sides.worker.read_progress() == Progress(0.9, "step 9")
+    assert sides.worker.read_progress() == ProgressReport(0.9, "step 9")
     sides.task.write_progress(None, "é of an unknown number")
-    assert sides.worker.read_progress() == Progress(None, "é of an unknown number")
+    assert sides.worker.read_progress() == ProgressReport(None, "é of an unknown number")
     sides.task.write_progress(0.0, "")
-    assert sides.worker.read_progress() == Progress(0.0, "")
+    assert sides.worker.read_progress() == ProgressReport(0.0, "")
 
 
 @pytest.mark.parametrize("character", ["x", "é", "\U0001f600"])
@@ -84,5 +84,5 @@ def test_what_is_read_while_it_is_written_is_whole(sides: Sides) -> None:
     read = [progress for _ in range(5000) if (progress := sides.worker.read_progress())]
     sides.worker.request_stop()
     os.waitpid(writer, 0)
-    assert set(read) <= {Progress(number / 4, words[number]) for number in range(3)}
+    assert set(read) <= {ProgressReport(number / 4, words[number]) for number in range(3)}
     assert read

@@ -118,7 +118,7 @@ def order(child: Execution, name: str, **parameters: Any) -> None:
 
 def heard(child: Execution, kind: type[Any]) -> Any:
     def there() -> list[Any]:
-        return [one for one in child.hear() if isinstance(one, kind)]
+        return [one for one in child.receive() if isinstance(one, kind)]
 
     return until(there, f"an event of the kind {kind.__name__}")[0]
 
@@ -182,7 +182,7 @@ def test_the_next_child_is_replaced_when_it_dies_before_it_is_needed(harness: Ha
     spare.kill()
     until(lambda: is_gone(spare.pid), "its end")
     until(lambda: not spare.is_running() or spare.status() == psutil.STATUS_ZOMBIE, "its end")
-    harness.client.hear()
+    harness.client.receive()
     order(first, "who")
     assert heard(first, Ended).outcome == Success(first.pid)
     harness.client.give_back(first)
