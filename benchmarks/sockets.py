@@ -43,7 +43,7 @@ from websockets.sync.client import ClientConnection
 
 from benchmarks.crowd import Crowd
 from benchmarks.servers import PAGES_A_USER, Bare, Ours, Server
-from tests.support.person import Person, hear, shows
+from tests.support.person import Person, receive_until, shows
 from tests.support.waiting import until
 
 FEW, MANY = 1_000, 10_000
@@ -129,7 +129,7 @@ def medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
 def turn(person: Person, page: ClientConnection) -> tuple[float, float]:
     """Return the seconds from submitting a form to its result, and those for the start page."""
     begun = time.perf_counter()
-    hear(page, shows(person.submit("reverse_text", text="dumbwaiter"), "succeeded"))
+    receive_until(page, shows(person.submit("reverse_text", text="dumbwaiter"), "succeeded"))
     between = time.perf_counter()
     load_start_page(person)
     return between - begun, time.perf_counter() - between

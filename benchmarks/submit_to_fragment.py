@@ -20,7 +20,7 @@ from rq.job import JobStatus
 from websockets.sync.client import ClientConnection
 
 from jobs.storage.redis import connect_redis
-from tests.support.person import Person, hear, shows
+from tests.support.person import Person, receive_until, shows
 from tests.support.stack import Stack
 
 TURNS = 200
@@ -38,7 +38,7 @@ def ours(person: Person, socket: ClientConnection) -> float:
     time.sleep(BREATH_SECONDS)
     begun = time.perf_counter()
     run_id = person.submit("reverse_text", text="dumbwaiter")
-    hear(socket, shows(run_id, "succeeded"))
+    receive_until(socket, shows(run_id, "succeeded"))
     return time.perf_counter() - begun
 
 

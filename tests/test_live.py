@@ -20,7 +20,7 @@ from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from tests.support import databases
 from tests.support.people import make_run, owner_id, read
-from tests.support.person import Person, hear, hears_nothing, shows
+from tests.support.person import Person, receive_until, receives_nothing, shows
 from tests.support.stack import Stack
 from tests.support.visitor import PASSWORD
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -29,7 +29,7 @@ from webapp.accounts import users
 
 def close_code(socket: ClientConnection) -> int:
     with pytest.raises(ConnectionClosedError) as closed:
-        hear(socket, lambda _frame: False)
+        receive_until(socket, lambda _frame: False)
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code
 
@@ -46,7 +46,7 @@ def test_a_run_comes_up_by_itself_in_every_state(ada: Person) -> None:
     with ada.socket() as socket:
         socket.recv(timeout=PATIENCE_SECONDS)
         run_id = ada.submit("reverse_text", text="hello")
-        frames = hear(socket, shows(run_id, "succeeded"))
+        frames = receive_until(socket, shows(run_id, "succeeded"))
     assert "olleh" in frames[-1]
     versions = [int(v) for frame in frames for v in re.findall(rf'id="run-{run_id}"[^>]*data-version="(\d+)"', frame)]
     assert versions == sorted(set(versions)), "no version comes twice or after a newer one"
@@ -63,20 +63,20 @@ def test_every_page_kind_gets_what_it_shows(ada: Person) -> None:
             socket.recv(timeout=PATIENCE_SECONDS)
         run_id = ada.submit("reverse_text", text="hello")
         for socket in (start, task, filtered):
-            hear(socket, shows(run_id, "succeeded"))
+            receive_until(socket, shows(run_id, "succeeded"))
         with ada.socket(f"?run={run_id}") as own:
-            (frame,) = hear(own, shows(run_id, "succeeded"))
+            (frame,) = receive_until(own, shows(run_id, "succeeded"))
             assert "<article" in frame
-        (frame,) = hear(other_task, lambda frame: f'id="ended-{run_id}-1"' in frame)
+        (frame,) = receive_until(other_task, lambda frame: f'id="ended-{run_id}-1"' in frame)
         assert 'id="run-' not in frame, "that it has ended, and no more"
-        assert hears_nothing(other_task)
+        assert receives_nothing(other_task)
 
 
 def test_progress_moves_at_most_ten_times_a_second_and_ends_complete(ada: Person) -> None:
     with ada.socket() as socket:
         socket.recv(timeout=PATIENCE_SECONDS)
         run_id = ada.submit("estimate_pi", samples="6000000")
-        frames = hear(socket, shows(run_id, "succeeded"))
+        frames = receive_until(socket, shows(run_id, "succeeded"))
     running = [frame for frame in frames if shows(run_id, "running")(frame)]
     shares = [float(share) for frame in running for share in re.findall(r'<progress[^>]* value="([\d.]+)"', frame)]
     assert len(shares) >= 3
@@ -87,19 +87,19 @@ def test_a_stop_comes_up_at_once_and_then_the_end(stack: Stack, ada: Person) -> 
     backend = stack.backend()
     owner_id = read(backend, Run(id=ada.submit("reverse_text", text="hello"))).owner_id
     now = utcnow()
-    # Held by a worker that does not hear of it, so that nothing ends the run before the page has shown the stop.
+    # No worker holds this lease, so nothing ends the run before the page has shown the stop.
     held: dict[str, Any] = {"worker": "elsewhere", "lease_token": "0" * 32, "lease_expires_at": now, "started_at": now}
     run = make_run(backend, owner_id, state=State.RUNNING, **held)
     with ada.socket() as socket:
-        hear(socket, shows(run.id, "running"))
+        receive_until(socket, shows(run.id, "running"))
         assert ada.post(f"/runs/{run.id}/cancel") == f"/runs/{run.id}"
-        *_, stopping = hear(socket, lambda frame: "Stopping…" in frame)
+        *_, stopping = receive_until(socket, lambda frame: "Stopping…" in frame)
         assert shows(run.id, "running")(stopping)
         assert f"run {run.id}: stopping." in stopping
         change = lease.stop(backend.database, run)
         assert change is not None
         events.publish(backend.redis, change)
-        *_, ended = hear(socket, shows(run.id, "cancelled"))
+        *_, ended = receive_until(socket, shows(run.id, "cancelled"))
     assert "Stopped after" in ended
     assert f"run {run.id}: cancelled." in ended
     backend.database.close()
@@ -112,13 +112,13 @@ def test_a_queue_that_moves_changes_the_wait_estimate_alone(ada: Person, ben: Pe
     moved = f'<hx-partial hx-target="#run-{run_id}-wait_estimate" hx-swap="outerMorph">'
     try:
         with ada.socket() as socket:
-            hear(socket, lambda frame: "Starts after " in frame)
+            receive_until(socket, lambda frame: "Starts after " in frame)
             ben.post(f"/runs/{ahead}/cancel")
-            *_, frame = hear(socket, lambda frame: frame.startswith(moved))
+            *_, frame = receive_until(socket, lambda frame: frame.startswith(moved))
             assert "data-version" not in frame
             for one in long:
                 ben.post(f"/runs/{one}/cancel")
-            hear(socket, shows(run_id, "succeeded"))
+            receive_until(socket, shows(run_id, "succeeded"))
     finally:
         for one in long:
             ben.post(f"/runs/{one}/cancel")
@@ -129,7 +129,7 @@ def test_a_burst_of_changes_is_a_handful_of_frames_and_ends_with_the_last(stack:
     run = make_run(backend, owner_id(backend, ada.email), state=State.RUNNING, started_at=utcnow(), progress_note="")
     changing = update(Run).where(Run.id == run.id).returning(Run.id, Run.owner_id, Run.version)
     with ada.socket() as socket:
-        hear(socket, shows(run.id, "running"))
+        receive_until(socket, shows(run.id, "running"))
         begun = time.monotonic()
         for number in range(1000):
             with backend.database.change() as connection:
@@ -137,7 +137,7 @@ def test_a_burst_of_changes_is_a_handful_of_frames_and_ends_with_the_last(stack:
                 row = connection.execute(changing.values(values)).one()
             events.publish(backend.redis, Change(*row))
         took = time.monotonic() - begun
-        frames = hear(socket, lambda frame: "no. 999." in frame)
+        frames = receive_until(socket, lambda frame: "no. 999." in frame)
     assert len(frames) <= 10 + 12 * took
     backend.database.close()
 
@@ -147,8 +147,8 @@ def test_nobody_else_hears_of_it(ada: Person, ben: Person) -> None:
         for socket in (mine, theirs):
             socket.recv(timeout=PATIENCE_SECONDS)
         run_id = ada.submit("reverse_text", text="private")
-        hear(mine, shows(run_id, "succeeded"))
-        assert hears_nothing(theirs)
+        receive_until(mine, shows(run_id, "succeeded"))
+        assert receives_nothing(theirs)
         with ben.socket(f"?run={run_id}") as peeking:
             assert "private" not in str(peeking.recv(timeout=PATIENCE_SECONDS))
 
@@ -260,7 +260,7 @@ def test_what_a_page_sends_is_dropped_and_limited(ada: Person) -> None:
         for _ in range(50):
             socket.send("x" * 1000)
         run_id = ada.submit("reverse_text", text="still here")
-        hear(socket, shows(run_id, "succeeded"))
+        receive_until(socket, shows(run_id, "succeeded"))
         socket.send("x" * 70_000)
         assert close_code(socket) == 1009
 
@@ -270,12 +270,12 @@ def test_a_lost_event_is_made_good_by_the_check(stack: Stack, ada: Person) -> No
     with ada.socket() as socket:
         socket.recv(timeout=PATIENCE_SECONDS)
         run_id = ada.submit("reverse_text", text="hello")
-        hear(socket, shows(run_id, "succeeded"))
+        receive_until(socket, shows(run_id, "succeeded"))
         with backend.database.write() as session:
             run = session.get_one(Run, run_id)
             run.result, run.version = "changed without an event", run.version + 1
         begun = time.monotonic()
-        hear(socket, lambda frame: "changed without an event" in frame)
+        receive_until(socket, lambda frame: "changed without an event" in frame)
         assert time.monotonic() - begun < PATIENCE_SECONDS
     backend.database.engine.dispose()
 

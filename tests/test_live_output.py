@@ -13,7 +13,7 @@ from jobs.runs.output_entries import Batch, Entry, Kind
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from tests.support.people import make_run, owner_id, read
-from tests.support.person import Person, hear, hears_nothing
+from tests.support.person import Person, receive_until, receives_nothing
 from tests.support.stack import Stack
 from tests.support.visitor import the
 from tests.support.waiting import PATIENCE_SECONDS
@@ -74,10 +74,10 @@ def lines(frames: list[str]) -> list[str]:
 def test_every_line_comes_once_and_in_order_however_fast(backend: Backend, ada: Person, run: Run) -> None:
     put_out(backend, run, "before")
     with ada.socket(f"?run={run.id}") as socket:
-        frames = hear(socket, lambda frame: "before" in frame)
+        frames = receive_until(socket, lambda frame: "before" in frame)
         for number in range(60):
             put_out(backend, run, f"line {number}.")
-        frames += hear(socket, lambda frame: "line 59." in frame)
+        frames += receive_until(socket, lambda frame: "line 59." in frame)
     assert lines(frames) == ["before", *(f"line {number}." for number in range(60))]
     assert all("outerMorph" not in frame.partition("-log-entries")[2].partition(">")[0] for frame in frames)
 
@@ -87,7 +87,7 @@ def test_a_page_that_comes_back_gets_what_it_missed_and_no_more(backend: Backend
     with ada.socket(f"?run={run.id}&shown={run.id}.1&log=3") as socket:
         assert lines([str(socket.recv(timeout=PATIENCE_SECONDS))]) == []
         put_out(backend, run, "three")
-        assert lines(hear(socket, lambda frame: "three" in frame)) == ["three"]
+        assert lines(receive_until(socket, lambda frame: "three" in frame)) == ["three"]
     put_out(backend, run, "four")
     with ada.socket(f"?run={run.id}&shown={run.id}.1&log=4") as socket:
         assert lines([str(socket.recv(timeout=PATIENCE_SECONDS))]) == ["one", "two", "three", "four"]
@@ -98,14 +98,14 @@ def test_a_line_without_an_end_is_drawn_anew_and_then_comes_among_the_others(
 ) -> None:
     put_out(backend, run, "before")
     with ada.socket(f"?run={run.id}") as socket:
-        hear(socket, lambda frame: "before" in frame)
+        receive_until(socket, lambda frame: "before" in frame)
         for percent in range(10, 100, 10):
             draw_line(backend, run, f"{percent} %")
-            (*_, frame) = hear(socket, lambda frame, percent=percent: f"{percent} %" in frame)  # type: ignore[misc]
+            (*_, frame) = receive_until(socket, lambda frame, percent=percent: f"{percent} %" in frame)  # type: ignore[misc]
             assert f'hx-target="#run-{run.id}-log-unfinished" hx-swap="outerMorph"' in frame
             assert "-entries" not in frame
         draw_line(backend, run, ended=["100 %"])
-        (*_, frame) = hear(socket, lambda frame: "100 %" in frame)
+        (*_, frame) = receive_until(socket, lambda frame: "100 %" in frame)
     assert lines([frame]) == ["100 %"]
     assert "90 %" not in frame
     assert the(BeautifulSoup(frame, "html.parser"), f"#run-{run.id}-log-unfinished").text == ""
@@ -133,10 +133,10 @@ def test_only_the_runs_own_page_hears_its_lines_and_only_its_owners(
         for socket in (own, listing, filtered, peeking):
             socket.recv(timeout=PATIENCE_SECONDS)
         put_out(backend, run, "private")
-        hear(own, lambda frame: "private" in frame)
+        receive_until(own, lambda frame: "private" in frame)
         for socket in (listing, filtered):
-            assert "private" not in "".join(hear(socket, lambda frame: f'id="run-{run.id}"' in frame))
-        assert hears_nothing(peeking)
+            assert "private" not in "".join(receive_until(socket, lambda frame: f'id="run-{run.id}"' in frame))
+        assert receives_nothing(peeking)
 
 
 def test_lines_are_text_in_what_is_pushed(backend: Backend, ada: Person, run: Run) -> None:
@@ -144,9 +144,9 @@ def test_lines_are_text_in_what_is_pushed(backend: Backend, ada: Person, run: Ru
         socket.recv(timeout=PATIENCE_SECONDS)
         for line in (*CORPUS, "the end"):
             put_out(backend, run, line)
-        frames = hear(socket, lambda frame: "the end" in frame)
+        frames = receive_until(socket, lambda frame: "the end" in frame)
         put_out(backend, run, *CORPUS, "the last", kind=Kind.EMITTED)
-        frames += hear(socket, lambda frame: "the last" in frame)
+        frames += receive_until(socket, lambda frame: "the last" in frame)
     assert lines(frames) == [*CORPUS, "the end"]
     pushed = BeautifulSoup("".join(frames), "html.parser")
     assert [one.text for one in pushed.select("pre")] == [*CORPUS, "the last"]

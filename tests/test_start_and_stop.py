@@ -22,7 +22,7 @@ from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from tests.support import databases
 from tests.support.people import make_owner, make_run, note_file, owner_id, read
-from tests.support.person import Person, hear
+from tests.support.person import Person, receive_until
 from tests.support.stack import ROOT, Stack, free_port
 from tests.support.visitor import the
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -70,7 +70,7 @@ def test_stopping_sends_open_pages_away_to_come_back(own: Stack) -> None:
         page.recv(timeout=PATIENCE_SECONDS)
         own.process.terminate()
         with pytest.raises(ConnectionClosedError) as closed:
-            hear(page, lambda _frame: False)
+            receive_until(page, lambda _frame: False)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
 

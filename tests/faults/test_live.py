@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from jobs.runs.run import Run
 from tests.faults.application import Application
-from tests.support.person import Person, hear, shows
+from tests.support.person import Person, receive_until, shows
 from tests.support.waiting import PATIENCE_SECONDS
 
 LATE = "a few seconds behind"
@@ -28,17 +28,17 @@ def test_without_redis_a_page_says_that_it_is_late_and_is_right_all_the_same(
     ada = Person(application.stack.url, "ada@example.com")
     run_id = ada.submit("reverse_text", text="before")
     with ada.socket() as page:
-        hear(page, shows(run_id, "succeeded"))
+        receive_until(page, shows(run_id, "succeeded"))
         leave(application)
         try:
-            hear(page, lambda frame: LATE in frame)
+            receive_until(page, lambda frame: LATE in frame)
             with application.backend.database.write() as session:
                 session.execute(update(Run).where(Run.id == run_id).values(result="meanwhile", version=Run.version + 1))
-            hear(page, lambda frame: "meanwhile" in frame)
+            receive_until(page, lambda frame: "meanwhile" in frame)
             with ada.socket() as new_page:
                 assert "meanwhile" in str(new_page.recv(timeout=PATIENCE_SECONDS))
         finally:
             come_back(application)
-        hear(page, lambda frame: 'id="live-status"' in frame and LATE not in frame)
+        receive_until(page, lambda frame: 'id="live-status"' in frame and LATE not in frame)
         after = ada.submit("reverse_text", text="after")
-        hear(page, shows(after, "succeeded"))
+        receive_until(page, shows(after, "succeeded"))

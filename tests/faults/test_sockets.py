@@ -20,7 +20,7 @@ from jobs.runs.run import Run, State
 from tests.faults.scale import scale
 from tests.support.frames import CONTINUATION, PING, TEXT, frame
 from tests.support.people import make_run, owner_id
-from tests.support.person import Person, hear, shows
+from tests.support.person import Person, receive_until, shows
 from tests.support.raw_page import connect
 from tests.support.stack import Stack
 from tests.support.waiting import PATIENCE_SECONDS, until
@@ -40,7 +40,7 @@ def is_served(person: Person) -> None:
     """Somebody's run comes up live as ever."""
     with person.socket() as page:
         page.recv(timeout=PATIENCE_SECONDS)
-        hear(page, shows(person.submit("reverse_text", text="unharmed"), "succeeded"))
+        receive_until(page, shows(person.submit("reverse_text", text="unharmed"), "succeeded"))
 
 
 def large_run(backend: Backend, person: Person) -> Run:
@@ -72,7 +72,7 @@ def test_events_that_are_doubled_reordered_and_made_up_lead_to_what_is_true(ada:
             run_id = ada.submit("reverse_text", text=f"{number}-")
             for version in (3, 1, 1, 2):
                 backend.redis.publish(events.channel(owner), f'{{"run": {run_id}, "version": {version}}}')
-            frames = hear(page, shows(run_id, "succeeded"))
+            frames = receive_until(page, shows(run_id, "succeeded"))
             assert f"-{str(number)[::-1]}" in frames[-1]
 
 
@@ -166,11 +166,11 @@ def test_two_hundred_pages_are_sent_away_by_a_new_deployment_and_come_back(tmp_p
             page.recv(timeout=PATIENCE_SECONDS)
         run_id = people[0].submit("reverse_text", text="after")
         for page in again[:20]:
-            hear(page, shows(run_id, "succeeded"))
+            receive_until(page, shows(run_id, "succeeded"))
 
 
 def close_code(page: ClientConnection) -> int:
     with pytest.raises(ConnectionClosedError) as closed:
-        hear(page, lambda _frame: False)
+        receive_until(page, lambda _frame: False)
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code

@@ -62,8 +62,8 @@ class Person:
         return connect(address, additional_headers=headers, open_timeout=PATIENCE_SECONDS, max_size=None, proxy=None)
 
 
-def hear(socket: ClientConnection, wanted: Callable[[str], bool]) -> list[str]:
-    """The frames up to the first one that is wanted, without heartbeats. Raises TimeoutError when it does not come."""
+def receive_until(socket: ClientConnection, wanted: Callable[[str], bool]) -> list[str]:
+    """Return the frames up to the first wanted one, without heartbeats. Raises TimeoutError if it does not arrive."""
     frames: list[str] = []
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -74,8 +74,8 @@ def hear(socket: ClientConnection, wanted: Callable[[str], bool]) -> list[str]:
             return frames
 
 
-def hears_nothing(socket: ClientConnection) -> bool:
-    """Whether half a second brings no more than heartbeats."""
+def receives_nothing(socket: ClientConnection) -> bool:
+    """Return whether nothing but heartbeats arrives within half a second."""
     with suppress(TimeoutError):
         while not socket.recv(timeout=0.5):
             pass
@@ -84,6 +84,6 @@ def hears_nothing(socket: ClientConnection) -> bool:
 
 
 def shows(run_id: int, state: str) -> Callable[[str], bool]:
-    """Whether a frame brings a run in this state."""
+    """Return a test of frames: whether one shows the run in this state."""
     pattern = re.compile(rf'id="run-{run_id}"[^>]*data-state="{state}"')
     return lambda frame: bool(pattern.search(frame))

@@ -43,7 +43,7 @@ def template_of(tasks: Catalog) -> Iterator[Callable[[socket.socket], None]]:
 
 @contextmanager
 def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
-    """A kitchen: while it is open, its worker executes what is submitted."""
+    """Yield a backend with one worker, which executes the submitted runs."""
     opened = open_backend(settings, tasks)
     pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened, os.getpid()))
     pool.start()
@@ -61,19 +61,19 @@ def _serve(backend: Backend, parent: int) -> None:
     Supervisor(backend, 1, forked(backend.catalog)).run()
 
 
-def start(kitchen: Backend, name: str, **parameters: Any) -> Run:
+def start(backend: Backend, name: str, **parameters: Any) -> Run:
     """Submit a run of an owner of its own."""
-    owner_id, task = make_owner(kitchen, f"{time.time_ns()}@example.com"), kitchen.catalog[name]
-    return submit(kitchen, task, owner_id, task.parameters.model_validate(parameters))
+    owner_id, task = make_owner(backend, f"{time.time_ns()}@example.com"), backend.catalog[name]
+    return submit(backend, task, owner_id, task.parameters.model_validate(parameters))
 
 
-def kill_worker_of(kitchen: Backend, run: Run) -> None:
+def kill_worker_of(backend: Backend, run: Run) -> None:
     """Kill the worker that has the run."""
-    with kitchen.database.read() as session:
-        pid = session.scalars(select(WorkerRow.pid).where(WorkerRow.name == read(kitchen, run).worker)).one()
+    with backend.database.read() as session:
+        pid = session.scalars(select(WorkerRow.pid).where(WorkerRow.name == read(backend, run).worker)).one()
     os.kill(pid, signal.SIGKILL)
 
 
-def ended(kitchen: Backend, run: Run) -> Run:
-    until(lambda: read(kitchen, run).state.ended, "the end of the run")
-    return read(kitchen, run)
+def ended(backend: Backend, run: Run) -> Run:
+    until(lambda: read(backend, run).state.ended, "the end of the run")
+    return read(backend, run)

@@ -103,16 +103,16 @@ def test_a_secret_is_in_no_process_arguments_or_environment(backend: Backend) ->
         while True:
             progress(None, secrets["API_TOKEN"][:0] + "it has it")
 
-    with serving(backend.settings, catalog_of(hold)) as kitchen:
-        owner_id = make_owner(kitchen)
-        kitchen.vault.put(owner_id, "API_TOKEN", VALUE)
-        run = submit(kitchen, kitchen.catalog["hold"], owner_id, kitchen.catalog["hold"].parameters())
-        until(lambda: read(kitchen, run).progress_note == "it has it", "the task at work")
+    with serving(backend.settings, catalog_of(hold)) as served:
+        owner_id = make_owner(served)
+        served.vault.put(owner_id, "API_TOKEN", VALUE)
+        run = submit(served, served.catalog["hold"], owner_id, served.catalog["hold"].parameters())
+        until(lambda: read(served, run).progress_note == "it has it", "the task at work")
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):  # a child that waited has ended, or is one no more
                 assert VALUE not in " ".join(process.cmdline()) + str(process.environ())
-        cancel(kitchen, owner_id, run.id)
-        assert ended(kitchen, run).state is State.CANCELLED
+        cancel(served, owner_id, run.id)
+        assert ended(served, run).state is State.CANCELLED
 
 
 def test_what_a_library_logs_is_covered_in_the_runs_log_and_in_no_other(capfd: pytest.CaptureFixture[str]) -> None:
@@ -148,10 +148,10 @@ def test_a_task_that_asks_for_no_secrets_gets_none(backend: Backend) -> None:
         return VALUE
 
     assert called(plain, secrets=SECRETS)[0] == Success(HIDDEN), "what its order has is covered all the same"
-    with serving(backend.settings, catalog_of(task(plain))) as kitchen:
-        run = start(kitchen, "plain")
-        kitchen.vault.put(run.owner_id, "API_TOKEN", VALUE)
-        assert ended(kitchen, run).result == VALUE
+    with serving(backend.settings, catalog_of(task(plain))) as served:
+        run = start(served, "plain")
+        served.vault.put(run.owner_id, "API_TOKEN", VALUE)
+        assert ended(served, run).result == VALUE
 
 
 def test_secrets_are_a_mapping_for_plain_calls() -> None:

@@ -55,7 +55,7 @@ def count(to: int, progress: Progress) -> int:
 
 
 @pytest.fixture
-def kitchen(backend: Backend) -> Backend:
+def with_tasks(backend: Backend) -> Backend:
     """The backend with the tasks above."""
     return open_backend(backend.settings, catalog_of(misbehave, count))
 
@@ -83,36 +83,36 @@ def test_a_result_is_recorded(backend: Backend) -> None:
         ("mute", "Mute", "unreadable message"),
     ],
 )
-def test_a_failure_says_what_happened(kitchen: Backend, how: str, kind: str, words: str) -> None:
-    run = executed(kitchen, "misbehave", {"how": how})
+def test_a_failure_says_what_happened(with_tasks: Backend, how: str, kind: str, words: str) -> None:
+    run = executed(with_tasks, "misbehave", {"how": how})
     assert (run.state, run.error_kind) == (State.FAILED, kind)
     assert words in (run.error_message or "")
 
 
-def test_the_traceback_begins_in_the_task(kitchen: Backend) -> None:
-    traceback = executed(kitchen, "misbehave", {"how": "raise"}).error_traceback or ""
+def test_the_traceback_begins_in_the_task(with_tasks: Backend) -> None:
+    traceback = executed(with_tasks, "misbehave", {"how": "raise"}).error_traceback or ""
     assert "in misbehave" in traceback
     assert "jobs/worker/execute.py" not in traceback
 
 
-def test_a_task_that_is_gone_is_named_when_no_other_worker_has_taken_the_run(kitchen: Backend) -> None:
+def test_a_task_that_is_gone_is_named_when_no_other_worker_has_taken_the_run(with_tasks: Backend) -> None:
     old = utcnow() - timedelta(minutes=11)
-    assert executed(kitchen, "vanished", {}, created_at=old).error_kind == "NoSuchTask"
+    assert executed(with_tasks, "vanished", {}, created_at=old).error_kind == "NoSuchTask"
 
 
-def test_a_task_that_only_a_newer_deployment_knows_is_left_to_it(kitchen: Backend, backend: Backend) -> None:
-    run = executed(kitchen, "reverse_text", {"text": "abc"})
+def test_a_task_that_only_a_newer_deployment_knows_is_left_to_it(with_tasks: Backend, backend: Backend) -> None:
+    run = executed(with_tasks, "reverse_text", {"text": "abc"})
     assert (run.state, run.version) == (State.QUEUED, 1)
     execute(backend, run.id)
     assert read(backend, run).result == "cba"
 
 
-def test_parameters_that_no_longer_fit_are_named(kitchen: Backend) -> None:
-    assert executed(kitchen, "count", {"upto": 3}).error_kind == "InvalidParameters"
+def test_parameters_that_no_longer_fit_are_named(with_tasks: Backend) -> None:
+    assert executed(with_tasks, "count", {"upto": 3}).error_kind == "InvalidParameters"
 
 
-def test_progress_is_recorded_and_the_last_report_always(kitchen: Backend) -> None:
-    run = executed(kitchen, "count", {"to": 500})
+def test_progress_is_recorded_and_the_last_report_always(with_tasks: Backend) -> None:
+    run = executed(with_tasks, "count", {"to": 500})
     assert (run.progress, run.progress_note, run.result) == (1.0, "step 500", 500)
     assert run.version < 100, "500 reports at once are not 500 writes"
 

@@ -100,7 +100,7 @@ TASKS = catalog_of(*ALL)
 
 
 @pytest.fixture
-def kitchen(backend: Backend) -> Iterator[Backend]:
+def served(backend: Backend) -> Iterator[Backend]:
     """A backend with the tasks above and one worker."""
     with serving(backend.settings, TASKS) as one:
         yield one
@@ -111,69 +111,69 @@ def lines(backend: Backend, run: Run) -> list[tuple[int, str]]:
     return [(one.attempt, entry.content) for one in stored for entry in one.entries]
 
 
-def test_lines_and_partial_results_are_there_while_the_task_runs(kitchen: Backend, tmp_path: Path) -> None:
-    run = start(kitchen, "say", file=str(tmp_path / "go"))
-    until(lambda: lines(kitchen, run) == [(1, "printed"), (1, "logged")], "the lines")
-    until(lambda: read_output(kitchen.database, run.id, Kind.EMITTED).batches, "the partial result")
-    assert read(kitchen, run).state is State.RUNNING
+def test_lines_and_partial_results_are_there_while_the_task_runs(served: Backend, tmp_path: Path) -> None:
+    run = start(served, "say", file=str(tmp_path / "go"))
+    until(lambda: lines(served, run) == [(1, "printed"), (1, "logged")], "the lines")
+    until(lambda: read_output(served.database, run.id, Kind.EMITTED).batches, "the partial result")
+    assert read(served, run).state is State.RUNNING
     (tmp_path / "go").touch()
-    assert ended(kitchen, run).result == "done"
-    assert lines(kitchen, run)[-1] == (1, "the last line")
+    assert ended(served, run).result == "done"
+    assert lines(served, run)[-1] == (1, "the last line")
 
 
-def test_what_was_put_out_before_an_abrupt_end_is_kept(kitchen: Backend, tmp_path: Path) -> None:
-    run = start(kitchen, "die", file=str(tmp_path / "go"))
-    until(lambda: lines(kitchen, run), "the line")
+def test_what_was_put_out_before_an_abrupt_end_is_kept(served: Backend, tmp_path: Path) -> None:
+    run = start(served, "die", file=str(tmp_path / "go"))
+    until(lambda: lines(served, run), "the line")
     (tmp_path / "go").touch()
-    assert ended(kitchen, run).error_kind == "ProcessKilled"
-    assert lines(kitchen, run) == [(1, "the last words")]
+    assert ended(served, run).error_kind == "ProcessKilled"
+    assert lines(served, run) == [(1, "the last words")]
 
 
-def test_every_attempt_keeps_its_lines(kitchen: Backend) -> None:
-    run = start(kitchen, "try_twice")
-    assert ended(kitchen, run).attempt == 2
-    assert lines(kitchen, run) == [(1, "trying"), (2, "trying")]
+def test_every_attempt_keeps_its_lines(served: Backend) -> None:
+    run = start(served, "try_twice")
+    assert ended(served, run).attempt == 2
+    assert lines(served, run) == [(1, "trying"), (2, "trying")]
 
 
-def test_a_flood_harms_nobody_and_is_stopped_like_anything_else(kitchen: Backend) -> None:
-    run = start(kitchen, "flood")
-    until(lambda: read_output(kitchen.database, run.id, Kind.LOG).dropped, "the first line to give way")
-    stored = sum(len(one.entries) for one in read_output(kitchen.database, run.id, Kind.LOG).batches)
+def test_a_flood_harms_nobody_and_is_stopped_like_anything_else(served: Backend) -> None:
+    run = start(served, "flood")
+    until(lambda: read_output(served.database, run.id, Kind.LOG).dropped, "the first line to give way")
+    stored = sum(len(one.entries) for one in read_output(served.database, run.id, Kind.LOG).batches)
     assert stored <= 10_000
-    cancel(kitchen, run.owner_id, run.id)
-    assert ended(kitchen, run).state is State.CANCELLED
+    cancel(served, run.owner_id, run.id)
+    assert ended(served, run).state is State.CANCELLED
 
 
 def test_the_last_line_is_stored_although_the_database_is_away_when_the_task_ends(
-    kitchen: Backend, tmp_path: Path
+    served: Backend, tmp_path: Path
 ) -> None:
-    run = start(kitchen, "say", file=str(tmp_path / "go"))
-    until(lambda: len(lines(kitchen, run)) == 2, "the lines")
-    databases.take_away(kitchen.settings.data_dir)
+    run = start(served, "say", file=str(tmp_path / "go"))
+    until(lambda: len(lines(served, run)) == 2, "the lines")
+    databases.take_away(served.settings.data_dir)
     try:
         (tmp_path / "go").touch()
         threading.Event().wait(1)  # the task ends meanwhile, and its worker tries to record that
     finally:
-        databases.bring_back(kitchen.settings.data_dir)
-    assert ended(kitchen, run).result == "done"
-    assert lines(kitchen, run)[-1] == (1, "the last line")
+        databases.bring_back(served.settings.data_dir)
+    assert ended(served, run).result == "done"
+    assert lines(served, run)[-1] == (1, "the last line")
 
 
-def test_when_a_run_has_ended_all_of_its_output_is_there(kitchen: Backend) -> None:
-    run = start(kitchen, "waste", lines=3000)
-    ended(kitchen, run)
-    assert len(lines(kitchen, run)) == 3000
+def test_when_a_run_has_ended_all_of_its_output_is_there(served: Backend) -> None:
+    run = start(served, "waste", lines=3000)
+    ended(served, run)
+    assert len(lines(served, run)) == 3000
 
 
 def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_starts_too(
-    kitchen: Backend, tmp_path: Path
+    served: Backend, tmp_path: Path
 ) -> None:
-    with kitchen.redis.pubsub(ignore_subscribe_messages=True) as pages:
+    with served.redis.pubsub(ignore_subscribe_messages=True) as pages:
         pages.psubscribe(f"{events.CHANNEL}*")
         assert pages.get_message(timeout=10) is None  # the subscription is there
-        runs = [start(kitchen, "waste", lines=0) for _ in range(40)]
-        long = start(kitchen, "say", file=str(tmp_path / "go on"))
-        started = kitchen.queue.started_job_registry
+        runs = [start(served, "waste", lines=0) for _ in range(40)]
+        long = start(served, "say", file=str(tmp_path / "go on"))
+        started = served.queue.started_job_registry
         until(lambda: started.get_job_ids() == [f"run-{long.id}-1"], "the start in RQ's record")
         told = [json.loads(event["data"]) for event in iter(lambda: pages.get_message(timeout=1), None)]
     (tmp_path / "go on").touch()
@@ -182,7 +182,7 @@ def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_st
     assert all(told == sorted(told) for told in versions.values()), "in their order"
     assert versions.pop(long.id)[:2] == [1, 2]  # queued, running, and what it puts out after that
     assert [1, 3] in versions.values()  # queued, succeeded; a busy machine may take its time for some of them
-    assert [read(kitchen, run).state for run in runs] == [State.SUCCEEDED] * len(runs)
+    assert [read(served, run).state for run in runs] == [State.SUCCEEDED] * len(runs)
 
 
 def test_a_stop_that_comes_before_there_is_a_process_reaches_the_task(backend: Backend) -> None:

@@ -116,7 +116,7 @@ def lease_seconds() -> int:
 
 
 @pytest.fixture
-def kitchen(backend: Backend, lease_seconds: int) -> Iterator[Backend]:
+def served(backend: Backend, lease_seconds: int) -> Iterator[Backend]:
     """A backend with the tasks above and one worker."""
     settings = backend.settings.model_copy(update={"lease_seconds": lease_seconds})
     with serving(settings, TASKS) as one:
@@ -127,83 +127,83 @@ def finished(backend: Backend, name: str, **parameters: Any) -> Run:
     return ended(backend, start(backend, name, **parameters))
 
 
-def test_every_run_has_a_process_of_its_own(kitchen: Backend) -> None:
-    done = [finished(kitchen, "who") for _ in range(3)]
+def test_every_run_has_a_process_of_its_own(served: Backend) -> None:
+    done = [finished(served, "who") for _ in range(3)]
     assert {run.state for run in done} == {State.SUCCEEDED}
     assert len({run.result for run in done}) == 3
 
 
-def test_a_run_that_takes_too_long_fails_from_outside_and_the_next_one_runs(kitchen: Backend) -> None:
-    late = finished(kitchen, "linger")
+def test_a_run_that_takes_too_long_fails_from_outside_and_the_next_one_runs(served: Backend) -> None:
+    late = finished(served, "linger")
     assert (late.state, late.error_kind) == (State.FAILED, "Timeout")
     assert late.error_message == "Timed out after 1 s."
-    assert finished(kitchen, "who").state is State.SUCCEEDED
+    assert finished(served, "who").state is State.SUCCEEDED
 
 
-def test_a_run_that_kills_its_process_fails_and_the_next_one_runs(kitchen: Backend) -> None:
-    dead = finished(kitchen, "crash")
+def test_a_run_that_kills_its_process_fails_and_the_next_one_runs(served: Backend) -> None:
+    dead = finished(served, "crash")
     assert (dead.state, dead.error_kind) == (State.FAILED, "ProcessKilled")
-    assert finished(kitchen, "who").state is State.SUCCEEDED
+    assert finished(served, "who").state is State.SUCCEEDED
 
 
-def test_rq_keeps_nothing_of_what_succeeded(kitchen: Backend) -> None:
-    finished(kitchen, "who")
-    until(lambda: not kitchen.redis.keys("rq:job:*"), "the end of RQ's record")
-    assert kitchen.queue.get_job_ids() == []
-    assert kitchen.queue.failed_job_registry.get_job_ids() == []
+def test_rq_keeps_nothing_of_what_succeeded(served: Backend) -> None:
+    finished(served, "who")
+    until(lambda: not served.redis.keys("rq:job:*"), "the end of RQ's record")
+    assert served.queue.get_job_ids() == []
+    assert served.queue.failed_job_registry.get_job_ids() == []
 
 
-def test_a_job_without_a_run_harms_nobody(kitchen: Backend) -> None:
-    push(kitchen.queue, (999_999, 1))
-    assert finished(kitchen, "who").state is State.SUCCEEDED
+def test_a_job_without_a_run_harms_nobody(served: Backend) -> None:
+    push(served.queue, (999_999, 1))
+    assert finished(served, "who").state is State.SUCCEEDED
 
 
-def test_runs_that_wait_behind_each_other_are_executed_in_their_order_and_rq_counts_them(kitchen: Backend) -> None:
-    busy = start(kitchen, "stubborn")
-    until(lambda: read(kitchen, busy).progress, "the start")
-    runs = [start(kitchen, "who") for _ in range(30)]
+def test_runs_that_wait_behind_each_other_are_executed_in_their_order_and_rq_counts_them(served: Backend) -> None:
+    busy = start(served, "stubborn")
+    until(lambda: read(served, busy).progress, "the start")
+    runs = [start(served, "who") for _ in range(30)]
     gone = runs.pop(11)
-    cancel(kitchen, gone.owner_id, gone.id)
-    foreign = kitchen.queue.enqueue_call("os.getpid")
-    push(kitchen.queue, (runs[0].id, 1))
-    runs += [start(kitchen, "who") for _ in range(5)]
-    cancel(kitchen, busy.owner_id, busy.id)
-    done = [ended(kitchen, run) for run in runs]
+    cancel(served, gone.owner_id, gone.id)
+    foreign = served.queue.enqueue_call("os.getpid")
+    push(served.queue, (runs[0].id, 1))
+    runs += [start(served, "who") for _ in range(5)]
+    cancel(served, busy.owner_id, busy.id)
+    done = [ended(served, run) for run in runs]
     assert {(run.state, run.attempt) for run in done} == {(State.SUCCEEDED, 1)}
     assert sorted(done, key=lambda run: (run.started_at, run.id)) == done
-    until(lambda: not kitchen.queue.get_job_ids(), "the end of the queue")
-    until(lambda: kitchen.queue.failed_job_registry.get_job_ids() == [foreign.id], "what was refused being kept")
-    until(lambda: Worker.all(connection=kitchen.redis)[0].get_state() == WorkerStatus.IDLE, "the worker being idle")
-    (worker,) = Worker.all(connection=kitchen.redis)
+    until(lambda: not served.queue.get_job_ids(), "the end of the queue")
+    until(lambda: served.queue.failed_job_registry.get_job_ids() == [foreign.id], "what was refused being kept")
+    until(lambda: Worker.all(connection=served.redis)[0].get_state() == WorkerStatus.IDLE, "the worker being idle")
+    (worker,) = Worker.all(connection=served.redis)
     assert (worker.successful_job_count, worker.failed_job_count) == (len(runs) + 1, 1)
-    assert not kitchen.redis.zcard(kitchen.queue.started_job_registry.key)
+    assert not served.redis.zcard(served.queue.started_job_registry.key)
 
 
-def test_a_run_that_takes_its_time_leaves_the_jobs_behind_it_to_other_workers(kitchen: Backend) -> None:
-    first = start(kitchen, "stubborn")
-    until(lambda: read(kitchen, first).progress, "the start")
-    second, *others = (start(kitchen, name) for name in ("stubborn", "who", "who"))
+def test_a_run_that_takes_its_time_leaves_the_jobs_behind_it_to_other_workers(served: Backend) -> None:
+    first = start(served, "stubborn")
+    until(lambda: read(served, first).progress, "the start")
+    second, *others = (start(served, name) for name in ("stubborn", "who", "who"))
     waiting = [f"run-{run.id}-1" for run in others]
-    cancel(kitchen, first.owner_id, first.id)
-    until(lambda: read(kitchen, second).progress, "the start of the second")
-    until(lambda: kitchen.queue.get_job_ids() == waiting and not taken(kitchen.queue), "the jobs being on the queue")
-    cancel(kitchen, second.owner_id, second.id)
-    assert {(run.state, run.attempt) for run in (ended(kitchen, run) for run in others)} == {(State.SUCCEEDED, 1)}
+    cancel(served, first.owner_id, first.id)
+    until(lambda: read(served, second).progress, "the start of the second")
+    until(lambda: served.queue.get_job_ids() == waiting and not taken(served.queue), "the jobs being on the queue")
+    cancel(served, second.owner_id, second.id)
+    assert {(run.state, run.attempt) for run in (ended(served, run) for run in others)} == {(State.SUCCEEDED, 1)}
 
 
-def test_a_run_that_fails_costs_the_jobs_behind_it_nothing(kitchen: Backend) -> None:
-    busy = start(kitchen, "stubborn")
-    until(lambda: read(kitchen, busy).progress, "the start")
-    runs = [start(kitchen, name) for name in ("crash", "who", "crash", "crash", "who")]
-    cancel(kitchen, busy.owner_id, busy.id)
-    done = [ended(kitchen, run) for run in runs]
+def test_a_run_that_fails_costs_the_jobs_behind_it_nothing(served: Backend) -> None:
+    busy = start(served, "stubborn")
+    until(lambda: read(served, busy).progress, "the start")
+    runs = [start(served, name) for name in ("crash", "who", "crash", "crash", "who")]
+    cancel(served, busy.owner_id, busy.id)
+    done = [ended(served, run) for run in runs]
     assert [run.state.value for run in done] == ["failed", "succeeded", "failed", "failed", "succeeded"]
     assert sorted(done, key=lambda run: (run.started_at, run.id)) == done
-    until(lambda: not kitchen.redis.keys("rq:job:*") and not taken(kitchen.queue), "the end of RQ's record")
+    until(lambda: not served.redis.keys("rq:job:*") and not taken(served.queue), "the end of RQ's record")
 
 
-def test_the_lease_of_a_running_run_lies_ahead(kitchen: Backend) -> None:
-    run = finished(kitchen, "who")
+def test_the_lease_of_a_running_run_lies_ahead(served: Backend) -> None:
+    run = finished(served, "who")
     assert (run.lease_token, run.lease_expires_at) == (None, None)
 
 
@@ -221,57 +221,57 @@ def test_a_stop_that_was_swallowed_is_remembered(backend: Backend) -> None:
             signal.signal(number, handler)
 
 
-def test_a_stop_reaches_a_task_that_looks_and_lets_it_tidy_up(kitchen: Backend, tmp_path: Path) -> None:
-    run = start(kitchen, "tidy", folder=str(tmp_path))
-    until(lambda: read(kitchen, run).progress, "the start")
+def test_a_stop_reaches_a_task_that_looks_and_lets_it_tidy_up(served: Backend, tmp_path: Path) -> None:
+    run = start(served, "tidy", folder=str(tmp_path))
+    until(lambda: read(served, run).progress, "the start")
     for _click in range(5):
-        cancel(kitchen, run.owner_id, run.id)
-    assert ended(kitchen, run).state is State.CANCELLED
+        cancel(served, run.owner_id, run.id)
+    assert ended(served, run).state is State.CANCELLED
     assert (tmp_path / "tidied").exists()
 
 
-def test_a_stop_kills_a_task_that_takes_no_notice_and_the_next_one_runs(kitchen: Backend) -> None:
-    run = start(kitchen, "stubborn")
-    until(lambda: read(kitchen, run).progress, "the start")
-    cancel(kitchen, run.owner_id, run.id)
-    assert ended(kitchen, run).state is State.CANCELLED
-    assert finished(kitchen, "who").state is State.SUCCEEDED
+def test_a_stop_kills_a_task_that_takes_no_notice_and_the_next_one_runs(served: Backend) -> None:
+    run = start(served, "stubborn")
+    until(lambda: read(served, run).progress, "the start")
+    cancel(served, run.owner_id, run.id)
+    assert ended(served, run).state is State.CANCELLED
+    assert finished(served, "who").state is State.SUCCEEDED
 
 
 @pytest.mark.parametrize("lease_seconds", [4])
-def test_a_stop_whose_message_was_lost_is_seen_in_the_row(kitchen: Backend) -> None:
-    run = start(kitchen, "stubborn")
-    until(lambda: read(kitchen, run).progress, "the start")
-    lease.request_stop(kitchen.database, run.id, run.owner_id)
-    assert ended(kitchen, run).state is State.CANCELLED
+def test_a_stop_whose_message_was_lost_is_seen_in_the_row(served: Backend) -> None:
+    run = start(served, "stubborn")
+    until(lambda: read(served, run).progress, "the start")
+    lease.request_stop(served.database, run.id, run.owner_id)
+    assert ended(served, run).state is State.CANCELLED
 
 
-def test_a_run_that_fails_is_tried_again_as_often_as_its_task_says(kitchen: Backend, tmp_path: Path) -> None:
-    run = finished(kitchen, "fail_twice", folder=str(tmp_path))
+def test_a_run_that_fails_is_tried_again_as_often_as_its_task_says(served: Backend, tmp_path: Path) -> None:
+    run = finished(served, "fail_twice", folder=str(tmp_path))
     assert (run.state, run.result, run.attempt, run.failures) == (State.SUCCEEDED, 3, 3, 2)
     assert run.error_message is None
 
 
 @pytest.mark.parametrize(("final", "attempts"), [(True, 1), (False, 3)])
-def test_a_failure_that_is_declared_final_is_not_tried_again(kitchen: Backend, final: bool, attempts: int) -> None:
-    run = finished(kitchen, "give_up", final=final)
+def test_a_failure_that_is_declared_final_is_not_tried_again(served: Backend, final: bool, attempts: int) -> None:
+    run = finished(served, "give_up", final=final)
     assert (run.state, run.attempt, run.failures) == (State.FAILED, attempts, attempts)
 
 
-def test_a_task_that_takes_too_much_memory_fails_and_the_next_one_runs(kitchen: Backend) -> None:
-    run = finished(kitchen, "gobble")
+def test_a_task_that_takes_too_much_memory_fails_and_the_next_one_runs(served: Backend) -> None:
+    run = finished(served, "gobble")
     assert (run.state, run.error_kind) == (State.FAILED, "OutOfMemory")
     assert run.error_message == "Out of memory. This task is limited to 100 MB."
-    assert finished(kitchen, "who").state is State.SUCCEEDED
+    assert finished(served, "who").state is State.SUCCEEDED
 
 
-def test_an_attempt_goes_on_where_the_one_before_was_lost(kitchen: Backend, tmp_path: Path) -> None:
-    run = start(kitchen, "resume", folder=str(tmp_path))
+def test_an_attempt_goes_on_where_the_one_before_was_lost(served: Backend, tmp_path: Path) -> None:
+    run = start(served, "resume", folder=str(tmp_path))
     at = tmp_path / "at"
     for step in ("1", "3"):
         until(partial(_says, at, step), "two more steps")
-        kill_worker_of(kitchen, run)
-    run = ended(kitchen, run)
+        kill_worker_of(served, run)
+    run = ended(served, run)
     assert (run.state, run.result, run.losses, run.attempt) == (State.SUCCEEDED, [0, 1, 2, 3, 4], 2, 3)
 
 
@@ -283,8 +283,8 @@ def test_stopping_gives_a_run_at_hand_back_without_spending_an_attempt(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.worker.worker.GRACE_SECONDS", 0.5)
-    with serving(backend.settings, TASKS) as kitchen:
-        run = start(kitchen, "stubborn")
-        until(lambda: read(kitchen, run).progress, "the start")
-    now = read(kitchen, run)
+    with serving(backend.settings, TASKS) as served:
+        run = start(served, "stubborn")
+        until(lambda: read(served, run).progress, "the start")
+    now = read(served, run)
     assert (now.state, now.attempt, now.losses, now.lease_token) == (State.QUEUED, 1, 0, None)

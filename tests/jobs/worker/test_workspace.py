@@ -51,7 +51,7 @@ def introduce(user: User) -> tuple[int, str]:
 
 
 @pytest.fixture
-def kitchen(backend: Backend) -> Any:
+def served(backend: Backend) -> Any:
     with serving(backend.settings, catalog_of(scatter, introduce)) as opened:
         yield opened
 
@@ -62,30 +62,30 @@ def seen(tmp_path: Path) -> Path:
     return Path(text.rstrip())
 
 
-def scattered(kitchen: Backend, tmp_path: Path, how: str) -> Run:
-    return start(kitchen, "scatter", how=how, seen=str(tmp_path / "seen"))
+def scattered(served: Backend, tmp_path: Path, how: str) -> Run:
+    return start(served, "scatter", how=how, seen=str(tmp_path / "seen"))
 
 
 @pytest.mark.parametrize(
     ("how", "state"),
     [("return", State.SUCCEEDED), ("raise", State.FAILED), ("kill its process", State.FAILED)],
 )
-def test_a_workspace_is_gone_when_its_run_has_ended(kitchen: Backend, tmp_path: Path, how: str, state: State) -> None:
-    run = ended(kitchen, scattered(kitchen, tmp_path, how))
+def test_a_workspace_is_gone_when_its_run_has_ended(served: Backend, tmp_path: Path, how: str, state: State) -> None:
+    run = ended(served, scattered(served, tmp_path, how))
     assert run.state is state
-    assert seen(tmp_path).parent == kitchen.workspaces
+    assert seen(tmp_path).parent == served.workspaces
     until(lambda: not seen(tmp_path).exists(), "the removal of the workspace")
     if how == "return":
         assert run.result == 0o700
 
 
 @pytest.mark.parametrize("how", ["wait", "hang"])
-def test_a_workspace_is_gone_when_its_run_was_stopped(kitchen: Backend, tmp_path: Path, how: str) -> None:
-    run = scattered(kitchen, tmp_path, how)
+def test_a_workspace_is_gone_when_its_run_was_stopped(served: Backend, tmp_path: Path, how: str) -> None:
+    run = scattered(served, tmp_path, how)
     path = seen(tmp_path)
     assert path.exists()
-    cancel(kitchen, run.owner_id, run.id)
-    assert ended(kitchen, run).state is State.CANCELLED
+    cancel(served, run.owner_id, run.id)
+    assert ended(served, run).state is State.CANCELLED
     until(lambda: not path.exists(), "the removal of the workspace")
 
 
@@ -93,16 +93,16 @@ def _is_gone(path: Path) -> bool:
     return not path.exists()
 
 
-def test_a_workspace_is_gone_when_its_worker_was_killed(kitchen: Backend, tmp_path: Path) -> None:
-    run = scattered(kitchen, tmp_path, "hang")
+def test_a_workspace_is_gone_when_its_worker_was_killed(served: Backend, tmp_path: Path) -> None:
+    run = scattered(served, tmp_path, "hang")
     for _attempt in range(lease.MOST_LOSSES):
         path = seen(tmp_path)
         (tmp_path / "seen").unlink()
-        kill_worker_of(kitchen, run)
+        kill_worker_of(served, run)
         until(partial(_is_gone, path), "the removal of the attempt's workspace")
-    until(lambda: read(kitchen, run).state.ended, "the last loss")
-    assert read(kitchen, run).losses == lease.MOST_LOSSES
-    until(lambda: list(kitchen.workspaces.iterdir()) == [], "the removal of all workspaces")
+    until(lambda: read(served, run).state.ended, "the last loss")
+    assert read(served, run).losses == lease.MOST_LOSSES
+    until(lambda: list(served.workspaces.iterdir()) == [], "the removal of all workspaces")
 
 
 def test_a_workspace_that_is_in_use_is_left_alone(tmp_path: Path) -> None:
@@ -128,16 +128,16 @@ def test_nothing_to_tidy_is_no_fault(tmp_path: Path) -> None:
     tidy(tmp_path / "not there")
 
 
-def test_a_workspace_that_cannot_be_made_fails_the_run_and_not_the_next_one(kitchen: Backend) -> None:
-    ended(kitchen, start(kitchen, "introduce"))
-    until(lambda: not list(kitchen.workspaces.iterdir()), "the removal of the workspace")
-    kitchen.workspaces.rmdir()
-    kitchen.workspaces.write_text("in the way")
-    failed = ended(kitchen, start(kitchen, "introduce"))
-    kitchen.workspaces.unlink()
+def test_a_workspace_that_cannot_be_made_fails_the_run_and_not_the_next_one(served: Backend) -> None:
+    ended(served, start(served, "introduce"))
+    until(lambda: not list(served.workspaces.iterdir()), "the removal of the workspace")
+    served.workspaces.rmdir()
+    served.workspaces.write_text("in the way")
+    failed = ended(served, start(served, "introduce"))
+    served.workspaces.unlink()
     assert (failed.state, failed.error_kind) == (State.FAILED, "NoWorkspace")
     assert "The server could not create the run's workspace" in str(failed.error_message)
-    assert ended(kitchen, start(kitchen, "introduce")).state is State.SUCCEEDED
+    assert ended(served, start(served, "introduce")).state is State.SUCCEEDED
 
 
 def test_a_task_with_a_workspace_is_a_plain_function_too(tmp_path: Path) -> None:
@@ -147,8 +147,8 @@ def test_a_task_with_a_workspace_is_a_plain_function_too(tmp_path: Path) -> None
     assert scatter("return", said, workspace=inside, progress=Progress()) == 0o700
 
 
-def test_a_task_learns_whose_run_it_is(kitchen: Backend) -> None:
-    run = ended(kitchen, start(kitchen, "introduce"))
+def test_a_task_learns_whose_run_it_is(served: Backend) -> None:
+    run = ended(served, start(served, "introduce"))
     assert run.result[0] == run.owner_id
     assert run.result[1].endswith("@example.com")
 

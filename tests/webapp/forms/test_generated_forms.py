@@ -42,8 +42,8 @@ thoroughly = settings(
 )
 
 
-class Kitchen:
-    """Where a task is made, asked for and refused, by one and the same person."""
+class TaskPages:
+    """The pages of one task after another, as one visitor uses them."""
 
     def __init__(self, app: Flask, backend: Backend, visitor: Visitor) -> None:
         self.app, self.backend, self.visitor = app, backend, visitor
@@ -81,8 +81,8 @@ class Kitchen:
 
 
 @pytest.fixture
-def kitchen(app: Flask, backend: Backend, ada: Visitor) -> Kitchen:
-    return Kitchen(app, backend, ada)
+def pages(app: Flask, backend: Backend, ada: Visitor) -> TaskPages:
+    return TaskPages(app, backend, ada)
 
 
 def bound_fields(form: forms.Form) -> list[forms.BoundField]:
@@ -113,7 +113,7 @@ def is_beyond_html(bound: forms.BoundField, words: str) -> bool:
 @thoroughly
 @given(data=st.data())
 def test_what_a_browser_lets_through_parses_and_what_is_refused_is_shown_at_its_field(
-    kitchen: Kitchen, data: st.DataObject
+    pages: TaskPages, data: st.DataObject
 ) -> None:
     task = data.draw(tasks())
     posted = data.draw(posts(task))
@@ -123,16 +123,16 @@ def test_what_a_browser_lets_through_parses_and_what_is_refused_is_shown_at_its_
         note(f"{bound.field.name} {bound.field.kind} {bound.value!r} {dict(bound.field.attributes)} {words}")
         if words and isinstance(bound.value, str) and not bound.field.is_compound:
             assert not lets_through(bound.field, bound.value) or is_beyond_html(bound, words)
-    told = kitchen.check(task, posted, [bound.field.name for bound in bound_fields(form)])
+    told = pages.check(task, posted, [bound.field.name for bound in bound_fields(form)])
     assert told == {f"{name}-error": words for name, words in form.errors.items()}
-    response = kitchen.post(task, posted)
+    response = pages.post(task, posted)
     assert response.status_code == (422 if form.errors else 303)
     if form.errors:
         page = the(soup(response), "#task-form")
         shown = [str(error["id"]) for error in page.select(".field__error")]
         assert sorted(shown) == sorted(f"{name}-error" for name in form.errors)
         assert len(page.select("[autofocus]")) == 1
-        again = forms.read(task, sent_by(page), kitchen.own)[1]
+        again = forms.read(task, sent_by(page), pages.own)[1]
         assert [(one.field.name, one.value) for one in bound_fields(again)] == [
             (one.field.name, one.value if is_shown(one) else "") for one in bound_fields(form)
         ]
@@ -146,17 +146,17 @@ def is_shown(bound: forms.BoundField) -> bool:
 
 @thoroughly
 @given(data=st.data())
-def test_what_was_accepted_fills_the_form_again_and_means_the_same(kitchen: Kitchen, data: st.DataObject) -> None:
+def test_what_was_accepted_fills_the_form_again_and_means_the_same(pages: TaskPages, data: st.DataObject) -> None:
     task = data.draw(tasks())
     posted = data.draw(posts(task))
     parameters, _form = forms.read(task, posted)
     if parameters is None:
         return
-    assert kitchen.post(task, posted).status_code == 303
-    again = kitchen.form_again(task)
+    assert pages.post(task, posted).status_code == 303
+    again = pages.form_again(task)
     note(str(again))
-    assert kitchen.post(task, sent_by(again)).status_code == 303
-    assert task.parameters.model_validate(kitchen.kept()) == parameters
+    assert pages.post(task, sent_by(again)).status_code == 303
+    assert task.parameters.model_validate(pages.kept()) == parameters
 
 
 NAMES = st.from_regex(r"(parameter_[0-3])(\.([0-9]{1,7}|part_[0-3]|key|value|tag|_shown)){0,4}", fullmatch=True)
@@ -165,7 +165,7 @@ BUTTONS = st.tuples(st.sampled_from(["add", "remove", "show", ""]), NAMES).map("
 
 @thoroughly
 @given(data=st.data())
-def test_nothing_that_is_posted_breaks_a_form(kitchen: Kitchen, data: st.DataObject) -> None:
+def test_nothing_that_is_posted_breaks_a_form(pages: TaskPages, data: st.DataObject) -> None:
     task = data.draw(tasks())
     posted = data.draw(posts(task))
     hostile = st.lists(st.tuples(NAMES, st.text(max_size=10) | st.sampled_from(["0", "1", "given", "one"])), max_size=8)
@@ -175,5 +175,5 @@ def test_nothing_that_is_posted_breaks_a_form(kitchen: Kitchen, data: st.DataObj
         posted.add(forms.CHANGE, data.draw(BUTTONS | st.text(max_size=10)))
     if data.draw(st.booleans()):
         posted.add("_zone", data.draw(st.text(max_size=10)))
-    response = kitchen.post(task, MultiDict(posted))
+    response = pages.post(task, MultiDict(posted))
     assert response.status_code in ((200,) if forms.CHANGE in posted else (303, 422))

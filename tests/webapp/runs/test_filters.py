@@ -35,12 +35,12 @@ def boil(dish: str = "egg") -> str:
     return dish
 
 
-KITCHEN = catalog_of(bake, boil)
+TASKS = catalog_of(bake, boil)
 
 
 @pytest.fixture
 def app(backend: Backend) -> Iterator[Flask]:
-    opened = open_backend(backend.settings, KITCHEN)
+    opened = open_backend(backend.settings, TASKS)
     yield create_app(opened)
     opened.database.engine.dispose()
 
