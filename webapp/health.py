@@ -23,16 +23,16 @@ def readyz() -> tuple[Response, int]:
     """Return the status of each dependency: 200 if all are available, otherwise 503."""
     parts = {"database": _database(), "redis": _redis(), "worker": _worker()}
     ready = all(parts.values())
-    said = {name: "ok" if there else "missing" for name, there in parts.items()}
-    return jsonify(status="ready" if ready else "not ready", **said), 200 if ready else 503
+    statuses = {name: "ok" if available else "missing" for name, available in parts.items()}
+    return jsonify(status="ready" if ready else "not ready", **statuses), 200 if ready else 503
 
 
 def _database() -> bool:
-    def ask() -> bool:
+    def query() -> bool:
         with backend().database.read() as session:
             return bool(session.scalar(text("SELECT 1")))
 
-    return _succeeds(ask, SQLAlchemyError)
+    return _succeeds(query, SQLAlchemyError)
 
 
 def _redis() -> bool:
@@ -43,8 +43,8 @@ def _worker() -> bool:
     return _succeeds(lambda: alive(backend().database) > 0, SQLAlchemyError)
 
 
-def _succeeds(ask: Callable[[], bool], failure: type[Exception]) -> bool:
+def _succeeds(check: Callable[[], bool], failure: type[Exception]) -> bool:
     try:
-        return ask()
+        return check()
     except failure:
         return False

@@ -175,9 +175,9 @@ def explain(error: BaseException, task: Task) -> Failure:
 
 
 def _exit_words(error: SystemExit) -> str:
-    said = "" if error.code is None else repr(error.code) if isinstance(error.code, int) else _words(error)
+    code = "" if error.code is None else repr(error.code) if isinstance(error.code, int) else _words(error)
     advice = "To succeed, return from the function. To fail without a retry, raise FinalFailure."
-    return _bounded(f"The task called sys.exit({said}). {advice}")
+    return _bounded(f"The task called sys.exit({code}). {advice}")
 
 
 def _misfit(error: ValidationError) -> str:

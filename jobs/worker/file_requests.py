@@ -29,7 +29,7 @@ KEEP_AGAIN_SECONDS = 1.0
 class Answer:
     """The answer to a child's request, with the file that was opened or stored for it, if any."""
 
-    said: object
+    body: object
     opened: Sequence[int] = ()
     stored: Sequence[RunFile] = ()
 
@@ -60,7 +60,7 @@ class FileRequests:
         while self._answers:
             asker, answer = self._answers.popleft()
             if asker is child:
-                child.answer(answer.said, *answer.opened)
+                child.answer(answer.body, *answer.opened)
                 stored += answer.stored
             for file in answer.opened:
                 os.close(file)

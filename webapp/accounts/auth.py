@@ -26,9 +26,9 @@ from webapp.security import local_path
 
 bp = Blueprint("auth", __name__)
 
-WRONG = "Incorrect e-mail address or password."
+WRONG_CREDENTIALS = "Incorrect e-mail address or password."
 DISABLED = "This account is disabled. Contact the administrator."
-NOT_YOURS = "Incorrect password."
+INCORRECT = "Incorrect password."
 TOO_MANY = "Too many failed attempts. Try again in 15 minutes."
 PUBLIC_ENDPOINTS = frozenset(
     {
@@ -98,7 +98,7 @@ def create_account() -> BaseResponse:
         return _refuse(
             "register", 422, email, {"email": "An account with this address already exists. Log in instead."}
         )
-    return _enter(user)
+    return _log_in(user)
 
 
 @bp.get("/login")
@@ -115,9 +115,9 @@ def sign_in() -> BaseResponse:
         return _retry_later(_refuse("login", 429, email, {"password": TOO_MANY}))
     user = users.with_password(backend().database, address, password[: passwords.LONGEST + 1])
     if user is None:
-        return _refuse("login", 422, email, {"password": WRONG})
-    throttle.forgive(backend().database, attempt)
-    return _enter(user) if user.is_active else _refuse("login", 403, email, {"password": DISABLED})
+        return _refuse("login", 422, email, {"password": WRONG_CREDENTIALS})
+    throttle.clear_failures(backend().database, attempt)
+    return _log_in(user) if user.is_active else _refuse("login", 403, email, {"password": DISABLED})
 
 
 @bp.post("/logout")
@@ -145,11 +145,11 @@ def change_password() -> Response | BaseResponse:
     if attempt is None:
         return _retry_later(make_response(account_page(errors={"current": TOO_MANY}), 429))
     if not users.with_password(backend().database, current_user.email, current[: passwords.LONGEST + 1]):
-        return make_response(account_page(errors={"current": NOT_YOURS}), 422)
-    throttle.forgive(backend().database, attempt)
+        return make_response(account_page(errors={"current": INCORRECT}), 422)
+    throttle.clear_failures(backend().database, attempt)
     user = users.set_password(backend().database, current_user.id, new) or abort(404)
     events.publish_sign_out(backend().redis, user.id)
-    return _enter(user, url_for("auth.account", changed=1))
+    return _log_in(user, url_for("auth.account", changed=1))
 
 
 def require_admin() -> None:
@@ -190,7 +190,7 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "")
     )
 
 
-def _enter(user: User, target: str | None = None) -> BaseResponse:
+def _log_in(user: User, target: str | None = None) -> BaseResponse:
     session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
     login_user(user)

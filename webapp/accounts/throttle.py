@@ -13,9 +13,9 @@ WINDOW_SECONDS = 15 * 60
 # Failures within the window after which attempts are rejected. The low limit counts one e-mail address from one IP
 # address, so that a stranger cannot lock a user out. The high limits stop guessing from many IP addresses or for many
 # accounts.
-MOST_OF_PAIR = 5
-MOST_OF_PLACE = 50
-MOST_OF_EMAIL = 100
+MOST_PER_PAIR = 5
+MOST_PER_ADDRESS = 50
+MOST_PER_EMAIL = 100
 
 LONGEST_PLACE = 64
 
@@ -31,17 +31,17 @@ class LoginFailure(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email_digest: Mapped[str] = mapped_column(String(64))
-    place: Mapped[str] = mapped_column(String(LONGEST_PLACE))
+    place: Mapped[str] = mapped_column(String(LONGEST_PLACE))  # an IP address
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-def begin_attempt(database: Database, email: str, place: str) -> int | None:
+def begin_attempt(database: Database, email: str, ip_address: str) -> int | None:
     """Record an attempt before the password is checked. Return its id, or None if there were too many.
 
     The attempt is committed before attempts are counted, so that concurrent attempts count each other.
     """
     digest = hashlib.sha256(email.encode()).hexdigest()
-    attempt = LoginFailure(email_digest=digest, place=place[:LONGEST_PLACE], at=utcnow())
+    attempt = LoginFailure(email_digest=digest, place=ip_address[:LONGEST_PLACE], at=utcnow())
     with database.write() as session:
         session.execute(delete(LoginFailure).where(LoginFailure.at < utcnow() - timedelta(seconds=WINDOW_SECONDS)))
         session.add(attempt)
@@ -53,13 +53,17 @@ def begin_attempt(database: Database, email: str, place: str) -> int | None:
 
 
 def _too_many(session: Session, attempt: LoginFailure) -> bool:
-    this_email, this_place = LoginFailure.email_digest == attempt.email_digest, LoginFailure.place == attempt.place
-    limits = ((this_email & this_place, MOST_OF_PAIR), (this_place, MOST_OF_PLACE), (this_email, MOST_OF_EMAIL))
+    this_email, this_address = LoginFailure.email_digest == attempt.email_digest, LoginFailure.place == attempt.place
+    limits = (
+        (this_email & this_address, MOST_PER_PAIR),
+        (this_address, MOST_PER_ADDRESS),
+        (this_email, MOST_PER_EMAIL),
+    )
     counts = [(session.scalar(select(func.count()).select_from(LoginFailure).where(one)), most) for one, most in limits]
     return any((count or 0) > most for count, most in counts)
 
 
-def forgive(database: Database, attempt_id: int) -> None:
+def clear_failures(database: Database, attempt_id: int) -> None:
     """Delete a successful attempt and the earlier failures for the same e-mail address from the same IP address."""
     with database.write() as session:
         attempt = session.get(LoginFailure, attempt_id)

@@ -202,5 +202,5 @@ def _described(chart: Chart) -> str:
     names = ", ".join(name for name in chart.series if name)
     points = max(map(len, chart.series.values()))
     axes = " against ".join(label for label in (chart.y_label, chart.x_label) if label)
-    said = (axes, f"series: {names}" if names else "", f"{points:,} points", "the numbers follow as a table")
-    return f"{kind}; {'; '.join(part for part in said if part)}."
+    parts = (axes, f"series: {names}" if names else "", f"{points:,} points", "the numbers follow as a table")
+    return f"{kind}; {'; '.join(part for part in parts if part)}."

@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
         attempt=attempt,
         losses=losses,
         cancelled=cancelled,
-        place=place,
+        queue_position=queue_position,
         size=size,
     )
 
@@ -68,7 +68,7 @@ def cancelled(run: Run) -> str:
     return "Cancelled before it started again" if run.attempt > 1 else "Cancelled before it started"
 
 
-def place(wait_estimate: WaitEstimate) -> str:
+def queue_position(wait_estimate: WaitEstimate) -> str:
     """Describe a run's position in the queue and its estimated wait."""
     if not wait_estimate.ahead:
         return "Next in line"

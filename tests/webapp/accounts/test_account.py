@@ -60,7 +60,7 @@ def test_a_change_that_cannot_be_is_explained_at_its_field(
 
 
 def test_whoever_sits_at_an_open_page_cannot_guess_the_password(ada: Visitor) -> None:
-    for number in range(throttle.MOST_OF_PAIR):
+    for number in range(throttle.MOST_PER_PAIR):
         assert change(ada, current=f"guess {number}") == 422
     response = ada.post("/account/password", {"current": PASSWORD, "password": NEW})
     assert response.status_code == 429

@@ -145,7 +145,7 @@ def guess(app: Flask, email: str, times: int) -> list[int]:
 def test_guessing_is_stopped_even_by_the_right_password_and_after_a_restart(
     app: Flask, ada: Visitor, backend: Backend
 ) -> None:
-    assert guess(app, "ada@example.com", throttle.MOST_OF_PAIR + 1) == [422] * throttle.MOST_OF_PAIR + [429]
+    assert guess(app, "ada@example.com", throttle.MOST_PER_PAIR + 1) == [422] * throttle.MOST_PER_PAIR + [429]
     again = create_app(backend)
     response = Visitor(again).post("/login", {"email": "ada@example.com", "password": PASSWORD})
     assert response.status_code == 429
@@ -154,7 +154,7 @@ def test_guessing_is_stopped_even_by_the_right_password_and_after_a_restart(
 
 
 def test_guessing_is_stopped_for_unknown_addresses_alike(app: Flask) -> None:
-    assert guess(app, "nobody@example.com", throttle.MOST_OF_PAIR + 1)[-1] == 429
+    assert guess(app, "nobody@example.com", throttle.MOST_PER_PAIR + 1)[-1] == 429
 
 
 def test_a_place_may_be_told_at_any_length(backend: Backend) -> None:
@@ -165,13 +165,13 @@ def test_a_place_may_be_told_at_any_length(backend: Backend) -> None:
 
 
 def test_one_users_failures_do_not_keep_another_out(app: Flask, ada: Visitor, ben: Visitor) -> None:
-    guess(app, "ada@example.com", throttle.MOST_OF_PAIR)
+    guess(app, "ada@example.com", throttle.MOST_PER_PAIR)
     assert Visitor(app).post("/login", {"email": "ben@example.com", "password": PASSWORD}).status_code == 303
 
 
 def test_a_right_password_forgives_the_failures_before_it(app: Flask, ada: Visitor) -> None:
     for _ in range(3):
-        guess(app, "ada@example.com", throttle.MOST_OF_PAIR - 1)
+        guess(app, "ada@example.com", throttle.MOST_PER_PAIR - 1)
         assert Visitor(app).post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 303
 
 

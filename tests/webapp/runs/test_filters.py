@@ -18,7 +18,7 @@ from tests.support.people import make_run, owner_id
 from tests.support.serving import catalog_of
 from tests.support.visitor import Visitor, soup, the
 from webapp import create_app
-from webapp.runs.filters import place, roughly, size
+from webapp.runs.filters import queue_position, roughly, size
 
 COLD = Failure("OvenError", "the oven is cold", "Traceback: line 3")
 
@@ -177,7 +177,7 @@ def test_the_answer_to_a_form_says_what_to_expect(ada: Visitor) -> None:
     ],
 )
 def test_a_place_is_told_in_words(wait_estimate: WaitEstimate, words: str) -> None:
-    assert place(wait_estimate) == words
+    assert queue_position(wait_estimate) == words
 
 
 @pytest.mark.parametrize(
