@@ -44,7 +44,7 @@ def slider_of(spec: Spec, attributes: Mapping[str, Any]) -> dict[str, Any]:
     is_exact = spec.get("type") == "integer" or (spec.get("format") == "decimal" and step != "any")
     named = {"min", "max"} if is_exact else {"minimum", "maximum"}
     if not named <= (spec.keys() | attributes.keys()) or least >= most:
-        raise NoField("is a Slider and needs a number's two ends, such as Field(ge=0, le=1)")
+        raise NoField("is a Slider, so it must be a number with a minimum and a maximum, such as Field(ge=0, le=1).")
     if step == "any":
         step = 10 ** math.floor(math.log10((most - least) / SLIDER_STEPS))
     return {"min": least, "max": most, "step": step}

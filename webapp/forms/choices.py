@@ -10,14 +10,14 @@ YES_OR_NO = (Choice("true", "Yes", True), Choice("false", "No", False))
 
 
 def choices_of(spec: Mapping[str, Any]) -> tuple[Choice, ...]:
-    """Return the choices of a schema that lists its values. Raises NoField if two look the same or one is empty."""
+    """Return the choices of a schema that lists its values. Raises NoField if any are empty or have the same text."""
     if spec.get("type") == "boolean" and spec.get("nullable"):
         return YES_OR_NO
     values = spec.get("enum", [spec["const"]] if "const" in spec else [])
     labels = spec.get("labels", [str(value) for value in values])
     choices = tuple(Choice(str(value), label, value) for value, label in zip(values, labels, strict=True))
     if len({choice.text for choice in choices} | {""}) <= len(choices) or len(set(labels)) < len(choices):
-        raise NoField("has choices that read alike, or an empty one; give each a text of its own")
+        raise NoField("has an empty choice, or two choices with the same text. Give each choice a text of its own.")
     return choices
 
 

@@ -11,7 +11,7 @@ from pydantic_core import core_schema
 
 from jobs.authoring import SecretSchema, is_typed_secret
 
-NO_FIELD = "has a type that no form field shows; docs/tasks.md lists those that have one"
+NO_FIELD = "has a type without a form field. docs/tasks.md lists the types that have one."
 
 # Types of JSON whose values are entered as one line of text.
 ONE_LINE = frozenset({"string", "integer", "number", "boolean"})
@@ -19,7 +19,7 @@ BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exc
 
 
 class NoField(Exception):
-    """No form field shows a parameter of this type; the message says what to do."""
+    """A parameter has no form field. The message completes "parameter x …" and says what to do."""
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class FormSchema(SecretSchema):
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
         members = schema["members"]
         if not all(isinstance(member.value, str | int | float) for member in members):
-            return {"refused": "is an Enum whose values are neither texts nor numbers, and no others can be kept"}
+            return {"refused": "is an Enum with values that cannot be stored. Use strings or numbers as its values."}
         labels = [member.value if isinstance(member.value, str) else _spoken(member.name) for member in members]
         return {**super().enum_schema(schema), "enum": [member.value for member in members], "labels": labels}
 
@@ -61,7 +61,7 @@ class FormSchema(SecretSchema):
         return {**found, "nullable": True} if None in schema["expected"] else found
 
     def complex_schema(self, schema: core_schema.ComplexSchema) -> JsonSchemaValue:
-        return {"refused": "is a complex number; ask for its two parts"}
+        return {"refused": "is a complex number, which has no form field. Use two numbers instead."}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
         keys = schema.get("keys_schema", core_schema.any_schema())
@@ -69,12 +69,12 @@ class FormSchema(SecretSchema):
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
         if not isinstance(schema["discriminator"], str):
-            return {"refused": "is a union whose discriminator is a function; use the name of a field"}
+            return {"refused": "is a union whose discriminator is a function. Use the name of a field instead."}
         return super().tagged_union_schema(schema)
 
     def model_field_schema(self, schema: core_schema.ModelField) -> JsonSchemaValue:
         if schema.get("validation_alias"):
-            return {"refused": "has an alias, under which it would not be kept; use a title for its label"}
+            return {"refused": "has an alias, so its stored value could not be read again. For a label, use a title."}
         return super().model_field_schema(schema)
 
     def json_or_python_schema(self, schema: core_schema.JsonOrPythonSchema) -> JsonSchemaValue:
@@ -82,7 +82,7 @@ class FormSchema(SecretSchema):
         if not is_typed_secret(schema):
             return found
         if found.get("type") not in ONE_LINE or "enum" in found or "const" in found:
-            return {"refused": "is a Secret of a type that no line of text shows; use one of a text, number or date"}
+            return {"refused": "is a Secret of a type without a single-line field. Use a string, a number or a date."}
         # A password input has lengths, but no minimum or maximum.
         kept = {"format", "writeOnly", "minLength", "maxLength"}
         return {"type": "string", **{key: value for key, value in found.items() if key in kept}}
@@ -92,13 +92,13 @@ class FormSchema(SecretSchema):
         limit = schema["function"]["function"]
         is_limit = isinstance(limit, partial) and limit.func.__module__.startswith("pydantic.")
         if is_limit and is_typed_secret(schema["schema"]):
-            return {"refused": "has limits outside its Secret; write them inside: Secret[Annotated[int, Field(ge=1)]]"}
+            return {"refused": "has limits outside its Secret. Write them inside: Secret[Annotated[int, Field(ge=1)]]."}
         return super().function_after_schema(schema)
 
     def chain_schema(self, schema: core_schema.ChainSchema) -> JsonSchemaValue:
         first, last = schema["steps"][0], schema["steps"][-1]
         if last["type"] == "function-wrap" and self.generate_inner(first).get("format") == "password":
-            return {"refused": "has a rule that pydantic cannot check of a secret; use lengths or an AfterValidator"}
+            return {"refused": "has a constraint that secrets cannot have. Use lengths or an AfterValidator."}
         return super().chain_schema(schema)
 
     def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> JsonSchemaValue:

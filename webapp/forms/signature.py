@@ -37,6 +37,7 @@ FORMATS: dict[str | None, str] = {
 # Kinds that can be parsed from JSON's text keys.
 KEYS = frozenset({"text", "integer", "digits", "date", "uuid", "email"})
 WITHOUT_TEXT = COMPOUNDS | FILES | {"switch", "checks"}
+NO_DISCRIMINATOR = "is a union without a discriminator. Use one type, or models with a discriminator."
 ORDINALS = ("First", "Second", "Third")
 
 
@@ -91,9 +92,9 @@ class Signature:
             max_bytes=spec.get("maxBytes"),
         )
         if kind in FILES and field.default:
-            raise NoField("has a file as its default; use File | None = None")
+            raise NoField("has a file as its default. Use File | None = None instead.")
         if kind == "secret" and field.default:
-            raise NoField("has a secret as its default; use SecretStr | None = None")
+            raise NoField("has a secret as its default. Use SecretStr | None = None instead.")
         return inside._with_parts(replace(field, examples=_examples(field, spec)), spec)
 
     def _resolved(self, spec: Spec) -> tuple[Spec, "Signature"]:
@@ -101,7 +102,7 @@ class Signature:
             return spec, self
         name = spec["$ref"].rpartition("/")[2]
         if name in self.within:
-            raise NoField(f"contains {name} within {name}, and a form has to end somewhere")
+            raise NoField(f"contains {name} within {name}. Use a model that does not contain itself.")
         plain = {key: value for key, value in self.definitions[name].items() if key not in ("title", "description")}
         beside = {key: value for key, value in spec.items() if key != "$ref"}
         return replace(self, within=self.within | {name})._resolved({**plain, **beside})
@@ -142,7 +143,7 @@ class Signature:
     def _pair(self, spec: Spec) -> Field:
         key = self.field("key", {"title": "Name", **spec["keys"]})
         if key.kind not in KEYS | CHOICES or not all(isinstance(choice.value, str) for choice in key.choices):
-            raise NoField("has keys that JSON cannot keep; use texts, whole numbers, dates or choices of texts")
+            raise NoField("has dictionary keys of another type than strings, integers and dates. Use one of these.")
         value = self.field("value", {"title": "Value", **spec["additionalProperties"]})
         return Field(name="", label="", kind="pair", children=(replace(key, required=True), value))
 
@@ -214,7 +215,7 @@ def _kind(spec: Spec) -> str:
     if spec.get("format") == "file":
         return "file"
     if spec.get("format") == "password" and not spec.get("writeOnly"):
-        raise NoField("is a text called a password, which would be kept as it is; use SecretStr")
+        raise NoField("is a str with the format password, which would be stored in clear. Use SecretStr instead.")
     kind = FORMATS.get(spec.get("format")) if spec.get("type") == "string" else KINDS.get(spec.get("type", ""))
     if "discriminator" in spec:
         kind = "variant"
@@ -223,6 +224,5 @@ def _kind(spec: Spec) -> str:
     elif spec.get("type") == "object":
         kind = "group" if "properties" in spec else "pairs" if spec.get("additionalProperties") is not True else None
     if kind is None or "contentMediaType" in spec:
-        why = "is a union; give its models a discriminator" if "anyOf" in spec or "oneOf" in spec else NO_FIELD
-        raise NoField(why)
+        raise NoField(NO_DISCRIMINATOR if "anyOf" in spec or "oneOf" in spec else NO_FIELD)
     return "digits" if kind == "integer" and is_large(spec) else kind
