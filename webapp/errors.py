@@ -44,7 +44,7 @@ def show(error: HTTPException) -> Response:
     code = error.code or 500
     ours = error.description if error.description != type(error).description else None
     message = ours or MESSAGES.get(code) or str(type(error).description)
-    response = make_response(_body(code, error.name, message), code)
+    response = make_response(_body(code, error.name.capitalize(), message), code)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
     if isinstance(error, RequestedRangeNotSatisfiable):
