@@ -1,4 +1,4 @@
-"""What tests share: a real Redis, a migrated database for each test, the whole application running, and its users."""
+"""Fixtures for all tests: a real Redis, a migrated database per test, the running application, and its users."""
 
 import os
 import signal
@@ -98,7 +98,7 @@ def migrate(database: Database) -> None:
 
 
 def mark_newer(database: Database) -> None:
-    """Have a schema be as one that code has migrated which is newer than this."""
+    """Mark the schema as migrated by a newer version of the code."""
     with database.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 

@@ -14,7 +14,7 @@ from tests.support.stack import ROOT, Stack, free_port
 
 
 def start_and_fail(**environment: str) -> str:
-    """What a start that cannot be prints; it must end by itself."""
+    """Start the application, which must fail and exit, and return its output."""
     own = {"PATH": os.environ["PATH"], "DATABASE_URL": databases.url_of(Path(environment["DATA_DIR"]))}
     done = subprocess.run(
         [sys.executable, "-m", "webapp"],

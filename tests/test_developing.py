@@ -105,7 +105,7 @@ def test_what_starts_while_a_file_is_broken_goes_on_with_the_other_tasks_until_i
 
 
 def links(person: Person) -> list[object]:
-    """Where the tasks' page leads; nowhere while it is away."""
+    """Return the links on the start page, or none while the server restarts."""
     try:
         return [link["href"] for link in person.get("/").select("a[href]")]
     except OSError:

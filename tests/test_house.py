@@ -87,7 +87,7 @@ def test_what_a_task_file_imports_brings_nothing_of_the_server() -> None:
 
 
 def brought_in(program: str, *names: str) -> str:
-    """Those of the modules that are there when a program has run."""
+    """Return which of the modules a program has imported."""
     tail = f"; import sys; print(*(name for name in {names} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", program + tail], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -138,7 +138,7 @@ def ada(stack: Stack) -> Person:
 
 
 def exchange(person: Person, sent: bytes, *, chopped: bool = False) -> Heard:
-    """What a page hears that sends this: until the server hangs up, or until it has answered the last ping."""
+    """Send bytes and return what the page receives until the server disconnects or answers the last ping."""
     heard: Heard = []
     with connect(person) as page:
         page.end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -49,7 +49,7 @@ def names(processes: list[psutil.Process]) -> str:
 
 
 def command(process: psutil.Process) -> str:
-    """How a process was started that runs; one that has ended, and perhaps is not reaped yet, has no name."""
+    """Return the command line of a process, or an empty text if it has ended."""
     try:
         running = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
         return " ".join(process.cmdline()) if running else ""
@@ -102,7 +102,7 @@ def asked(stack: Stack, *request: Any) -> http.client.HTTPConnection:
 
 
 def refuses(stack: Stack) -> bool:
-    """Whether no connection is taken any more."""
+    """Return whether the server refuses connections."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", stack.port)) != 0
 
@@ -230,7 +230,7 @@ def test_a_run_whose_process_is_killed_fails_and_says_so(own: Stack) -> None:
 
 
 def is_child_of_template_copy(process: psutil.Process) -> bool:
-    """Whether this process executes runs: the template's grandchild."""
+    """Return whether a process executes runs, as a grandchild of the template process."""
     try:
         return len([parent for parent in process.parents() if " jobs.worker.template " in command(parent)]) == 2
     except psutil.NoSuchProcess:

@@ -57,7 +57,7 @@ def browser() -> Iterator[Browser]:
 
 
 def is_error(message: ConsoleMessage) -> bool:
-    """Whether a console message is an error of ours; that a response has status 4xx is reported by the browser."""
+    """Return whether a console message is an error of a page. Browsers also report responses with status 4xx."""
     return message.type == "error" and not message.text.startswith("Failed to load resource: the server responded with")
 
 

@@ -43,7 +43,7 @@ class Chromium:
         return Tab(self, target, session)
 
     def keep(self, url: str, cookies: dict[str, str]) -> None:
-        """Have the cookies of somebody who has signed in."""
+        """Store the cookies of a signed-in user."""
         kept = [{"url": url, "name": name, "value": value} for name, value in cookies.items()]
         self.ask("Storage.setCookies", {"cookies": kept})
 

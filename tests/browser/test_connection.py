@@ -30,7 +30,7 @@ def relayed(new_context: NewContext, relay: Relay) -> BrowserContext:
 
 
 def signed_in(context: BrowserContext) -> dict[str, str]:
-    """What lets a request past the relay be the same user's."""
+    """Return headers that sign in requests outside the relay as the same user."""
     return {"Cookie": "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in context.cookies())}
 
 

@@ -149,7 +149,7 @@ def of(page: Page, name: str) -> Locator:
 
 
 def where_wrong(name: str) -> str:
-    """Where the error of a field is, or of the part of it that is filled in wrongly."""
+    """Return the name of the field, or of its part, at which the error appears."""
     parts = [one for one in TYPED if one.startswith(f"{name}.") and name != "group"]
     return parts[0] if parts else name
 

@@ -226,7 +226,7 @@ def test_every_field_is_accessible_and_fits_a_phone(gallery: Gallery, task: str,
 
 
 def sticking_out(page: Page) -> list[str]:
-    """What is nearer to the form's edge than its padding."""
+    """Return the elements that extend into the form's padding."""
     script = """form => {
         const end = form.getBoundingClientRect().right - parseFloat(getComputedStyle(form).paddingRight) + 1;
         const out = (one) => one.getBoundingClientRect().right > end && !one.closest(".visually-hidden");

@@ -38,7 +38,7 @@ def tab(chromium: Chromium, ada: Person) -> Tab:
 
 
 def shows(tab: Tab, results: list[str]) -> bool:
-    """Whether these are the results of the runs that have ended, the latest first."""
+    """Return whether the tab shows these results of succeeded runs, the latest first."""
     found = "[...document.querySelectorAll('.run[data-state=succeeded] .result')].map(one => one.innerText.trim())"
     return bool(tab.evaluate(found) == results)
 

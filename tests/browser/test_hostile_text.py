@@ -106,7 +106,7 @@ def mine(backend: Backend, page: Page, state: State, count: int) -> list[Run]:
 
 
 def rewrite(backend: Backend, runs: Sequence[Run], texts: Sequence[str]) -> None:
-    """Put a text into every place of each run, and tell its open pages."""
+    """Write a text into every field of each run, and publish the change."""
     with backend.database.write() as session:
         for run, text in zip(runs, texts, strict=True):
             values = {**FACES[run.state](text), "parameters": {"text": text, text: text}, "version": 2}

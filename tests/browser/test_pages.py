@@ -32,7 +32,7 @@ USERS_PAGES = (
 
 
 def runs_in_every_state(page: Page, stack: Stack) -> list[str]:
-    """Make runs of the page's user; returns their addresses."""
+    """Create a run of the page's user in every state, and return their addresses."""
     page.goto("/tasks/reverse_text")
     page.get_by_label("Text").fill("a" * 900)
     page.get_by_role("button", name="Run", exact=True).click()

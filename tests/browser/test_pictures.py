@@ -53,7 +53,7 @@ def png(colour: tuple[int, int, int], size: tuple[int, int] = (20, 10)) -> bytes
 
 
 def colours(page: Page, *places: tuple[int, int]) -> list[Any]:
-    """What is to be seen at places of the picture that the tiles make."""
+    """Return the colours of pixels of the picture that the tiles form."""
     page.wait_for_load_state("networkidle")
     region = page.locator(".emitted__picture").bounding_box()
     assert region

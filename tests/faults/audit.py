@@ -41,14 +41,14 @@ class Entry(NamedTuple):
 
 
 def begin_audit(database: Database) -> None:
-    """Have every change of state written down from now on."""
+    """Record every change of state from now on."""
     with database.write() as session:
         for statement in SQLITE if database.engine.dialect.name == "sqlite" else POSTGRES:
             session.connection().exec_driver_sql(statement)
 
 
 def entries(database: Database) -> list[Entry]:
-    """What has been written down, in order."""
+    """Return the recorded changes in order."""
     with database.read() as session:
         rows = session.execute(text("SELECT run_id, before, after, attempt, worker FROM audit ORDER BY id")).all()
     return [
@@ -57,10 +57,10 @@ def entries(database: Database) -> list[Entry]:
 
 
 def completions(database: Database) -> Counter[int]:
-    """How often each run was brought to an end."""
+    """Count how often each run ended."""
     return Counter(entry.run_id for entry in entries(database) if entry.after.ended)
 
 
 def claims(database: Database) -> Counter[int]:
-    """How often each run was claimed by a worker."""
+    """Count how often each run was claimed."""
     return Counter(entry.run_id for entry in entries(database) if entry.after is State.RUNNING)

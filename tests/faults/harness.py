@@ -167,11 +167,11 @@ class Harness:
             return session.scalars(select(Run).order_by(Run.id)).all()
 
     def noted(self, run: Run, event: str = "start") -> int:
-        """How often the run's task has noted an event in the ledger: "start", "end", or what else it does."""
+        """Count how often the run's task has noted an event in the ledger, such as "start" or "end"."""
         return self._ledger()[f"{run.parameters['number']} {event}"]
 
     def times(self, run: Run) -> tuple[int, int]:
-        """How often the run's task has started, and how often it has come to its end."""
+        """Count how often the run's task has started, and how often it has reached its end."""
         return self.noted(run), self.noted(run, "end")
 
     def _ledger(self) -> Counter[str]:

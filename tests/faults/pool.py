@@ -41,7 +41,7 @@ def _move_clocks(file: Path) -> None:
 
 
 def _replace(name: str, old: object, new: object) -> None:
-    """Put a new value into every module that holds the old one by that name."""
+    """Replace a value in every module that has imported it under this name."""
     for module in list(sys.modules.values()):
         if getattr(module, "__name__", "").startswith(("jobs", "rq")) and vars(module).get(name) is old:
             setattr(module, name, new)

@@ -25,7 +25,7 @@ STOP_SECONDS = 60.0
 
 
 def lives(pid: int) -> bool:
-    """Whether a process runs; one that has ended and is not reaped yet does not."""
+    """Return whether a process is running; a zombie is not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -111,7 +111,7 @@ class PoolProcess:
 
     @property
     def output(self) -> str:
-        """What this and every other process that writes to the same file has printed."""
+        """The output of this process and of all others that write to the same file."""
         return self._output.read_text()
 
     def workers(self) -> list[int]:
@@ -213,7 +213,7 @@ class RedisServer:
         self.send(signal.SIGCONT)
 
     def allow_files(self, size: int) -> None:
-        """Let no file grow beyond this size in bytes, as when the disk is full."""
+        """Limit the size of files in bytes, to simulate a full disk."""
         process = psutil.Process(self.pid)
         process.rlimit(psutil.RLIMIT_FSIZE, (size, psutil.RLIM_INFINITY))
 

@@ -42,7 +42,7 @@ class Relay:
             _cut(one)
 
     def lose_replies(self, count: int) -> None:
-        """Let the next pushes reach Redis and their replies nobody."""
+        """Pass the next pushes on to Redis, but drop its replies."""
         with self._lock:
             self._replies_to_lose = count
 

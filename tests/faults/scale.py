@@ -1,4 +1,4 @@
-"""How much of it: `make faults` counts in full, plain `make test` runs the same tests with smaller counts."""
+"""The scale of the fault tests: full with `make faults`, and smaller counts of the same tests with `make test`."""
 
 import os
 from typing import TypeVar

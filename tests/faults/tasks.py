@@ -66,7 +66,7 @@ def report_until(ledger: str, number: int, file: str, progress: Progress) -> int
 
 @task
 def report(ledger: str, number: int, seconds: float, progress: Progress) -> int:
-    """Tell ten times while it takes its time."""
+    """Report progress ten times while running slowly."""
     note(ledger, number, "start")
     for each in range(10):
         progress(each / 10)

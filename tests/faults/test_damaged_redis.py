@@ -1,4 +1,4 @@
-"""What Redis holds is damaged, or written by somebody else: runs are executed all the same, and nothing else is."""
+"""Damaged and foreign data in Redis: runs are executed all the same, and nothing else is."""
 
 import json
 import zlib

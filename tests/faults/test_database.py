@@ -99,7 +99,7 @@ def test_a_run_outlasts_a_database_that_is_away(harness: Harness, seconds: float
 
 
 def fill_disk(pids: list[int], full: bool) -> None:
-    """Let these processes make no file longer than nothing, which is what a full disk is to them; or let them again."""
+    """Forbid these processes to write to files, as on a full disk, or allow it again."""
     for pid in pids:
         _soft, hard = psutil.Process(pid).rlimit(resource.RLIMIT_FSIZE)
         psutil.Process(pid).rlimit(resource.RLIMIT_FSIZE, (0 if full else hard, hard))

@@ -17,7 +17,7 @@ from jobs.worker.workspace import workspace
 
 
 class Received:
-    """What a task has put out."""
+    """The output of a task."""
 
     def __init__(self, stop: bool = False, store: FileStore | None = None) -> None:
         self.entries: list[Entry] = []

@@ -44,7 +44,7 @@ def drop(data_dir: Path) -> None:
 
 
 def take_away(data_dir: Path) -> None:
-    """Let a database be as one whose server is gone for a while: what asks it for runs gets an OperationalError."""
+    """Simulate a lost database server: queries for runs raise OperationalError until `bring_back`."""
     if server is None:
         _rename_table(data_dir, "runs", "runs_away")
     else:

@@ -145,7 +145,7 @@ def tasks(draw: Draw) -> Task:
 
 
 def texts(field: forms.Field) -> st.SearchStrategy[str]:
-    """What somebody may enter: mostly what is asked for, sometimes anything."""
+    """Generate texts that a user may enter: mostly valid ones, sometimes arbitrary ones."""
     line = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=8)
     return st.one_of(TEXTS.get(field.kind, line), TEXTS.get(field.kind, line), line, st.just(""))
 
@@ -178,7 +178,7 @@ TEXTS: dict[str, st.SearchStrategy[str]] = {
 
 @st.composite
 def posts(draw: Draw, task: Task) -> MultiDict[str, str]:
-    """What a browser might send of a task's form."""
+    """Generate submissions of a task's form as browsers may send them."""
     posted: MultiDict[str, str] = MultiDict()
     for field in forms.fields_of(task):
         _post(draw, field, posted)

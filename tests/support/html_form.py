@@ -21,7 +21,7 @@ URL = TypeAdapter(AnyUrl)
 
 
 def sent_by(form: Tag) -> MultiDict[str, str]:
-    """What a browser sends of a form as it stands, where nobody has chosen a file."""
+    """Return the values that a browser submits for an unchanged form, without files."""
     sent: MultiDict[str, str] = MultiDict()
     for control in form.select("input[name], textarea[name], select[name]"):
         name, kind = str(control["name"]), control.get("type")
@@ -36,7 +36,7 @@ def sent_by(form: Tag) -> MultiDict[str, str]:
 
 
 def lets_through(field: Field, text: str) -> bool:
-    """Whether a browser would send a text in a field's input, going by its attributes alone."""
+    """Return whether the attributes of a field's input allow a browser to submit a text."""
     if text == "":
         return not field.required
     if "\x00" in text:

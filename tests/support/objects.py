@@ -55,7 +55,7 @@ class ObjectServer:
         return [path for path in (self._folder / bucket).rglob("*") if path.is_file()]
 
     def grow_old(self, bucket: str, sha256: str, seconds: float) -> None:
-        """Have a file be put so many seconds ago: who puts an object may say when it was changed last."""
+        """Backdate a file, by putting it again with an earlier modification time."""
         access, secret = KEY.values()
         client = Minio(endpoint=f"127.0.0.1:{self._port}", access_key=access, secret_key=secret, secure=False)
         then: DictType = {"mtime": str(time.time() - seconds)}

@@ -63,7 +63,7 @@ def note_file(
 
 
 def execute(backend: Backend, run_id: int) -> None:
-    """See a run through as a worker does, with its task called in a child of this process."""
+    """Execute a run as a worker does, in a child of this process."""
     run = attempt.take(backend, run_id, "worker")
     if run is None:
         return

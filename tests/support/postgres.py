@@ -114,7 +114,7 @@ def _spawn(folder: Path, program: str, *arguments: str) -> "subprocess.Popen[byt
 
 
 def _account_for(folder: Path) -> dict[str, Any]:
-    """What makes a process of root's run under Postgres's account, with the folder as its own."""
+    """Return the options that start a process under Postgres's account, which is made the folder's owner."""
     try:
         account = pwd.getpwnam(ACCOUNT)
     except KeyError:

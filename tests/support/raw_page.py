@@ -40,7 +40,7 @@ class RawPage:
         self.end.sendall(self._protocol.send(event))
 
     def read(self, size: int = 65536) -> list[Event]:
-        """What some more bytes bring; raises what a client raises that is sent no valid frames."""
+        """Return the events in the next bytes. Raises the protocol errors of a client that receives invalid frames."""
         self._protocol.receive_data(self.end.recv(size) or None)
         return list(self._protocol.events())
 

@@ -12,7 +12,7 @@ PIECE = 64 * 1024
 
 
 def head_of(name: str, file_name: str) -> bytes:
-    """How a file's part begins."""
+    """Return the head of a file's part."""
     line = f'Content-Disposition: form-data; name="{name}"; filename="{file_name}"'
     return f"--{BOUNDARY}\r\n{line}\r\n\r\n".encode()
 

@@ -39,7 +39,7 @@ START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class EndedRun:
-    """How a run ended: its result, or the words that its page shows, and all that it put out meanwhile."""
+    """The outcome of a run: its result or its error as shown on its page, and its output."""
 
     state: State
     result: Any
@@ -50,7 +50,7 @@ class EndedRun:
 
 
 class RunTask:
-    """What the fixture `run_task` is."""
+    """The type of the fixture `run_task`."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -83,7 +83,7 @@ class RunTask:
             self._pool.join()
 
     def _serve(self, task: Task) -> None:
-        """Have a worker that knows this task; a new one has the code as it is now."""
+        """Ensure that a worker with this task is running. A task defined again gets a new worker."""
         if self._tasks.get(task.name) is task:
             return
         self.close()
@@ -105,7 +105,7 @@ class RunTask:
 
 @pytest.fixture(scope="session")
 def run_task(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[RunTask]:
-    """Have the real worker run a task: `run_task(shout, text="ha")`."""
+    """Run a task with a real worker: `run_task(shout, text="ha")`."""
     data_dir = tmp_path_factory.mktemp("run_task")
     databases.copy(empty_database, data_dir)
     # A Redis of its own: the other tests empty theirs.

@@ -70,7 +70,7 @@ class Stack:
 
     @property
     def output(self) -> str:
-        """What it printed since it was started last."""
+        """The output since the last start."""
         return (self.data_dir / "output.txt").read_text()
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def calls_of(act: Callable[[], object]) -> int:
-    """How many functions are called, Python's and C's."""
+    """Count the Python and C functions that are called."""
     calls = 0
 
     def count(_frame: FrameType, event: str, _argument: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the application in this process share: it, and who visits it."""
+"""Fixtures for tests of the application in this process, and its visitors."""
 
 import pytest
 from flask import Flask

@@ -1,4 +1,4 @@
-"""What a task may ask for beside its parameters."""
+"""Context types, which the worker provides in addition to the parameters."""
 
 import time
 from collections.abc import Iterator

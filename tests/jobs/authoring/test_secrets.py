@@ -54,7 +54,7 @@ def tell_all(
 
 @task(secrets=["API_TOKEN"])
 def declared(secrets: Secrets) -> list[str]:
-    """Tell which secrets it has."""
+    """Return the names of its secrets."""
     return list(secrets)
 
 

@@ -22,7 +22,7 @@ def run(backend: Backend) -> Run:
 
 
 def expire(backend: Backend) -> list[Change]:
-    """Let every lease run out as it is now."""
+    """Expire all leases in their current state."""
     return lease.expire(backend.database, lease.leases(backend.database))
 
 

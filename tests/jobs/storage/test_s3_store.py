@@ -131,7 +131,7 @@ def test_a_file_that_is_put_while_it_is_deleted_is_there(
     remove, late = S3Store._remove, [CONTENT]
 
     def remove_late(self: S3Store, copies: Any) -> None:
-        """What puts the file does so after its age was looked at."""
+        """Put the file again after its age was checked, and before it is removed."""
         if late:
             self.put(late.pop())
         remove(self, copies)

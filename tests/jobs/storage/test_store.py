@@ -51,7 +51,7 @@ class Broken(io.BytesIO):
 
 
 class Endless(io.RawIOBase):
-    """So many bytes that nobody holds at once."""
+    """A stream that generates its bytes on demand."""
 
     def __init__(self, size: int) -> None:
         self.left = size
@@ -152,7 +152,7 @@ def test_a_file_that_is_put_while_it_is_deleted_is_there(
     unlink, putting = Path.unlink, threading.Thread(target=store.put, args=(CONTENT,))
 
     def unlink_late(path: Path, missing_ok: bool = False) -> None:
-        """What puts the file has a moment to do so after its age was looked at."""
+        """Give the writer time to put the file after its age was checked."""
         if path.name == HASH:
             putting.start()
             putting.join(0.5)

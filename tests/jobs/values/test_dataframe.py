@@ -1,4 +1,4 @@
-"""What numerical packages bring: data frames are tables, arrays lists, and what is missing is missing."""
+"""Values of numerical packages: data frames become tables, arrays lists, and missing values stay missing."""
 
 import math
 from datetime import UTC, datetime

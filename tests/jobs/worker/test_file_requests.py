@@ -26,7 +26,7 @@ from tests.support.objects import KEY, ObjectServer
 
 @task
 def make() -> Download:
-    """Make a file."""
+    """Return a file."""
     return Download(b"soup", name="soup.txt")
 
 

@@ -36,7 +36,7 @@ def wait_for(path: str) -> None:
 
 @task
 def say(file: str, log: Log, emit: Emit) -> str:
-    """Put out something of everything, and end when it may."""
+    """Write output of every kind, and end once the file exists."""
     print("printed")
     log("logged")
     emit({"step": 1})

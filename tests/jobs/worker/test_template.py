@@ -98,7 +98,7 @@ class Harness:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process has ended, be it reaped or not."""
+    """Return whether a process has ended, reaped or not."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -46,7 +46,7 @@ def scatter(how: str, seen: str, workspace: Workspace, progress: Progress) -> in
 
 @task
 def introduce(user: User) -> tuple[int, str]:
-    """Tell whose run it is."""
+    """Return the id and the address of the owner."""
     return user.id, user.email
 
 

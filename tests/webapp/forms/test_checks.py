@@ -22,7 +22,7 @@ def gallery(app: Flask, backend: Backend) -> None:
 
 
 def check(visitor: Visitor, task: str, touched: list[str], **posted: Sequence[str]) -> dict[str, str]:
-    """What is told of each field: words, or nothing where it is right."""
+    """Return the message for each touched field, empty if the field is valid."""
     data = {**{name.replace("__", "."): value for name, value in posted.items()}, "_touched": touched}
     response = visitor.client.post(f"/tasks/{task}/check", data=data, headers=ORIGIN)
     assert response.status_code == 200

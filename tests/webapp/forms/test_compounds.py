@@ -63,7 +63,7 @@ def found(form: forms.Form, name: str) -> forms.BoundField:
 
 
 def posted_by(form: forms.Form) -> MultiDict[str, str]:
-    """What a browser sends of a form as it is shown."""
+    """Return the values that a browser submits for a form as displayed."""
     posted: MultiDict[str, str] = MultiDict()
     for bound in (inside for top in form.fields for inside in top.all()):
         name, kind, value = bound.field.name, bound.field.kind, bound.value

@@ -53,7 +53,7 @@ class TaskPages:
         return self.visitor.client.post(f"/tasks/{task.name}", data=posted, headers=ORIGIN)
 
     def check(self, task: Task, posted: MultiDict[str, str], touched: list[str]) -> dict[str, str]:
-        """What the form is told of fields while it is filled in."""
+        """Return the messages for touched fields while the form is being filled in."""
         asked = MultiDict([*posted.items(multi=True), *((forms.TOUCHED, name) for name in touched)])
         put_backend(self.app, replace(self.backend, catalog=Catalog({task.name: task})))
         page = soup(self.visitor.client.post(f"/tasks/{task.name}/check", data=asked, headers=ORIGIN))
@@ -61,7 +61,7 @@ class TaskPages:
 
     @property
     def own(self) -> forms.OwnInputs:
-        """What lets a form of the visitor's open what was sealed for them."""
+        """The visitor's own inputs, with access to their sealed secrets."""
         vault, owner = self.backend.vault, owner_id(self.backend, self.visitor.email)
         return forms.OwnInputs(opened=partial(vault.unseal, owner))
 
@@ -90,7 +90,7 @@ def bound_fields(form: forms.Form) -> list[forms.BoundField]:
 
 
 def is_beyond_html(bound: forms.BoundField, words: str) -> bool:
-    """Whether the server refuses what no attribute can tell a browser."""
+    """Return whether the message is about a rule that no HTML attribute expresses."""
     kind, value = bound.field.kind, bound.value
     beyond = {
         "search": True,  # suggestions bind nobody
@@ -139,7 +139,7 @@ def test_what_a_browser_lets_through_parses_and_what_is_refused_is_shown_at_its_
 
 
 def is_shown(bound: forms.BoundField) -> bool:
-    """Whether a page can show a value: buttons and lists show only what there is to choose."""
+    """Return whether a page can show the value; radio buttons and lists show only existing choices."""
     kind = bound.field.kind
     return kind not in ("radios", "select") or bound.value in {choice.text for choice in bound.field.choices}
 

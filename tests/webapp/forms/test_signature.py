@@ -1,4 +1,4 @@
-"""Which types have fields, and how a start that meets another one says what to do."""
+"""Types with form fields, and the start errors for types without one."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal

@@ -61,7 +61,7 @@ def soon(condition: Callable[[], bool], what: str) -> None:
 
 
 def has_read(live: LiveSocket) -> bool:
-    """Whether the server has taken all that the page has sent."""
+    """Return whether the server has received everything that the page has sent."""
     readable, _, _ = select([live.sock], [], [], 0)
     return not readable
 

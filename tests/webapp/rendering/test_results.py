@@ -1,4 +1,4 @@
-"""What a row shows of a result: the beginning, however large all of it is."""
+"""Results in rows: only their beginning is shown, however large they are."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def nested(depth: int) -> Any:
 
 
 def deepest() -> Any:
-    """As many lists in each other as can be kept."""
+    """Return the deepest nesting of lists that can be stored."""
     for depth in range(1, 1000):
         try:
             value = json_value(nested(depth))

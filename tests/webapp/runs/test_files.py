@@ -100,7 +100,7 @@ def test_who_asks_for_parts_in_another_way_gets_it_whole(ada: Visitor, run: Run,
 
 
 class Forwards:
-    """What a web server sends files with, and what it has read."""
+    """A web server's file wrapper, which records what it reads."""
 
     read: ClassVar[list[bytes]] = []
 

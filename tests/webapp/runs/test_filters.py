@@ -1,4 +1,4 @@
-"""What pages say of runs: attempts, lost workers, the queue, and how far a cancelled one came."""
+"""Descriptions of runs on pages: attempts, lost workers, the queue, and cancellations."""
 
 import re
 from collections.abc import Iterator
