@@ -1,4 +1,4 @@
-"""Starts that cannot be: each ends by itself, and says why and what to do."""
+"""Starts that must fail: each exits with the reason and what to do."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""The web server's event loop: whatever one request waits for, the others are answered."""
+"""The web server's event loop: while one request waits, others are answered."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -43,14 +43,14 @@ def run(backend: Backend, ada: Person, email: str) -> Run:
 
 
 def make_held(backend: Backend, owner: int) -> Run:
-    """A run that no worker has, and nobody takes back for a while."""
+    """Create a running run of a worker that does not exist; the sweeper requeues it only after a lease."""
     now = utcnow()
     held: dict[str, Any] = {"worker": "elsewhere", "lease_token": "0" * 32, "lease_expires_at": now, "started_at": now}
     return make_run(backend, owner, state=State.RUNNING, **held)
 
 
 def put_out(backend: Backend, run: Run, *contents: Any, kind: Kind = Kind.LOG, source: str = "out") -> None:
-    """Do what a worker does with what its task puts out."""
+    """Store and publish output as a worker does."""
     change = output.store(backend.database, run, [Batch(kind, [Entry(1.0, source, one) for one in contents], 1000)])
     assert change is not None
     events.publish(backend.redis, change)

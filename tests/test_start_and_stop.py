@@ -155,7 +155,7 @@ def test_a_request_that_comes_as_all_stops_is_answered_whole_or_refused(own: Sta
 
 
 def ask_on(stack: Stack, answers: list[int]) -> None:
-    """Ask again and again until it is refused, and note how long each answer was; one that ends too soon raises."""
+    """Send requests until one is refused, and record the length of each answer. Raises if one is cut short."""
     connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=PATIENCE_SECONDS)
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Uploads to the running application: bodies that lie about their length, that break off, and that pass nobody."""
+"""Uploads to the running application: bodies with a false length, interrupted bodies, and slow ones."""
 
 from pathlib import Path
 

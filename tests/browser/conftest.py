@@ -92,7 +92,7 @@ def context(new_context: NewContext) -> BrowserContext:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
-    """A page of somebody who has just registered."""
+    """A page of a user who has just registered."""
     return register(context.new_page())
 
 
@@ -106,7 +106,7 @@ def register(page: Page) -> Page:
 
 
 def open_live(page: Page, path: str) -> Page:
-    """Open a page and wait until it says that it is live."""
+    """Open a page and wait until it is live."""
     page.goto(path)
     page.locator("#live[data-state=live]").wait_for(state="attached")
     page.evaluate("window.stillTheSamePage = true")
@@ -126,7 +126,7 @@ class Gallery:
     new_context: NewContext
 
     def open(self, task: str, scripts: bool = True, **options: Any) -> Page:
-        """A task's page, opened by somebody new."""
+        """Open a task's page as a new user."""
         context = self.new_context(base_url=self.url, java_script_enabled=scripts, **options)
         page = register(context.new_page())
         if not scripts:

@@ -7,7 +7,7 @@ from tests.browser.test_pages import violations
 
 
 def wrong(page: Page) -> list[str]:
-    """The fields that are called wrong, both to be seen and to be heard."""
+    """Return the fields with errors, which must be both visible and announced."""
     marked = page.locator("#task-form [aria-invalid=true]").all()
     shown = page.locator(".field__error").all()
     assert len(marked) == len(shown)

@@ -1,4 +1,4 @@
-"""In the browser: the page tells its connection honestly and is right again by itself."""
+"""In the browser: a page shows the state of its connection, and catches up after every interruption."""
 
 import random
 import re

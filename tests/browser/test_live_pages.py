@@ -1,4 +1,4 @@
-"""In the browser: results come up by themselves, in every open page of their owner and in nobody else's."""
+"""In the browser: results appear on every open page of their owner, and on no other user's."""
 
 import re
 

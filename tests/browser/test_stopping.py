@@ -1,4 +1,4 @@
-"""In the browser: stopping what runs, waiting for what does not, and rows that keep their height meanwhile."""
+"""In the browser: stopping running and queued runs, in rows that keep their height."""
 
 import re
 from datetime import timedelta

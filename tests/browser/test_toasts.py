@@ -1,4 +1,4 @@
-"""In the browser: what has ended is told in whichever page is open."""
+"""In the browser: every open page announces runs that have ended."""
 
 import re
 

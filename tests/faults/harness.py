@@ -178,7 +178,7 @@ class Harness:
         return Counter(line.rpartition(" ")[0] for line in self.ledger.read_text().splitlines())
 
     def await_start(self, *runs: Run, times: int = 1, event: str = "start", patience: float = SETTLE_SECONDS) -> None:
-        """Wait until the task of each of these runs has started so many times, or has noted another event."""
+        """Wait until the task of each run has started this many times, or has noted another event."""
         until(lambda: all(self.noted(run, event) >= times for run in runs), f"{event} of every run", patience)
 
     def await_postponed(self, run: Run) -> None:

@@ -47,7 +47,7 @@ def children(pid: int) -> list[int]:
 
 
 def send(number: signal.Signals, pids: Iterable[int]) -> None:
-    """Signal processes; one that has ended meanwhile is no matter."""
+    """Signal processes, ignoring those that have ended."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -64,7 +64,7 @@ def in_session(session: int) -> list[int]:
 
 
 def in_sessions(sessions: set[int]) -> set[int]:
-    """The living processes of some sessions, and all that is beneath them, whatever its session."""
+    """Return the running processes of these sessions and all their descendants, in any session."""
     parents: dict[int, int] = {}
     found: set[int] = set()
     for process in psutil.process_iter():

@@ -9,7 +9,7 @@ PUSH = b"rpush"
 
 
 class Relay:
-    """Listens on a port of its own and forwards to a Unix socket."""
+    """A relay from a TCP port to a Unix socket."""
 
     def __init__(self, target: Path) -> None:
         self._target = target

@@ -9,5 +9,5 @@ FULL = os.environ.get("FAULTS") == "full"
 
 
 def scale(full: T, short: T) -> T:
-    """The count, or whatever else differs, for the form of the suite that is being run."""
+    """Return the value for the form of the suite that is being run, such as a count."""
     return full if FULL else short

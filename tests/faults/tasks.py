@@ -31,7 +31,7 @@ def count(ledger: str, number: int, seconds: float = 0.0) -> int:
 
 @task
 def step(ledger: str, number: int, steps: int, seconds: float, checkpoint: Checkpoint, progress: Progress) -> list[int]:
-    """Take so many steps, each of them once, whatever happens to the process."""
+    """Take this number of steps, each once, even if the process is killed and the run restarted."""
     note(ledger, number, "start")
     done: list[int] = checkpoint.load([])
     for each in range(len(done), steps):
@@ -55,7 +55,7 @@ def wait_for(ledger: str, number: int, file: str) -> int:
 
 @task
 def report_until(ledger: str, number: int, file: str, progress: Progress) -> int:
-    """Run until a file appears, and tell all the while."""
+    """Report progress until a file appears."""
     note(ledger, number, "start")
     while not Path(file).exists():
         progress(0.5, "waiting")
@@ -77,7 +77,7 @@ def report(ledger: str, number: int, seconds: float, progress: Progress) -> int:
 
 @task
 def hold(ledger: str, number: int, seconds: int) -> int:
-    """Hold the interpreter's lock, so that no other thread of this process runs meanwhile."""
+    """Hold the GIL, so that no other thread of this process runs."""
     note(ledger, number, "start")
     ctypes.PyDLL(None).sleep(seconds)
     note(ledger, number, "end")
@@ -86,7 +86,7 @@ def hold(ledger: str, number: int, seconds: int) -> int:
 
 @task(timeout=2)
 def swallow(ledger: str, number: int) -> None:
-    """Swallow whatever comes, for ever."""
+    """Catch every exception, forever."""
     note(ledger, number, "start")
     while True:
         try:

@@ -68,7 +68,7 @@ def test_runs_that_end_and_tell_while_the_write_lock_is_held_lose_nothing(harnes
 
 @contextmanager
 def away(harness: Harness, seconds: float) -> Iterator[None]:
-    """The database cannot be reached by anybody for a while; the block runs meanwhile."""
+    """Make the database unreachable while the block runs."""
     databases.take_away(harness.folder)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Live pages while Redis, which tells them of changes, is away."""
+"""Live pages while Redis, the source of their events, is unreachable."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Redis is emptied, dies, fills up or loses what it said: no run is lost, and none is executed twice."""
+"""Redis is emptied, dies, fills up or loses its replies: no run is lost, and none is executed twice."""
 
 import shutil
 import threading

@@ -1,4 +1,4 @@
-"""The web process while the database is locked or full: it answers, says what it could not keep, and keeps the rest."""
+"""The web process while the database is locked or full: it answers, reports what it could not save, and goes on."""
 
 import resource
 import urllib.error

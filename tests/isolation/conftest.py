@@ -31,7 +31,7 @@ class OneWorker:
     users: int = 0
 
     def submit(self, name: str, *, token: str = "", **parameters: Any) -> Run:
-        """Submit a run of a user of its own."""
+        """Submit a run for a new user."""
         self.users += 1
         owner_id, task = make_owner(self.backend, f"user{self.users}@example.com"), TASKS[name]
         if token:

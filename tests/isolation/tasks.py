@@ -1,4 +1,4 @@
-"""Tasks that do to their process whatever a task may do, and one that looks what it finds."""
+"""Tasks that change their process in every way a task can, and one that inspects its process."""
 
 import builtins
 import contextlib

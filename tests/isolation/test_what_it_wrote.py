@@ -1,4 +1,4 @@
-"""Whatever the process of a run writes, in whatever way it ends, is in the run's log."""
+"""Everything that the process of a run writes is in the run's log, however the process ends."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Functions called as tasks are, in a child of this process, with everything heard that they put out."""
+"""Functions called like tasks, in a child of this process, with their output."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Signatures that nobody wrote, and what might be posted to them: strategies for Hypothesis."""
+"""Hypothesis strategies for signatures and for submissions of their forms."""
 
 import inspect
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A server that speaks S3, on a port of its own: rclone's, whose buckets are folders that a test can look into."""
+"""An S3 server on its own port: rclone, whose buckets are folders that a test can inspect."""
 
 import io
 import socket

@@ -27,7 +27,7 @@ def make_owner(backend: Backend, email: str = "owner@example.com") -> int:
 
 
 def owner_id(backend: Backend, email: str) -> int:
-    """The id of somebody who has registered."""
+    """Return the id of a registered user."""
     with backend.database.read() as session:
         return session.query(User).filter(User.email == email).one().id
 

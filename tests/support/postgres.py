@@ -1,4 +1,4 @@
-"""A throw-away Postgres from the system's package: a private server that ends with the tests, whatever ends them."""
+"""A temporary Postgres from the system's package: a private server that ends with the tests, however they end."""
 
 import os
 import pwd
@@ -64,7 +64,7 @@ class Postgres:
         self._execute("DROP DATABASE {} WITH (FORCE)", Identifier(name))
 
     def refuse(self, name: str) -> None:
-        """End a database's connections and let nobody in."""
+        """Close a database's connections and refuse new ones."""
         self._execute("ALTER DATABASE {} ALLOW_CONNECTIONS false", Identifier(name))
         self._execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}", Literal(name))
 

@@ -61,7 +61,7 @@ class RunTask:
     def __call__(
         self, function: Callable[..., Any], /, *, secrets: Mapping[str, str] | None = None, **parameters: Any
     ) -> EndedRun:
-        """Submit a run of a task, as its form does, for a user of its own, and wait until it has ended.
+        """Submit a run of a task for a new user, as its form does, and wait until it has ended.
 
         `secrets` are what that user has entered under Account → Secrets.
         Raises ValidationError for parameters that the form would refuse.

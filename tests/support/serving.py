@@ -62,7 +62,7 @@ def _serve(backend: Backend, parent: int) -> None:
 
 
 def start(backend: Backend, name: str, **parameters: Any) -> Run:
-    """Submit a run of an owner of its own."""
+    """Submit a run for a new owner."""
     owner_id, task = make_owner(backend, f"{time.time_ns()}@example.com"), backend.catalog[name]
     return submit(backend, task, owner_id, task.parameters.model_validate(parameters))
 

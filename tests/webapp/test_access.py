@@ -33,7 +33,7 @@ def addresses() -> list[tuple[str, str]]:
 
 
 def expected(who: str, method: str, rule: str) -> set[int]:
-    """The answers that are right for somebody at an address."""
+    """Return the acceptable status codes for a visitor at an address."""
     if rule in PUBLIC:
         return {200, 302, 303, 404, 422, 503}
     tidied = {308} if rule.startswith(ADMIN) else set()  # routing may tidy an address before anybody is asked

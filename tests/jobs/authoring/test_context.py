@@ -21,7 +21,7 @@ def listening() -> tuple[Progress, Said]:
 
 
 def each_after_a_pause(items: range) -> Iterator[int]:
-    """Items that come more slowly than is told of them."""
+    """Yield items more slowly than progress may be reported."""
     for item in items:
         heard_at = time.monotonic()
         while time.monotonic() < heard_at + 1.1 / REPORTS_PER_SECOND:

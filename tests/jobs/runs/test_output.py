@@ -1,4 +1,4 @@
-"""Output: what runs put out is kept by whoever holds the lease, numbered, bounded, and gone with the run."""
+"""Output of runs: stored by the holder of the lease, numbered, bounded, and deleted with the run."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The database: writers take turns, and readers wait for nobody."""
+"""The database: writers take turns, and readers never wait."""
 
 import multiprocessing
 import socket

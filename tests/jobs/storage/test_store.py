@@ -1,4 +1,4 @@
-"""The file store: whole files under their hashes, whatever ends their writer, and none deleted that was just put."""
+"""The file store: only whole files under their hashes, and no deletion of a file that was just put."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Downloads: files that tasks return and emit are kept whole, and what cannot be kept says what to do instead."""
+"""Downloads: files that tasks return and emit are stored whole, and unsupported ones fail with advice."""
 
 import hashlib
 import io

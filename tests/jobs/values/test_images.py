@@ -87,7 +87,7 @@ def test_an_image_of_any_mode_can_be_shown(mode: str) -> None:
 
 
 class Huge(Image.Image):
-    """An image that says to be larger than any memory, and must not be asked for its pixels."""
+    """An image with a size beyond any memory, whose pixels must not be loaded."""
 
     @property
     def size(self) -> tuple[int, int]:

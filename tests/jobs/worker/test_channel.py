@@ -1,4 +1,4 @@
-"""Channels: messages arrive whole and in their order, with their files, and whoever sends waits for nobody."""
+"""Channels: messages arrive whole and in order, with their files, and sending never blocks."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Executing: whatever a task does, returns or raises, there is an outcome, and it says what happened."""
+"""Execution: every return, exception and exit of a task has an outcome that describes it."""
 
 import os
 import sys

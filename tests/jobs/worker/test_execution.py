@@ -31,7 +31,7 @@ VALUE = "correct-horse-battery"
 
 
 class Child:
-    """A child that a test plays, and the execution that hears it."""
+    """A child played by a test, and the execution that receives its messages."""
 
     def __init__(self) -> None:
         ours, self.ends = connected_ends()

@@ -1,4 +1,4 @@
-"""The monitor of a run: what a task puts out while it runs is stored by the worker, whatever becomes of the task."""
+"""The monitor of a run: the worker stores the output of a running task, however the task ends."""
 
 import json
 import math

@@ -41,7 +41,7 @@ def who() -> int:
 
 @task
 def leave_behind(emit: Emit) -> None:
-    """Start a program that flees into a session of its own, tell which, and wait."""
+    """Start a program in a session of its own, report its id, and wait."""
     program = subprocess.Popen([sys.executable, "-c", FLEE], stdout=subprocess.PIPE, text=True)
     assert program.stdout
     emit(int(program.stdout.readline()))

@@ -33,7 +33,7 @@ def who() -> int:
 
 @task(timeout=1)
 def linger() -> None:
-    """Take longer than allowed, whatever comes."""
+    """Take longer than allowed, ignoring every request to stop."""
     while True:
         try:
             signal.pause()

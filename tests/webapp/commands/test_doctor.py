@@ -1,4 +1,4 @@
-"""The doctor names every fault, says what to do about it, and changes nothing."""
+"""The doctor reports every fault with its remedy, and changes nothing."""
 
 import os
 import sqlite3

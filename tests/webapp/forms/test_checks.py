@@ -1,4 +1,4 @@
-"""A form that is being filled in: what is wrong is told where somebody has been, and nowhere else."""
+"""Validation of a form that is being filled in: errors appear only at touched fields."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Forms of signatures that nobody wrote: a browser and the server agree, nothing is lost, and nothing breaks.
+"""Forms of generated signatures: the browser and the server agree, nothing is lost, and nothing breaks.
 
 100 of each are made; with FORMS=full 10,000.
 """

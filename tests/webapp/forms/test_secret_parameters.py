@@ -1,4 +1,4 @@
-"""A secret that is asked for in a form: it reaches its task, and nobody can read it on the way or afterwards."""
+"""Secret parameters in forms: a secret reaches its task, and cannot be read on the way or afterwards."""
 
 import json
 from datetime import date
@@ -69,7 +69,7 @@ def listed(names: dict[str, str]) -> dict[str, str]:
 
 
 class Outspoken(BaseModel):
-    """Writes its secret out, as for a file of settings, and says it in what it computes."""
+    """A model that serializes its secret in clear and repeats it in a computed field."""
 
     password: SecretStr
 

@@ -1,4 +1,4 @@
-"""Fields that stand together, fields folded away, and what is wrong, said at the top with the way there."""
+"""Groups of fields, collapsed sections, and the summary of errors with links to the fields."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Markdown in results: shown as it says, and harmless whoever wrote it."""
+"""Markdown in results: rendered correctly, and harmless whoever wrote it."""
 
 import pytest
 from bs4 import BeautifulSoup

@@ -1,4 +1,4 @@
-"""Files of users: their own alone, kept while something needs them, and only so many."""
+"""Files of users: private, kept while they are needed, and limited in size."""
 
 import contextlib
 import os

@@ -57,7 +57,7 @@ def claim(backend: Backend, run: Run) -> Run:
 
 
 def texts(visitor: Visitor, run: Run) -> tuple[str, str]:
-    """All that is said of a run, in a list and on its own page."""
+    """Return the texts of a run in a list and on its own page."""
     row = the(soup(visitor.get("/runs")), f"#run-{run.id}")
     full = the(soup(visitor.get(f"/runs/{run.id}")), f"#run-{run.id}")
     return " ".join(row.text.split()), " ".join(full.text.split())

@@ -102,7 +102,7 @@ def test_what_cannot_be_taken_is_refused_at_its_field_with_the_values_kept(
 
 
 def renewed(value: Any) -> Any:
-    """Streams that nobody has read: parameters are shared by all tests."""
+    """Return unread streams, because parameters are shared by all tests."""
     if isinstance(value, list):
         return [renewed(one) for one in value]
     return (io.BytesIO(value[0].getvalue()), value[1]) if isinstance(value, tuple) else value
