@@ -1,6 +1,7 @@
 """The house itself: imports run one way, files stay small, and nothing happens at import."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -144,6 +145,20 @@ def test_no_file_is_too_long_to_read() -> None:
     assert {str(path): n for path in tracked if (n := len(path.read_text().splitlines())) > LONGEST_FILE} == {}
     templates = (ROOT / "templates").rglob("*.html")
     assert {str(path): n for path in templates if (n := len(path.read_text().splitlines())) > LONGEST_TEMPLATE} == {}
+
+
+def sentences_in(path: Path) -> list[str]:
+    """Return the sentences among a module's texts, without docstrings."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in docstrings]
+    return [text for text in texts if isinstance(text, str) and re.fullmatch(r"[A-Z].* .*[.?!]", text)]
+
+
+def test_messages_for_users_are_in_the_catalogue_of_their_room() -> None:
+    pages = [path for path in python_files("webapp") if path.parent.name not in ("commands", "server")]
+    elsewhere = {path.name for path in pages if path.name != "messages.py" and sentences_in(path)}
+    assert elsewhere == {"uploads.py"}, "its messages stand beside the limits that they name"
 
 
 def test_importing_the_application_needs_no_environment_and_starts_no_thread() -> None:

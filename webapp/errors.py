@@ -12,25 +12,10 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Response
 
 from jobs.values import StoreAway
+from webapp import messages
 from webapp.rendering import fragments
 
-# Messages that replace Werkzeug's default descriptions.
-MESSAGES = {
-    400: "The browser sent an invalid request. Go back and try again.",
-    403: "You don't have access to this page.",
-    404: "This page doesn't exist or belongs to another account. Check the address.",
-    405: "This address doesn't support that kind of request.",
-    413: "The request is too large. Send at most 1 MB.",
-    429: "Too many requests. Try again in a few minutes.",
-    500: "Something went wrong on the server. Everything saved earlier is safe. Try again in a moment.",
-}
-
 READING = ("GET", "HEAD", "OPTIONS")
-UNSAVED = (
-    "Your changes have not been saved because the database can't be written to right now. "
-    "Everything saved earlier is safe. Try again in a moment."
-)
-STORE_AWAY = "The file store is not responding. Stored files are safe. Try again in a moment."
 
 
 def init_app(app: Flask) -> None:
@@ -43,7 +28,7 @@ def show(error: HTTPException) -> Response:
         return error.get_response()
     code = error.code or 500
     ours = error.description if error.description != type(error).description else None
-    message = ours or MESSAGES.get(code) or str(type(error).description)
+    message = ours or messages.ERRORS.get(code) or str(type(error).description)
     response = make_response(_body(code, error.name.capitalize(), message), code)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
@@ -55,9 +40,9 @@ def show(error: HTTPException) -> Response:
 def show_unexpected(error: Exception) -> Response:
     current_app.logger.exception("unexpected error in %s %s", request.method, request.path, exc_info=error)
     if isinstance(error, OperationalError) and request.method not in READING:
-        return show(ServiceUnavailable(UNSAVED))
+        return show(ServiceUnavailable(messages.UNSAVED))
     if isinstance(error, StoreAway):
-        return show(ServiceUnavailable(STORE_AWAY))
+        return show(ServiceUnavailable(messages.STORE_AWAY))
     return show(InternalServerError())
 
 

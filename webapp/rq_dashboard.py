@@ -11,7 +11,7 @@ from rq.worker import BaseWorker, Worker
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from webapp import errors
+from webapp import errors, messages
 from webapp.accounts.auth import require_admin
 from webapp.current import backend
 from webapp.security import DASHBOARD
@@ -46,7 +46,7 @@ def init_app(app: Flask) -> None:
 
 
 def show_missing(_error: Exception) -> Response:
-    return errors.show(NotFound("RQ no longer has this job."))
+    return errors.show(NotFound(messages.NO_JOB))
 
 
 def guard() -> None:

@@ -3,6 +3,8 @@
 from flask import Flask, Request, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
+from webapp import messages
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 POLICY = "; ".join(
@@ -52,10 +54,7 @@ def refuse_other_origins() -> None:
     """
     is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
     if (request.method not in SAFE_METHODS or is_socket) and not comes_from_here(request):
-        abort(
-            403,
-            description="This request did not come from this site. Reload the page and try again.",
-        )
+        abort(403, description=messages.FOREIGN_REQUEST)
 
 
 def comes_from_here(request: Request) -> bool:

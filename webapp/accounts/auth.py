@@ -19,17 +19,14 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
-from webapp.accounts import passwords, throttle, users
+from webapp.accounts import messages, passwords, throttle, users
 from webapp.accounts.users import EmailTaken, User
 from webapp.current import backend
 from webapp.security import local_path
 
 bp = Blueprint("auth", __name__)
 
-WRONG_CREDENTIALS = "Incorrect e-mail address or password."
-DISABLED = "This account is disabled. Contact the administrator."
-INCORRECT = "Incorrect password."
-TOO_MANY = "Too many failed attempts. Try again in 15 minutes."
+TOO_MANY = messages.TOO_MANY_ATTEMPTS.format(minutes=throttle.WINDOW_SECONDS // 60)
 PUBLIC_ENDPOINTS = frozenset(
     {
         "static",
@@ -87,7 +84,7 @@ def create_account() -> BaseResponse:
     email, password = _credentials()
     address = users.normalised(email)
     errors = {
-        "email": None if address else "Enter an e-mail address, such as name@example.com.",
+        "email": None if address else messages.NO_EMAIL,
         "password": passwords.problem_with(password),
     }
     if address is None or errors["password"]:
@@ -95,9 +92,7 @@ def create_account() -> BaseResponse:
     try:
         user = users.create(backend().database, address, password)
     except EmailTaken:
-        return _refuse(
-            "register", 422, email, {"email": "An account with this address already exists. Log in instead."}
-        )
+        return _refuse("register", 422, email, {"email": messages.EMAIL_TAKEN})
     return _log_in(user)
 
 
@@ -115,9 +110,9 @@ def sign_in() -> BaseResponse:
         return _retry_later(_refuse("login", 429, email, {"password": TOO_MANY}))
     user = users.with_password(backend().database, address, password[: passwords.LONGEST + 1])
     if user is None:
-        return _refuse("login", 422, email, {"password": WRONG_CREDENTIALS})
+        return _refuse("login", 422, email, {"password": messages.WRONG_CREDENTIALS})
     throttle.clear_failures(backend().database, attempt)
-    return _log_in(user) if user.is_active else _refuse("login", 403, email, {"password": DISABLED})
+    return _log_in(user) if user.is_active else _refuse("login", 403, email, {"password": messages.DISABLED})
 
 
 @bp.post("/logout")
@@ -145,7 +140,7 @@ def change_password() -> Response | BaseResponse:
     if attempt is None:
         return _retry_later(make_response(account_page(errors={"current": TOO_MANY}), 429))
     if not users.with_password(backend().database, current_user.email, current[: passwords.LONGEST + 1]):
-        return make_response(account_page(errors={"current": INCORRECT}), 422)
+        return make_response(account_page(errors={"current": messages.INCORRECT}), 422)
     throttle.clear_failures(backend().database, attempt)
     user = users.set_password(backend().database, current_user.id, new) or abort(404)
     events.publish_sign_out(backend().redis, user.id)
@@ -155,7 +150,7 @@ def change_password() -> Response | BaseResponse:
 def require_admin() -> None:
     """Abort with 403 unless the user is an administrator."""
     if not (current_user.is_authenticated and current_user.is_admin):
-        abort(403, description="Only administrators can see this page.")
+        abort(403, description=messages.ADMINISTRATORS_ONLY)
 
 
 def _credentials() -> tuple[str, str]:

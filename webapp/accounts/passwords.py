@@ -9,6 +9,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from gevent.threadpool import ThreadPool
 
+from webapp.accounts import messages
+
 SHORTEST = 8
 LONGEST = 256
 
@@ -20,11 +22,11 @@ HASHES_AT_ONCE = 2
 def problem_with(password: str) -> str | None:
     """Return why a password is not acceptable, or None if it is."""
     if len(password) < SHORTEST:
-        return f"Use at least {SHORTEST} characters."
+        return messages.TOO_SHORT.format(shortest=SHORTEST)
     if len(password) > LONGEST:
-        return f"Use at most {LONGEST} characters."
+        return messages.TOO_LONG.format(longest=LONGEST)
     if password.lower() in _commonest():
-        return "This password is too common. Choose another."
+        return messages.TOO_COMMON
     return None
 
 

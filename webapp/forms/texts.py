@@ -8,6 +8,17 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from webapp.forms.messages import (
+    LONG_NUMBER,
+    NO_DATE,
+    NO_DURATION,
+    NO_MOMENT,
+    NO_NUMBER,
+    NO_TIME,
+    NO_WHOLE_NUMBER,
+    SKIPPED,
+)
+
 T = TypeVar("T")
 
 LONGEST_NUMBER = 1000
@@ -23,14 +34,6 @@ SECONDS: dict[str, int | Decimal] = {"w": 604_800, "d": 86_400, "h": 3600, "m": 
 UNIT = "weeks?|days?|hours?|minutes?|seconds?|min|ms|[wdhms]"
 AMOUNT = r"[0-9]{1,7}(?:\.[0-9]{1,6})?"
 DURATION = re.compile(rf"-?(?:[0-9]{{1,7}}:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,6}})?|(?:{AMOUNT} *(?:{UNIT})[ ,]*)+)")
-
-NO_NUMBER = "Enter a number."
-NO_WHOLE_NUMBER = "Enter a whole number."
-NO_DATE = "Enter a date, such as 2026-01-31."
-NO_TIME = "Enter a time, such as 14:30."
-NO_MOMENT = "Enter a date and a time, such as 2026-01-31 14:30."
-NO_DURATION = "Enter a duration, such as 1 h 30 min or 1:30:00."
-SKIPPED = "That time doesn't exist: clocks go forward then. Enter an earlier or later one."
 
 # Messages for input that the browser cannot parse and submits as empty, such as half a date.
 UNREADABLE = {
@@ -83,7 +86,7 @@ def _number(text: str) -> float:
 
 def _decimal(text: str, message: str = NO_NUMBER) -> Decimal:
     if len(text) > LONGEST_NUMBER:
-        raise InvalidText("This number is too long.")
+        raise InvalidText(LONG_NUMBER.format(longest=LONGEST_NUMBER))
     return _parsed(NUMBER, Decimal, text, message)
 
 

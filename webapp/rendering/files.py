@@ -12,6 +12,7 @@ from werkzeug.wsgi import FileWrapper
 from jobs.runs import LARGEST_ID, owned_file
 from jobs.values import RunFile
 from webapp.current import backend
+from webapp.rendering import messages
 
 bp = Blueprint("files", __name__)
 
@@ -60,12 +61,11 @@ def tame(name: str) -> str:
 
 
 def _mine(run_id: int, sha256: str) -> tuple[RunFile, BinaryIO]:
-    missing = "This file doesn't exist."
     if run_id > LARGEST_ID or not re.fullmatch("[0-9a-f]{64}", sha256):
-        abort(404, description=missing)
+        abort(404, description=messages.NO_FILE)
     with backend().database.read() as session:
-        file = owned_file(session, current_user.id, run_id, sha256) or abort(404, description=missing)
+        file = owned_file(session, current_user.id, run_id, sha256) or abort(404, description=messages.NO_FILE)
     try:
         return file, backend().files.open(sha256)
     except FileNotFoundError:
-        abort(404, description="This file has been deleted. Run the task again.")
+        abort(404, description=messages.DELETED)

@@ -12,6 +12,7 @@ from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
 from webapp.rendering.listings import Page, from_query, look_up
 from webapp.rendering.tables import Table, table_in
+from webapp.runs import messages
 from webapp.runs.output import LONGEST_QUERY, sections
 
 bp = Blueprint("runs", __name__)
@@ -81,7 +82,7 @@ def _table(run: Run) -> Table:
     value = _part(run.result, request.args.get("part", ""))
     chart = chart_in(value)
     table = Table(charts.rows(chart)) if chart else table_in(value)
-    return table or abort(404, description="This run's result has no such table.")
+    return table or abort(404, description=messages.NO_TABLE)
 
 
 def _part(value: Any, address: str) -> Any:
@@ -96,4 +97,4 @@ def _part(value: Any, address: str) -> Any:
 
 def _mine(run_id: int, output: bool = True) -> Page:
     page = look_up(backend().database, Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output))
-    return page if page.runs else abort(404, description="This run doesn't exist or belongs to another account.")
+    return page if page.runs else abort(404, description=messages.NO_RUN)

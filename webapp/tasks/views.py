@@ -18,12 +18,12 @@ from webapp.rendering.listings import PAGE_SIZE, from_query, look_up
 from webapp.runs import uploads
 from webapp.runs.own_inputs import own_inputs
 from webapp.runs.uploads import Received
+from webapp.tasks import messages
 
 bp = Blueprint("tasks", __name__)
 
 LATEST = 10
 OWNER = "_owner"
-OTHER_ACCOUNT = "You are now logged in as {email}. Check the form, then run it again."
 
 
 @bp.get("/")
@@ -80,7 +80,7 @@ def _is_of_another(posted: Mapping[str, str]) -> bool:
 def _taken_over(task: Task, posted: Mapping[str, str]) -> Form:
     """Return the form for the current user, without the other user's files and secrets and without a run."""
     form = forms.check(task, posted, own_inputs())
-    return replace(form, errors={**form.errors, "": OTHER_ACCOUNT.format(email=current_user.email)})
+    return replace(form, errors={**form.errors, "": messages.OTHER_ACCOUNT.format(email=current_user.email)})
 
 
 def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
@@ -104,7 +104,7 @@ def _earlier(task: Task) -> dict[str, Any]:
 
 
 def _task(name: str) -> Task:
-    return backend().catalog.get(name) or abort(404, description="This task doesn't exist.")
+    return backend().catalog.get(name) or abort(404, description=messages.NO_TASK)
 
 
 def _page(task: Task, form: Form) -> str:

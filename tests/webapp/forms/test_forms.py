@@ -105,7 +105,7 @@ def test_parameters_survive_the_database() -> None:
         ("count", "x", "Enter a whole number."),
         ("count", "2.5", "Enter a whole number."),
         ("count", "0", "Must be 1 or more."),
-        ("count", "9" * 5000, "This number is too long."),
+        ("count", "9" * 5000, "This number is too long. Enter at most 1,000 characters."),
         ("price", "0", "Must be greater than 0."),
         ("price", "nan", "Enter a finite number."),
         ("price", "1e999", "Enter a finite number."),

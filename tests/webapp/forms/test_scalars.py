@@ -184,7 +184,7 @@ def test_a_zone_that_is_not_known_is_said_at_the_moment(zone: str) -> None:
         (time, "25:00", "Enter a time, such as 14:30."),
         (Decimal, "1e999999999", "Enter a number."),
         (Decimal, "NaN", "Enter a number."),
-        (Decimal, "9" * 100_000, "This number is too long."),
+        (Decimal, "9" * 100_000, "This number is too long. Enter at most 1,000 characters."),
         (Annotated[Decimal, Field(decimal_places=2)], "1.005", "Enter at most 2 digits after the decimal point."),
         (Annotated[Decimal, Field(max_digits=3)], "1234", "Enter at most 3 digits."),
         (int, "1_000", "Enter a whole number."),

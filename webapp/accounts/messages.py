@@ -1,0 +1,12 @@
+"""Messages about logging in, registering and passwords."""
+
+NO_EMAIL = "Enter an e-mail address, such as name@example.com."
+EMAIL_TAKEN = "An account with this address already exists. Log in instead."
+WRONG_CREDENTIALS = "Incorrect e-mail address or password."
+INCORRECT = "Incorrect password."
+DISABLED = "This account is disabled. Contact the administrator."
+TOO_MANY_ATTEMPTS = "Too many failed attempts. Try again in {minutes} minutes."
+TOO_SHORT = "Use at least {shortest} characters."
+TOO_LONG = "Use at most {longest} characters."
+TOO_COMMON = "This password is too common. Choose another."
+ADMINISTRATORS_ONLY = "Only administrators can see this page."

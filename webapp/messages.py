@@ -1,0 +1,19 @@
+"""Messages of error pages, and of requests that no view answers."""
+
+# By status code, instead of Werkzeug's descriptions.
+ERRORS = {
+    400: "The browser sent an invalid request. Go back and try again.",
+    403: "You don't have access to this page.",
+    404: "This page doesn't exist or belongs to another account. Check the address.",
+    405: "This address doesn't support that kind of request.",
+    413: "The request is too large. Send at most 1 MB.",
+    429: "Too many requests. Try again in a few minutes.",
+    500: "Something went wrong on the server. Everything saved earlier is safe. Try again in a moment.",
+}
+UNSAVED = (
+    "Your changes have not been saved because the database can't be written to right now. "
+    "Everything saved earlier is safe. Try again in a moment."
+)
+STORE_AWAY = "The file store is not responding. Stored files are safe. Try again in a moment."
+FOREIGN_REQUEST = "This request did not come from this site. Reload the page and try again."
+NO_JOB = "RQ no longer has this job."
