@@ -82,7 +82,7 @@ def create(database: Database, email: str, password: str) -> User:
 
 
 def with_password(database: Database, email: str, password: str) -> User | None:
-    """Return the user with these credentials, or None. Takes as long if the account does not exist."""
+    """Return the user with these credentials, or None. Takes the same time if the account does not exist."""
     with database.read() as session:
         user = session.scalar(select(User).where(User.email == email))
     return user if passwords.matches(user.password_hash if user else None, password) else None

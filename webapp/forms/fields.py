@@ -51,7 +51,7 @@ class Field:
     kind: str
     help: str = ""
     required: bool = True
-    optional: bool = False  # left empty it is None
+    optional: bool = False  # None if left empty
     default: Any = None
     examples: tuple[str, ...] = ()
     unit: str = ""
@@ -60,12 +60,12 @@ class Field:
     choices: tuple[Choice, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     slider: Mapping[str, Any] = field(default_factory=dict)
-    children: tuple["Field", ...] = ()  # of a group, by their own names
-    item: "Field | None" = None  # what each row holds
-    least: int = 0  # how many rows it must have
-    most: int | None = None  # and may have
+    children: tuple["Field", ...] = ()  # the fields of a group, under their own names
+    item: "Field | None" = None  # the field of each row
+    least: int = 0  # minimum number of rows
+    most: int | None = None  # maximum number of rows
     variants: tuple["Variant", ...] = ()
-    max_bytes: int | None = None  # of each file
+    max_bytes: int | None = None  # limit for each file
 
     @property
     def input_type(self) -> str:

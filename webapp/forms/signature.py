@@ -186,7 +186,7 @@ def _numbered(number: int, spec: Spec) -> Spec:
 
 
 def _label(name: str, spec: Spec) -> str:
-    derived = name.replace("_", " ").title()  # pydantic's own title, which is not how a label is written
+    derived = name.replace("_", " ").title()  # pydantic's own title, which capitalises every word
     title = str(spec.get("title", derived))
     return title if title != derived else name.replace("_", " ").strip().capitalize()
 

@@ -192,7 +192,7 @@ class LiveSocket(Server):
         """Ping the page, or close it so that it reconnects if it has not answered the last ping."""
         self.ping_at += PING_SECONDS
         if not self.ready:
-            return  # SEND_SECONDS limits a blocked write already
+            return  # SEND_SECONDS already limits a blocked write
         if not self.pong_received:
             self.close(RESTART, "no answer")  # not the library's 1008, after which htmx would not reconnect
             return

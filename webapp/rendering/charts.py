@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 480, 280
 LETTERS = 17
 LONGEST_LABEL = 12
 MOST_LABELS = 5
-# Readers need every name, so more of them are shown at a slant; they can interpolate missing numbers.
+# Names cannot be interpolated as numbers can, so up to this many are shown, at a slant.
 MOST_SLANTED, SLANT_DEGREES = 16, 320
 # Beyond this number of points, marks would hide their line.
 MOST_MARKED = 60

@@ -67,5 +67,5 @@ def partial(target: str, swap: str, html: str) -> str:
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a fragment without the request context, so that it cannot depend on who views it."""
+    """Render a fragment without the request context, so that it cannot depend on the viewer."""
     return current_app.jinja_env.get_template(template).render(**values)

@@ -53,7 +53,7 @@ def _lower_headings(state: StateCore) -> None:
 
 
 def _describe(_renderer: Any, tokens: Sequence[Token], index: int, *_options: Any) -> str:
-    """Return the alternative text of an image: loading one would reveal readers to its server, and show anything."""
+    """Return an image's alternative text, because loading the image would disclose the reader to its server."""
     return escapeHtml(tokens[index].content)
 
 

@@ -1,4 +1,4 @@
-"""Static files, which browsers keep for good, and the compression of what is sent."""
+"""Static files, which browsers cache for a year, and the compression of responses."""
 
 import hashlib
 from datetime import timedelta
@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
 
 
 def send_static(filename: str) -> Response:
-    """Send a static file, whole. Under the address that `fingerprint` gives it, it never changes."""
+    """Send a whole static file. At an address with its current fingerprint, browsers may cache it forever."""
     folder = str(current_app.static_folder)
     response = send_from_directory(folder, filename, conditional=False)
     response.direct_passthrough = False
