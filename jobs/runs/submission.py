@@ -32,9 +32,7 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -
     """
     shown, whole, secrets = written(parameters)
     if not _survives(task, parameters, whole):
-        raise TaskError(
-            f"{task.source}: task {task.name!r}: its validators must leave a value that they accept as it is"
-        )
+        raise TaskError(f"{task.source}: task {task.name!r}: its validators must return accepted values unchanged")
     encrypted = backend.vault.seal_parameters(owner_id, whole, secrets) if secrets else None
     return _accept(backend, task.name, owner_id, shown, encrypted)
 
