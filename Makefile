@@ -37,7 +37,7 @@ check: .venv/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/djlint --lint templates
+	$(BIN)/djlint --lint templates jobs/tasks
 
 bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.submit_to_fragment

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 # The maximum length of a Unix socket path is 107 bytes on Linux and 103 on macOS.
 LONGEST_SOCKET_PATH = 100
+ROOT = Path(__file__).parent
 S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
 
@@ -40,6 +41,7 @@ class Settings(BaseModel):
     secret_key: str = ""
     secret_key_previous: str = ""
     workers: int = Field(default=2, ge=1, le=256)
+    tasks: tuple[Path, ...] = (ROOT / "jobs" / "tasks",)
     task_environment: str = ""
     lease_seconds: int = Field(default=60, ge=2, le=3600)
     web_concurrency: int = Field(default=1, ge=1, le=64)
@@ -52,6 +54,16 @@ class Settings(BaseModel):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _folders(cls, value: str | tuple[Path, ...]) -> tuple[Path, ...]:
+        """Split the folders at colons. Relative paths start at the project, so that they mean the same everywhere."""
+        names = [name for name in value.split(os.pathsep) if name] if isinstance(value, str) else value
+        if not names:
+            raise ValueError("must be one or more folders, separated by colons")
+        paths = [os.path.abspath(ROOT / Path(name).expanduser()) for name in names]
+        return tuple(map(Path, dict.fromkeys(paths)))
 
     @field_validator("database_url")
     @classmethod

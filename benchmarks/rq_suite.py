@@ -34,7 +34,7 @@ from rq.worker import BaseWorker, SimpleWorker
 from config import Settings
 from jobs.authoring.catalog import Catalog
 from jobs.runs.backend import Backend, open_backend
-from jobs.worker.template_process import TemplateProcess
+from jobs.worker.template_process import TemplateProcess, start_template
 from jobs.worker.worker import RunWorker
 from webapp.server.embedded_redis import _binary
 
@@ -190,7 +190,7 @@ def main() -> None:
     options, pytests = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as name, redis_at_a_port(folder := Path(name)) as port:
         fetch_tests(folder, options.source)
-        Ours.template = TemplateProcess()
+        Ours.template = TemplateProcess(start_template([]))
         Ours.template.look()
         Ours.backend = open_empty(folder, port)
         worker = SimpleWorker if options.stock else Ours

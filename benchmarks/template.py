@@ -1,29 +1,25 @@
-"""A template process with the benchmark's tasks in addition to the gallery's."""
+"""A template process with the benchmark's tasks in addition to those that come with the application."""
 
 import socket
-import subprocess
 import sys
-from collections.abc import Mapping
 
 from benchmarks.noop import moment, nothing, nothing_kept
 from jobs import task
 from jobs.authoring.catalog import Catalog, load_catalog
+from jobs.authoring.folders import OF_THE_PROJECT
 from jobs.worker.channel import Channel
 from jobs.worker.template import serve
-from jobs.worker.template_process import start_process
+from jobs.worker.template_process import start_template
+
+start = start_template([OF_THE_PROJECT], "benchmarks.template")
 
 
 def catalog() -> Catalog:
-    """Return the gallery's tasks and the benchmark's."""
+    """Return the application's tasks and the benchmark's."""
     ours = (task(nothing), task(moment), task(keep=True)(nothing_kept))
-    return Catalog({**load_catalog(), **{function.__name__: function.__dict__["__task__"] for function in ours}})
-
-
-def start(
-    supervisor: socket.socket, requests: socket.socket, environment: Mapping[str, str]
-) -> "subprocess.Popen[bytes]":
-    """Start the template process, as the supervisor starts its own."""
-    return start_process("benchmarks.template", supervisor, requests, environment)
+    return Catalog(
+        {**load_catalog([OF_THE_PROJECT]), **{function.__name__: function.__dict__["__task__"] for function in ours}}
+    )
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ NAMES = (
     "SECRET_KEY",
     "WORKERS",
     "WEB_CONCURRENCY",
+    "TASKS",
 )
 
 
@@ -47,6 +48,7 @@ def test_without_an_environment_everything_lives_in_data_dir(tmp_path: Path) -> 
         ("FILES_URL", "/srv/files"),
         ("FILES_URL", "s3://"),
         ("FILES_URL", "s3://bucket/../other//x"),
+        ("TASKS", ":"),
         ("AWS_ENDPOINT_URL", "minio:9000"),
         ("AWS_ENDPOINT_URL", "https://minio:9000/path"),
     ],
@@ -60,6 +62,28 @@ def test_a_bad_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, nam
 def test_an_empty_value_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "")
     assert config.load().port == 8000
+
+
+def test_tasks_are_in_the_projects_folder_or_in_those_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = config.ROOT / "jobs" / "tasks"
+    assert config.load().tasks == (shipped,)
+    monkeypatch.setenv("HOME", "/home/ada")
+    for value, folders in {
+        "/srv/mine": (Path("/srv/mine"),),
+        "/srv/mine/:jobs/tasks:": (Path("/srv/mine"), shipped),
+        "../mine:~/mine": (config.ROOT.parent / "mine", Path("/home/ada/mine")),
+        "/srv/mine:/srv/../srv/mine": (Path("/srv/mine"),),
+    }.items():
+        monkeypatch.setenv("TASKS", value)
+        assert config.load().tasks == folders
+
+
+def test_relative_folders_of_tasks_mean_the_same_wherever_a_command_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TASKS", "jobs/tasks")
+    assert config.load().tasks == (config.ROOT / "jobs" / "tasks",)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])

@@ -33,6 +33,7 @@ def options_of(settings: config.Settings) -> Options:
         web_concurrency=settings.web_concurrency,
         trusted_proxies=settings.trusted_proxies,
         log_level=settings.log_level,
+        tasks=[str(folder) for folder in settings.tasks],
     )
 
 

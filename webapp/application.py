@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
+from jinja2 import ChoiceLoader, FileSystemLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
@@ -46,6 +47,9 @@ def make(backend: Backend | None = None) -> Flask:
     proxies = settings.trusted_proxies
     proxied = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     app.wsgi_app = proxied  # type: ignore[method-assign]  # the documented way to add middleware
+    assert app.jinja_loader is not None
+    # In a folder of tasks, results/<task>.html shows the results of a task. The application's own templates win.
+    app.jinja_loader = ChoiceLoader([app.jinja_loader, FileSystemLoader(settings.tasks)])
     app.jinja_env.globals.update(app_name=settings.app_name)
     put_backend(app, backend)
     for task in backend.catalog.values():
@@ -61,7 +65,7 @@ def make(backend: Backend | None = None) -> Flask:
 def _open_backend(settings: config.Settings) -> Backend:
     if settings.production:
         return open_backend(settings)
-    catalog, errors = usable()
+    catalog, errors = usable(settings.tasks)
     for error in errors:
         log.warning("%s", error)
     return open_backend(settings, catalog)

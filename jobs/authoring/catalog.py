@@ -1,15 +1,16 @@
-"""Discover the tasks in jobs/tasks/. To add a task, add a file there."""
+"""Discover the tasks in the folders of TASKS. To add a task, add a file there."""
 
+import contextlib
 import importlib.util
+import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
+from jobs.authoring.folders import package_of
 from jobs.authoring.task import Task, TaskError, readable
-
-TASKS = Path(__file__).parents[1] / "tasks"
 
 
 class Catalog(Mapping[str, Task]):
@@ -28,27 +29,48 @@ class Catalog(Mapping[str, Task]):
         return len(self._tasks)
 
 
-def load_catalog(folder: Path = TASKS, package: str = "jobs.tasks") -> Catalog:
-    """Import every file in the folder whose name does not start with an underscore, and return the tasks defined there.
+def load_catalog(folders: Sequence[Path]) -> Catalog:
+    """Import every file in the folders whose name starts with neither _ nor a dot, and return the tasks defined there.
 
-    Raises TaskError, with file and line, when a file cannot be imported, defines no task, or reuses a task name.
+    Raises TaskError, with file and line, when a folder or file cannot be imported, a file defines no task, or two tasks
+    have the same name.
     """
-    catalog, errors = examine_catalog(folder, package)
+    catalog, errors = examine_catalog(folders)
     if errors:
         raise errors[0]
     return catalog
 
 
-def examine_catalog(folder: Path = TASKS, package: str = "jobs.tasks") -> tuple[Catalog, list[TaskError]]:
-    """Return the tasks of all valid files, and one error for each invalid file."""
+def examine_catalog(folders: Sequence[Path]) -> tuple[Catalog, list[TaskError]]:
+    """Return the tasks of all valid files, and one error for each invalid folder and file."""
     found: dict[str, Task] = {}
     errors = []
-    for path in sorted(folder.glob("[!_]*.py")):
+    for folder in folders:
         try:
-            _add(found, path, f"{package}.{path.stem}")
+            package, paths = _open(folder)
         except TaskError as error:
             errors.append(error)
+            continue
+        for path in paths:
+            try:
+                _add(found, path, f"{package}.{path.stem}")
+            except TaskError as error:
+                errors.append(error)
     return Catalog(found), errors
+
+
+def _open(folder: Path) -> tuple[str, list[Path]]:
+    """Import a folder's package, and return its name and the files that define tasks."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        reason = f"{readable(str(folder))} cannot be read: {error.strerror}"
+        raise TaskError(f"TASKS: {reason}. Create this folder, or name another one.") from error
+    importlib.invalidate_caches()  # a file that has just been written may not be in them
+    package = package_of(folder)
+    with _naming(folder / "__init__.py"):
+        importlib.import_module(package)
+    return package, [folder / name for name in names if name.endswith(".py") and name[0] not in "_."]
 
 
 def _add(found: dict[str, Task], path: Path, name: str) -> None:
@@ -77,19 +99,28 @@ def _import(path: Path, name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _naming(path):
+            spec.loader.exec_module(module)
     except TaskError:
         del sys.modules[name]
         raise
-    except (Exception, SystemExit) as error:  # a script that calls sys.exit() must not stop the importer
-        del sys.modules[name]
-        place = f"{readable(str(path))}:{_line(path, error)}"
-        raise TaskError(f"{place}: {type(error).__name__}: {error}") from error
     return module
 
 
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn any error of a file's import into a TaskError with the file and line."""
+    try:
+        yield
+    except TaskError:
+        raise
+    except (Exception, SystemExit) as error:  # a script that calls sys.exit() must not stop the importer
+        place = f"{readable(str(path))}:{_line(path, error)}"
+        raise TaskError(f"{place}: {type(error).__name__}: {error}") from error
+
+
 def _line(path: Path, error: BaseException) -> int:
-    if isinstance(error, SyntaxError) and error.lineno:
+    if isinstance(error, SyntaxError) and error.lineno and error.filename == str(path):
         return error.lineno
     inside = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return (inside[-1] if inside else 1) or 1

@@ -40,7 +40,7 @@ class Backend:
 def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
     """Create a backend; connections open on first use. Raises TaskError for a broken task file."""
     redis = connect_redis(settings)
-    loaded = load_catalog() if catalog is None else catalog
+    loaded = load_catalog(settings.tasks) if catalog is None else catalog
     files, database = open_store(settings), Database(settings.database)
     vault, tasks = Vault(database, settings), {name: task.summary for name, task in loaded.items()}
     return Backend(settings, database, redis, open_queue(redis), loaded, files, vault, tasks)

@@ -34,9 +34,10 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Supervisor:
     """A pool of workers, forked from a process without threads so that they share the memory of imported modules."""
 
-    def __init__(self, backend: Backend, size: int, start: Start = start_template) -> None:
+    def __init__(self, backend: Backend, size: int, start: Start | None = None) -> None:
         self._backend = backend
-        self._template = TemplateProcess(backend.settings.task_environment, start)
+        settings = backend.settings
+        self._template = TemplateProcess(start or start_template(settings.tasks), settings.task_environment)
         self._size = size
         self._sweeper = Sweeper(backend)
         self._workers: dict[int, str] = {}

@@ -219,15 +219,16 @@ def children_of_this_process() -> Iterator[int]:
 
 
 def main() -> None:
-    """Load the tasks and serve them on the two sockets given by descriptor: the supervisor's and the one for requests.
+    """Serve the tasks in some folders on two sockets: the supervisor's and the one for requests.
 
-    Sends the error to the supervisor and exits with status 1 if a task file is broken.
+    The arguments are the sockets' descriptors and the folders. If a task file is broken, sends the error to the
+    supervisor and exits with status 1.
     """
     supervisor, requests = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     channel = Channel(supervisor)
     try:
-        catalog = load_catalog()
+        catalog = load_catalog([Path(folder) for folder in sys.argv[3:]])
     except TaskError as error:
         channel.send({"error": str(error)})
         sys.exit(1)

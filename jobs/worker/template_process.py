@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -55,18 +56,24 @@ def task_environment(environment: Mapping[str, str], named: str = "") -> dict[st
     }
 
 
-def start_template(supervisor: socket.socket, requests: socket.socket, environment: Mapping[str, str]) -> TaskProcess:
-    """Start a template process, which inherits nothing from this one but the two sockets."""
-    return start_process("jobs.worker.template", supervisor, requests, environment)
+def start_template(folders: Sequence[Path], module: str = "jobs.worker.template") -> Start:
+    """Return a function that starts a template process: `main` of the module, with the tasks in these folders.
+
+    The process inherits nothing from this one but the two sockets.
+    """
+    return partial(_start, module, folders)
 
 
-def start_process(
-    module: str, supervisor: socket.socket, requests: socket.socket, environment: Mapping[str, str]
+def _start(
+    module: str,
+    folders: Sequence[Path],
+    supervisor: socket.socket,
+    requests: socket.socket,
+    environment: Mapping[str, str],
 ) -> "subprocess.Popen[bytes]":
-    """Start a template process that calls the `main` function of `module`."""
     descriptors = (supervisor.fileno(), requests.fileno())
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), module, *map(str, descriptors)],
+        [sys.executable, str(SCRIPT), module, *map(str, descriptors), *map(str, folders)],
         cwd=ROOT,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
@@ -81,7 +88,7 @@ class TemplateProcess:
     that requests made while there is no template wait for the next one.
     """
 
-    def __init__(self, named: str = "", start: Start = start_template) -> None:
+    def __init__(self, start: Start, named: str = "") -> None:
         self._start = start
         self._environment = task_environment(os.environ, named)
         self._asks, self._serves = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -1,4 +1,4 @@
-"""Entry script of a template process: `template_start.py MODULE DESCRIPTOR DESCRIPTOR`.
+"""Entry script of a template process: `template_start.py MODULE DESCRIPTOR DESCRIPTOR FOLDER...`.
 
 It intercepts the standard library's fork handlers (see jobs/worker/at_fork.py), so it must run before other imports.
 """

@@ -24,7 +24,7 @@ def create_app() -> Flask:
         return _with_the_doctor_alone()
     try:
         settings = config.load()
-        catalog, errors = usable()
+        catalog, errors = usable(settings.tasks)
         app = webapp.create_app(open_backend(settings, catalog))
     except (config.ConfigError, OSError) as error:
         click.secho(f"{error}\nOnly `flask doctor` is available until this is fixed.", err=True, fg="red")

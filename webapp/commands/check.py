@@ -2,11 +2,15 @@
 
 import sys
 
+import config
 from webapp.tasks.catalog import usable
 
 
 def main() -> None:
-    _catalog, errors = usable()
+    try:
+        _catalog, errors = usable(config.load().tasks)
+    except config.ConfigError as error:
+        sys.exit(str(error))
     sys.exit("\n".join(map(str, errors)) or None)
 
 

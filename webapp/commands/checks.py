@@ -49,9 +49,9 @@ class Finding:
     words: str
 
 
-def tasks() -> Iterator[Finding]:
+def tasks(settings: Settings) -> Iterator[Finding]:
     """Check that every task can be imported and shown as a form."""
-    catalog, errors = usable()
+    catalog, errors = usable(settings.tasks)
     for error in errors:
         yield Finding(Weight.WRONG, "tasks", str(error))
     if catalog:
@@ -242,4 +242,7 @@ def _workers(database: Database) -> Iterator[Finding]:
         yield Finding(Weight.WRONG, "workers", "none running; start them with make run, or python -m jobs")
 
 
-ALL: tuple[Callable[[Settings], Iterator[Finding]], ...] = (settings, data_folder, database, redis, files, dashboard)
+ALL: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    *(tasks, settings, data_folder),
+    *(database, redis, files, dashboard),
+)

@@ -24,8 +24,7 @@ def doctor() -> None:
 
 
 def examine() -> Iterator[Finding]:
-    """Yield all findings, leaving out the checks that need valid settings if the settings are invalid."""
-    yield from checks.tasks()
+    """Yield all findings; if the settings are invalid, only that, because all checks need them."""
     try:
         settings = config.load()
     except config.ConfigError as error:

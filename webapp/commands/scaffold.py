@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,21 @@ from jobs import Progress
 from jobs.runs import State
 from jobs.tasks.{name} import {name}
 from tests.support.run_task import RunTask
+{tests}"""
 
+# A folder elsewhere is no package that a test could import from by a fixed name.
+TEST_ELSEWHERE = """\
+from pathlib import Path
+
+from jobs import Progress
+from jobs.authoring import load_catalog
+from jobs.runs import State
+from tests.support.run_task import RunTask
+
+{name} = load_catalog([Path(__file__).parents[1]])["{name}"].function
+{tests}"""
+
+TESTS = """
 
 def test_it_says_the_text_as_often_as_asked() -> None:
     assert {name}("ha", 3, progress=Progress()) == "ha ha ha"
@@ -53,19 +68,34 @@ class CannotWrite(Exception):
     """The files of a new task cannot be created; the message says what to do."""
 
 
-def write(name: str, root: Path = ROOT) -> list[Path]:
-    """Create the files of a new task and return their paths, relative to `root`.
+def write(name: str, folders: Sequence[Path], root: Path = ROOT) -> list[Path]:
+    """Create a new task in the first of the folders, and its test; return their paths.
 
-    Raises CannotWrite if the name is invalid or a file already exists.
+    Paths inside `root` are relative to it. Raises CannotWrite if the name is invalid or a file already exists.
     """
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         raise CannotWrite(f"{name!r} is not a valid task name. Use lowercase letters, digits and _: resize_images.")
-    texts = {Path("jobs/tasks", f"{name}.py"): TASK, Path("tests/tasks", f"test_{name}.py"): TEST}
-    for path in texts:
-        if (root / path).exists():
-            raise CannotWrite(f"{path} already exists. Choose another name.")
-    title = name.replace("_", " ").strip().capitalize()
-    for path, text in texts.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text.format(name=name, title=title))
-    return list(texts)
+    folder, title = folders[0], name.replace("_", " ").strip().capitalize()
+    if not folder.is_dir():
+        raise CannotWrite(f"TASKS: there is no folder {folder}. Create it first, or name another one.")
+    here = folder == root / "jobs" / "tasks"
+    test = (root / "tests" / "tasks" if here else folder / "tests") / f"test_{name}.py"
+    for path in (*(folder / f"{name}.py" for folder in folders), test):
+        if path.exists():
+            raise CannotWrite(f"{_shown(path, root)} already exists. Choose another name.")
+    tests = TESTS.format(name=name)
+    texts = {
+        folder / f"{name}.py": TASK.format(name=name, title=title),
+        test: (TEST if here else TEST_ELSEWHERE).format(name=name, tests=tests),
+    }
+    try:
+        test.parent.mkdir(exist_ok=True)
+        for path, text in texts.items():
+            path.write_text(text)
+    except OSError as error:
+        raise CannotWrite(f"{error.filename} cannot be written: {error.strerror}.") from error
+    return [_shown(path, root) for path in texts]
+
+
+def _shown(path: Path, root: Path) -> Path:
+    return path.relative_to(root) if path.is_relative_to(root) else path

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import click
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
+import config
 from jobs import File
 from jobs.authoring import MB, Catalog, Task
 from jobs.runs import Kind, QuotaExceeded, Run, State, note_uploads, owned, read_output, submit
@@ -78,13 +79,16 @@ def _columns(one: Task) -> tuple[str, str, str]:
 @task.command("new", with_appcontext=False)
 @click.argument("name")
 def new(name: str) -> None:
-    """Create a new task and its test."""
+    """Create a new task and its test, in the first folder of TASKS."""
     try:
-        files = scaffold.write(name)
-    except scaffold.CannotWrite as error:
+        file, test = scaffold.write(name, config.load().tasks)
+    except (config.ConfigError, scaffold.CannotWrite) as error:
         raise click.ClickException(str(error)) from None
-    for path in files:
-        click.echo(f"Created {path}")
+    click.echo(f"Created {file}")
+    click.echo(f"Created {test}")
+    # The fixtures for tests elsewhere are this project's.
+    plugin = " -p tests.conftest" if test.is_absolute() else ""
+    click.echo(f"Test it: .venv/bin/python -m pytest{plugin} {test}")
     click.echo(f"Its page is /tasks/{name}. A running `make run` reloads it automatically after each change.")
     click.echo("docs/tasks.md describes the types of parameters and results.")
 

@@ -32,13 +32,13 @@ def prepare(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level, format="%(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings.session_key()  # creates the key before several processes need it
-    _check_tasks()
+    _check_tasks(settings)
     _wait_for_redis(settings)
     _migrate(settings)
 
 
-def _check_tasks() -> None:
-    _catalog, errors = usable()
+def _check_tasks(settings: Settings) -> None:
+    _catalog, errors = usable(settings.tasks)
     if errors:
         raise CannotStart("\n".join(map(str, errors)))
 

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -53,6 +53,7 @@ class Options(NamedTuple):
     web_concurrency: int
     trusted_proxies: int
     log_level: str
+    tasks: Sequence[str]
 
 
 def main() -> None:
@@ -76,7 +77,7 @@ def serve(options: Options) -> None:
             folder, path = Path(options.redis_folder), Path(options.redis_socket)
             children.start("Redis", lambda: start_redis(folder, path, _tie_to(os.getpid())))
         # The first look comes before anything imports the tasks, so that no change during the start is missed.
-        files = None if options.production else TaskFiles()
+        files = None if options.production else TaskFiles(options.tasks)
         _prepare(options, children)
         if children.stopping:
             return

@@ -3,18 +3,22 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-WATCHED = (("jobs/tasks", "*.py"), ("templates/results", "*.html"))
 
 
 class TaskFiles:
-    """The files of tasks and result templates."""
+    """The files of tasks and result templates.
 
-    def __init__(self, root: Path = ROOT) -> None:
+    Of a folder with tasks, these are its modules, those of the packages in it, and results/*.html. Other subfolders may
+    hold anything, such as a virtual environment, and are not looked at.
+    """
+
+    def __init__(self, folders: Sequence[str], root: Path = ROOT) -> None:
         self._root = root
+        self._folders = [Path(folder) for folder in folders]
         self._taken_up = self._before = self._look()
 
     def changed(self) -> bool:
@@ -35,8 +39,16 @@ class TaskFiles:
         return "" if done.returncode == 0 else said
 
     def _look(self) -> Mapping[Path, tuple[int, int]]:
-        paths = [path for folder, name in WATCHED for path in (self._root / folder).rglob(name)]
+        paths = [*(self._root / "templates" / "results").rglob("*.html")]
+        for folder in self._folders:
+            paths += [*_modules(folder), *(folder / "results").rglob("*.html")]
         return {path: (found.st_mtime_ns, found.st_size) for path in paths if (found := _stat(path))}
+
+
+def _modules(folder: Path) -> Iterator[Path]:
+    for place, subfolders, names in os.walk(folder):
+        subfolders[:] = [name for name in subfolders if Path(place, name, "__init__.py").exists()]
+        yield from (Path(place, name) for name in names if name.endswith(".py"))
 
 
 def _stat(path: Path) -> os.stat_result | None:
