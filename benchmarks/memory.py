@@ -68,7 +68,8 @@ def _kind(process: psutil.Process, launcher: psutil.Process) -> str:
 @contextmanager
 def running(workers: int) -> Iterator[Stack]:
     """Run the application in a temporary folder, and yield once all its processes have started and are idle."""
-    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder), WORKERS=str(workers), LOG_LEVEL="INFO") as stack:
+    shipped = {"TASKS": "", "WORKERS": str(workers), "LOG_LEVEL": "INFO"}
+    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder), **shipped) as stack:
         until(lambda: [kind for kind, _ in memory_of(stack)].count("child") == workers, "the children")
         threading.Event().wait(SETTLED_SECONDS)
         yield stack

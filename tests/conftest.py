@@ -24,6 +24,7 @@ from tests.support.objects import KEY, ObjectServer
 from tests.support.person import Person
 from tests.support.postgres import NoPostgres, throw_away
 from tests.support.stack import Stack
+from tests.support.tasks import FOLDER
 from tests.support.waiting import until
 from webapp.server.embedded_redis import start_redis
 
@@ -85,8 +86,8 @@ def database_server(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def settings_for(data_dir: Path, **values: object) -> Settings:
-    """Settings that owe nothing to the environment the tests run in."""
-    return Settings.model_validate({"data_dir": data_dir, **values})
+    """Settings that owe nothing to the environment the tests run in, with the tests' tasks."""
+    return Settings.model_validate({"data_dir": data_dir, "tasks": str(FOLDER), **values})
 
 
 def database_of(data_dir: Path) -> Database:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from tests.support import databases
 from tests.support.person import Person
 from tests.support.stack import Stack, copied_project, free_port
+from tests.support.tasks import FOLDER
 from tests.support.waiting import until
 
 # No form can ask for an object.
@@ -21,14 +23,18 @@ ODD = "from jobs import task\n\n@task\ndef odd(what: object) -> None:\n    pass\
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
-    return copied_project(tmp_path / "house")
+    """A copy of the project that comes with the tests' tasks instead of its own."""
+    house = copied_project(tmp_path / "house")
+    shutil.rmtree(house / "jobs/tasks")
+    shutil.copytree(FOLDER, house / "jobs/tasks")
+    return house
 
 
 @pytest.fixture
 def running(house: Path, tmp_path: Path) -> Iterator[Stack]:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    stack = Stack(data_dir)
+    stack = Stack(data_dir, TASKS="")
     stack.root = house
     with stack:
         yield stack

@@ -107,12 +107,6 @@ def test_nobody_imports_the_dialects_of_a_database_that_is_not_used() -> None:
     assert brought_in(program, "sqlalchemy.dialects.postgresql", "psycopg") == ""
 
 
-def test_tasks_import_what_is_large_only_when_they_run() -> None:
-    """Every worker and every web server has all tasks: each would hold that memory, whichever are used."""
-    load = "from jobs.authoring.catalog import load_catalog; assert load_catalog()"
-    assert brought_in(load, "numpy", "flint", "fpdf", "markdown_it", "PIL", "duckdb") == ""
-
-
 def test_jobs_knows_neither_flask_nor_templates() -> None:
     for path in python_files("jobs"):
         assert not {name.partition(".")[0] for name in imported(path)} & {"flask", "jinja2", "flask_login", "gevent"}

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from jobs import Cancelled, Checkpoint, Emit, FinalFailure, Log, Progress, User, Workspace, task
 from jobs.runs.run import State
-from jobs.tasks.reverse_text import reverse_text
 from tests.support.run_task import RunTask
+from tests.support.tasks.reverse_text import reverse_text
 
 
 @task

@@ -11,7 +11,7 @@ from jobs.runs.output import read_output
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run
 from tests.support.person import Person
-from tests.support.stack import Stack, copied_project
+from tests.support.stack import Stack
 from tests.support.waiting import until
 
 KEPT, ENTERED = "correct-horse-battery", "staple-of-the-other-kind"
@@ -67,12 +67,11 @@ def leak(end: str, token: SecretStr, secrets: Secrets) -> str:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Stack]:
-    house, data_dir = copied_project(tmp_path / "house"), tmp_path / "data"
-    (house / "jobs/tasks/leak.py").write_text(TASK)
-    data_dir.mkdir()
-    stack = Stack(data_dir)
-    stack.root = house
-    with stack:
+    tasks, data_dir = tmp_path / "tasks", tmp_path / "data"
+    for folder in (tasks, data_dir):
+        folder.mkdir()
+    (tasks / "leak.py").write_text(TASK)
+    with Stack(data_dir, TASKS=str(tasks)) as stack:
         yield stack
 
 

@@ -19,9 +19,9 @@ from jobs.runs.backend import Backend
 from jobs.runs.lease import Change
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
-from jobs.tasks.reverse_text import reverse_text
 from tests.browser.conftest import open_live, was_not_reloaded
 from tests.support.people import make_run, owner_id
+from tests.support.tasks.reverse_text import reverse_text
 from webapp.accounts.users import User
 
 TEXTS = (

@@ -13,20 +13,20 @@ from jobs.runs import events, lease
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run
-from jobs.tasks.mandelbrot import HEIGHT, WIDTH, mandelbrot
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_output import held_run
 from tests.browser.test_pages import violations
 from tests.support.people import note_file
 from tests.support.stack import Stack
+from tests.support.tasks.mandelbrot import HEIGHT, WIDTH, mandelbrot
 from tests.support.waiting import until
 from tests.test_live_output import put_out
 from tests.webapp.rendering.test_pictures import reference, tile
 
 RED, GREEN, BLUE = (200, 30, 40), (20, 150, 60), (30, 60, 200)
-# Some seconds of work, and some minutes: there all points are tried to the end.
+# Some seconds of work, and some minutes: many points there never leave the set.
 LONG: dict[str, Any] = {"x": -0.743643135, "y": 0.131825963, "zoom": 19.0, "iterations": 2000}
-ENDLESS = {**LONG, "x": -1.7548776662, "y": 0, "zoom": 8}
+ENDLESS = {**LONG, "x": -1.7548776662, "y": 0, "zoom": 8, "iterations": 20_000}
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 import psutil
 from sqlalchemy import select
 
-from config import Settings
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.run import Run, State
+from tests.conftest import settings_for
 from tests.faults.audit import claims, completions
 from tests.faults.processes import RedisServer
 from tests.faults.relay import Relay
@@ -20,8 +20,7 @@ class Application:
     """Everything as it is deployed, with a Redis elsewhere that a test may break."""
 
     def __init__(self, folder: Path) -> None:
-        values = {"data_dir": folder, "database_url": databases.url_of(folder)}
-        there = open_backend(Settings.model_validate(values))
+        there = open_backend(settings_for(folder, database_url=databases.url_of(folder)))
         self.redis = RedisServer(there)
         self.redis.start()
         self.relay = Relay(there.settings.redis_socket)

@@ -16,6 +16,7 @@ from config import Settings
 from jobs.runs.backend import Backend, open_backend
 from jobs.worker.process import die_with_parent
 from tests.support import databases
+from tests.support.tasks import FOLDER
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,7 @@ def free_port() -> int:
 
 
 class Stack:
-    """`python -m webapp` with its own data; `root` may be a copy of the project."""
+    """`python -m webapp` with its own data and the tests' tasks; `root` may be a copy of the project."""
 
     root = ROOT
 
@@ -80,12 +81,13 @@ class Stack:
 
     def backend(self) -> Backend:
         """The running application's database and Redis."""
-        values = {"data_dir": self.data_dir, "database_url": databases.url_of(self.data_dir)}
+        values = {"data_dir": self.data_dir, "database_url": databases.url_of(self.data_dir), "tasks": str(FOLDER)}
         return open_backend(Settings.model_validate(values))
 
     def start(self) -> "Stack":
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "2", "LOG_LEVEL": "DEBUG"}
+        own["TASKS"] = str(FOLDER)
         own["DATABASE_URL"] = databases.url_of(self.data_dir)
         parent = os.getpid()
         with (self.data_dir / "output.txt").open("wb") as output:

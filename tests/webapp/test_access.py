@@ -8,6 +8,7 @@ import pytest
 from werkzeug.routing import Rule
 
 from config import Settings
+from jobs.authoring.catalog import Catalog
 from jobs.runs import lease
 from jobs.runs.backend import Backend, open_backend
 from tests.conftest import opened
@@ -26,7 +27,7 @@ VISITORS = ("anonymous", "owner", "other", "administrator")
 
 def addresses() -> list[tuple[str, str]]:
     """Every method and address; made from the rules of an application that is never asked anything."""
-    app = create_app(open_backend(Settings(redis_url="redis://127.0.0.1:1", secret_key="x" * 32)))
+    app = create_app(open_backend(Settings(redis_url="redis://127.0.0.1:1", secret_key="x" * 32), Catalog({})))
     rules: list[Rule] = [rule for rule in app.url_map.iter_rules() if not rule.websocket]
     methods = ((rule, method) for rule in rules for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
     return sorted({(method, rule.rule) for rule, method in methods})

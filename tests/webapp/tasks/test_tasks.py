@@ -3,7 +3,6 @@
 import pytest
 
 from jobs import task
-from jobs.authoring.catalog import load_catalog
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.run import Run, State
 from tests.support.people import read
@@ -14,9 +13,9 @@ from webapp import create_app
 HTMX = {"HX_Request": "true"}
 
 
-def test_the_start_page_offers_every_task(ada: Visitor) -> None:
+def test_the_start_page_offers_every_task(ada: Visitor, backend: Backend) -> None:
     links = {link["href"] for link in soup(ada.get("/")).select(".task a")}
-    assert links == {f"/tasks/{name}" for name in load_catalog()}
+    assert links == {f"/tasks/{name}" for name in backend.catalog}
 
 
 def test_an_unknown_task_is_not_found(ada: Visitor) -> None:
