@@ -56,7 +56,7 @@ class Supervisor:
         while not self._stopping:
             self._reap()
             if self._template.look():
-                self._prepare(self._template.tasks or {})
+                self._prepare(self._template.tasks)
                 while len(self._workers) < self._size and not self._stopping:
                     self._fork()
             self._requeue_runs_of_exited()
@@ -71,9 +71,9 @@ class Supervisor:
         self._stopping = True
         self._signal(signal.SIGTERM)
 
-    def _prepare(self, tasks: Mapping[str, TaskSummary]) -> None:
+    def _prepare(self, tasks: Mapping[str, TaskSummary] | None) -> None:
         """Load what workers share before forking: memory that a worker allocates itself is not shared."""
-        if self._backend.tasks is tasks:
+        if tasks is None or self._backend.tasks is tasks:
             return
         self._backend = replace(self._backend, tasks=tasks)
         try:
