@@ -116,7 +116,13 @@ def _naming(path: Path) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:  # a script that calls sys.exit() must not stop the importer
         place = f"{readable(str(path))}:{_line(path, error)}"
-        raise TaskError(f"{place}: {type(error).__name__}: {error}") from error
+        raise TaskError(f"{place}: {type(error).__name__}: {error}{_advice(path, error)}") from error
+
+
+def _advice(path: Path, error: BaseException) -> str:
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    beside = name is not None and path.with_name(f"{name}.py").exists()
+    return f". It is beside this file: write from . import {name}, or from .{name} import ..." if beside else ""
 
 
 def _line(path: Path, error: BaseException) -> int:

@@ -80,6 +80,13 @@ def test_a_file_that_imports_a_broken_one_is_named_with_the_line_of_the_import(t
         load(tmp_path)
 
 
+def test_a_neighbour_that_is_not_imported_relatively_is_named_with_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "_helpers.py").write_text("x = 1\n")
+    (tmp_path / "double.py").write_text("import _helpers\n")
+    with pytest.raises(TaskError, match=r"double\.py:1: ModuleNotFoundError: .* write from \. import _helpers"):
+        load(tmp_path)
+
+
 def test_one_task_in_two_folders_is_refused_with_both_files(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
