@@ -41,7 +41,7 @@ def mandelbrot(
     """Zoom into the Mandelbrot set and watch it appear tile by tile."""
     from PIL import Image
 
-    from jobs.tasks._fractal import coloured, escaping, square
+    from ._fractal import coloured, escaping, square
 
     picture = Image.new("RGB", (WIDTH, HEIGHT))
     pixel = 2 * HALF_WIDTH / 2**zoom / WIDTH

@@ -37,7 +37,7 @@ def pdf_report(
     paper: Annotated[Literal["A4", "A5", "Letter"], Show(advanced=True)] = "A4",
 ) -> Download:
     """Turn a Markdown text into a PDF with headings, lists, tables and page numbers."""
-    from jobs.tasks._report import Report, TooWide
+    from ._report import Report, TooWide
 
     report = Report(title, author, paper)
     try:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from jobs import Chart, File, FileField, FinalFailure, Markdown, Progress, Show, Workspace, task
-from jobs.tasks._tables import Column, Encoding, Table, opened
+
+from ._tables import Column, Encoding, Table, opened
 
 if TYPE_CHECKING:
-    from jobs.tasks._components import Numbers
+    from ._components import Numbers
 
 EXAMPLES = Path(__file__).with_name("examples")
 MOST_ROWS = 100_000
@@ -35,7 +36,7 @@ def principal_components(
     progress: Progress,
 ) -> tuple[Any, ...]:
     """Draw each row of a table as a point, with similar rows close together (PCA of the standardised columns)."""
-    from jobs.tasks._components import components
+    from ._components import components
 
     with opened(table, workspace, progress, encoding) as data:
         values, names, groups = _sample(data, group)

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from jobs import Chart, File, FileField, Markdown, Progress, Show, Workspace, task
 from jobs.authoring.file_parameters import MB
-from jobs.tasks._tables import Column, Encoding, Table, opened
+
+from ._tables import Column, Encoding, Table, opened
 
 EXAMPLES = Path(__file__).with_name("examples")
 MOST_CHARTS = 16
