@@ -97,5 +97,11 @@ def write(name: str, folders: Sequence[Path], root: Path = ROOT) -> list[Path]:
     return [_shown(path, root) for path in texts]
 
 
+def command_for(test: Path) -> str:
+    """Return the command that runs a test, with the fixtures of this project's tests wherever it is."""
+    fixtures = "" if test.is_relative_to("tests") else "-p tests.conftest "
+    return f".venv/bin/python -m pytest {fixtures}{test}"
+
+
 def _shown(path: Path, root: Path) -> Path:
     return path.relative_to(root) if path.is_relative_to(root) else path

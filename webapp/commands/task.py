@@ -86,9 +86,7 @@ def new(name: str) -> None:
         raise click.ClickException(str(error)) from None
     click.echo(f"Created {file}")
     click.echo(f"Created {test}")
-    # The fixtures for tests elsewhere are this project's.
-    plugin = " -p tests.conftest" if test.is_absolute() else ""
-    click.echo(f"Test it: .venv/bin/python -m pytest{plugin} {test}")
+    click.echo(f"Test it: {scaffold.command_for(test)}")
     click.echo(f"Its page is /tasks/{name}. A running `make run` reloads it automatically after each change.")
     click.echo("docs/tasks.md describes the types of parameters and results.")
 

@@ -31,7 +31,7 @@ from tests.support.waiting import until
 from tests.webapp.forms.test_compounds import VALUES
 from webapp import commands, create_app
 from webapp.accounts import users
-from webapp.commands import arguments, scaffold
+from webapp.commands import arguments
 from webapp.commands.task import LOOK_SECONDS
 from webapp.commands.task import task as task_commands
 
@@ -138,37 +138,6 @@ def test_a_name_that_no_task_can_have_is_refused(shell: Flask, name: str) -> Non
     result = flask(shell, "task", "new", "--", name)
     assert result.exit_code == 1
     assert "is not a valid task name" in result.stderr
-
-
-def test_no_file_is_written_over(tmp_path: Path) -> None:
-    tasks = tmp_path / "jobs/tasks"
-    for folder in (tasks, tmp_path / "tests"):
-        folder.mkdir(parents=True)
-    file, test = scaffold.write("shout", [tasks], tmp_path)
-    assert [file, test] == [Path("jobs/tasks/shout.py"), Path("tests/tasks/test_shout.py")]
-    (tmp_path / file).unlink()
-    with pytest.raises(scaffold.CannotWrite, match=r"^tests/tasks/test_shout\.py already exists"):
-        scaffold.write("shout", [tasks], tmp_path)
-    assert not (tmp_path / file).exists()
-
-
-def test_a_new_task_goes_into_the_first_folder_and_has_a_name_that_no_folder_has(tmp_path: Path) -> None:
-    first, second = folders = [tmp_path / "first", tmp_path / "second"]
-    for folder in folders:
-        folder.mkdir()
-    assert scaffold.write("shout", folders) == [first / "shout.py", first / "tests/test_shout.py"]
-    with pytest.raises(scaffold.CannotWrite, match="first/shout\\.py already exists"):
-        scaffold.write("shout", folders[::-1])
-    assert list(second.iterdir()) == []
-
-
-def test_a_new_task_is_not_written_where_there_is_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(scaffold.CannotWrite, match=f"TASKS: there is no folder {tmp_path}/none. Create it first"):
-        scaffold.write("shout", [tmp_path / "none"])
-    (tmp_path / "tests").write_text("a file")
-    with pytest.raises(scaffold.CannotWrite, match=f"{tmp_path}/tests cannot be written: File exists"):
-        scaffold.write("shout", [tmp_path])
-    assert [path.name for path in tmp_path.iterdir()] == ["tests"]
 
 
 def test_settings_that_are_wrong_leave_the_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
