@@ -62,10 +62,10 @@ def running(parcels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield stack
 
 
-def run(folders: str, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    environment = {"PATH": os.environ["PATH"], "TASKS": folders, **settings}
+def run(data_dir: Path, folders: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    own = {"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), "PORT": str(free_port()), "TASKS": folders}
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=120)
 
 
 def result_of(person: Person, task: str, **parameters: str) -> str:
@@ -84,9 +84,9 @@ def test_a_new_task_is_written_into_the_folder_with_a_test_that_passes_and_is_ta
     running: Stack, parcels: Path
 ) -> None:
     ada = Person(running.url, "bea@example.com")
-    written = run(str(parcels), "flask", "task", "new", "weigh")
+    written = run(running.data_dir, str(parcels), "flask", "task", "new", "weigh")
     assert written.stdout.splitlines()[:2] == [f"Created {parcels}/weigh.py", f"Created {parcels}/tests/test_weigh.py"]
-    tested = run(str(parcels), *re.findall(r"Test it: \S+ -m (.*)", written.stdout)[0].split())
+    tested = run(running.data_dir, str(parcels), *re.findall(r"Test it: \S+ -m (.*)", written.stdout)[0].split())
     assert tested.returncode == 0, tested.stdout
     assert "2 passed" in tested.stdout
     until(lambda: ada.get("/").select_one("a[href='/tasks/weigh']"), "the new task")
@@ -117,18 +117,18 @@ def test_a_folder_that_goes_is_named_and_what_runs_keeps_its_tasks(running: Stac
 
 def test_the_folders_that_are_named_are_loaded_together(parcels: Path, tmp_path: Path) -> None:
     both = f"{parcels}:tests/support/tasks"
-    listed = run(both, "flask", "task", "list").stdout
+    listed = run(tmp_path, both, "flask", "task", "list").stdout
     assert f"{parcels}/postage.py:" in listed
     assert "tests/support/tasks/reverse_text.py:" in listed
     (tmp_path / "reverse_text.py").write_text((ROOT / "tests/support/tasks/reverse_text.py").read_text())
-    twice = run(f"{both}:{tmp_path}", "flask", "task", "list")
+    twice = run(tmp_path, f"{both}:{tmp_path}", "flask", "task", "list")
     words = f"{tmp_path}/reverse_text.py:10: task 'reverse_text' is already defined at tests/support/tasks/reverse_text"
     assert words in twice.stderr
     assert "postage" in twice.stdout
 
 
 def test_a_start_without_the_folder_names_the_setting(tmp_path: Path) -> None:
-    done = run(f"{tmp_path}/none", "webapp", DATA_DIR=str(tmp_path / "data"), PORT=str(free_port()))
+    done = run(tmp_path / "data", f"{tmp_path}/none", "webapp")
     assert (done.returncode, done.stdout) == (1, "")
     reason = f"TASKS: {tmp_path}/none cannot be read: No such file or directory."
     assert done.stderr == f"Dumbwaiter cannot start.\n{reason} Create this folder, or name another one.\n"
