@@ -109,6 +109,13 @@ def test_nobody_imports_the_dialects_of_a_database_that_is_not_used() -> None:
     assert brought_in(program, "sqlalchemy.dialects.postgresql", "psycopg") == ""
 
 
+def test_nothing_but_the_tests_of_the_example_tasks_imports_them() -> None:
+    """An owner can delete both."""
+    for path in [path for room in (*ROOMS, "tests", "benchmarks") for path in python_files(room)]:
+        if path.parent not in (ROOT / "jobs" / "tasks", ROOT / "tests" / "tasks"):
+            assert not {name for name in imported(path) if name.startswith("jobs.tasks")}, f"{path} imports them"
+
+
 def test_jobs_knows_neither_flask_nor_templates() -> None:
     for path in python_files("jobs"):
         assert not {name.partition(".")[0] for name in imported(path)} & {"flask", "jinja2", "flask_login", "gevent"}

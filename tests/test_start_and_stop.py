@@ -24,6 +24,7 @@ from tests.support import databases
 from tests.support.people import make_owner, make_run, note_file, owner_id, read
 from tests.support.person import Person, receive_until
 from tests.support.stack import ROOT, Stack, free_port
+from tests.support.tasks import FOLDER
 from tests.support.visitor import the
 from tests.support.waiting import PATIENCE_SECONDS, until
 
@@ -254,7 +255,7 @@ def test_the_procfile_releases_and_serves(tmp_path: Path) -> None:
     port = free_port()
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {"PATH": path, "DATA_DIR": str(tmp_path), "PORT": str(port), "SECRET_KEY": "x" * 40}
-    environment["DATABASE_URL"] = databases.url_of(tmp_path)
+    environment |= {"DATABASE_URL": databases.url_of(tmp_path), "TASKS": str(FOLDER)}
     subprocess.run(["sh", "-c", release], cwd=ROOT, env=environment, check=True, capture_output=True)
     output = (tmp_path / "output.txt").open("w+")
     served = subprocess.Popen(["sh", "-c", f"exec {web}"], cwd=ROOT, env=environment, stdout=output, stderr=output)

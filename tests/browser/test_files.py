@@ -127,15 +127,15 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_sent(new_context: NewC
 
 
 def test_a_file_of_another_kind_is_refused_before_it_is_sent(new_context: NewContext, tmp_path: Path) -> None:
-    page = open_live(register(new_context().new_page()), "/tasks/profile_csv")
-    for name in ("table.PNG", "table.CSV"):
-        (tmp_path / name).write_bytes(b"a,b")
+    page = opened(new_context)
+    for name in ("soup.PNG", "soup.TXT"):
+        (tmp_path / name).write_bytes(b"soup")
     run(page)
-    expect(page.locator("#table-error")).to_be_visible()
-    page.locator("#table-input").set_input_files(tmp_path / "table.PNG")
-    expect(page.locator("#table-refused")).to_contain_text("table.PNG is not an accepted type")
-    assert page.evaluate("document.querySelector('#table-input').files.length") == 0
-    page.locator("#table-input").set_input_files(tmp_path / "table.CSV")
-    expect(page.locator("#table-refused")).to_be_hidden()
-    expect(page.locator("#table-error")).to_have_count(0)
-    assert page.locator("#table-input").get_attribute("aria-invalid") is None
+    expect(page.locator("#texts-error")).to_be_visible()
+    page.locator("#texts-input").set_input_files(tmp_path / "soup.PNG")
+    expect(page.locator("#texts-refused")).to_contain_text("soup.PNG is not an accepted type")
+    assert page.evaluate("document.querySelector('#texts-input').files.length") == 0
+    page.locator("#texts-input").set_input_files(tmp_path / "soup.TXT")
+    expect(page.locator("#texts-refused")).to_be_hidden()
+    expect(page.locator("#texts-error")).to_have_count(0)
+    assert page.locator("#texts-input").get_attribute("aria-invalid") is None
