@@ -1,9 +1,12 @@
 """Uploads to the running application: bodies with a false length, interrupted bodies, and slow ones."""
 
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.support.objects import KEY, ObjectServer
 from tests.support.person import Person
 from tests.support.raw_upload import END, RawUpload, head_of, text
 from tests.support.stack import Stack
@@ -73,3 +76,30 @@ def test_others_are_answered_while_a_file_comes(stack: Stack, ada: Person, ben: 
             upload.send(b"x" * MB)
             ben.get("/healthz")
         assert len(unfinished(stack)) == 1, "it is still on its way"
+
+
+def test_a_bucket_is_written_to_and_read_from_at_the_same_time(object_server: ObjectServer, tmp_path: Path) -> None:
+    bucket = {"FILES_URL": f"s3://{object_server.bucket()}", "AWS_ENDPOINT_URL": object_server.url}
+    with Stack(tmp_path, **bucket, **KEY) as stack:
+        person = Person(stack.url, "ada@example.com")
+
+        def send(content: bytes) -> str:
+            body = form(content)
+            with RawUpload(person, PATH, len(body)) as upload:
+                upload.send(body)
+                answer = upload.answer()
+            assert answer.startswith("HTTP/1.1 303"), answer[:500]
+            return next(line for line in answer.splitlines() if line.lower().startswith("location:")).split()[1]
+
+        def receive(address: str) -> int:
+            request = urllib.request.Request(stack.url + address, headers={"Cookie": person.cookie})
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return len(response.read())
+
+        first = person.get(send(b"soup\n" * 100_000)).select_one(".given-file__name")
+        assert first is not None
+        with ThreadPoolExecutor(8) as threads:
+            reading = [threads.submit(receive, str(first["href"])) for _ in range(60)]
+            writing = [threads.submit(send, b"%d soup\n" % number * 100_000) for number in range(20)]
+            assert {one.result() for one in reading} == {500_000}
+            assert len({one.result() for one in writing}) == 20

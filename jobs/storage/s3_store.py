@@ -9,13 +9,15 @@ guarantee that. The age of an object comes from the service's clock, so the diff
 be much smaller than the time that files are kept.
 
 The client is pure Python without threads, so the pool can fork after a sweep, and in the web server its sockets
-cooperate with the event loop. Each process has its own client, because two processes cannot share a connection.
+cooperate with the event loop. Each thread has its own client: two processes cannot share a connection, and neither can
+gevent's event loop and its pool of threads.
 """
 
 import contextlib
 import io
 import os
 import tempfile
+import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -68,7 +70,7 @@ class S3Store:
     def __init__(self, bucket: Bucket, folder: Path) -> None:
         self._bucket = bucket
         self._folder = folder
-        self._client: tuple[int, Minio] | None = None
+        self._clients: dict[tuple[int, int], Minio] = {}
 
     def put(self, source: bytes | BinaryIO) -> StoredFile:
         """Store a stream from its current position to its end. The service has the complete file when this returns."""
@@ -163,9 +165,10 @@ class S3Store:
             raise StoreAway(f"The file store is not responding ({type(error).__name__}).") from error
 
     def _connected(self) -> "Minio":
-        if self._client is None or self._client[0] != os.getpid():
-            self._client = os.getpid(), connect(self._bucket)
-        return self._client[1]
+        here = os.getpid(), threading.get_native_id()
+        if here not in self._clients:
+            self._clients[here] = connect(self._bucket)
+        return self._clients[here]
 
 
 class Pieces(io.RawIOBase):
