@@ -5,10 +5,11 @@ from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes
 from jobs.runs.heartbeats import alive
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, Kind
+from jobs.runs.people import Person
 from jobs.runs.run import LARGEST_ID, Ending, Listing, Run, State, endings, listed, owned, versions
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.submission import Conflict, given_parameters, submit
-from jobs.runs.vault import RefusedSecret, SecretRow
+from jobs.runs.vault import RefusedSecret
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
 
 __all__ = [
@@ -20,10 +21,10 @@ __all__ = [
     "Kind",
     "Listing",
     "NotKept",
+    "Person",
     "QuotaExceeded",
     "RefusedSecret",
     "Run",
-    "SecretRow",
     "State",
     "StoredBatch",
     "WaitEstimate",

@@ -1,22 +1,35 @@
-"""Access to user accounts, which belong to the web application.
+"""People, the owners of runs, files and secrets.
 
-jobs/ uses only a user's row: to read the e-mail address, and as a lock that serialises changes to what the user owns.
+The table and every foreign key to it belong to jobs/, which uses a row to read the e-mail address, and as a lock that
+serialises changes to what its owner has. The columns for signing in belong to the web application, which adds them to
+this table (webapp.accounts.users.User). A second table would be purer, but every request would have to read both, and
+an older version could not run beside a newer one while the columns move.
 """
 
-from sqlalchemy import column, select, table
-from sqlalchemy.orm import Session
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.storage.database import Database
+from jobs.storage.database import Base, Database
 
-USERS = table("users", column("id"), column("email"))
+
+class Person(Base):
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+
+
+def owner_key(table: str) -> ForeignKey:
+    """Return the foreign key of a table whose rows go with their owner's account."""
+    return ForeignKey(Person.id, name=f"fk_{table}_owner", ondelete="CASCADE")
 
 
 def address_of(database: Database, owner_id: int) -> str:
     """Return an owner's e-mail address, or an empty string if the account no longer exists."""
     with database.read() as session:
-        return session.scalar(select(USERS.c.email).where(USERS.c.id == owner_id)) or ""
+        return session.scalar(select(Person.email).where(Person.id == owner_id)) or ""
 
 
 def in_turn(session: Session, owner_id: int) -> None:
     """Serialise this transaction with others that lock the same owner; adding runs is not blocked."""
-    session.execute(select(USERS.c.id).where(USERS.c.id == owner_id).with_for_update(key_share=True))
+    session.execute(select(Person.id).where(Person.id == owner_id).with_for_update(key_share=True))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CTE, JSON, CheckConstraint, ColumnElement, Enum, Index, Select, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from jobs.runs.people import owner_key
 from jobs.storage.database import Base, PlainJson, UtcDateTime, at_once, integers, utcnow
 
 
@@ -51,7 +52,7 @@ class Run(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    owner_id: Mapped[int]
+    owner_id: Mapped[int] = mapped_column(owner_key("runs"))
     task: Mapped[str] = mapped_column(String(100))
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
     encrypted_parameters: Mapped[str | None] = mapped_column(Text, deferred=True)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, Index, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from jobs.runs.people import owner_key
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 from jobs.values.stored_file import RunFile
 
@@ -17,7 +18,7 @@ class Upload(Base):
     __tablename__ = "uploads"
     __table_args__ = (Index("ix_uploads_sha256", "sha256"), Index("ix_uploads_created", "created_at"))
 
-    owner_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    owner_id: Mapped[int] = mapped_column(owner_key("uploads"), primary_key=True, autoincrement=False)
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
     name: Mapped[str] = mapped_column(String(200))

@@ -47,7 +47,7 @@ class RefusedSecret(ValueError):
 class SecretRow(Base):
     __tablename__ = "secrets"
 
-    owner_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    owner_id: Mapped[int] = mapped_column(people.owner_key("secrets"), primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     encrypted: Mapped[str] = mapped_column(Text)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

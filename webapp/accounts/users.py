@@ -5,25 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import ColumnElement, ForeignKeyConstraint, String, select, true, update
+from sqlalchemy import ColumnElement, String, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import Run, SecretRow
-from jobs.storage import Base, Database, UtcDateTime, utcnow
+from jobs.runs import Person
+from jobs.storage import Database, UtcDateTime, utcnow
 from webapp.accounts import passwords
 
 
-class User(Base):
-    """An account. The user can log in while `is_active` is true.
+class User(Person):
+    """A person's account: the columns that signing in adds to the person's row.
 
-    Incrementing `session_version` ends all of the user's sessions.
+    The user can log in while `is_active` is true. Incrementing `session_version` ends all of the user's sessions.
     """
 
-    __tablename__ = "users"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(default=1)
     is_admin: Mapped[bool] = mapped_column(default=False)
@@ -43,14 +39,6 @@ class User(Base):
 
 def session_id_of(user_id: int, session_version: int) -> str:
     return f"{user_id}.{session_version}"
-
-
-# Runs and secrets store only an owner id, because jobs/ does not depend on users. Their foreign keys are added here,
-# where both tables are imported.
-for _owned in (Run.__tablename__, SecretRow.__tablename__):
-    Base.metadata.tables[_owned].append_constraint(
-        ForeignKeyConstraint(["owner_id"], ["users.id"], name=f"fk_{_owned}_owner", ondelete="CASCADE")
-    )
 
 
 # Column values that end all of a user's sessions.
