@@ -5,13 +5,24 @@ from typing import Any
 from alembic import context
 
 import config
-from jobs.runs import checkpoints, heartbeats, output, run_files, uploads, vault
+from jobs.runs import checkpoints, files, heartbeats, output, run_files, uploads, vault
 from jobs.storage.database import Base, Database, UtcDateTime
 from jobs.worker import leader
 from webapp.accounts import throttle, users
 
 # These imports register the tables of each module in the metadata.
-__all__ = ["checkpoints", "heartbeats", "leader", "output", "run_files", "throttle", "uploads", "users", "vault"]
+__all__ = [
+    "checkpoints",
+    "files",
+    "heartbeats",
+    "leader",
+    "output",
+    "run_files",
+    "throttle",
+    "uploads",
+    "users",
+    "vault",
+]
 
 
 def migrate() -> None:

@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import MetaData, Table, insert, inspect, select
+from sqlalchemy import MetaData, Table, insert, inspect, select, text
 
+from jobs.runs.file_cleanup import FileCleanup
+from jobs.runs.files import FileRow, RecordedFiles
 from jobs.runs.vault import Vault
 from jobs.storage.database import Database, utcnow
+from jobs.storage.local_store import LocalStore
 from tests.conftest import ROOT, database_of, migrate, settings_for
 from tests.support import databases
+from tests.support.stored_files import AN_HOUR, let_pass, objects_in
 
 KEY = "only for tests " * 3
 # Two secrets of the first user, as they were encrypted one by one, and one of a key that nobody has any more.
@@ -25,6 +30,7 @@ OTHER = "gAAAAABrCZ-PvGRMqYTdGhH3LqXnbVS18iGSdO-506el5BqSaWyFOPOYCdUqeEA5GbaW6Rd
 LOST = TOKEN.replace("rCZ", "sCZ")
 HIDDEN = {"$sealed": "•••"}
 ONE_BY_ONE, TOGETHER = "0008", "0009"
+UNRECORDED = "0010"
 
 
 @pytest.fixture
@@ -123,3 +129,41 @@ def unsealed(vault: Vault, value: Any) -> Any:
     if isinstance(value, dict):
         return {name: unsealed(vault, part) for name, part in value.items()}
     return [unsealed(vault, part) for part in value] if isinstance(value, list) else value
+
+
+OLD, SENT = ("a1" * 32, 11), ("b2" * 32, 22)
+
+
+def test_files_that_were_stored_before_they_were_recorded_are_kept_and_can_be_deleted(
+    tmp_path: Path, database: Database
+) -> None:
+    command.upgrade(alembic(database), UNRECORDED)
+    for run_id in (1, 2):
+        add_run(database, run_id, {})
+        add_file(database, "run_files", OLD, run_id=run_id)
+    add_file(database, "uploads", SENT, owner_id=1, created_at=utcnow())
+    for sha256, _size in (OLD, SENT):
+        path = tmp_path / "files" / sha256[:2] / sha256
+        path.parent.mkdir(parents=True)
+        path.write_text(sha256)
+    command.upgrade(alembic(database), "head")
+    objects = LocalStore(tmp_path / "files")
+    with database.read() as session:
+        rows = session.scalars(select(FileRow).order_by(FileRow.sha256)).all()
+        assert [(row.sha256, row.size) for row in rows] == [OLD, SENT]
+        assert all(row.put_at > utcnow() - timedelta(minutes=5) for row in rows)
+    let_pass(database, AN_HOUR)
+    FileCleanup(database, objects).sweep()
+    files = RecordedFiles(objects, database)
+    assert [files.open(sha256).read().decode() for sha256, _size in (OLD, SENT)] == [OLD[0], SENT[0]]
+    with database.write() as session:
+        session.execute(text("DELETE FROM uploads"))
+    FileCleanup(database, objects).sweep()
+    assert [path.name for path in objects_in(tmp_path / "files")] == [OLD[0]]
+
+
+def add_file(database: Database, table: str, file: tuple[str, int], **values: Any) -> None:
+    sha256, size = file
+    named = {"sha256": sha256, "size": size, "name": "a.txt", "media_type": "text/plain"}
+    with database.engine.begin() as connection:
+        connection.execute(insert(Table(table, MetaData(), autoload_with=connection)).values(**named, **values))

@@ -10,13 +10,14 @@ from rq import Queue
 from config import Settings
 from jobs.authoring.catalog import Catalog, load_catalog
 from jobs.authoring.task import TaskSummary
+from jobs.runs.files import RecordedFiles
 from jobs.runs.queue import open_queue
 from jobs.runs.vault import Vault
 from jobs.storage.database import Database
 from jobs.storage.local_store import LocalStore
 from jobs.storage.redis import connect_redis
 from jobs.storage.s3_store import Bucket, S3Store
-from jobs.storage.store import FileStore
+from jobs.storage.store import FileStore, ObjectStore
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,14 @@ def open_backend(settings: Settings, catalog: Catalog | None = None) -> Backend:
     """Create a backend; connections open on first use. Raises TaskError for a broken task file."""
     redis = connect_redis(settings)
     loaded = load_catalog(settings.tasks) if catalog is None else catalog
-    files, database = open_store(settings), Database(settings.database)
+    database = Database(settings.database)
+    files = RecordedFiles(open_objects(settings), database)
     vault, tasks = Vault(database, settings), {name: task.summary for name, task in loaded.items()}
     return Backend(settings, database, redis, open_queue(redis), loaded, files, vault, tasks)
 
 
-def open_store(settings: Settings) -> FileStore:
-    """Return the file store that FILES_URL names, or a local one in DATA_DIR."""
+def open_objects(settings: Settings) -> ObjectStore:
+    """Return the store that FILES_URL names, or the folder of files in DATA_DIR."""
     if not settings.files_url:
         return LocalStore(settings.files)
     name, _, prefix = settings.files_url.removeprefix("s3://").partition("/")

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, bindparam, delete, false,
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs import run_files
+from jobs.runs.files import protect
 from jobs.runs.lease import LEASE_SECONDS, Change, renew_in
 from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.runs.run import Run, State
@@ -112,7 +113,8 @@ def store(  # noqa: PLR0913  # all that one transaction keeps of a run
         hold = renew_in(session, run, seconds)
         if hold is None:
             return None
-        run_files.add(session, run, files)
+        stored = protect(session, [file.sha256 for file in files]) if files else set()
+        run_files.add(session, run, [file for file in files if file.sha256 in stored])
         if replaces:
             _drop_unfinished(session, run)
         for batch in batches:

@@ -2,18 +2,13 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Select, String, select
+from sqlalchemy import BigInteger, ForeignKey, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs.run import Run
-from jobs.runs.uploads import Upload
 from jobs.storage.database import Base, Database
-from jobs.storage.store import FileStore
 from jobs.values.references import references_in
 from jobs.values.stored_file import RunFile
-
-KEPT_SECONDS = 3600.0
-MOST_AT_ONCE = 500
 
 
 class RunFileRow(Base):
@@ -56,34 +51,7 @@ def stored_in(database: Database, run_id: int, value: object) -> frozenset[str]:
         return frozenset(_known(session, wanted, run_id))
 
 
-def forget(database: Database, store: FileStore, shelf: str) -> None:
-    """Delete the files with the prefix `shelf` that no run or upload refers to, an hour after they were last stored.
-
-    A file is stored some time before the row that refers to it is committed. Storing a file that already exists
-    renews its age, so a file in use is never deleted.
-    """
-    old = store.older_than(KEPT_SECONDS, shelf)
-    with database.read() as session:
-        # Query uploads first: a run records an upload that it uses before the upload is deleted.
-        known = _sent(session, old) | _known(session, old)
-    for sha256 in set(old) - known:
-        store.delete(sha256, unless_younger_than=KEPT_SECONDS)
-    store.tidy(KEPT_SECONDS)
-
-
-def _known(session: Session, wanted: Collection[str], run_id: int | None = None) -> set[str]:
-    """Return which of these files are recorded for the given run, or for any run if None."""
-    query = select(RunFileRow.sha256)
-    return _among(session, query if run_id is None else query.where(RunFileRow.run_id == run_id), wanted)
-
-
-def _sent(session: Session, wanted: Collection[str]) -> set[str]:
-    """Return which of these files any user has uploaded recently."""
-    return _among(session, select(Upload.sha256), wanted)
-
-
-def _among(session: Session, query: Select[str], wanted: Collection[str]) -> set[str]:
-    (column,), names, found = query.selected_columns, list(wanted), set[str]()
-    for first in range(0, len(names), MOST_AT_ONCE):
-        found.update(session.scalars(query.where(column.in_(names[first : first + MOST_AT_ONCE]))))
-    return found
+def _known(session: Session, wanted: Collection[str], run_id: int) -> set[str]:
+    """Return which of these files are recorded for the run."""
+    noted = select(RunFileRow.sha256).where(RunFileRow.run_id == run_id, RunFileRow.sha256.in_(wanted))
+    return set(session.scalars(noted))

@@ -3,7 +3,7 @@
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 from jobs.storage.local_store import LocalStore
 from jobs.storage.redis import connect_redis
-from jobs.storage.store import FileStore, FileWriter
+from jobs.storage.store import FileStore, FileWriter, plain_name
 
 __all__ = [
     "Base",
@@ -13,5 +13,6 @@ __all__ = [
     "LocalStore",
     "UtcDateTime",
     "connect_redis",
+    "plain_name",
     "utcnow",
 ]

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -38,6 +38,9 @@ SHORTEST_WAIT_SECONDS = 0.00002
 LONGEST_WAIT_SECONDS = 0.02
 BUSY_MILLISECONDS = 50
 CONNECT_SECONDS = 5
+
+# The errors of a database that is unavailable, for now.
+AWAY = (InterfaceError, InternalError, OperationalError)
 
 
 def utcnow() -> datetime:

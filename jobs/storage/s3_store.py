@@ -1,12 +1,4 @@
-"""The file store in an S3 bucket.
-
-A file is an object `<prefix>/<first two digits>/<sha256>/<number>`. Each upload of the same file creates a new object
-with a unique number. This closes the race between storing a file again and deleting it because of its age, for which S3
-offers no lock: a deletion names exactly the objects that were seen to be old, so it cannot remove one stored meanwhile.
-An upload deletes the file's older objects once the new one exists. Two concurrent uploads may leave two objects, which
-is harmless. The design requires that a listing shows every object stored before it started; Amazon S3 and MinIO
-guarantee that. The age of an object comes from the service's clock, so the difference between that clock and ours must
-be much smaller than the time that files are kept.
+"""Objects in an S3 bucket.
 
 The client is pure Python without threads, so the pool can fork after a sweep, and in the web server its sockets
 cooperate with the event loop. Each thread has its own client: two processes cannot share a connection, and neither can
@@ -16,16 +8,16 @@ gevent's event loop and its pool of threads.
 import contextlib
 import io
 import os
+import re
 import tempfile
 import threading
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from jobs.storage.store import SHA256, FileWriter, put
-from jobs.values.stored_file import StoreAway, StoredFile
+from jobs.storage.store import NAME
+from jobs.values.stored_file import StoreAway
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -48,109 +40,90 @@ class Bucket(NamedTuple):
     region: str = ""
 
 
-class Copy(NamedTuple):
-    """One object that contains a file."""
+class Object(NamedTuple):
+    """An object's full name in the bucket, and its size in bytes."""
 
     key: str
     size: int
-    put_at: datetime
-
-    @property
-    def sha256(self) -> str:
-        return self.key.split("/")[-2]
-
-    @property
-    def age(self) -> float:
-        return (datetime.now(UTC) - self.put_at).total_seconds()
 
 
 class S3Store:
-    """A store of files in a bucket; `folder` holds incoming files until they are complete."""
+    """Objects at `<prefix>/<name>` in a bucket; `folder` holds incoming files until they are complete."""
 
     def __init__(self, bucket: Bucket, folder: Path) -> None:
         self._bucket = bucket
         self._folder = folder
         self._clients: dict[tuple[int, int], Minio] = {}
 
-    def put(self, source: bytes | BinaryIO) -> StoredFile:
-        """Store a stream from its current position to its end. The service has the complete file when this returns."""
-        return put(self, source)
-
-    def begin(self) -> FileWriter:
-        """Return a writer for a new file. The caller must finish or discard it."""
+    def incoming(self) -> IO[bytes]:
+        """Return a new temporary file. It has no name, so that nothing remains of it after a crash."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return FileWriter(tempfile.TemporaryFile(dir=self._folder), self._upload)
+        return tempfile.TemporaryFile(dir=self._folder)
 
-    def open(self, sha256: str) -> BinaryIO:
-        """Open a file as a seekable binary stream that fetches only the parts read. Raises FileNotFoundError."""
-        return io.BufferedReader(Pieces(self, sha256), FIRST_BYTES)
+    def write(self, name: str, file: IO[bytes]) -> None:
+        """Upload a temporary file. The service has the complete object when this returns."""
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        with self._answering() as client:
+            client.put_object(
+                bucket_name=self._bucket.name,
+                object_name=self._key(name),
+                data=file,  # type: ignore[arg-type]  # annotated as BinaryIO, but only read from
+                length=size,
+                part_size=PART_BYTES,
+                num_parallel_uploads=1,
+            )
 
-    def delete(self, sha256: str, unless_younger_than: float = 0.0) -> None:
-        """Delete a file unless it was stored within the last `unless_younger_than` seconds. Ignore a missing file."""
-        copies = self._copies(sha256)
-        if all(copy.age >= unless_younger_than for copy in copies):
-            self._remove(copies)
+    def open(self, name: str) -> BinaryIO:
+        """Open an object as a seekable binary stream that fetches only the parts read. Raises FileNotFoundError."""
+        return io.BufferedReader(Pieces(self, self._find(name)), FIRST_BYTES)
 
-    def older_than(self, seconds: float, prefix: str) -> list[str]:
-        """Return the hashes that start with the two digits of `prefix` and were last stored over `seconds` ago."""
-        copies = self._listed(f"{prefix}/")
-        young = {copy.sha256 for copy in copies if copy.age < seconds}
-        return sorted({copy.sha256 for copy in copies if SHA256.fullmatch(copy.sha256)} - young)
+    def delete(self, name: str) -> None:
+        """Delete an object. Ignore a missing one."""
+        keys = [one.key for one in self._earlier(name)] if _is_plain(name) else [self._key(name)]
+        with self._answering() as client:
+            for key in keys:
+                client.remove_object(bucket_name=self._bucket.name, object_name=key)
 
     def tidy(self, seconds: float) -> None:
-        """Do nothing: incomplete local files have no name, and the service discards the parts of a failed upload."""
+        """Do nothing: temporary files have no name, and the service discards the parts of a failed upload."""
 
-    def newest(self, sha256: str) -> Copy:
-        """Return the most recent object of a file. Raises FileNotFoundError."""
-        copies = self._copies(sha256)
-        if not copies:
-            raise FileNotFoundError("there is no such file")
-        return max(copies, key=lambda copy: copy.put_at)
-
-    def read(self, copy: Copy, start: int, length: int) -> bytes:
+    def read(self, key: str, start: int, length: int) -> bytes:
         """Return `length` bytes of an object from `start`. The range must lie within the object."""
         with self._answering() as client:
-            answer = client.get_object(bucket_name=self._bucket.name, object_name=copy.key, offset=start, length=length)
+            answer = client.get_object(bucket_name=self._bucket.name, object_name=key, offset=start, length=length)
             try:
                 return answer.read(length)
             finally:
                 answer.close()
                 answer.release_conn()
 
-    def _upload(self, file: IO[bytes], sha256: str) -> None:
-        before = self._copies(sha256)
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
+    def _find(self, name: str) -> Object:
+        key = self._key(name)
+        try:
+            with self._answering() as client:
+                return Object(key, client.stat_object(bucket_name=self._bucket.name, object_name=key).size or 0)
+        except FileNotFoundError:
+            if _is_plain(name) and (earlier := self._earlier(name)):
+                return earlier[-1]
+            raise
+
+    def _earlier(self, plain_name: str) -> list[Object]:
+        """Return the objects that earlier versions stored for a plain name, oldest first.
+
+        They appended 32 digits to the name and did not record them. Names with fewer digits are ours.
+        """
         with self._answering() as client:
-            client.put_object(
-                bucket_name=self._bucket.name,
-                object_name=f"{self._key(sha256)}{uuid.uuid4().hex}",
-                data=file,  # type: ignore[arg-type]  # annotated as BinaryIO, but only read from
-                length=size,
-                part_size=PART_BYTES,
-                num_parallel_uploads=1,
-            )
-        self._remove(before)
+            found = list(client.list_objects(bucket_name=self._bucket.name, prefix=f"{self._key(plain_name)}/"))
+        found.sort(key=lambda one: one.last_modified or datetime.now(UTC))
+        every = [Object(str(one.object_name), one.size or 0) for one in found]
+        return [one for one in every if re.fullmatch("[0-9a-f]{32}", one.key.rpartition("/")[2])]
 
-    def _copies(self, sha256: str) -> list[Copy]:
-        # Security: only a valid hash becomes part of a key.
-        return self._listed(f"{sha256[:2]}/{sha256}/") if SHA256.fullmatch(sha256) else []
-
-    def _listed(self, below: str) -> list[Copy]:
-        with self._answering() as client:
-            found = client.list_objects(bucket_name=self._bucket.name, prefix=self._place(below), recursive=True)
-            return [Copy(str(one.object_name), one.size or 0, one.last_modified or datetime.now(UTC)) for one in found]
-
-    def _remove(self, copies: list[Copy]) -> None:
-        with self._answering() as client:
-            for copy in copies:
-                client.remove_object(bucket_name=self._bucket.name, object_name=copy.key)
-
-    def _key(self, sha256: str) -> str:
-        return self._place(f"{sha256[:2]}/{sha256}/")
-
-    def _place(self, below: str) -> str:
-        return f"{self._bucket.prefix}/{below}" if self._bucket.prefix else below
+    def _key(self, name: str) -> str:
+        # Security: only a valid name becomes part of a key.
+        if not NAME.fullmatch(name):
+            raise FileNotFoundError("there is no such file")
+        return f"{self._bucket.prefix}/{name}" if self._bucket.prefix else name
 
     @contextlib.contextmanager
     def _answering(self) -> "Iterator[Minio]":
@@ -160,6 +133,8 @@ class S3Store:
         try:
             yield self._connected()
         except S3Error as error:
+            if error.code == "NoSuchKey":
+                raise FileNotFoundError("there is no such file") from None
             raise StoreAway(f"The file store rejected the request ({error.code}).") from error
         except (HTTPError, MinioException, ConnectionError, TimeoutError) as error:
             raise StoreAway(f"The file store is not responding ({type(error).__name__}).") from error
@@ -171,12 +146,15 @@ class S3Store:
         return self._clients[here]
 
 
-class Pieces(io.RawIOBase):
-    """A stored file as a raw stream that fetches the parts read."""
+def _is_plain(name: str) -> bool:
+    return name.count("/") == 1
 
-    def __init__(self, store: S3Store, sha256: str) -> None:
-        self._store, self._sha256 = store, sha256
-        self._copy = store.newest(sha256)
+
+class Pieces(io.RawIOBase):
+    """An object as a raw stream that fetches the parts read."""
+
+    def __init__(self, store: S3Store, content: Object) -> None:
+        self._store, self._object = store, content
         self._at = self._piece_at = 0
         self._piece = b""
         self._wanted = FIRST_BYTES
@@ -191,7 +169,7 @@ class Pieces(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._copy.size}[whence]
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._object.size}[whence]
         if start + offset < 0:
             raise ValueError("cannot seek to a negative position")
         self._at = start + offset
@@ -199,7 +177,7 @@ class Pieces(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any, /) -> int:
-        if self._at >= self._copy.size:
+        if self._at >= self._object.size:
             return 0
         if not self._piece_at <= self._at < self._piece_at + len(self._piece):
             self._fetch()
@@ -210,15 +188,8 @@ class Pieces(io.RawIOBase):
         return len(given)
 
     def _fetch(self) -> None:
-        length = min(self._wanted, self._copy.size - self._at)
-        try:
-            piece = self._store.read(self._copy, self._at, length)
-        except StoreAway:
-            before, self._copy = self._copy, self._store.newest(self._sha256)
-            if self._copy == before:
-                raise
-            # The file was stored again meanwhile, which deleted the older object.
-            piece = self._store.read(self._copy, self._at, length)
+        length = min(self._wanted, self._object.size - self._at)
+        piece = self._store.read(self._object.key, self._at, length)
         if len(piece) != length:
             raise StoreAway("The file store returned too little data.")
         self._piece, self._piece_at = piece, self._at

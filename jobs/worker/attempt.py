@@ -13,9 +13,10 @@ from jobs.runs import checkpoints, heartbeats, lease, people
 from jobs.runs.backend import Backend
 from jobs.runs.lease import LONGEST_BACKOFF_SECONDS, Change, Claim
 from jobs.runs.run import Run
+from jobs.storage.database import AWAY
 from jobs.values.outcome import Failure, Interrupted, Lost, Outcome, Stopped, Success
 from jobs.worker.execute import Order
-from jobs.worker.pending_output import AWAY, PendingOutput
+from jobs.worker.pending_output import PendingOutput
 from jobs.worker.sweeper import revive
 
 log = logging.getLogger(__name__)

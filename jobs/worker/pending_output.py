@@ -7,12 +7,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
-
 from jobs.runs import events, output
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.runs.run import Run
+from jobs.storage.database import AWAY
 from jobs.values.stored_file import RunFile
 
 log = logging.getLogger(__name__)
@@ -20,7 +19,6 @@ log = logging.getLogger(__name__)
 STORE_SECONDS = 0.2
 AGAIN_SECONDS = 2.0
 BATCH_BYTES = 200_000
-AWAY = (InterfaceError, InternalError, OperationalError)
 
 
 class Waiting:

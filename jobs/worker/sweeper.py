@@ -1,7 +1,6 @@
 """Repair inconsistencies between the database, Redis and the workers every few seconds. Sweeps are idempotent."""
 
 import contextlib
-import itertools
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -9,14 +8,14 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
-from jobs.runs import checkpoints, events, lease, run_files, uploads
+from jobs.runs import checkpoints, events, lease, uploads
 from jobs.runs.backend import Backend
+from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change, due
 from jobs.runs.queue import forget, job_id, taken, waiting
 from jobs.runs.run import ENDED, Run, State
 from jobs.runs.submission import push
 from jobs.storage.database import utcnow
-from jobs.storage.store import PREFIXES
 from jobs.worker.leader import Leadership
 
 SWEEP_SECONDS = 5.0
@@ -33,7 +32,7 @@ class Sweeper:
         self._backend = backend
         self._leadership = Leadership(backend.database, "sweeper")
         self._watch = Watch(backend.settings.lease_seconds)
-        self._shelves = itertools.cycle(PREFIXES)
+        self._files = FileCleanup(backend.database, backend.files.objects)
         self._next = 0.0
 
     def turn(self) -> None:
@@ -54,8 +53,7 @@ class Sweeper:
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()
         uploads.forget(self._backend.database)
-        # One prefix per sweep: scanning a whole large store would delay everything else.
-        run_files.forget(self._backend.database, self._backend.files, next(self._shelves))
+        self._files.sweep()
 
     def leave(self) -> None:
         """Give up the leadership so that another sweeper can take over."""

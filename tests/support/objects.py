@@ -4,12 +4,10 @@ import io
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from pathlib import Path
 
 from minio import Minio
-from minio.helpers import DictType
 
 from jobs.storage.s3_store import Bucket, S3Store
 from tests.support.stack import free_port
@@ -54,17 +52,11 @@ class ObjectServer:
     def objects(self, bucket: str) -> list[Path]:
         return [path for path in (self._folder / bucket).rglob("*") if path.is_file()]
 
-    def grow_old(self, bucket: str, sha256: str, seconds: float) -> None:
-        """Backdate a file, by putting it again with an earlier modification time."""
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Store an object as another program would."""
         access, secret = KEY.values()
         client = Minio(endpoint=f"127.0.0.1:{self._port}", access_key=access, secret_key=secret, secure=False)
-        then: DictType = {"mtime": str(time.time() - seconds)}
-        for path in self.objects(bucket):
-            if path.parent.name == sha256:
-                key, content = str(path.relative_to(self._folder / bucket)), path.read_bytes()
-                client.put_object(
-                    bucket_name=bucket, object_name=key, data=io.BytesIO(content), length=len(content), metadata=then
-                )
+        client.put_object(bucket_name=bucket, object_name=key, data=io.BytesIO(content), length=len(content))
 
     def store(self, bucket: str, folder: Path) -> S3Store:
         return S3Store(Bucket(bucket, "some/prefix", self.url), folder)

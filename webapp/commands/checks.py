@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -20,7 +21,7 @@ import webapp
 from config import Settings
 from jobs.authoring import Catalog
 from jobs.runs import alive, open_backend
-from jobs.storage import Database, connect_redis
+from jobs.storage import Database, connect_redis, plain_name
 from jobs.values import StoreAway
 from webapp.accounts.users import User
 from webapp.security import DASHBOARD
@@ -190,7 +191,8 @@ def files(settings: Settings) -> Iterator[Finding]:
     if not settings.files_url:
         return
     try:
-        open_backend(settings, Catalog({})).files.older_than(0, "00")
+        with suppress(FileNotFoundError):
+            open_backend(settings, Catalog({})).files.objects.open(plain_name("0" * 64)).close()
     except StoreAway as error:
         yield Finding(Weight.WRONG, "files", f"{settings.files_url} cannot be used: {error}")
     else:

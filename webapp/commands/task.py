@@ -96,7 +96,7 @@ def _run(found: Task, **given: Any) -> None:
     secrets = secrets_for(found)
     terminal = Terminal()
     with tempfile.TemporaryDirectory() as folder:
-        files = LocalStore(Path(folder))
+        files = FileStore(LocalStore(Path(folder)))
         for file in found.example_files if example else ():
             with file.open() as stream:
                 files.put(stream)

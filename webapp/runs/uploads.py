@@ -98,7 +98,7 @@ def example_of(task: Task) -> OwnInputs:
 
 def _stored(file: File) -> RunFile:
     with file.open() as stream:
-        stored = _in_thread(backend().files.put, stream)
+        stored = backend().files.put(stream, _in_thread)
     return RunFile(stored.sha256, stored.size, file.name, file.media_type)
 
 
@@ -188,7 +188,7 @@ class Receiver:
             self._refused[place] = TOO_MANY
             return incoming
         try:
-            incoming.writer = backend().files.begin()
+            incoming.writer = backend().files.begin(_in_thread)
         except OSError:
             self._fail(incoming)
         self._posted.append((place, incoming))
@@ -217,7 +217,7 @@ class Receiver:
     def _flush(self, one: Incoming) -> None:
         assert one.writer is not None
         try:
-            _in_thread(one.writer.write, one.waiting)
+            one.writer.write(one.waiting)
         except OSError:
             self._fail(one)
         one.waiting = bytearray()
@@ -228,7 +228,7 @@ class Receiver:
         if not one.writer:
             return None
         try:
-            stored = _in_thread(one.writer.finish)
+            stored = one.writer.finish()
         except OSError:
             self._fail(one)
             return None

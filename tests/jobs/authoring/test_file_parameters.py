@@ -15,6 +15,7 @@ from jobs.values.outcome import Failure, Outcome, Success
 from jobs.worker.execute import Order
 from tests.support.calling import Received, executed
 from tests.support.serving import catalog_of
+from tests.support.stored_files import lose
 
 
 @task
@@ -58,7 +59,7 @@ def test_what_is_kept_leads_to_the_same_file_in_the_store(backend: Backend) -> N
 
 def test_a_file_that_is_not_kept_any_more_fails_the_run_by_its_name(backend: Backend) -> None:
     given = {"table": kept(backend, b"gone")}
-    backend.files.delete(given["table"]["$file"]["sha256"])
+    lose(backend, given["table"]["$file"]["sha256"])
     outcome = outcome_of(backend, given)
     assert isinstance(outcome, Failure)
     assert (outcome.kind, outcome.message) == ("FileNotFoundError", "a.csv cannot be read: the file has been deleted")

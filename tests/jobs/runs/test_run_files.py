@@ -1,28 +1,23 @@
-"""Files of runs: noted under the run's lease, shown to its owner only, and deleted when no run refers to them."""
+"""Files of runs: noted under the run's lease, and shown to its owner only."""
 
 import hashlib
 import math
-import os
-import time
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
 
-from jobs.runs import lease, output, run_files
+from jobs.runs import lease, output
 from jobs.runs.backend import Backend
+from jobs.runs.files import FileRow
 from jobs.runs.output import read_output
 from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run
 from jobs.runs.run_files import owned_file, stored_in
-from jobs.storage.store import PREFIXES
 from jobs.values.stored_file import RunFile
 from jobs.worker.pending_output import PendingOutput
-from jobs.worker.sweeper import Sweeper
 from tests.support import databases
 from tests.support.people import make_owner, make_run
-
-LONG_AGO = 2 * run_files.KEPT_SECONDS
+from tests.support.stored_files import sweep
 
 
 @pytest.fixture
@@ -47,24 +42,6 @@ def reference(file: RunFile) -> dict[str, Any]:
 def seen(backend: Backend, run: Run, file: RunFile, owner_id: int | None = None) -> RunFile | None:
     with backend.database.read() as session:
         return owned_file(session, run.owner_id if owner_id is None else owner_id, run.id, file.sha256)
-
-
-def grow_old(backend: Backend, file: RunFile) -> None:
-    path = backend.settings.data_dir / "files" / file.sha256[:2] / file.sha256
-    os.utime(path, (time.time() - LONG_AGO,) * 2)
-
-
-def is_there(backend: Backend, file: RunFile) -> bool:
-    try:
-        backend.files.open(file.sha256).close()
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def sweep_all(backend: Backend) -> None:
-    for prefix in PREFIXES:
-        run_files.forget(backend.database, backend.files, prefix)
 
 
 def test_a_file_is_its_owners_alone(backend: Backend, run: Run) -> None:
@@ -141,43 +118,17 @@ def test_what_has_not_the_form_of_a_reference_is_none(backend: Backend, run: Run
     assert stored_in(backend.database, run.id, [forged, beside]) == set()
 
 
-def test_what_no_run_refers_to_is_deleted_after_an_hour(backend: Backend, run: Run) -> None:
-    noted, stray, young = (put(backend, content) for content in (b"noted", b"stray", b"young"))
-    assert output.store(backend.database, run, [], files=[noted])
-    for file in (noted, stray):
-        grow_old(backend, file)
-    sweep_all(backend)
-    assert [is_there(backend, file) for file in (noted, stray, young)] == [True, False, True]
-    with backend.database.write() as session:
-        session.execute(delete(Run).where(Run.id == run.id))
-    sweep_all(backend)
-    assert not is_there(backend, noted)
+def test_a_file_that_was_deleted_before_it_was_noted_is_not_noted(backend: Backend, run: Run) -> None:
+    gone = put(backend)
+    sweep(backend)
+    assert output.store(backend.database, run, [], files=[gone, there := put(backend, b"there")])
+    assert (seen(backend, run, gone), seen(backend, run, there)) == (None, there)
 
 
-def test_a_file_that_two_runs_refer_to_stays_for_the_other(backend: Backend, run: Run) -> None:
-    file, other = put(backend), claimed(backend, make_run(backend, run.owner_id))
-    for one in (run, other):
-        assert output.store(backend.database, one, [], files=[file])
-    grow_old(backend, file)
-    with backend.database.write() as session:
-        session.execute(delete(Run).where(Run.id == run.id))
-    sweep_all(backend)
-    assert is_there(backend, file)
-
-
-def test_the_sweeper_comes_by_every_shelf(backend: Backend) -> None:
-    strays = [put(backend, str(number).encode()) for number in range(20)]
-    for file in strays:
-        grow_old(backend, file)
-    sweeper = Sweeper(backend)
-    for _shelf in PREFIXES:
-        sweeper.sweep()
-    assert not any(is_there(backend, file) for file in strays)
-
-
-def test_many_files_are_noted_and_swept(backend: Backend, run: Run) -> None:
-    count = run_files.MOST_AT_ONCE + 100
-    names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(count)]
+def test_many_files_are_noted(backend: Backend, run: Run) -> None:
+    names = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(10_000)]
     files = [RunFile(name, 1, "tile.png", "image/png") for name in names]
+    with backend.database.write() as session:
+        session.add_all(FileRow(sha256=name, size=1, object_name=name) for name in names)
     assert output.store(backend.database, run, [], files=files)
     assert len(stored_in(backend.database, run.id, [reference(file) for file in files])) == len(files)

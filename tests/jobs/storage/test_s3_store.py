@@ -1,7 +1,6 @@
-"""The file store in a bucket, over HTTP: what it promises is what the one in a folder promises."""
+"""Files by their hash in a bucket, over HTTP: what it promises is what a folder promises."""
 
 import hashlib
-import io
 import os
 import tracemalloc
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 import pytest
 
 from jobs.storage.s3_store import FIRST_BYTES, Bucket, S3Store
-from jobs.storage.store import CHUNK_BYTES
+from jobs.storage.store import CHUNK_BYTES, FileStore, new_name, plain_name
 from jobs.values.stored_file import StoreAway, StoredFile
-from tests.jobs.storage.test_store import CONTENT, HASH, HOUR, Broken, Endless
+from tests.jobs.storage.test_store import CONTENT, HASH, Broken, Endless
 from tests.support.objects import ObjectServer
 from tests.support.stack import free_port
 
@@ -23,17 +22,12 @@ def bucket(object_server: ObjectServer) -> str:
 
 
 @pytest.fixture
-def store(object_server: ObjectServer, bucket: str, tmp_path: Path) -> S3Store:
-    return object_server.store(bucket, tmp_path / "waiting")
-
-
-def copies(object_server: ObjectServer, bucket: str) -> list[str]:
-    """The hashes of what the bucket holds, one for each object."""
-    return [path.parent.name for path in object_server.objects(bucket)]
+def store(object_server: ObjectServer, bucket: str, tmp_path: Path) -> FileStore:
+    return FileStore(object_server.store(bucket, tmp_path / "waiting"))
 
 
 def test_what_is_put_comes_back_under_its_hash(
-    store: S3Store, object_server: ObjectServer, bucket: str, tmp_path: Path
+    store: FileStore, object_server: ObjectServer, bucket: str, tmp_path: Path
 ) -> None:
     assert store.put(CONTENT) == StoredFile(HASH, len(CONTENT))
     with store.open(HASH) as file:
@@ -42,27 +36,63 @@ def test_what_is_put_comes_back_under_its_hash(
         file.seek(0)
         assert file.read() == CONTENT
     (path,) = object_server.objects(bucket)
-    assert (path.parts[-5:-1], path.read_bytes()) == (("some", "prefix", HASH[:2], HASH), CONTENT)
+    assert (path.parts[-4:], path.read_bytes()) == (("some", "prefix", HASH[:2], HASH), CONTENT)
     assert list((tmp_path / "waiting").iterdir()) == []
 
 
-def test_an_empty_file_is_one_too(store: S3Store) -> None:
+def test_an_empty_file_is_one_too(store: FileStore) -> None:
     with store.open(store.put(b"").sha256) as file:
         assert file.read() == b""
 
 
-def test_the_same_content_is_kept_once_and_counts_as_put_again(
-    store: S3Store, object_server: ObjectServer, bucket: str
+def write(store: FileStore, name: str, content: bytes) -> None:
+    with store.objects.incoming() as file:
+        file.write(content)
+        store.objects.write(name, file)
+
+
+def test_objects_of_the_same_content_are_told_apart_by_their_names(store: FileStore) -> None:
+    names = [new_name(HASH) for _ in range(3)]
+    for number, name in enumerate(names):
+        write(store, name, b"%d" % number)
+    for _ in range(2):
+        store.objects.delete(names[1])
+    assert [store.objects.open(name).read() for name in (names[0], names[2])] == [b"0", b"2"]
+    with pytest.raises(FileNotFoundError):
+        store.objects.open(names[1])
+
+
+def earlier(number: int) -> str:
+    """A name as earlier versions made it."""
+    return f"{plain_name(HASH)}/{number:032x}"
+
+
+def put_earlier(object_server: ObjectServer, bucket: str, number: int, content: bytes) -> None:
+    object_server.put(bucket, f"some/prefix/{earlier(number)}", content)
+
+
+def test_a_plain_name_leads_to_the_newest_object_of_an_earlier_version(
+    store: FileStore, object_server: ObjectServer, bucket: str
 ) -> None:
-    store.put(CONTENT)
-    object_server.grow_old(bucket, HASH, 2 * HOUR)
-    assert store.older_than(HOUR, HASH[:2]) == [HASH]
-    assert store.put(io.BytesIO(CONTENT)) == StoredFile(HASH, len(CONTENT))
-    assert store.older_than(HOUR, HASH[:2]) == []
-    assert copies(object_server, bucket) == [HASH]
+    put_earlier(object_server, bucket, 2, b"old")
+    put_earlier(object_server, bucket, 1, CONTENT)
+    write(store, new_name(HASH), b"not of an earlier version")
+    assert store.open(HASH).read() == CONTENT
 
 
-def test_a_large_file_is_never_held_in_memory_on_its_way_in_and_out(store: S3Store) -> None:
+def test_deleting_a_plain_name_deletes_the_objects_of_earlier_versions_and_no_others(
+    store: FileStore, object_server: ObjectServer, bucket: str
+) -> None:
+    put_earlier(object_server, bucket, 1, CONTENT)
+    put_earlier(object_server, bucket, 2, CONTENT)
+    write(store, later := new_name(HASH), CONTENT)
+    store.objects.delete(plain_name(HASH))
+    assert [path.name for path in object_server.objects(bucket)] == [later.rpartition("/")[2]]
+    store.objects.delete(plain_name(HASH))
+    assert store.objects.open(later).read() == CONTENT
+
+
+def test_a_large_file_is_never_held_in_memory_on_its_way_in_and_out(store: FileStore) -> None:
     endless: Any = Endless(64 * CHUNK_BYTES)
     store.put(CONTENT)  # what is imported and connected for the first time does not count
     tracemalloc.start()
@@ -77,7 +107,7 @@ def test_a_large_file_is_never_held_in_memory_on_its_way_in_and_out(store: S3Sto
     assert peak < 32 * CHUNK_BYTES
 
 
-def test_only_what_is_read_is_fetched(store: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_is_read_is_fetched(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = store.put(content := os.urandom(16 * CHUNK_BYTES))
     read, fetched = S3Store.read, list[int]()
 
@@ -95,67 +125,23 @@ def test_only_what_is_read_is_fetched(store: S3Store, monkeypatch: pytest.Monkey
 
 
 def test_a_stream_that_breaks_leaves_nothing(
-    store: S3Store, object_server: ObjectServer, bucket: str, tmp_path: Path
+    store: FileStore, object_server: ObjectServer, bucket: str, tmp_path: Path
 ) -> None:
     with pytest.raises(OSError, match="the line went dead"):
         store.put(Broken(b"x" * 3 * CHUNK_BYTES))
-    assert copies(object_server, bucket) == []
+    assert object_server.objects(bucket) == []
     assert list((tmp_path / "waiting").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "../lock", "/etc/passwd", HASH.upper(), HASH + "\n", "0" * 64])
-def test_nothing_but_the_hash_of_a_file_opens_one(store: S3Store, name: str) -> None:
+def test_nothing_but_the_hash_of_a_file_opens_one(store: FileStore, name: str) -> None:
     store.put(CONTENT)
     with pytest.raises(FileNotFoundError):
         store.open(name)
-    store.delete(name)
     assert store.open(HASH).read() == CONTENT
 
 
-def test_a_young_file_is_not_deleted_for_its_age(store: S3Store, object_server: ObjectServer, bucket: str) -> None:
-    store.put(CONTENT)
-    store.delete(HASH, unless_younger_than=HOUR)
-    assert store.open(HASH).read() == CONTENT
-    object_server.grow_old(bucket, HASH, 2 * HOUR)
-    store.delete(HASH, unless_younger_than=HOUR)
-    with pytest.raises(FileNotFoundError):
-        store.open(HASH)
-    store.delete(HASH)
-
-
-def test_a_file_that_is_put_while_it_is_deleted_is_there(
-    store: S3Store, object_server: ObjectServer, bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.put(CONTENT)
-    object_server.grow_old(bucket, HASH, 2 * HOUR)
-    remove, late = S3Store._remove, [CONTENT]
-
-    def remove_late(self: S3Store, copies: Any) -> None:
-        """Put the file again after its age was checked, and before it is removed."""
-        if late:
-            self.put(late.pop())
-        remove(self, copies)
-
-    monkeypatch.setattr(S3Store, "_remove", remove_late)
-    store.delete(HASH, unless_younger_than=HOUR)
-    assert store.open(HASH).read() == CONTENT
-
-
-def test_who_reads_a_file_reads_on_when_it_is_put_again(store: S3Store) -> None:
-    stored = store.put(content := os.urandom(4 * FIRST_BYTES))
-    with store.open(stored.sha256) as file:
-        begun = file.read(10)
-        store.put(content)
-        assert begun + file.read() == content
-
-
-def test_a_shelf_holds_what_begins_with_its_digits(store: S3Store, object_server: ObjectServer, bucket: str) -> None:
-    store.put(CONTENT)
-    object_server.grow_old(bucket, HASH, 2 * HOUR)
-    assert [prefix for prefix in ("00", HASH[:2], "ff") if store.older_than(HOUR, prefix)] == [HASH[:2]]
-
-
-def test_a_child_of_a_process_that_has_connected_connects_itself(store: S3Store) -> None:
+def test_a_child_of_a_process_that_has_connected_connects_itself(store: FileStore) -> None:
     store.put(CONTENT)
     child = os.fork()
     if child == 0:
@@ -165,9 +151,12 @@ def test_a_child_of_a_process_that_has_connected_connects_itself(store: S3Store)
 
 
 def test_a_store_that_is_away_says_so(object_server: ObjectServer, tmp_path: Path) -> None:
-    away = S3Store(Bucket("bucket", "", f"http://127.0.0.1:{free_port()}"), tmp_path)
-    for ask in (lambda: away.put(CONTENT), lambda: away.open(HASH), lambda: away.older_than(HOUR, "00")):
+    away = FileStore(S3Store(Bucket("bucket", "", f"http://127.0.0.1:{free_port()}"), tmp_path))
+    name = plain_name(HASH)
+    for ask in (lambda: away.put(CONTENT), lambda: away.open(HASH), lambda: away.objects.delete(name)):
         with pytest.raises(StoreAway, match="is not responding"):
             ask()
-    with pytest.raises(StoreAway):
-        object_server.store("no-such-bucket", tmp_path).put(CONTENT)
+    nowhere = FileStore(object_server.store("no-such-bucket", tmp_path))
+    for ask in (lambda: nowhere.put(CONTENT), lambda: nowhere.open(HASH)):
+        with pytest.raises(StoreAway):
+            ask()

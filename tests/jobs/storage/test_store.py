@@ -1,11 +1,10 @@
-"""The file store: only whole files under their hashes, and no deletion of a file that was just put."""
+"""Files by their hash in a folder: whole, whatever ends their writer."""
 
 import hashlib
 import io
 import os
 import subprocess
 import sys
-import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from jobs.storage.local_store import LocalStore
-from jobs.storage.store import CHUNK_BYTES, PREFIXES, FileStore
+from jobs.storage.store import CHUNK_BYTES, FileStore, new_name, plain_name
 from jobs.values.stored_file import StoredFile
 from tests.conftest import ROOT
 from tests.support.waiting import until
@@ -26,19 +25,11 @@ HASH = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture
 def store(tmp_path: Path) -> FileStore:
-    return LocalStore(tmp_path / "files")
+    return FileStore(LocalStore(tmp_path / "files"))
 
 
 def files_in(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {"files/lock"}
-
-
-def grow_old(tmp_path: Path, name: str = f"files/{HASH[:2]}/{HASH}") -> None:
-    os.utime(tmp_path / name, (time.time() - 2 * HOUR,) * 2)
-
-
-def old_ones(store: FileStore) -> list[str]:
-    return [name for prefix in PREFIXES for name in store.older_than(HOUR, prefix)]
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 class Broken(io.BytesIO):
@@ -71,13 +62,23 @@ def test_what_is_put_comes_back_under_its_hash(store: FileStore, tmp_path: Path)
     assert (tmp_path / "files" / HASH[:2] / HASH).stat().st_mode & 0o077 == 0
 
 
-def test_the_same_content_is_kept_once_and_counts_as_put_again(store: FileStore, tmp_path: Path) -> None:
-    store.put(CONTENT)
-    grow_old(tmp_path)
-    assert old_ones(store) == [HASH]
-    assert store.put(io.BytesIO(CONTENT)) == StoredFile(HASH, len(CONTENT))
-    assert old_ones(store) == []
+def test_the_same_content_is_kept_once(store: FileStore, tmp_path: Path) -> None:
+    for source in (CONTENT, io.BytesIO(CONTENT)):
+        assert store.put(source) == StoredFile(HASH, len(CONTENT))
     assert files_in(tmp_path) == {f"files/{HASH[:2]}/{HASH}"}
+
+
+def test_objects_of_the_same_content_are_told_apart_by_their_names(store: FileStore, tmp_path: Path) -> None:
+    names = [plain_name(HASH), new_name(HASH), new_name(HASH)]
+    for number, name in enumerate(names):
+        with store.objects.incoming() as file:
+            file.write(b"%d" % number)
+            file.flush()
+            store.objects.write(name, file)
+    store.objects.delete(names[1])
+    store.objects.delete(names[1])
+    assert [store.objects.open(name).read() for name in (names[0], names[2])] == [b"0", b"2"]
+    assert len(files_in(tmp_path)) == 2
 
 
 def test_a_large_file_is_never_held_in_memory(store: FileStore) -> None:
@@ -101,7 +102,8 @@ def test_a_writer_that_is_killed_leaves_no_half_a_file_and_what_it_left_is_remov
 ) -> None:
     program = (
         "import sys; from pathlib import Path; from jobs.storage.local_store import LocalStore;"
-        "LocalStore(Path(sys.argv[1])).put(sys.stdin.buffer)"
+        "from jobs.storage.store import FileStore;"
+        "FileStore(LocalStore(Path(sys.argv[1]))).put(sys.stdin.buffer)"
     )
     writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "files")], cwd=ROOT, stdin=subprocess.PIPE)
     assert writer.stdin is not None
@@ -113,10 +115,10 @@ def test_a_writer_that_is_killed_leaves_no_half_a_file_and_what_it_left_is_remov
     writer.stdin.close()
     assert begun.startswith("files/new/")
     assert files_in(tmp_path) == {begun}
-    store.tidy(HOUR)
+    store.objects.tidy(HOUR)
     assert files_in(tmp_path) == {begun}, "another writer may be at it"
-    grow_old(tmp_path, begun)
-    store.tidy(HOUR)
+    os.utime(tmp_path / begun, (time.time() - 2 * HOUR,) * 2)
+    store.objects.tidy(HOUR)
     assert files_in(tmp_path) == set()
 
 
@@ -129,42 +131,17 @@ def test_nothing_but_the_hash_of_a_file_opens_one(store: FileStore, name: str) -
     store.put(CONTENT)
     with pytest.raises(FileNotFoundError):
         store.open(name)
-    store.delete(name)
     assert store.open(HASH).read() == CONTENT
 
 
-def test_a_young_file_is_not_deleted_for_its_age(store: FileStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", "../lock", "new/x", f"{HASH[:2]}/../{HASH}", f"{plain_name(HASH)}/../x", HASH])
+def test_no_other_name_leads_out_of_the_store(store: FileStore, name: str) -> None:
     store.put(CONTENT)
-    store.delete(HASH, unless_younger_than=HOUR)
-    assert store.open(HASH).read() == CONTENT
-    grow_old(tmp_path)
-    store.delete(HASH, unless_younger_than=HOUR)
-    with pytest.raises(FileNotFoundError):
-        store.open(HASH)
-    store.delete(HASH)
+    for use in (store.objects.open, store.objects.delete):
+        with pytest.raises(FileNotFoundError):
+            use(name)
 
 
-def test_a_file_that_is_put_while_it_is_deleted_is_there(
-    store: FileStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.put(CONTENT)
-    grow_old(tmp_path)
-    unlink, putting = Path.unlink, threading.Thread(target=store.put, args=(CONTENT,))
-
-    def unlink_late(path: Path, missing_ok: bool = False) -> None:
-        """Give the writer time to put the file after its age was checked."""
-        if path.name == HASH:
-            putting.start()
-            putting.join(0.5)
-        unlink(path, missing_ok)
-
-    monkeypatch.setattr(Path, "unlink", unlink_late)
-    store.delete(HASH, unless_younger_than=HOUR)
-    putting.join()
-    assert store.open(HASH).read() == CONTENT
-
-
-def test_an_empty_store_has_nothing_old(store: FileStore, tmp_path: Path) -> None:
-    assert old_ones(store) == []
-    store.tidy(HOUR)
+def test_a_store_that_was_never_used_has_no_folder(store: FileStore, tmp_path: Path) -> None:
+    store.objects.tidy(HOUR)
     assert not (tmp_path / "files").exists()

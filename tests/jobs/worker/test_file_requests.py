@@ -86,7 +86,7 @@ def executed(function: Callable[..., object], worker: Worker, stop: bool = False
 
 
 def test_a_file_is_kept_when_its_store_is_back(server: ObjectServer, tmp_path: Path) -> None:
-    store = server.store(server.bucket(), tmp_path)
+    store = FileStore(server.store(server.bucket(), tmp_path))
     with pytest.raises(StoreAway):
         store.put(b"soup")
     back = threading.Timer(2.0, server.start)
@@ -103,7 +103,7 @@ def test_a_file_is_kept_when_its_store_is_back(server: ObjectServer, tmp_path: P
 
 
 def test_a_run_that_is_to_end_does_not_wait_for_its_store(server: ObjectServer, tmp_path: Path) -> None:
-    away = S3Store(Bucket("bucket", "", server.url), tmp_path)
+    away = FileStore(S3Store(Bucket("bucket", "", server.url), tmp_path))
     with working(away, may_go_on=False) as worker:
         assert executed(make, worker, stop=True) == Stopped()
         assert worker.stored == []
@@ -112,7 +112,7 @@ def test_a_run_that_is_to_end_does_not_wait_for_its_store(server: ObjectServer, 
 def test_a_file_of_the_bucket_is_read_through_the_worker(server: ObjectServer, tmp_path: Path) -> None:
     server.start()
     try:
-        store = server.store(server.bucket(), tmp_path)
+        store = FileStore(server.store(server.bucket(), tmp_path))
         stored = store.put(b"bread")
         file = File("bread.txt", stored.size, stored.sha256, "text/plain").kept()
         with working(store) as worker:
@@ -123,7 +123,7 @@ def test_a_file_of_the_bucket_is_read_through_the_worker(server: ObjectServer, t
 
 def test_a_file_that_is_not_kept_any_more_is_said_to_be(tmp_path: Path) -> None:
     file = File("bread.txt", 5, "0" * 64, "text/plain").kept()
-    with working(LocalStore(tmp_path)) as worker:
+    with working(FileStore(LocalStore(tmp_path))) as worker:
         outcome = executed(read, worker, file=file)
     assert isinstance(outcome, Failure)
     assert outcome.message == "bread.txt cannot be read: the file has been deleted"

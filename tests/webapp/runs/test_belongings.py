@@ -1,22 +1,21 @@
 """Files of users: private, kept while they are needed, and limited in size."""
 
 import contextlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
 from sqlalchemy import event, select
 
-from jobs.runs import run_files, uploads
+from jobs.runs import uploads
 from jobs.runs.backend import Backend
 from jobs.runs.file_ownership import QuotaExceeded, note_uploads, used_bytes
 from jobs.runs.run import Run
 from jobs.runs.uploads import Upload
-from jobs.storage.store import PREFIXES
 from jobs.values.stored_file import RunFile
 from tests.support.html_form import sent_by
 from tests.support.people import execute, note_file, owner_id, read
+from tests.support.stored_files import sweep
 from tests.support.uploading import cramped, error, file, good, run_of, send, stored
 from tests.support.visitor import Visitor, soup, the
 
@@ -52,27 +51,16 @@ def forget_uploads(backend: Backend) -> None:
     uploads.forget(backend.database)
 
 
-def grow_old(backend: Backend) -> None:
-    for path in stored(backend):
-        os.utime(path, (0, 0))
-
-
 def test_what_no_run_took_is_swept_after_a_day_and_refused_then(ada: Visitor, small: Backend) -> None:
     run = run_of(small, send(ada, good()))
     waiting = sent_by(the(soup(send(ada, good(title="", cover=file(b"waits")))), "#task-form"))
-    grow_old(small)
     sweep(small)
-    assert len([path for path in stored(small) if path.name != "lock"]) == 2, "a form may still be put right"
+    assert len(stored(small)) == 2, "a form may still be put right"
     forget_uploads(small)
     sweep(small)
-    assert [path.name for path in stored(small)] == [run.parameters["cover"]["$file"]["sha256"]]
+    assert [path.name.partition("-")[0] for path in stored(small)] == [run.parameters["cover"]["$file"]["sha256"]]
     waiting["title"] = "y"
     assert "no longer available" in error(send(ada, waiting.to_dict(flat=False)), "cover")
-
-
-def sweep(backend: Backend) -> None:
-    for prefix in PREFIXES:
-        run_files.forget(backend.database, backend.files, prefix)
 
 
 def test_a_quota_holds_for_all_files_of_a_user_and_says_what_to_do(ada: Visitor, ben: Visitor, small: Backend) -> None:
@@ -98,7 +86,7 @@ def test_two_uploads_at_once_cannot_pass_the_quota_together(ada: Visitor, small:
 
 def test_uploads_at_the_same_moment_are_noted_one_after_the_other(ada: Visitor, small: Backend) -> None:
     owner = owner_id(small, ada.email)
-    files = [RunFile(f"{number % 4:064x}", 30, "a", "text/plain") for number in range(16)]
+    files = [RunFile(*small.files.put(b"%d" % (number % 4) * 30), "a", "text/plain") for number in range(16)]
 
     def note(one: RunFile) -> bool:
         with contextlib.suppress(QuotaExceeded):
@@ -113,17 +101,16 @@ def test_uploads_at_the_same_moment_are_noted_one_after_the_other(ada: Visitor, 
     assert sum(taken) == 12, "of four with the same content all or none are taken"
 
 
-def test_a_file_that_a_run_takes_while_its_shelf_is_swept_stays(ada: Visitor, small: Backend) -> None:
+def test_a_file_that_a_run_takes_while_files_are_swept_stays(ada: Visitor, small: Backend) -> None:
     waiting = sent_by(the(soup(send(ada, good(title="", cover=file(b"waits")))), "#task-form"))
     waiting["title"] = "y"
-    grow_old(small)
     taken: list[Run] = []
 
-    def take(*_query: object) -> None:  # what was sent is forgotten as soon as a run has it
-        taken.append(run_of(small, send(ada, waiting.to_dict(flat=False))))
-        forget_uploads(small)
+    @event.listens_for(small.database.engine, "after_cursor_execute")
+    def take(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if "EXISTS" in statement and not taken:  # what was sent is forgotten as soon as a run has it
+            taken.append(run_of(small, send(ada, waiting.to_dict(flat=False))))
+            forget_uploads(small)
 
-    prefix = str(waiting["cover"])[:2]
-    event.listen(small.database.engine, "after_cursor_execute", take, once=True)
-    run_files.forget(small.database, small.files, prefix)
+    sweep(small)
     assert small.files.open(taken[0].parameters["cover"]["$file"]["sha256"])

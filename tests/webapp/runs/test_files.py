@@ -12,12 +12,14 @@ from flask import Flask
 from sqlalchemy import update
 
 from jobs.runs.backend import Backend
+from jobs.runs.files import RecordedFiles
 from jobs.runs.run import Run
 from jobs.runs.run_files import RunFileRow
 from jobs.storage.s3_store import Bucket, S3Store
 from jobs.values.stored_file import RunFile
 from tests.support.people import make_run, note_file, owner_id
 from tests.support.stack import free_port
+from tests.support.stored_files import lose
 from tests.support.visitor import Visitor
 from webapp.current import put_backend
 from webapp.rendering.files import tame
@@ -178,7 +180,7 @@ def test_an_address_of_no_file_is_not_found(ada: Visitor, run: Run, file: RunFil
 def test_a_file_that_the_store_has_lost_is_not_found_and_says_so(
     ada: Visitor, backend: Backend, run: Run, file: RunFile
 ) -> None:
-    backend.files.delete(file.sha256)
+    lose(backend, file.sha256)
     response = ada.get(address(run, file))
     assert response.status_code == 404
     assert "has been deleted" in response.text
@@ -188,7 +190,7 @@ def test_a_store_that_is_away_says_what_to_do(
     app: Flask, backend: Backend, ada: Visitor, run: Run, file: RunFile, tmp_path: Path
 ) -> None:
     away = S3Store(Bucket("bucket", "", f"http://127.0.0.1:{free_port()}"), tmp_path)
-    put_backend(app, replace(backend, files=away))
+    put_backend(app, replace(backend, files=RecordedFiles(away, backend.database)))
     response = ada.get(address(run, file))
     assert response.status_code == 503
     assert "Try again in a moment" in response.text
