@@ -1,10 +1,10 @@
 """Form uploads, streamed from the socket into the file store, hashed on the way and never whole in memory."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import IO, Any, cast
 
 import gevent
 from flask import Flask, abort, request
@@ -12,11 +12,12 @@ from flask_login import current_user
 from gevent.threadpool import ThreadPool
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestTimeout
+from werkzeug.formparser import MultiPartParser
 from werkzeug.sansio import multipart
 
 from jobs import File
 from jobs.authoring import MB, Task, kinds_in_words
-from jobs.runs import QuotaExceeded, note_uploads, used_bytes
+from jobs.runs import NotKept, QuotaExceeded, note_uploads, used_bytes
 from jobs.storage import FileWriter
 from jobs.values import RunFile, media_type_of
 from webapp import forms
@@ -28,7 +29,7 @@ from webapp.runs.own_inputs import own_inputs
 log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 64 * 1024
-WRITE_BYTES = 1024 * 1024
+YIELD_BYTES = 1024 * 1024
 WRITES_AT_ONCE = 4
 SILENT_SECONDS = 60
 MOST_PARTS = 2000
@@ -79,19 +80,14 @@ def receive(task: Task) -> Received:
         return Received(MultiDict(request.form))
     receiver = Receiver(fields)
     try:
-        for event in _events():
-            receiver.take(event)
-        return receiver.finish()
+        return receiver.receive()
     finally:
         receiver.discard()
 
 
 def example_of(task: Task) -> OwnInputs:
     """Store the files of a task's example as the user's uploads."""
-    try:
-        note_uploads(backend().database, current_user.id, [_stored(file) for file in task.example_files], _quota())
-    except QuotaExceeded:
-        words = NO_ROOM.format(most=_quota() / MB)
+    if words := _note([_stored(file) for file in task.example_files]):
         return own_inputs({one.name: words for one in forms.fields_of(task) if forms.has_files([one])})
     return own_inputs()
 
@@ -106,172 +102,146 @@ def _quota() -> int:
     return backend().settings.user_quota_mb * MB
 
 
-@dataclass
 class Incoming:
-    """A file being uploaded. `writer` is None for a refused file, which is not stored."""
+    """A file being uploaded, as the stream that the parser writes. Without a writer, what arrives is dropped."""
 
-    place: str
-    name: str
-    most: int
-    writer: FileWriter | None = None
-    waiting: bytearray = field(default_factory=bytearray)
-    size: int = 0
+    def __init__(self, place: str, name: str, most: int, take: Callable[["Incoming", bytes], None]) -> None:
+        self.place, self.name, self.most = place, name, most
+        self.writer: FileWriter | None = None
+        self.size = 0
+        self._take = take
+
+    def write(self, data: bytes) -> None:
+        self._take(self, data)
+
+    def seek(self, _start: int) -> None:
+        """Do nothing: the parser rewinds a complete file for its reader, but this one is not read."""
+
+    def drop(self) -> None:
+        if self.writer:
+            self.writer.discard()
+        self.writer = None
 
 
-class Receiver:
-    """A receiver for the parts of a form, which collects texts and writes files as they arrive."""
+class Receiver(MultiPartParser):
+    """Werkzeug's parser of the request's form, which stores the files as they arrive."""
 
     def __init__(self, fields: Collection[forms.Field]) -> None:
+        super().__init__(max_form_memory_size=LARGEST_TEXTS, buffer_size=CHUNK_BYTES, max_form_parts=MOST_PARTS)
         self._fields = fields
         with backend().database.read() as session:
             self._room = _quota() - used_bytes(session, current_user.id)
         self._most = backend().settings.max_upload_mb * MB
-        self._texts = 0
-        self._bytes = 0
-        self._text: list[bytes] = []
-        self._name = ""
-        self._file: Incoming | None = None
-        self._posted: list[tuple[str, str | Incoming]] = []
+        self._kept = 0
+        self._files: list[Incoming] = []
         self._refused: dict[str, str] = {}
+        self.file_bytes = 0
 
-    def take(self, event: multipart.Event) -> None:
-        """Process the next event of the multipart decoder."""
-        if isinstance(event, multipart.Field):
-            self._file, self._name, self._text = None, event.name or "", []
-        elif isinstance(event, multipart.File):
-            self._file = self._begin(event.name or "", event.filename)
-        elif isinstance(event, multipart.Data) and self._file:
-            self._write(self._file, event.data)
-        elif isinstance(event, multipart.Data):
-            self._add_text(event)
-
-    def finish(self) -> Received:
-        """Store the received files and record them as the user's, all or none."""
-        files = {id(one): stored for one in self._files() if (stored := self._keep(one))}
+    def receive(self) -> Received:
+        """Receive the form, store its files and record them as the user's, all or none."""
+        request.max_content_length = HEARD_OUT * self._most + LARGEST_TEXTS
+        boundary = request.mimetype_params.get("boundary", "").encode("ascii", "replace")
         try:
-            if files:
-                note_uploads(backend().database, current_user.id, list(files.values()), _quota())
-        except QuotaExceeded:
-            self._refused.update({one.place: NO_ROOM.format(most=_quota() / MB) for one in self._files()})
-            files = {}
-        posted: MultiDict[str, str] = MultiDict()
-        for name, value in self._posted:
-            if isinstance(value, str):
-                posted.add(name, value)
-            elif stored := files.get(id(value)):
-                posted.add(name, forms.reference_to(File(stored.name, stored.size, stored.sha256, stored.media_type)))
+            posted, _files = self.parse(cast(IO[bytes], Body(self)), boundary, request.content_length)
+        except ValueError:
+            abort(400, description=BROKEN_OFF)
+        files = [(one.place, stored) for one in self._files if (stored := self._stored(one))]
+        if words := _note([stored for _place, stored in files]):
+            return Received(posted, self._refused | {one.place: words for one in self._files})
+        for place, one in files:
+            posted.add(place, forms.reference_to(File(one.name, one.size, one.sha256, one.media_type)))
         return Received(posted, self._refused)
+
+    # Werkzeug's hook is `stream_factory`, which this method calls. But that is not told which field a file is for.
+    def start_file_streaming(self, event: multipart.File, total_content_length: int | None) -> IO[bytes]:
+        """Return the stream for a file. Browsers send one without a name if none was chosen."""
+        place = event.name or ""
+        one = forms.file_field_at(self._fields, place)
+        incoming = Incoming(place, tame(event.filename), most_bytes(one) if one else 0, self._take)
+        if one and event.filename:
+            self._begin(incoming)
+        return cast(IO[bytes], incoming)
 
     def discard(self) -> None:
         """Delete unfinished files."""
-        for one in self._files():
-            _drop(one)
+        for one in self._files:
+            one.drop()
 
-    def _files(self) -> Iterator[Incoming]:
-        return (value for _name, value in self._posted if isinstance(value, Incoming))
-
-    def _add_text(self, event: multipart.Data) -> None:
-        self._texts += len(event.data)
-        if self._texts > LARGEST_TEXTS:
-            abort(413)
-        self._text.append(event.data)
-        if not event.more_data:
-            self._posted.append((self._name, b"".join(self._text).decode(errors="replace")))
-
-    def _begin(self, place: str, name: str) -> Incoming:
-        """Prepare to receive a file. Browsers send one without a name if none was chosen."""
-        one, tamed = forms.file_field_at(self._fields, place), tame(name)
-        incoming = Incoming(place, tamed, most_bytes(one) if one else 0)
-        if one is None or not name:
-            return incoming
-        if sum(1 for _ in self._files()) >= MOST_FILES:
-            self._refused[place] = TOO_MANY
-            return incoming
+    def _begin(self, one: Incoming) -> None:
+        if len(self._files) >= MOST_FILES:
+            self._refused[one.place] = TOO_MANY
+            return
+        self._files.append(one)
         try:
-            incoming.writer = backend().files.begin(_in_thread)
+            one.writer = backend().files.begin(_in_thread)
         except OSError:
-            self._fail(incoming)
-        self._posted.append((place, incoming))
-        return incoming
+            self._fail(one)
 
-    def _write(self, one: Incoming, data: bytes) -> None:
+    def _take(self, one: Incoming, data: bytes) -> None:
+        self.file_bytes += len(data)
         if one.writer is None:
             return
         one.size += len(data)
-        self._bytes += len(data)
+        self._kept += len(data)
         if words := self._problem(one):
             self._refused[one.place] = words
-            self._bytes -= one.size
-            return _drop(one)
-        one.waiting += data
-        if len(one.waiting) >= WRITE_BYTES:
-            self._flush(one)
+            self._kept -= one.size
+            return one.drop()
+        try:
+            one.writer.write(data)
+        except OSError:
+            self._fail(one)
 
     def _problem(self, one: Incoming) -> str | None:
         if one.size > one.most:
             return TOO_LARGE.format(name=one.name, most=one.most / MB)
-        if self._bytes > self._most:
+        if self._kept > self._most:
             return TOO_MUCH.format(most=self._most / MB)
-        return NO_ROOM.format(most=_quota() / MB) if self._bytes > self._room else None
+        return NO_ROOM.format(most=_quota() / MB) if self._kept > self._room else None
 
-    def _flush(self, one: Incoming) -> None:
-        assert one.writer is not None
+    def _stored(self, one: Incoming) -> RunFile | None:
         try:
-            one.writer.write(one.waiting)
-        except OSError:
-            self._fail(one)
-        one.waiting = bytearray()
-
-    def _keep(self, one: Incoming) -> RunFile | None:
-        if one.writer:
-            self._flush(one)
-        if not one.writer:
-            return None
-        try:
-            stored = one.writer.finish()
+            return RunFile(*one.writer.finish(), one.name, media_type_of(one.name)) if one.writer else None
         except OSError:
             self._fail(one)
             return None
-        return RunFile(stored.sha256, stored.size, one.name, media_type_of(one.name))
 
     def _fail(self, one: Incoming) -> None:
         log.exception("could not store an uploaded file")
         self._refused[one.place] = CANNOT_KEEP
-        _drop(one)
+        one.drop()
 
 
-def _events() -> Iterator[multipart.Event]:
-    """Yield the parts of the request's body as they arrive."""
-    settings = backend().settings
-    request.max_content_length = HEARD_OUT * settings.max_upload_mb * MB + LARGEST_TEXTS
-    boundary = request.mimetype_params.get("boundary", "").encode("ascii", "replace")
-    decoder = multipart.MultipartDecoder(boundary, LARGEST_TEXTS, max_parts=MOST_PARTS)
-    since_turn = 0
+class Body:
+    """The request's body, which must keep arriving, and may hold only so much that is not of a file."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._size = self._since_turn = 0
+
+    def read(self, size: int) -> bytes:
+        with gevent.Timeout(SILENT_SECONDS, RequestTimeout(SLOW)):
+            chunk = request.stream.read(size)
+        self._size += len(chunk)
+        self._since_turn += len(chunk)
+        if self._size - self._receiver.file_bytes > LARGEST_TEXTS:  # the parser limits each text, but not their sum
+            abort(413)
+        if self._since_turn >= YIELD_BYTES:  # with a fast sender, reads never block, so yield to other greenlets
+            self._since_turn = 0
+            gevent.sleep(0)
+        return chunk
+
+
+def _note(files: Sequence[RunFile]) -> str | None:
+    """Record files as the user's, all or none. Return a message if they are not."""
     try:
-        while True:
-            chunk = _next_chunk()
-            decoder.receive_data(chunk or None)
-            while not isinstance(event := decoder.next_event(), multipart.NeedData):
-                if isinstance(event, multipart.Epilogue):
-                    return
-                yield event
-            since_turn += len(chunk)
-            if since_turn >= WRITE_BYTES:  # with a fast sender, reads never block, so yield to other greenlets
-                since_turn = 0
-                gevent.sleep(0)
-    except ValueError:
-        abort(400, description=BROKEN_OFF)
-
-
-def _next_chunk() -> bytes:
-    with gevent.Timeout(SILENT_SECONDS, RequestTimeout(SLOW)):
-        return request.stream.read(CHUNK_BYTES)
-
-
-def _drop(one: Incoming) -> None:
-    if one.writer:
-        one.writer.discard()
-    one.writer, one.waiting = None, bytearray()
+        if files:
+            note_uploads(backend().database, current_user.id, files, _quota())
+    except QuotaExceeded:
+        return NO_ROOM.format(most=_quota() / MB)
+    except NotKept:
+        return CANNOT_KEEP
+    return None
 
 
 # Disk writes can block for seconds, so they run in threads to keep the event loop responsive.

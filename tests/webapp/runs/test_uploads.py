@@ -17,6 +17,7 @@ from jobs.runs.uploads import Upload
 from tests.support import uploading
 from tests.support.html_form import sent_by
 from tests.support.people import execute, read
+from tests.support.raw_upload import END, head_of, text
 from tests.support.uploading import cramped, error, file, good, run_of, send, stored
 from tests.support.visitor import ORIGIN, Visitor, soup, the
 from webapp.current import put_backend
@@ -112,6 +113,39 @@ def test_much_more_than_allowed_is_not_heard_out(ada: Visitor, small: Backend) -
     assert send(ada, good(pages=[file(b"x" * 1_300_000)])).status_code == 413
     assert send(ada, good(title="x" * 1_100_000)).status_code == 413
     assert stored(small) == []
+
+
+def test_texts_have_their_limit_together_wherever_they_stand(ada: Visitor, small: Backend) -> None:
+    texts = [text(f"more.{number}", "x" * 100_000) for number in range(11)]
+    (before, after), end = (texts[:6], texts[6:]), b"--dumbwaiter--\r\n"
+    in_the_middle = [head_of("cover", "a.txt"), b"x" * 10, b"\r\n"]
+    for parts, code in ((texts[:9], 422), (texts, 413), ([*before, *in_the_middle, *after], 413)):
+        body = {"data": b"".join([*parts, end]), "content_type": "multipart/form-data; boundary=dumbwaiter"}
+        assert ada.client.post("/tasks/bind", headers=ORIGIN, **body).status_code == code
+    assert stored(small) == []
+
+
+def test_a_file_that_is_too_large_for_its_field_takes_no_room_from_others(ada: Visitor) -> None:
+    response = send(ada, good(cover=file(b"x" * 60_000), pages=[file(b"y" * 60_000, "b.txt")]))
+    assert error(response, "cover") == "a.txt is larger than 0.01 MB. Choose a smaller file."
+    assert [one.text for one in soup(response).select(".kept-file bdi")] == ["b.txt"]
+
+
+def test_a_file_for_no_field_is_not_kept(ada: Visitor, small: Backend) -> None:
+    run_of(small, send(ada, good(nonsense=file(b"x" * 1000), title_=file(b"x"))))
+    assert len(stored(small)) == 1
+
+
+@pytest.mark.parametrize(("change", "code"), [({}, 303), ({"_change": "add chapters"}, 200), ({"title": ""}, 422)])
+def test_a_part_without_a_name_is_ignored(ada: Visitor, change: dict[str, str], code: int) -> None:
+    nameless = b"--dumbwaiter\r\nContent-Disposition: form-data\r\n\r\nx\r\n"
+    nameless += b'--dumbwaiter\r\nContent-Disposition: form-data; filename="a.txt"\r\n\r\nx\r\n'
+    texts = b"".join(text(name, value) for name, value in {"title": "x", **change}.items())
+    body = nameless + texts + head_of("cover", "a.txt") + b"x" + END
+    response = ada.client.post(
+        "/tasks/bind", data=body, headers=ORIGIN, content_type="multipart/form-data; boundary=dumbwaiter"
+    )
+    assert response.status_code == code
 
 
 def test_a_form_without_files_has_its_old_limit(ada: Visitor) -> None:
