@@ -1,8 +1,8 @@
-"""The RQ queue of runs: push jobs, take them, and remove damaged entries."""
+"""The RQ queue of runs: push jobs, take them, and forget them."""
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from redis import Redis
@@ -11,7 +11,6 @@ from rq.command import send_command
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
-from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from jobs.runs.run import LARGEST_ID
 
@@ -77,7 +76,7 @@ def push(queue: Queue, *runs: tuple[int, int]) -> None:
     """Push a job for each run, given as id and attempt. Pushing twice is harmless, because a run is claimed only once.
 
     A job carries only the run's id, serialised as JSON, and a constant description, so that no user data reaches RQ's
-    dashboard. Records of an earlier push are deleted first, which repairs damaged jobs.
+    dashboard.
     """
     jobs = [
         queue.prepare_data(
@@ -91,10 +90,7 @@ def push(queue: Queue, *runs: tuple[int, int]) -> None:
         )
         for run_id, attempt in runs
     ]
-    with queue.connection.pipeline() as pipeline:
-        pipeline.delete(*[queue.job_class.key_for(job.job_id) for job in jobs])
-        queue.enqueue_many(jobs, pipeline=pipeline)
-        pipeline.execute()
+    queue.enqueue_many(jobs)
 
 
 def take_next(queue: Queue, redis: Redis) -> None:
@@ -113,7 +109,7 @@ def named(queue: Queue, found: bytes) -> WakeUp | None:
 
 def taken(queue: Queue) -> dict[str, int]:
     """Return the ids of jobs in the intermediate queue, mapped to their run ids. Raises RedisError."""
-    found = ((job, JOB_ID.fullmatch(job)) for job in _texts(queue, queue.intermediate_queue_key))
+    found = ((job, JOB_ID.fullmatch(job)) for job in _ids(queue, queue.intermediate_queue_key))
     return {job: int(named[1]) for job, named in found if named and int(named[1]) <= LARGEST_ID}
 
 
@@ -127,50 +123,13 @@ def forget(queue: Queue, jobs: Iterable[str]) -> None:
 
 
 def waiting(queue: Queue) -> set[str]:
-    """Return the ids of queued jobs. Raises RedisError if Redis is unavailable.
-
-    Also deletes entries that would make RQ fail forever: ids that are not valid text, and keys of an unexpected type.
-    Nothing of value is lost, because the database is authoritative.
-    """
-    _delete_what_is_something_else(queue)
-    _texts(queue, queue.intermediate_queue_key)
-    return _texts(queue, queue.key)
+    """Return the ids of queued jobs. Raises RedisError if Redis is unavailable, or if the key does not hold a list."""
+    return _ids(queue, queue.key)
 
 
-def _texts(queue: Queue, key: str) -> set[str]:
-    texts = set()
-    for found in queue.connection.lrange(key, 0, -1):
-        try:
-            texts.add(as_text(found))
-        except UnicodeDecodeError:
-            queue.connection.execute_command("LREM", key, 0, found)
-    return texts
-
-
-def _delete_what_is_something_else(queue: Queue) -> None:
-    registries = (
-        queue.started_job_registry,
-        queue.finished_job_registry,
-        queue.failed_job_registry,
-        queue.deferred_job_registry,
-        queue.scheduled_job_registry,
-        queue.canceled_job_registry,
-    )
-    sets = (queue.redis_queues_keys, REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY % queue.name)
-    expected = {queue.key: b"list", queue.intermediate_queue_key: b"list"}
-    expected |= dict.fromkeys(sets, b"set") | {registry.key: b"zset" for registry in registries}
-    _delete_others(queue.connection, expected)
-    _delete_others(queue.connection, dict.fromkeys(queue.connection.smembers(REDIS_WORKER_KEYS), b"hash"))
-
-
-def _delete_others(redis: Redis, expected: Mapping[Any, bytes]) -> None:
-    with redis.pipeline(transaction=False) as pipeline:
-        for key in expected:
-            pipeline.type(key)
-        found = dict(zip(expected, pipeline.execute(), strict=True))
-    if damaged := [key for key, kind in found.items() if kind not in (b"none", expected[key])]:
-        log.warning("deleted Redis keys of an unexpected type: %s", damaged)
-        redis.delete(*damaged)
+def _ids(queue: Queue, key: str) -> set[str]:
+    # Others are not ours, and may be no text at all.
+    return {as_text(found) for found in queue.connection.lrange(key, 0, -1) if found.isascii()}
 
 
 def wake(redis: Redis, worker: str) -> None:

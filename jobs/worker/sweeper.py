@@ -1,11 +1,12 @@
 """Repair inconsistencies between the database, Redis and the workers every few seconds. Sweeps are idempotent."""
 
 import contextlib
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import select
 
 from jobs.runs import checkpoints, events, lease, uploads
@@ -17,6 +18,8 @@ from jobs.runs.run import ENDED, Run, State
 from jobs.runs.submission import push
 from jobs.storage.database import utcnow
 from jobs.worker.leader import Leadership
+
+log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 5.0
 TURN_SECONDS = 1.0
@@ -62,6 +65,10 @@ class Sweeper:
     def _push_what_redis_does_not_know(self) -> None:
         try:
             known = waiting(self._backend.queue)
+        except ResponseError as error:
+            advice = "If it holds no list, delete it: the queue is rebuilt from the database."
+            log.error("could not read the key %s in Redis (%s). %s", self._backend.queue.key, error, advice)
+            return
         except RedisError:
             return  # Redis is unavailable; the runs stay queued in the database
         self._push([run for run in self._waiting() if job_id(run.id, run.attempt) not in known])

@@ -13,7 +13,7 @@ from jobs.runs import events, lease
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.queue import DISPATCHER
 from jobs.runs.run import Run, State
-from jobs.runs.submission import Conflict, cancel, push, retry, submit
+from jobs.runs.submission import Conflict, cancel, retry, submit
 from tests.support.people import make_owner, read
 
 
@@ -92,14 +92,6 @@ def test_a_stop_without_redis_is_kept_in_the_row(without_redis: Backend, owner_i
     lease.claim(without_redis.database, run.id, "worker")
     cancel(without_redis, owner_id, run.id)
     assert read(without_redis, run).stopping
-
-
-def test_pushing_again_heals_a_damaged_job(backend: Backend, owner_id: int) -> None:
-    run = order(backend, owner_id)
-    backend.redis.hset(f"rq:job:run-{run.id}-1", "created_at", "yesterday")
-    backend.redis.hset(f"rq:job:run-{run.id}-1", "retries_left", "many")
-    push(backend, run)
-    assert backend.queue.fetch_job(f"run-{run.id}-1") is not None
 
 
 def test_running_a_failed_run_again_is_its_next_attempt(backend: Backend, owner_id: int) -> None:

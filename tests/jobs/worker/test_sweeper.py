@@ -55,6 +55,18 @@ def test_a_flushed_queue_is_rebuilt_in_its_order(backend: Backend, owner_id: int
     assert backend.queue.get_job_ids() == [f"run-{run.id}-1" for run in (second, third, first)]
 
 
+def test_a_queue_of_the_wrong_type_is_logged_and_rebuilt_when_it_is_deleted(
+    backend: Backend, old: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend.redis.set(backend.queue.key, "no list")
+    sweeper = Sweeper(backend)
+    sweeper.sweep()
+    assert f"could not read the key {backend.queue.key} in Redis (WRONGTYPE" in caplog.text
+    backend.redis.delete(backend.queue.key)
+    sweeper.sweep()
+    assert backend.queue.get_job_ids() == [f"run-{old.id}-1"]
+
+
 def test_a_job_whose_end_redis_was_not_told_of_is_forgotten_and_one_at_work_is_not(
     backend: Backend, owner_id: int
 ) -> None:
