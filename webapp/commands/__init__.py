@@ -1,5 +1,6 @@
 """The `flask` commands: `flask task ...`, `flask admin ...` and `flask doctor`."""
 
+import contextlib
 import sys
 
 import click
@@ -7,6 +8,7 @@ from flask import Flask
 
 import config
 import webapp
+from jobs.authoring import Catalog
 from jobs.runs import open_backend
 from webapp.commands.admin import admin
 from webapp.commands.doctor import doctor
@@ -17,18 +19,17 @@ from webapp.tasks.catalog import usable
 def create_app() -> Flask:
     """Create the application for commands, with the valid tasks; print the errors of the others.
 
-    With invalid settings, or if `flask doctor` was requested, return a bare application that has only that command.
-    The doctor depends on nothing that may be missing, reports these errors itself, and changes nothing.
+    With invalid settings, or if `flask doctor` was requested, return an application that has only that command.
     """
     if sys.argv[1:2] == [doctor.name]:
-        return _with_the_doctor_alone()
+        return _for_doctor()
     try:
         settings = config.load()
         catalog, errors = usable(settings.tasks)
         app = webapp.create_app(open_backend(settings, catalog))
     except (config.ConfigError, OSError) as error:
         click.secho(f"{error}\nOnly `flask doctor` is available until this is fixed.", err=True, fg="red")
-        return _with_the_doctor_alone()
+        return _for_doctor()
     for wrong in errors:
         click.secho(str(wrong), err=True, fg="red")
     for command in (admin, doctor, task):
@@ -36,7 +37,15 @@ def create_app() -> Flask:
     return app
 
 
-def _with_the_doctor_alone() -> Flask:
+def _for_doctor() -> Flask:
+    """Create the application that the doctor examines, a bare one if the settings are invalid.
+
+    It has no tasks, whose errors the doctor reports itself, and no real session key: creating one would write a file,
+    and the doctor changes nothing.
+    """
     app = Flask("webapp")
+    with contextlib.suppress(config.ConfigError):  # the doctor reports it
+        unsigned = config.load().model_copy(update={"secret_key": "for nobody's session"})
+        app = webapp.create_app(open_backend(unsigned, Catalog({})))
     app.cli.add_command(doctor)
     return app

@@ -17,7 +17,7 @@ from jobs.storage.redis import connect_redis
 from tests.conftest import mark_newer, redis_running, settings_for
 from tests.support.stack import ROOT
 from tests.support.waiting import until
-from webapp import rq_dashboard
+from webapp import create_app, rq_dashboard
 from webapp.accounts import auth
 from webapp.commands import checks
 from webapp.commands.checks import Finding
@@ -151,12 +151,17 @@ def test_settings_that_are_safe_are_fine(tmp_path: Path) -> None:
     assert said(checks.settings, settings_for(tmp_path, **SERVED, **places)) == ["fine settings: APP_ENV is production"]
 
 
+def said_of_dashboard(backend: Backend) -> str:
+    with create_app(backend).app_context():
+        return said(checks.dashboard, backend.settings)[0]
+
+
 def test_a_dashboard_that_has_lost_its_guard_is_wrong(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert said(checks.dashboard, backend.settings)[0].startswith("fine dashboard")
+    assert said_of_dashboard(backend).startswith("fine dashboard")
     monkeypatch.setattr(rq_dashboard, "guard", lambda: None)
-    assert said(checks.dashboard, backend.settings)[0].startswith("wrong dashboard: /admin/rq/ is open to every user")
+    assert said_of_dashboard(backend).startswith("wrong dashboard: /admin/rq/ is open to every user")
     monkeypatch.setattr(auth, "require_sign_in", lambda: None)
-    assert said(checks.dashboard, backend.settings)[0].startswith("wrong dashboard: /admin/rq/ is open to everyone")
+    assert said_of_dashboard(backend).startswith("wrong dashboard: /admin/rq/ is open to everyone")
 
 
 def test_a_bucket_without_a_key_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
