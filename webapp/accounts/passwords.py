@@ -1,13 +1,11 @@
 """Password hashing with Argon2id, in threads, and a check against common passwords."""
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
-import gevent
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from gevent.threadpool import ThreadPool
+
+from webapp.threads import in_thread
 
 from webapp.accounts import messages
 
@@ -16,7 +14,6 @@ LONGEST = 256
 
 # The OWASP Password Storage Cheat Sheet's first choice for Argon2id: 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-HASHES_AT_ONCE = 2
 
 
 def problem_with(password: str) -> str | None:
@@ -31,7 +28,7 @@ def problem_with(password: str) -> str | None:
 
 
 def hash_password(password: str) -> str:
-    return str(_in_thread(_hasher.hash, password))
+    return in_thread(_hasher.hash, password)
 
 
 def matches(password_hash: str | None, password: str) -> bool:
@@ -39,7 +36,7 @@ def matches(password_hash: str | None, password: str) -> bool:
 
     Takes as long without a hash, so that response times do not reveal which accounts exist.
     """
-    return bool(_in_thread(_verify, password_hash or _nobodys_hash(), password)) and password_hash is not None
+    return in_thread(_verify, password_hash or _nobodys_hash(), password) and password_hash is not None
 
 
 def _verify(password_hash: str, password: str) -> bool:
@@ -47,17 +44,6 @@ def _verify(password_hash: str, password: str) -> bool:
         return _hasher.verify(password_hash, password)
     except (VerifyMismatchError, InvalidHashError):
         return False
-
-
-# Hashing takes tens of milliseconds and 19 MiB. Threads keep it off the event loop, and few of them bound the memory.
-# The pool belongs to the calling process's event loop, so it is created on first use.
-def _in_thread(function: Callable[..., Any], *arguments: str) -> Any:
-    return _pool().apply(function, arguments)
-
-
-@cache
-def _pool() -> ThreadPool:
-    return ThreadPool(HASHES_AT_ONCE, hub=gevent.get_hub())
 
 
 @cache

@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any
 from xml.etree.ElementTree import Element
 
-import gevent
 from flask import Flask
-from gevent.threadpool import ThreadPool
 from markupsafe import Markup
 
 from jobs import Chart
 from jobs.values import chart_in
 from webapp.rendering import fragments
 from webapp.rendering.tables import Table, View
+from webapp.threads import in_thread
 
 WIDTH, HEIGHT = 480, 280
 # The largest font size that the style sheet uses, in SVG units, so that labels always have enough room.
@@ -82,13 +81,7 @@ def _bins(edges: Sequence[Any]) -> list[str]:
 def _drawn(kept: str) -> str:
     chart = chart_in(json.loads(kept))
     assert chart is not None
-    return str(_pool().apply(_svg, (chart,)))
-
-
-# The largest charts take 0.1 s to draw, and a page may have many: a thread keeps the event loop responsive.
-@cache
-def _pool() -> ThreadPool:
-    return ThreadPool(1, hub=gevent.get_hub())
+    return in_thread(_svg, chart)  # a page may have many charts, and the largest take 0.1 s
 
 
 def _svg(chart: Chart) -> str:

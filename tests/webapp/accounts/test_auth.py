@@ -175,7 +175,7 @@ def test_a_right_password_forgives_the_failures_before_it(app: Flask, ada: Visit
         assert Visitor(app).post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 303
 
 
-def test_a_password_is_compared_in_a_thread_pool_of_its_own() -> None:
+def test_a_password_matches_its_own_hash_alone() -> None:
     hashed = passwords.hash_password(PASSWORD)
     assert passwords.matches(hashed, PASSWORD)
     assert not passwords.matches(hashed, PASSWORD + " ")
