@@ -84,7 +84,7 @@ def _columns(data: Table) -> list[dict[str, Any]]:
 
 
 def _row(name: str, kind: str, missing: Any, distinct: int, *typical: str | None) -> dict[str, Any]:
-    shown = [_number(text) if kind.startswith(NUMBERS) and text else text for text in typical]
+    shown = [_rounded(text) if kind.startswith(NUMBERS) and text else text for text in typical]
     return dict(zip(SUMMARY, (name, _spoken(kind), float(missing or 0), distinct, *shown), strict=True))
 
 
@@ -142,7 +142,7 @@ def _most_frequent(data: Table, column: Column) -> Chart | None:
     return Chart("bar", list(counts), [label or "(empty)" for label in labels], title=_title(column), y_label="Rows")
 
 
-def _number(text: str) -> float:
+def _rounded(text: str) -> float:
     """Return a whole number unchanged, and any other number with six significant digits."""
     return int(text) if text.lstrip("-").isdecimal() else float(f"{float(text):.6g}")
 

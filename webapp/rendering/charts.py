@@ -74,7 +74,7 @@ def rows(chart: Chart) -> Sequence[dict[str, Any]]:
 
 
 def _bins(edges: Sequence[Any]) -> list[str]:
-    return [f"{_number(least)} to {_number(most)}" for least, most in pairwise(edges)]
+    return [f"{_formatted(least)} to {_formatted(most)}" for least, most in pairwise(edges)]
 
 
 @lru_cache(maxsize=DRAWN_AT_ONCE)
@@ -101,8 +101,8 @@ def _svg(chart: Chart) -> str:
         show_dots=chart.kind == "scatter" or sum(map(len, chart.series.values())) <= MOST_MARKED,
         truncate_label=LONGEST_LABEL,
         max_scale=6,
-        formatter=_number,
-        x_value_formatter=_number,
+        formatter=_formatted,
+        x_value_formatter=_formatted,
         disable_xml_declaration=True,
         no_data_text="",
     )
@@ -119,7 +119,7 @@ def _svg(chart: Chart) -> str:
 
 def _label(drawn: Any, chart: Chart) -> None:
     named = all(isinstance(at, str) for at in chart.positions)
-    drawn.x_labels = [at if isinstance(at, str) else _number(at) for at in chart.positions]
+    drawn.x_labels = [at if isinstance(at, str) else _formatted(at) for at in chart.positions]
     if named and MOST_LABELS < len(drawn.x_labels) <= MOST_SLANTED:
         drawn.x_label_rotation = SLANT_DEGREES
     elif len(drawn.x_labels) > MOST_LABELS:
@@ -155,7 +155,7 @@ def _values(chart: Chart, name: str) -> Sequence[Any]:
     return list(chart.points(name))
 
 
-def _number(value: Any) -> str:
+def _formatted(value: Any) -> str:
     if isinstance(value, list | tuple):  # pygal passes a whole bin for a tooltip, which is removed later
         return ""
     return f"{value:,.6g}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from jobs.runs import LARGEST_ID, Listing, Run, State, WaitEstimate, listed, wait_estimates
 from jobs.storage import Database
+from webapp.rendering.query import whole_number
 
 PAGE_SIZE = 25
 
@@ -44,9 +45,9 @@ def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
         owner_id=owner_id,
         task=query.get("task", "").replace("\x00", "") or None,
         state=State(state) if state in set(State) else None,
-        run_id=_number(query.get("run")),
-        before=_number(query.get("before")),
-        limit=min(_number(query.get("limit")) or PAGE_SIZE, PAGE_SIZE),
+        run_id=_id(query.get("run")),
+        before=_id(query.get("before")),
+        limit=min(whole_number(query.get("limit")) or PAGE_SIZE, PAGE_SIZE),
         output=query.get("output") != "no",
     )
 
@@ -64,8 +65,6 @@ def to_query(listing: Listing) -> dict[str, str]:
     return {name: str(value) for name, value in parts.items() if value is not None}
 
 
-def _number(text: str | None) -> int | None:
-    if not text or not (text.isascii() and text.isdecimal() and len(text) <= 10):
-        return None
-    number = int(text)
-    return number if 0 < number <= LARGEST_ID else None
+def _id(text: str | None) -> int | None:
+    number = whole_number(text)
+    return number if number and number <= LARGEST_ID else None

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from jobs.values import MARKS, frame_in
+from webapp.rendering.query import whole_number
 
 PREVIEW_ROWS = 8
 ROWS_PER_PAGE = 100
@@ -105,9 +106,9 @@ def table_in(value: object) -> Table | None:
 
 def view(table: Table, query: Mapping[str, str]) -> View:
     """Return the view that a query string requests, ignoring invalid values."""
-    by = _number(query.get("by"))
+    by = whole_number(query.get("by"))
     shown = View(table, by if by is not None and by < len(table.columns) else None, query.get("order") == "desc")
-    page = _number(query.get("page")) or 1
+    page = whole_number(query.get("page")) or 1
     return View(table, shown.by, shown.descending, min(max(page, 1), shown.pages))
 
 
@@ -129,7 +130,3 @@ def _cell(value: Any) -> Any:
         formula = value.startswith(FORMULA) or value.lstrip().startswith(FORMULA)
         return f"'{value}" if formula and not NUMBER.fullmatch(value) else value
     return json.dumps(value) if isinstance(value, dict | list | bool) else value
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
