@@ -16,6 +16,7 @@ from jobs.authoring.file_parameters import File
 from jobs.authoring.secret_parameters import SecretSchema
 from jobs.authoring.secrets import NAME, Secrets
 from jobs.authoring.workspace import Workspace
+from jobs.values.text import label_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -173,7 +174,7 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
     except (TypeError, ValueError, NameError, PydanticUserError) as error:
         raise TaskError(f"{source}: task {name!r}: {str(error).splitlines()[0]}") from error
     description = (inspect.getdoc(function) or "").split("\n")[0].strip()
-    named: Options = {"title": _spoken(name), **options, "example": example}
+    named: Options = {"title": label_of(name), **options, "example": example}
     return Task(
         name,
         description=description,
@@ -215,10 +216,6 @@ def _field(parameter: inspect.Parameter) -> Any:
         raise TypeError(f"parameter {parameter.name!r} needs a type annotation, such as {parameter.name}: int")
     default = ... if parameter.default is parameter.empty else parameter.default
     return (parameter.annotation, default)
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ").strip().capitalize()
 
 
 def readable(filename: str) -> str:

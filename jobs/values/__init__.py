@@ -8,6 +8,7 @@ from jobs.values.media_types import media_type_of
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.values.results import MARKS, html_in, markdown_in
 from jobs.values.stored_file import RunFile, StoreAway
+from jobs.values.text import label_of
 
 __all__ = [
     "MARKS",
@@ -21,6 +22,7 @@ __all__ = [
     "download_in",
     "frame_in",
     "html_in",
+    "label_of",
     "markdown_in",
     "media_type_of",
     "picture_in",

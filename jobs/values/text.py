@@ -1,4 +1,4 @@
-"""Escape text so that any database can store it and any page can show it."""
+"""Prepare text for the database and for readers."""
 
 import re
 
@@ -9,6 +9,11 @@ CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 def keepable(text: str) -> str:
     """Return the text with lone surrogates (invalid in UTF-8) and NUL characters (rejected by Postgres) escaped."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+def label_of(name: str) -> str:
+    """Return a name from Python code as a label: "start_date" as "Start date"."""
+    return name.replace("_", " ").strip().capitalize()
 
 
 def legible(line: str) -> str:

@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 from jobs.authoring import SecretSchema, is_typed_secret
+from jobs.values import label_of
 
 NO_FIELD = "has a type without a form field. docs/tasks.md lists the types that have one."
 
@@ -52,7 +53,7 @@ class FormSchema(SecretSchema):
         members = schema["members"]
         if not all(isinstance(member.value, str | int | float) for member in members):
             return {"refused": "is an Enum with values that cannot be stored. Use strings or numbers as its values."}
-        labels = [member.value if isinstance(member.value, str) else _spoken(member.name) for member in members]
+        labels = [member.value if isinstance(member.value, str) else label_of(member.name) for member in members]
         return {**super().enum_schema(schema), "enum": [member.value for member in members], "labels": labels}
 
     def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
@@ -106,10 +107,6 @@ class FormSchema(SecretSchema):
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return {**self.generate_inner(schema["schema"]), "nullable": True}
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ").strip().capitalize()
 
 
 def _bounds(schema: Mapping[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from jobs.authoring import Task, TaskError
+from jobs.values import label_of
 from webapp.forms.attributes import attributes_of, is_large, slider_of
 from webapp.forms.choices import choices_of, kind_of
 from webapp.forms.fields import CHOICES, COMPOUNDS, FILES, TEXTS, Choice, Field, Variant
@@ -153,9 +154,7 @@ class Signature:
         value = next(choice.value for choice in tags if choice.text == tag)
         whole = self.field("", ref)
         rest = tuple(child for child in whole.children if child.name != tag_name)
-        return Variant(
-            tag, tag.replace("_", " ").strip().capitalize(), replace(whole, children=rest), {tag_name: value}
-        )
+        return Variant(tag, label_of(tag), replace(whole, children=rest), {tag_name: value})
 
 
 def _arranged(fields: tuple[Field, ...]) -> tuple[Field, ...]:
@@ -188,7 +187,7 @@ def _numbered(number: int, spec: Spec) -> Spec:
 def _label(name: str, spec: Spec) -> str:
     derived = name.replace("_", " ").title()  # pydantic's own title, which capitalises every word
     title = str(spec.get("title", derived))
-    return title if title != derived else name.replace("_", " ").strip().capitalize()
+    return title if title != derived else label_of(name)
 
 
 def _examples(field: Field, spec: Spec) -> tuple[str, ...]:

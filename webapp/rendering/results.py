@@ -11,7 +11,7 @@ from jinja2 import TemplateNotFound, pass_environment
 from jinja2.environment import Environment
 
 from jobs.runs import Run, stored_in
-from jobs.values import chart_in, download_in, html_in, markdown_in, picture_in
+from jobs.values import chart_in, download_in, html_in, label_of, markdown_in, picture_in
 from webapp.current import backend
 from webapp.rendering.files import tame
 from webapp.rendering.tables import Table, table_in
@@ -111,7 +111,8 @@ SHAPES: Mapping[str, Callable[[Result], bool]] = {
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(file=download_in, full_result=full_result, brief_result=brief_result, tame=tame)
+    app.jinja_env.filters.update(file=download_in, full_result=full_result, brief_result=brief_result)
+    app.jinja_env.filters.update(label=label_of, tame=tame)
     app.jinja_env.globals.update(result_template=result_template)
 
 
