@@ -1,6 +1,7 @@
 """The monitor of a run: the worker stores the output of a running task, however the task ends."""
 
 import json
+import logging
 import math
 import os
 import signal
@@ -144,15 +145,25 @@ def test_a_flood_harms_nobody_and_is_stopped_like_anything_else(served: Backend)
     assert ended(served, run).state is State.CANCELLED
 
 
+@pytest.fixture
+def log_file(tmp_path: Path) -> Iterator[Path]:
+    """The file to which a worker logs that starts after this."""
+    handler = logging.FileHandler(tmp_path / "log.txt")
+    logging.getLogger("jobs").addHandler(handler)
+    yield tmp_path / "log.txt"
+    logging.getLogger("jobs").removeHandler(handler)
+    handler.close()
+
+
 def test_the_last_line_is_stored_although_the_database_is_away_when_the_task_ends(
-    served: Backend, tmp_path: Path
+    log_file: Path, served: Backend, tmp_path: Path
 ) -> None:
     run = start(served, "say", file=str(tmp_path / "go"))
     until(lambda: len(lines(served, run)) == 2, "the lines")
     databases.take_away(served.settings.data_dir)
     try:
         (tmp_path / "go").touch()
-        threading.Event().wait(1)  # the task ends meanwhile, and its worker tries to record that
+        until(lambda: "could not record the outcome" in log_file.read_text(), "an attempt to record the end")
     finally:
         databases.bring_back(served.settings.data_dir)
     assert ended(served, run).result == "done"
@@ -166,7 +177,7 @@ def test_when_a_run_has_ended_all_of_its_output_is_there(served: Backend) -> Non
 
 
 def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_starts_too(
-    served: Backend, tmp_path: Path
+    log_file: Path, served: Backend, tmp_path: Path
 ) -> None:
     with served.redis.pubsub(ignore_subscribe_messages=True) as pages:
         pages.psubscribe(f"{events.CHANNEL}*")

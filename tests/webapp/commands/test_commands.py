@@ -6,15 +6,18 @@ import pty
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import Result
 from flask import Flask
 from PIL import Image
+from sqlalchemy import event
 
 from jobs import Download, Emit, Tile, task
 from jobs.runs import lease, output
@@ -31,9 +34,9 @@ from tests.support.waiting import until
 from tests.webapp.forms.test_compounds import VALUES
 from webapp import commands, create_app
 from webapp.accounts import users
-from webapp.commands import arguments
-from webapp.commands.task import LOOK_SECONDS
+from webapp.commands import arguments, scaffold
 from webapp.commands.task import task as task_commands
+from webapp.current import backend_of
 
 
 @pytest.fixture
@@ -113,20 +116,40 @@ def test_nothing_is_submitted_for_somebody_whose_account_is_disabled(shell: Flas
     assert flask(shell, *arguments).exit_code == 0
 
 
+@contextmanager
+def looks_at_runs(shell: Flask) -> Iterator[list[str]]:
+    """Collect the statements by which a command reads runs."""
+    engine, statements = backend_of(shell).database.engine, list[str]()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "FROM runs" in statement:
+            statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def await_look(looks: list[str]) -> None:
+    """Wait for a whole look: one that began after this, and the beginning of the next."""
+    before = len(looks)
+    until(lambda: len(looks) >= before + 2, "a look at the run")
+
+
 def test_who_follows_a_run_sees_a_line_when_it_has_ended(shell: Flask, backend: Backend) -> None:
     make_owner(backend, "ada@example.com")
     submit = ("task", "submit", "reverse_text", "--as", "ada@example.com", "--text", "x", "--follow")
-    with ThreadPoolExecutor() as threads:
+    with looks_at_runs(shell) as looks, ThreadPoolExecutor() as threads:
         following = threads.submit(flask, shell, *submit)
         run = until(lambda: lease.claim(backend.database, 1, "worker"), "the submission")
         assert run is not None
         for percent in ("10 %", "20 %", "30 %"):
             half = [Entry(1.0, "err", percent)]
             assert output.store(backend.database, run, [], unfinished=half, replaces=True)
-            time.sleep(1.5 * LOOK_SECONDS)
+            await_look(looks)
         batch = Batch(Kind.LOG, [Entry(1.0, "err", "100 %")], 100)
         assert output.store(backend.database, run, [batch], unfinished=[Entry(1.0, "out", "half")], replaces=True)
-        time.sleep(1.5 * LOOK_SECONDS)
+        await_look(looks)
         assert lease.succeed(backend.database, run, "x")
         followed = following.result()
     assert followed.stderr.splitlines()[1:] == ["100 %", "half"]
