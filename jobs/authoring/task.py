@@ -52,14 +52,10 @@ class Options(TypedDict, total=False):
     example: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True)
-class TaskSummary:
-    """The settings of a task that the supervisor needs, which never imports its code: times in seconds, memory in MB.
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """The options that decide how a task's runs are executed: times in seconds, memory in MB."""
 
-    `asks_for` lists the names of the CONTEXT_TYPES that the supervisor must provide data for.
-    """
-
-    name: str
     timeout: float = TIMEOUT_SECONDS
     retries: int = 0
     backoff: float = BACKOFF_SECONDS
@@ -67,11 +63,21 @@ class TaskSummary:
     grace: float = GRACE_SECONDS
     secrets: Sequence[str] = ()
     keep: bool = False
+
+
+@dataclass(frozen=True)
+class TaskSummary(RunOptions):
+    """The part of a task that the supervisor needs, which never imports its code.
+
+    `asks_for` lists the names of the CONTEXT_TYPES that the supervisor must provide data for.
+    """
+
+    name: str
     asks_for: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(RunOptions):
     """A task definition: the function, its parameters as a pydantic model, its context types and its options."""
 
     name: str
@@ -81,13 +87,6 @@ class Task:
     parameters: type[BaseModel]
     source: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
-    timeout: float = TIMEOUT_SECONDS
-    retries: int = 0
-    backoff: float = BACKOFF_SECONDS
-    memory: int | None = None
-    grace: float = GRACE_SECONDS
-    secrets: Sequence[str] = ()
-    keep: bool = False
     example: Mapping[str, Any] | None = None  # JSON
     example_files: Sequence[File] = ()  # the files that the example refers to
 
@@ -104,8 +103,8 @@ class Task:
     def summary(self) -> TaskSummary:
         """The settings that a worker needs."""
         names = [kind.__name__ for kind in (Checkpoint, User, Secrets) if self.asks_for(kind)]
-        shared = {each.name: getattr(self, each.name) for each in fields(TaskSummary) if each.name != "asks_for"}
-        return TaskSummary(**shared, asks_for=names)
+        options = {option.name: getattr(self, option.name) for option in fields(RunOptions)}
+        return TaskSummary(self.name, names, **options)
 
     def call(self, parameters: BaseModel, context: Mapping[Any, Any]) -> Any:
         """Call the function with validated parameters, and with the objects in `context` for its context types."""
