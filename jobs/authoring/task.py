@@ -150,40 +150,59 @@ def task(
 
 
 def _define(function: Callable[..., Any], options: Options) -> Task:
-    name = function.__name__
     source = f"{readable(function.__code__.co_filename)}:{function.__code__.co_firstlineno}"
     try:
-        if len(name) > LONGEST_NAME:
-            raise ValueError(f"the name is longer than {LONGEST_NAME} characters")
-        _check(options)
-        signature = inspect.signature(function, eval_str=True)
-        context = {p.name: p.annotation for p in signature.parameters.values() if p.annotation in CONTEXT_TYPES}
-        if options.get("secrets") and Secrets not in context.values():
-            raise TypeError("the option 'secrets' requires a parameter such as secrets: Secrets")
-        parameters = [p for p in signature.parameters.values() if p.name not in context]
-        model = create_model(
-            name,
-            __config__=ConfigDict(validate_default=True, extra="forbid", allow_inf_nan=False),
-            __module__=function.__module__,
-            **{p.name: _field(p) for p in parameters},
-        )
-        if options.get("keep") and (Secrets in context.values() or _takes_secrets(model)):
-            raise TypeError("the option 'keep' cannot be combined with secrets: several users' runs share one process")
-        example, files = example_of(model, options.get("example")), tuple(files_of(options.get("example")))
+        return _task(function, source, options)
     except (TypeError, ValueError, NameError, PydanticUserError) as error:
-        raise TaskError(f"{source}: task {name!r}: {str(error).splitlines()[0]}") from error
-    description = (inspect.getdoc(function) or "").split("\n")[0].strip()
-    named: Options = {"title": label_of(name), **options, "example": example}
+        raise TaskError(f"{source}: task {function.__name__!r}: {str(error).splitlines()[0]}") from error
+
+
+def _task(function: Callable[..., Any], source: str, options: Options) -> Task:
+    name = function.__name__
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"the name is longer than {LONGEST_NAME} characters")
+    _check(options)
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    context = {p.name: p.annotation for p in parameters if p.annotation in CONTEXT_TYPES}
+    model = _model(function, [p for p in parameters if p.name not in context])
+    _check_secrets(options, Secrets in context.values(), model)
+    declared = options.get("example")
+    named: Options = {"title": label_of(name), **options, "example": example_of(model, declared)}
     return Task(
         name,
-        description=description,
+        description=(inspect.getdoc(function) or "").split("\n")[0].strip(),
         function=function,
         parameters=model,
         source=source,
         context=context,
-        example_files=files,
+        example_files=tuple(files_of(declared)),
         **named,
     )
+
+
+def _model(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> type[BaseModel]:
+    return create_model(
+        function.__name__,
+        __config__=ConfigDict(validate_default=True, extra="forbid", allow_inf_nan=False),
+        __module__=function.__module__,
+        **{p.name: _field(p) for p in parameters},
+    )
+
+
+def _field(parameter: inspect.Parameter) -> Any:
+    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+        raise TypeError(f"parameter {parameter.name!r} must accept a keyword argument: remove * or /")
+    if parameter.annotation is parameter.empty:
+        raise TypeError(f"parameter {parameter.name!r} needs a type annotation, such as {parameter.name}: int")
+    default = ... if parameter.default is parameter.empty else parameter.default
+    return (parameter.annotation, default)
+
+
+def _check_secrets(options: Options, gets_secrets: bool, model: type[BaseModel]) -> None:
+    if options.get("secrets") and not gets_secrets:
+        raise TypeError("the option 'secrets' requires a parameter such as secrets: Secrets")
+    if options.get("keep") and (gets_secrets or _takes_secrets(model)):
+        raise TypeError("the option 'keep' cannot be combined with secrets: several users' runs share one process")
 
 
 def _takes_secrets(model: type[BaseModel]) -> bool:
@@ -206,15 +225,6 @@ def _check(options: Options) -> None:
     names: Any = options.get("secrets", ())
     if isinstance(names, str) or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
         raise ValueError("the option 'secrets' must be a list of names such as [\"API_TOKEN\"]")
-
-
-def _field(parameter: inspect.Parameter) -> Any:
-    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-        raise TypeError(f"parameter {parameter.name!r} must accept a keyword argument: remove * or /")
-    if parameter.annotation is parameter.empty:
-        raise TypeError(f"parameter {parameter.name!r} needs a type annotation, such as {parameter.name}: int")
-    default = ... if parameter.default is parameter.empty else parameter.default
-    return (parameter.annotation, default)
 
 
 def readable(filename: str) -> str:
