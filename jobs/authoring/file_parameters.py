@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from jobs.values.marks import model_in
 from jobs.values.media_types import media_type_of
 
 MB = 1_000_000
@@ -118,13 +119,8 @@ def kinds_in_words(accept: Sequence[str]) -> str:
 
 def file_in(value: object, opened_by: Callable[[str], BinaryIO] = _not_stored) -> File | None:
     """Return the file that a stored value refers to, or None if the value is not a file reference."""
-    if not isinstance(value, dict) or set(value) != {REFERENCE}:
-        return None
-    try:
-        kept = _Kept.model_validate(value[REFERENCE])
-    except ValidationError:
-        return None
-    return File(kept.name, kept.size, kept.sha256, kept.media_type, opened_by)
+    kept = model_in(value, REFERENCE, _Kept)
+    return File(kept.name, kept.size, kept.sha256, kept.media_type, opened_by) if kept else None
 
 
 def files_in(value: Any) -> Iterator[File]:

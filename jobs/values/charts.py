@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from jobs.values.marks import model_in
+
 CHART = "$chart"
 # The limits within which a page draws a chart in 0.1 s and readers can still tell the series apart.
 MOST_SERIES = 8
@@ -155,12 +157,7 @@ class Chart(BaseModel):
 
 def chart_in(value: object) -> Chart | None:
     """Return the chart in a stored value, or None if the value is not a valid chart."""
-    if not isinstance(value, dict) or set(value) != {CHART}:
-        return None
-    try:
-        return Chart.model_validate(value[CHART])
-    except (ValueError, TypeError):
-        return None
+    return model_in(value, CHART, Chart)
 
 
 def _first(error: ValidationError) -> str:

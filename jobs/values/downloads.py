@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Annotated, Any, BinaryIO
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.values.images import MOST_PIXELS, REFERENCE, Keep, Picture
 from jobs.values.json_value import ResultError
+from jobs.values.marks import model_in
 from jobs.values.media_types import ANY, media_type_of
 from jobs.values.text import keepable
 
@@ -54,16 +55,8 @@ class KeptFile(BaseModel):
 
 
 def download_in(value: object) -> KeptFile | None:
-    """Return the file reference in a stored value, or None if it does not have that form.
-
-    A task can return a dict of the same form, so check the reference against the run's files before trusting it.
-    """
-    if not isinstance(value, dict) or set(value) != {FILE}:
-        return None
-    try:
-        return KeptFile.model_validate(value[FILE])
-    except ValidationError:
-        return None
+    """Return the file reference in a stored value, or None. Check it against the run's files before trusting it."""
+    return model_in(value, FILE, KeptFile)
 
 
 class DownloadStore:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeGuard
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jobs.values.json_value import ResultError
+from jobs.values.marks import model_in
 from jobs.values.stored_file import StoredFile
 
 if TYPE_CHECKING:
@@ -73,16 +74,8 @@ def is_image(value: object) -> "TypeGuard[Image]":
 
 
 def picture_in(value: object) -> Picture | None:
-    """Return the image reference in a stored value, or None if it does not have that form.
-
-    A task can return a dict of the same form, so check the reference against the run's files before trusting it.
-    """
-    if not isinstance(value, dict) or set(value) != {REFERENCE}:
-        return None
-    try:
-        return Picture.model_validate(value[REFERENCE])
-    except ValidationError:
-        return None
+    """Return the image reference in a stored value, or None. Check it against the run's files before trusting it."""
+    return model_in(value, REFERENCE, Picture)
 
 
 class ImageStore:
