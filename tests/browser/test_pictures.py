@@ -1,7 +1,6 @@
 """In the browser: pictures that are painted tile by tile while their run is running, and as its result."""
 
 import io
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
@@ -17,7 +16,6 @@ from tests.browser.conftest import NewContext, open_live, register, was_not_relo
 from tests.browser.test_output import held_run
 from tests.browser.test_pages import violations
 from tests.support.people import note_file
-from tests.support.stack import Stack
 from tests.support.tasks.mandelbrot import HEIGHT, WIDTH, mandelbrot
 from tests.support.waiting import until
 from tests.test_live_output import put_out
@@ -27,13 +25,6 @@ RED, GREEN, BLUE = (200, 30, 40), (20, 150, 60), (30, 60, 200)
 # Some seconds of work, and some minutes: many points there never leave the set.
 LONG: dict[str, Any] = {"x": -0.743643135, "y": 0.131825963, "zoom": 19.0, "iterations": 2000}
 ENDLESS = {**LONG, "x": -1.7548776662, "y": 0, "zoom": 8, "iterations": 20_000}
-
-
-@pytest.fixture
-def backend(stack: Stack) -> Iterator[Backend]:
-    opened = stack.backend()
-    yield opened
-    opened.database.close()
 
 
 @pytest.fixture

@@ -39,6 +39,13 @@ def make_run(backend: Backend, owner_id: int, task: str = "reverse_text", **valu
     return run
 
 
+def claimed(backend: Backend, run: Run) -> Run:
+    """Return a run as the worker that claims it holds it."""
+    held = lease.claim(backend.database, run.id, "worker")
+    assert held is not None
+    return held
+
+
 def read(backend: Backend, run: Run) -> Run:
     with backend.database.read() as session:
         found = session.get(Run, run.id)

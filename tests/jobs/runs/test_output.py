@@ -12,7 +12,7 @@ from jobs.runs.output import OutputRow, read_output
 from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.runs.run import Run
 from jobs.storage.database import utcnow
-from tests.support.people import make_owner, make_run, read
+from tests.support.people import claimed, make_owner, make_run, read
 
 NASTY = "<b>&\"'</b> ünïcødé \U0001f600 \u202e \\x00"
 
@@ -20,12 +20,6 @@ NASTY = "<b>&\"'</b> ünïcødé \U0001f600 \u202e \\x00"
 @pytest.fixture
 def run(backend: Backend) -> Run:
     return claimed(backend, make_run(backend, make_owner(backend)))
-
-
-def claimed(backend: Backend, run: Run) -> Run:
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held is not None
-    return held
 
 
 def batch(*contents: Any, kind: Kind = Kind.LOG, dropped: int = 0, size: int = 0) -> Batch:

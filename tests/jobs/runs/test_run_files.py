@@ -16,19 +16,13 @@ from jobs.runs.run_files import owned_file, stored_in
 from jobs.values.stored_file import RunFile
 from jobs.worker.pending_output import PendingOutput
 from tests.support import databases
-from tests.support.people import make_owner, make_run
+from tests.support.people import claimed, make_owner, make_run
 from tests.support.stored_files import sweep
 
 
 @pytest.fixture
 def run(backend: Backend) -> Run:
     return claimed(backend, make_run(backend, make_owner(backend)))
-
-
-def claimed(backend: Backend, run: Run) -> Run:
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held is not None
-    return held
 
 
 def put(backend: Backend, content: bytes = b"soup", name: str = "soup.png") -> RunFile:

@@ -14,7 +14,7 @@ from jobs.runs.backend import Backend, open_backend
 from jobs.runs.queue import DISPATCHER
 from jobs.runs.run import Run, State
 from jobs.runs.submission import Conflict, cancel, retry, submit
-from tests.support.people import make_owner, read
+from tests.support.people import claimed, make_owner, read
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_submit_that_redis_did_not_take_says_so(without_redis: Backend, owner_
 
 def test_cancelling_a_run_that_has_started_asks_for_its_end_once(backend: Backend, owner_id: int) -> None:
     run = order(backend, owner_id)
-    lease.claim(backend.database, run.id, "worker")
+    claimed(backend, run)
     for _click in range(5):
         cancel(backend, owner_id, run.id)
     assert read(backend, run).stopping
@@ -80,16 +80,14 @@ def test_cancelling_a_cancelled_run_changes_nothing(backend: Backend, owner_id: 
 
 def test_cancelling_a_run_that_has_ended_is_a_conflict(backend: Backend, owner_id: int) -> None:
     run = order(backend, owner_id)
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held is not None
-    lease.succeed(backend.database, held, "olleh")
+    lease.succeed(backend.database, claimed(backend, run), "olleh")
     with pytest.raises(Conflict):
         cancel(backend, owner_id, run.id)
 
 
 def test_a_stop_without_redis_is_kept_in_the_row(without_redis: Backend, owner_id: int) -> None:
     run = order(without_redis, owner_id)
-    lease.claim(without_redis.database, run.id, "worker")
+    claimed(without_redis, run)
     cancel(without_redis, owner_id, run.id)
     assert read(without_redis, run).stopping
 
@@ -104,9 +102,7 @@ def test_running_a_failed_run_again_is_its_next_attempt(backend: Backend, owner_
 
 def test_running_a_succeeded_run_again_keeps_its_result(backend: Backend, owner_id: int) -> None:
     run = order(backend, owner_id)
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held is not None
-    lease.succeed(backend.database, held, "olleh")
+    lease.succeed(backend.database, claimed(backend, run), "olleh")
     again = retry(backend, owner_id, read(backend, run))
     assert again.id != run.id
     assert again.parameters == run.parameters

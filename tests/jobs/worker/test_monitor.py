@@ -6,8 +6,10 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ from jobs.worker.template_client import TemplateClient
 from jobs.worker.wakeup_pipe import WakeupPipe
 from jobs.worker.workspace import workspace
 from tests.support import databases
-from tests.support.people import make_owner, make_run, read
+from tests.support.people import claimed, make_owner, make_run, read
 from tests.support.serving import catalog_of, ended, serving, start, template_of
 from tests.support.waiting import until
 
@@ -196,32 +198,28 @@ def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_st
     assert [read(served, run).state for run in runs] == [State.SUCCEEDED] * len(runs)
 
 
-def test_a_stop_that_comes_before_there_is_a_process_reaches_the_task(backend: Backend) -> None:
-    run, tasks = make_run(backend, make_owner(backend), "heed", parameters={}), catalog_of(heed)
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held
+@contextmanager
+def monitored(backend: Backend, name: str, function: Callable[..., Any]) -> Iterator[tuple[Monitor, Run, WakeupPipe]]:
+    """The monitor of a claimed run, which a test lets go on, and the pipe that wakes it."""
+    run, tasks = make_run(backend, make_owner(backend), name, parameters={}), catalog_of(function)
     with template_of(tasks) as ask, workspace(None) as folder:
         wakeup, template = WakeupPipe(), TemplateClient(ask)
         files = FileRequests(backend.files, wakeup)
         context = WorkerContext(backend, wakeup, template, files, lambda: math.inf, lambda: None)
-        monitor = Monitor(context, held, tasks["heed"].summary, folder)
+        yield Monitor(context, claimed(backend, run), tasks[name].summary, folder), run, wakeup
+        template.close_and_wait()
+
+
+def test_a_stop_that_comes_before_there_is_a_process_reaches_the_task(backend: Backend) -> None:
+    with monitored(backend, "heed", heed) as (monitor, run, wakeup):
         lease.request_stop(backend.database, run.id, run.owner_id)
         wakeup.wake()
         outcome = monitor.outcome(lambda: None, lambda: None)
-        template.close_and_wait()
     assert outcome == Success("heard of it")
 
 
 def test_a_redis_that_hangs_while_a_run_begins_is_not_asked_again_before_its_time_is_up(backend: Backend) -> None:
-    run, tasks = make_run(backend, make_owner(backend), "linger", parameters={}), catalog_of(linger)
     told: list[str] = []
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held
-    with template_of(tasks) as ask, workspace(None) as folder:
-        wakeup, template = WakeupPipe(), TemplateClient(ask)
-        files = FileRequests(backend.files, wakeup)
-        context = WorkerContext(backend, wakeup, template, files, lambda: math.inf, lambda: None)
-        monitor = Monitor(context, held, tasks["linger"].summary, folder)
+    with monitored(backend, "linger", linger) as (monitor, _run, _wakeup):
         outcome = monitor.outcome(lambda: hang(1.5), lambda: told.append("start"))
-        template.close_and_wait()
     assert (outcome.kind if isinstance(outcome, Failure) else outcome, told) == ("Timeout", [])

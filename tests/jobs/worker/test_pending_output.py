@@ -13,14 +13,12 @@ from jobs.runs.output_entries import LARGEST_BYTES, Entry, Kind
 from jobs.runs.run import Run
 from jobs.worker.pending_output import BATCH_BYTES, PendingOutput, Waiting
 from tests.support import databases
-from tests.support.people import make_owner, make_run, read
+from tests.support.people import claimed, make_owner, make_run, read
 
 
 @pytest.fixture
 def run(backend: Backend) -> Run:
-    held = lease.claim(backend.database, make_run(backend, make_owner(backend)).id, "worker")
-    assert held is not None
-    return held
+    return claimed(backend, make_run(backend, make_owner(backend)))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
 from jobs.worker.sweeper import Sweeper, Watch
-from tests.support.people import make_owner, make_run, read
+from tests.support.people import claimed, make_owner, make_run, read
 from tests.support.waiting import until
 
 
@@ -27,12 +27,6 @@ def owner_id(backend: Backend) -> int:
 def old(backend: Backend, owner_id: int) -> Run:
     """A run that has been waiting for a while and that Redis does not know."""
     return make_run(backend, owner_id, queued_at=utcnow() - timedelta(minutes=1))
-
-
-def claimed(backend: Backend, run: Run) -> Run:
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held is not None
-    return held
 
 
 def test_what_was_not_pushed_is_pushed_once(backend: Backend, old: Run) -> None:

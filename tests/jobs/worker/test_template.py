@@ -123,6 +123,14 @@ def heard(child: Execution, kind: type[Any]) -> Any:
     return until(there, f"an event of the kind {kind.__name__}")[0]
 
 
+def execute(harness: Harness, child: Execution) -> int:
+    """Let a child execute a run and end, and return its process id."""
+    order(child, "who")
+    assert heard(child, Ended).outcome == Success(child.pid)
+    harness.client.give_back(child)
+    return child.pid
+
+
 def code_of(harness: Harness, child: Execution) -> int:
     return until(lambda: [code] if (code := harness.client.exit_code(child)) is not None else [], "its end")[0]
 
@@ -130,11 +138,7 @@ def code_of(harness: Harness, child: Execution) -> int:
 def test_every_run_has_a_child_of_its_own(harness: Harness) -> None:
     pids = set()
     for _ in range(3):
-        child = harness.take()
-        order(child, "who")
-        assert heard(child, Ended).outcome == Success(child.pid)
-        harness.client.give_back(child)
-        pids.add(child.pid)
+        pids.add(execute(harness, harness.take()))
     assert len(pids) == 3
     harness.client.await_ends()
     assert not any(psutil.pid_exists(pid) for pid in pids)
@@ -147,10 +151,7 @@ def test_a_child_that_dies_is_told_of_with_its_signal_and_the_next_one_works(har
     assert code_of(harness, child) == -number
     assert not harness.client.is_lost(child)
     harness.client.give_back(child)
-    following = harness.take()
-    order(following, "who")
-    assert heard(following, Ended).outcome == Success(following.pid)
-    harness.client.give_back(following)
+    execute(harness, harness.take())
 
 
 def test_an_end_is_noticed_although_another_process_keeps_its_descriptors_open(harness: Harness) -> None:
@@ -183,14 +184,8 @@ def test_the_next_child_is_replaced_when_it_dies_before_it_is_needed(harness: Ha
     until(lambda: is_gone(spare.pid), "its end")
     until(lambda: not spare.is_running() or spare.status() == psutil.STATUS_ZOMBIE, "its end")
     harness.client.receive()
-    order(first, "who")
-    assert heard(first, Ended).outcome == Success(first.pid)
-    harness.client.give_back(first)
-    following = harness.take()
-    assert following.pid != spare.pid
-    order(following, "who")
-    assert heard(following, Ended).outcome == Success(following.pid)
-    harness.client.give_back(following)
+    execute(harness, first)
+    assert execute(harness, harness.take()) != spare.pid
 
 
 def grandchildren(harness: Harness) -> list[psutil.Process]:
@@ -205,10 +200,7 @@ def test_a_worker_whose_copy_of_the_template_ends_gets_another_one(harness: Harn
     assert harness.client.exit_code(child) is None
     until(lambda: is_gone(child.pid), "the end of the child that nobody watches")
     harness.client.give_back(child)
-    following = harness.take()
-    order(following, "who")
-    assert heard(following, Ended).outcome == Success(following.pid)
-    harness.client.give_back(following)
+    execute(harness, harness.take())
 
 
 def test_a_template_that_ends_is_replaced_and_the_next_run_works(harness: Harness) -> None:
@@ -220,10 +212,7 @@ def test_a_template_that_ends_is_replaced_and_the_next_run_works(harness: Harnes
         assert heard(child, Ended).outcome == Success(child.pid)
     harness.client.give_back(child)
     harness.client.close()
-    following = harness.take()
-    order(following, "who")
-    assert heard(following, Ended).outcome == Success(following.pid)
-    harness.client.give_back(following)
+    execute(harness, harness.take())
 
 
 def test_nothing_is_left_when_a_worker_closes_its_line(harness: Harness) -> None:

@@ -14,7 +14,7 @@ from jobs.runs import heartbeats, lease
 from jobs.runs.backend import Backend
 from jobs.runs.run import Listing, Run, State
 from jobs.storage.database import utcnow
-from tests.support.people import make_owner, make_run
+from tests.support.people import claimed, make_owner, make_run
 from webapp.live.snapshot import ClientState, Snapshot, client_state_from, difference, take_snapshot
 
 FAILED: dict[str, Any] = {"state": State.FAILED, "error_kind": "RuntimeError", "error_message": "no"}
@@ -39,12 +39,6 @@ def look(backend: Backend, owner_id: int, earlier: Snapshot | None = None, run_i
     return take_snapshot(backend.database, Listing(owner_id, run_id=run_id), earlier)
 
 
-def claim(backend: Backend, run: Run) -> Run:
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held is not None
-    return held
-
-
 def test_a_page_that_shows_nothing_yet_gets_everything(backend: Backend, owner_id: int) -> None:
     make_run(backend, owner_id, state=State.CANCELLED)
     waiting = make_run(backend, owner_id)
@@ -65,7 +59,7 @@ def test_a_run_with_a_new_version_is_sent_alone(backend: Backend, owner_id: int)
     make_run(backend, owner_id)
     run = make_run(backend, owner_id)
     first = look(backend, owner_id)
-    claim(backend, run)
+    claimed(backend, run)
     assert targets(difference(first.shown, look(backend, owner_id, first))) == [f"#run-{run.id}"]
 
 
@@ -74,7 +68,7 @@ def test_an_wait_estimate_that_moved_is_sent_without_its_run(backend: Backend, o
     run = make_run(backend, owner_id)
     heartbeats.seen(backend.database, "worker")
     first = look(backend, owner_id)
-    claim(backend, other)
+    claimed(backend, other)
     second = look(backend, owner_id, first)
     frame = difference(first.shown, second)
     assert targets(frame) == [f"#run-{run.id}-wait_estimate"]
@@ -141,7 +135,7 @@ def test_a_page_that_says_what_cannot_be_understood_gets_everything(said: str) -
 
 
 def test_a_stop_and_an_end_are_announced_once_each(backend: Backend, owner_id: int) -> None:
-    held = claim(backend, make_run(backend, owner_id))
+    held = claimed(backend, make_run(backend, owner_id))
     running = look(backend, owner_id)
     lease.request_stop(backend.database, held.id, owner_id)
     stopping = look(backend, owner_id, running)

@@ -14,10 +14,10 @@ from jobs.runs.output_entries import Kind
 from jobs.runs.run import Run, State
 from jobs.values.json_value import json_value
 from tests.browser.test_hostile_text import TEXTS
-from tests.support.people import make_run, owner_id
+from tests.support.people import claimed, make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
 from tests.support.work import calls_of
-from tests.webapp.runs.test_output import held, put_out
+from tests.webapp.runs.test_output import put_out
 from webapp.rendering.charts import _svg, rows
 
 LOSS = Chart("line", {"train": [0.9, 0.4, 0.2], "test": [1, None, 0.5]}, [1, 2, 3], title="Loss", x_label="Epoch")
@@ -112,7 +112,7 @@ def test_a_row_of_the_history_tells_its_title(ada: Visitor, backend: Backend) ->
 
 
 def test_a_chart_may_be_a_partial_result(ada: Visitor, backend: Backend) -> None:
-    run = held(backend, make_run(backend, owner_id(backend, ada.email)))
+    run = claimed(backend, make_run(backend, owner_id(backend, ada.email)))
     put_out(backend, run, json_value(LOSS), kind=Kind.EMITTED)
     assert len(soup(ada.get(f"/runs/{run.id}")).select(".emitted svg[role=img]")) == 1
 

@@ -9,16 +9,15 @@ from PIL import Image
 from jobs.runs import lease
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run
-from tests.support.people import make_run, note_file, owner_id
+from tests.support.people import claimed, make_run, note_file, owner_id
 from tests.support.visitor import Visitor, soup, the
-from tests.webapp.runs.test_output import held
 
 CONTENT = b"<script>alert(1)</script>"
 
 
 @pytest.fixture
 def run(backend: Backend, ada: Visitor) -> Run:
-    return held(backend, make_run(backend, owner_id(backend, ada.email)))
+    return claimed(backend, make_run(backend, owner_id(backend, ada.email)))
 
 
 def reference(backend: Backend, run: Run, content: bytes = CONTENT, **more: Any) -> dict[str, Any]:

@@ -11,17 +11,17 @@ from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Batch, Entry, Kind
 from jobs.runs.run import Run
 from jobs.values.stored_file import RunFile
-from tests.support.people import make_run, note_file, owner_id, read
+from tests.support.people import claimed, make_run, note_file, owner_id, read
 from tests.support.visitor import Visitor, soup, the
 from tests.webapp.live.test_snapshot import targets
-from tests.webapp.runs.test_output import held, look, put_out
+from tests.webapp.runs.test_output import look, put_out
 from webapp.live.snapshot import difference
 from webapp.rendering import fragments
 
 
 @pytest.fixture
 def run(backend: Backend, ada: Visitor) -> Run:
-    return held(backend, make_run(backend, owner_id(backend, ada.email)))
+    return claimed(backend, make_run(backend, owner_id(backend, ada.email)))
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_the_file_of_a_tile_and_the_tile_come_in_one_change(app: Flask, backend:
 def test_the_tiles_of_each_attempt_are_told_apart(ada: Visitor, backend: Backend, run: Run, file: RunFile) -> None:
     emit(backend, run, tile(file, 0, 0))
     lease.lose(backend.database, "worker")
-    emit(backend, held(backend, run), tile(file, 20, 0))
+    emit(backend, claimed(backend, run), tile(file, 20, 0))
     first, second = soup(ada.get(f"/runs/{run.id}")).select(f"#run-{run.id}-emitted ol")
     assert first.select(".output__attempt") == []
     assert the(second, ".output__attempt").text == "Attempt 2"

@@ -13,10 +13,10 @@ from jobs.runs.run import Run, State
 from jobs.values.json_value import json_value
 from jobs.values.outcome import Failure, Success
 from tests.support.calling import called
-from tests.support.people import make_run, note_file, owner_id
+from tests.support.people import claimed, make_run, note_file, owner_id
 from tests.support.visitor import Visitor, soup, the
 from tests.support.work import calls_of
-from tests.webapp.runs.test_output import held, put_out
+from tests.webapp.runs.test_output import put_out
 from webapp.rendering.results import Result
 
 LOSS = Chart("line", [3, 2, 1], title="Loss")
@@ -93,7 +93,7 @@ def test_a_list_of_plain_values_stays_a_list(value: Any) -> None:
 
 
 def test_images_within_are_kept_and_shown_and_forged_ones_are_words(ada: Visitor, backend: Backend) -> None:
-    run = held(backend, make_run(backend, owner_id(backend, ada.email)))
+    run = claimed(backend, make_run(backend, owner_id(backend, ada.email)))
     file = note_file(backend, run.id, b"not looked at")
     mine = {"$picture": {"sha256": file.sha256, "width": 2, "height": 1}}
     forged = {"$picture": {"sha256": "0" * 64, "width": 2, "height": 1}}

@@ -14,7 +14,7 @@ from jobs.runs.run import Run, State
 from jobs.runs.wait_estimate import WaitEstimate
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
-from tests.support.people import make_run, owner_id
+from tests.support.people import claimed, make_run, owner_id
 from tests.support.serving import catalog_of
 from tests.support.visitor import Visitor, soup, the
 from webapp import create_app
@@ -50,12 +50,6 @@ def ada_id(backend: Backend, ada: Visitor) -> int:
     return owner_id(backend, ada.email)
 
 
-def claim(backend: Backend, run: Run) -> Run:
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held is not None
-    return held
-
-
 def texts(visitor: Visitor, run: Run) -> tuple[str, str]:
     """Return the texts of a run in a list and on its own page."""
     row = the(soup(visitor.get("/runs")), f"#run-{run.id}")
@@ -75,7 +69,7 @@ def wait_estimate(visitor: Visitor, run: Run) -> str:
 
 def test_a_run_that_waits_for_its_retry_says_when_and_why(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id, "bake")
-    lease.postpone(backend.database, claim(backend, run), COLD, seconds=1000)
+    lease.postpone(backend.database, claimed(backend, run), COLD, seconds=1000)
     assert re.fullmatch(r"Attempt 2 of 4, next at \d\d:\d\d:\d\d UTC", wait_estimate(ada, run))
     for path in ("/runs", f"/runs/{run.id}"):
         page = soup(ada.get(path))
@@ -88,10 +82,10 @@ def test_a_run_that_waits_for_its_retry_says_when_and_why(ada: Visitor, ada_id: 
 
 def test_a_run_that_is_tried_again_says_which_attempt_it_is(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id, "bake")
-    held = claim(backend, run)
+    held = claimed(backend, run)
     assert all("Attempt" not in text for text in texts(ada, run))
     lease.postpone(backend.database, held, COLD, seconds=0)
-    held = claim(backend, run)
+    held = claimed(backend, run)
     assert all("Attempt 2 of 4" in text and "cold" not in text for text in texts(ada, run))
     lease.fail(backend.database, held, COLD)
     assert "Attempt 2 of 4" in texts(ada, run)[1]
@@ -99,7 +93,7 @@ def test_a_run_that_is_tried_again_says_which_attempt_it_is(ada: Visitor, ada_id
 
 def test_a_task_without_retries_counts_what_its_owner_asked_for(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id, "boil")
-    lease.fail(backend.database, claim(backend, run), COLD)
+    lease.fail(backend.database, claimed(backend, run), COLD)
     lease.requeue(backend.database, run.id, ada_id)
     assert "Attempt 2 " in texts(ada, run)[1]
     assert "Attempt 2 of" not in texts(ada, run)[1]
@@ -107,15 +101,15 @@ def test_a_task_without_retries_counts_what_its_owner_asked_for(ada: Visitor, ad
 
 def test_a_run_whose_worker_was_lost_says_so_on_its_own_page(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id, "boil")
-    claim(backend, run)
+    claimed(backend, run)
     lease.lose(backend.database, "worker")
     assert "Worker lost; restarts automatically" in texts(ada, run)[1]
-    claim(backend, run)
+    claimed(backend, run)
     row, full = texts(ada, run)
     assert "Worker lost; restarted" in full
     assert "lost" not in row
     lease.lose(backend.database, "worker")
-    claim(backend, run)
+    claimed(backend, run)
     assert "Worker lost 2 times; restarted" in texts(ada, run)[1]
     lease.lose(backend.database, "worker")
     assert texts(ada, run)[1].lower().count("worker was lost") == 1, "the failure says it already"

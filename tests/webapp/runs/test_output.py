@@ -12,7 +12,7 @@ from jobs.runs import lease, output
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.runs.run import Listing, Run
-from tests.support.people import make_owner, make_run, owner_id
+from tests.support.people import claimed, make_owner, make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
 from tests.webapp.live.test_snapshot import targets
 from webapp.live.snapshot import Snapshot, client_state_from, difference, take_snapshot
@@ -38,13 +38,7 @@ CORPUS = (
 
 @pytest.fixture
 def run(backend: Backend, ada: Visitor) -> Run:
-    return held(backend, make_run(backend, owner_id(backend, ada.email)))
-
-
-def held(backend: Backend, run: Run) -> Run:
-    claimed = lease.claim(backend.database, run.id, "worker")
-    assert claimed is not None
-    return claimed
+    return claimed(backend, make_run(backend, owner_id(backend, ada.email)))
 
 
 def put_out(backend: Backend, run: Run, *contents: Any, source: str = "out", size: int = 1000, **values: Any) -> None:
@@ -135,7 +129,7 @@ def test_each_attempt_is_marked_and_what_was_dropped_is_said(ada: Visitor, backe
     put_out(backend, run, "first", size=LARGEST_BYTES)
     put_out(backend, run, "second", size=9)
     lease.lose(backend.database, "worker")
-    put_out(backend, held(backend, run), "third", dropped=1234)
+    put_out(backend, claimed(backend, run), "third", dropped=1234)
     section = the(soup(ada.get(f"/runs/{run.id}")), f"#run-{run.id}-log").text
     assert "The oldest was dropped: a run keeps only the newest 1 MB." in section
     assert re.search(r"second\s+1,234 dropped because output came too fast\s+Attempt 2\s+00:00:01 third", section)
@@ -174,7 +168,7 @@ def look(backend: Backend, run: Run, earlier: Snapshot | None = None) -> Snapsho
 
 @pytest.mark.usefixtures("_request")
 def test_a_page_gets_all_at_first_and_then_only_what_is_new(backend: Backend) -> None:
-    run = held(backend, make_run(backend, make_owner(backend)))
+    run = claimed(backend, make_run(backend, make_owner(backend)))
     put_out(backend, run, "one")
     first = look(backend, run)
     frame = difference(None, first)
@@ -191,7 +185,7 @@ def test_a_page_gets_all_at_first_and_then_only_what_is_new(backend: Backend) ->
 
 @pytest.mark.usefixtures("_request")
 def test_a_page_that_has_it_all_already_gets_nothing_and_any_other_gets_all(backend: Backend) -> None:
-    run = held(backend, make_run(backend, make_owner(backend)))
+    run = claimed(backend, make_run(backend, make_owner(backend)))
     put_out(backend, run, "one", "two")
     now = look(backend, run)
     version = now.page.runs[0].version
@@ -202,7 +196,7 @@ def test_a_page_that_has_it_all_already_gets_nothing_and_any_other_gets_all(back
 
 @pytest.mark.usefixtures("_request")
 def test_lines_that_came_between_two_looks_come_once(backend: Backend) -> None:
-    run = held(backend, make_run(backend, make_owner(backend)))
+    run = claimed(backend, make_run(backend, make_owner(backend)))
     frames, shown, earlier = [], None, None
     for number in range(20):
         put_out(backend, run, str(number))
@@ -215,7 +209,7 @@ def test_lines_that_came_between_two_looks_come_once(backend: Backend) -> None:
 
 @pytest.mark.usefixtures("_request")
 def test_a_page_under_a_flood_stays_bounded(backend: Backend) -> None:
-    run = held(backend, make_run(backend, make_owner(backend)))
+    run = claimed(backend, make_run(backend, make_owner(backend)))
     held_by_page: list[str] = []
     longest, shown, earlier = 0, None, None
     for number in range(60):

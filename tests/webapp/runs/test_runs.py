@@ -9,7 +9,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
-from tests.support.people import execute, make_run, owner_id, read
+from tests.support.people import claimed, execute, make_run, owner_id, read
 from tests.support.visitor import Visitor, soup, the
 from webapp.rendering.listings import PAGE_SIZE
 
@@ -99,9 +99,7 @@ def test_a_succeeded_run_shows_its_result_and_runs_again_as_a_new_one(ada: Visit
 
 def test_a_failed_run_shows_why_and_runs_again_as_its_next_attempt(ada: Visitor, ada_id: int, backend: Backend) -> None:
     run = make_run(backend, ada_id)
-    held = lease.claim(backend.database, run.id, "worker")
-    assert held is not None
-    lease.fail(backend.database, held, Failure("OvenError", "the oven is cold", "Traceback: line 3"))
+    lease.fail(backend.database, claimed(backend, run), Failure("OvenError", "the oven is cold", "Traceback: line 3"))
     page = ada.get(f"/runs/{run.id}").text
     assert all(words in page for words in ("OvenError", "the oven is cold", "Traceback: line 3"))
     assert ada.post(f"/runs/{run.id}/retry").headers["Location"] == f"/runs/{run.id}"

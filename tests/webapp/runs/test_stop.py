@@ -5,17 +5,14 @@ import pytest
 from jobs.runs import lease
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
-from tests.support.people import make_run, owner_id, read
+from tests.support.people import claimed, make_run, owner_id, read
 from tests.support.visitor import Visitor, soup, the
 
 
 @pytest.fixture
 def held(backend: Backend, ada: Visitor) -> Run:
     """A run of Ada's that a worker executes."""
-    run = make_run(backend, owner_id(backend, ada.email))
-    claimed = lease.claim(backend.database, run.id, "worker")
-    assert claimed is not None
-    return claimed
+    return claimed(backend, make_run(backend, owner_id(backend, ada.email)))
 
 
 @pytest.mark.parametrize(("path", "view"), [("/runs", "row"), ("/runs/{}", "full")])

@@ -10,10 +10,10 @@ from jobs.runs import lease, output
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Batch, Entry, Kind
 from jobs.runs.run import Run
-from tests.support.people import make_owner, make_run, owner_id, read
+from tests.support.people import claimed, make_owner, make_run, owner_id, read
 from tests.support.visitor import Visitor, soup, the
 from tests.webapp.live.test_snapshot import targets
-from tests.webapp.runs.test_output import CORPUS, held, look, put_out, texts, texts_of
+from tests.webapp.runs.test_output import CORPUS, look, put_out, texts, texts_of
 from webapp.live.snapshot import client_state_from, difference
 
 
@@ -34,7 +34,7 @@ def drawn(html: str, run: Run) -> list[str]:
 
 @pytest.fixture
 def run(backend: Backend, ada: Visitor) -> Run:
-    return held(backend, make_run(backend, owner_id(backend, ada.email)))
+    return claimed(backend, make_run(backend, owner_id(backend, ada.email)))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def _request(app: Flask) -> Iterator[None]:
 
 @pytest.fixture
 def mine(backend: Backend) -> Run:
-    return held(backend, make_run(backend, make_owner(backend)))
+    return claimed(backend, make_run(backend, make_owner(backend)))
 
 
 def test_it_is_shown_below_the_lines_and_says_what_it_is(ada: Visitor, backend: Backend, run: Run) -> None:
@@ -79,7 +79,7 @@ def test_it_is_a_line_like_any_other_when_its_run_has_ended(ada: Visitor, backen
 def test_it_is_a_line_of_its_attempt_when_a_further_one_follows(ada: Visitor, backend: Backend, run: Run) -> None:
     draw_line(backend, run, "half a li")
     lease.lose(backend.database, "worker")
-    again = held(backend, run)
+    again = claimed(backend, run)
     draw_line(backend, again, "anew", replaces=False)
     page = soup(ada.get(f"/runs/{run.id}"))
     assert (texts(page, run), drawn(str(page), run)) == (["half a li", "anew"], ["anew"])
