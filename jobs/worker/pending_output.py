@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.runs import events, output
 from jobs.runs.backend import Backend
+from jobs.runs.lease import Change
 from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
 from jobs.runs.run import Run
 from jobs.storage.database import AWAY
@@ -109,15 +110,7 @@ class PendingOutput:
             self._store_at = math.inf
             return True
         try:
-            change = output.store(
-                self._backend.database,
-                self._run,
-                batches,
-                self._backend.settings.lease_seconds,
-                self._files,
-                unfinished,
-                replaces=bool(self._shown),
-            )
+            change = self._write(batches, unfinished)
         except AWAY:
             raise
         except Exception:  # it would fail again, and a run must not end with its log
@@ -138,6 +131,10 @@ class PendingOutput:
             log.warning("could not store the output of run %d (%s); retrying", self._run.id, type(error).__name__)
             self._store_at = self._not_before = time.monotonic() + AGAIN_SECONDS
             return True
+
+    def _write(self, batches: Sequence[Batch], unfinished: Sequence[Entry]) -> Change | None:
+        seconds, replaces = self._backend.settings.lease_seconds, bool(self._shown)
+        return output.store(self._backend.database, self._run, batches, seconds, self._files, unfinished, replaces)
 
     def _is_due(self) -> None:
         self._store_at = min(self._store_at, max(time.monotonic(), self._not_before))

@@ -43,17 +43,7 @@ def serve(catalog: Catalog, supervisor: Channel, requests: socket.socket) -> Non
 
     A request is one packet that carries the worker's channel as a file descriptor.
     """
-    adopt_orphans()
-    # Platforms send SIGTERM to every process, and Ctrl-C reaches the whole terminal. This process must outlive the
-    # workers, so it and its copies ignore both signals.
-    handler = prepare()
-    if threading.active_count() > 1:
-        log.warning("a task file starts threads on import; they will not exist in the processes that execute runs")
-        at_fork.register()
-    limits.die_first()  # children inherit this; among them, Linux kills the largest first
-    warm_up()
-    gc.collect()
-    gc.freeze()  # otherwise a collection in a child would copy every page that it visits
+    handler = _get_ready()
     supervisor.send({"tasks": [asdict(task.summary) for task in catalog.values()]})
     poll = select.poll()
     poll.register(requests, select.POLLIN)
@@ -69,6 +59,22 @@ def serve(catalog: Catalog, supervisor: Channel, requests: socket.socket) -> Non
             _be_copy(catalog, handler, files[0], supervisor, requests)
         copies.sweep()
         copies.ended.clear()
+
+
+def _get_ready() -> LogHandler:
+    """Set up this process, from which all others are forked."""
+    adopt_orphans()
+    # Platforms send SIGTERM to every process, and Ctrl-C reaches the whole terminal. This process must outlive the
+    # workers, so it and its copies ignore both signals.
+    handler = prepare()
+    if threading.active_count() > 1:
+        log.warning("a task file starts threads on import; they will not exist in the processes that execute runs")
+        at_fork.register()
+    limits.die_first()  # children inherit this; among them, Linux kills the largest first
+    warm_up()
+    gc.collect()
+    gc.freeze()  # otherwise a collection in a child would copy every page that it visits
+    return handler
 
 
 def _be_copy(

@@ -85,11 +85,25 @@ def _drawn(kept: str) -> str:
 
 
 def _svg(chart: Chart) -> str:
+    drawn = _blank(chart)
+    if _is_labelled(chart):
+        _label(drawn, chart)
+    else:
+        drawn.x_labels = _ticks_across(chart)
+    drawn.y_labels = _ticks_upwards(chart)
+    for name in chart.series:
+        drawn.add("", _values(chart, name))
+    drawn.add_xml_filter(partial(_bare, chart))
+    return str(drawn.render(is_unicode=True))
+
+
+def _blank(chart: Chart) -> Any:
+    """Return a drawing without data."""
     import pygal  # imported here because it takes 50 ms, and many processes never draw
 
-    kinds = {"bar": pygal.Bar, "histogram": pygal.Histogram, "scatter": pygal.XY}
-    numbers = chart.pairs or all(isinstance(at, int | float) for at in chart.positions)
-    drawn = kinds.get(chart.kind, pygal.XY if numbers else pygal.Line)(
+    line = pygal.Line if _is_labelled(chart) else pygal.XY
+    kinds = {"bar": pygal.Bar, "line": line, "histogram": pygal.Histogram, "scatter": pygal.XY}
+    return kinds[chart.kind](
         width=WIDTH,
         height=HEIGHT,
         margin=8,
@@ -106,15 +120,12 @@ def _svg(chart: Chart) -> str:
         disable_xml_declaration=True,
         no_data_text="",
     )
-    if drawn.__class__ in (pygal.Bar, pygal.Line):
-        _label(drawn, chart)
-    else:
-        drawn.x_labels = _ticks_across(chart)
-    drawn.y_labels = _ticks_upwards(chart)
-    for name in chart.series:
-        drawn.add("", _values(chart, name))
-    drawn.add_xml_filter(partial(_bare, chart))
-    return str(drawn.render(is_unicode=True))
+
+
+def _is_labelled(chart: Chart) -> bool:
+    """Return whether the horizontal axis has labels at equal distances, rather than a scale."""
+    to_scale = all(isinstance(at, int | float) for at in chart.positions)
+    return chart.kind == "bar" or (chart.kind == "line" and not to_scale)
 
 
 def _label(drawn: Any, chart: Chart) -> None:
