@@ -12,9 +12,10 @@ from sqlalchemy import select
 from jobs.runs import checkpoints, events, lease, uploads
 from jobs.runs.backend import Backend
 from jobs.runs.file_cleanup import FileCleanup
-from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change, due
+from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
 from jobs.runs.queue import forget, job_id, taken, waiting
 from jobs.runs.run import ENDED, Run, State
+from jobs.runs.statements import due
 from jobs.runs.submission import push
 from jobs.storage.database import utcnow
 from jobs.worker.leader import Leadership

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from jobs import Progress, User, Workspace, task
-from jobs.runs import lease
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
+from jobs.runs.statements import MOST_LOSSES
 from jobs.runs.submission import cancel
 from jobs.values.outcome import Success
 from jobs.worker.workspace import tidy, workspace
@@ -95,13 +95,13 @@ def _is_gone(path: Path) -> bool:
 
 def test_a_workspace_is_gone_when_its_worker_was_killed(served: Backend, tmp_path: Path) -> None:
     run = scattered(served, tmp_path, "hang")
-    for _attempt in range(lease.MOST_LOSSES):
+    for _attempt in range(MOST_LOSSES):
         path = seen(tmp_path)
         (tmp_path / "seen").unlink()
         kill_worker_of(served, run)
         until(partial(_is_gone, path), "the removal of the attempt's workspace")
     until(lambda: read(served, run).state.ended, "the last loss")
-    assert read(served, run).losses == lease.MOST_LOSSES
+    assert read(served, run).losses == MOST_LOSSES
     until(lambda: list(served.workspaces.iterdir()) == [], "the removal of all workspaces")
 
 

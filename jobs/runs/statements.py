@@ -1,0 +1,103 @@
+"""The UPDATE statements behind each change of a run's state. Each changes the row only while its condition holds.
+
+They are built once, at import: building one costs several times as much as executing it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from sqlalchemy import BindParameter, ColumnElement, Table, Update, bindparam, or_, select, update
+
+from jobs.runs.run import Run, State
+
+MOST_LOSSES = 3
+
+RUNS = cast(Table, Run.__table__)
+R = RUNS.c
+
+
+def given(name: str) -> BindParameter[Any]:
+    """Return a bind parameter, prefixed because SQLAlchemy reserves the columns' own names."""
+    return bindparam(f"given_{name}")
+
+
+def due(now: Any, future: Any) -> ColumnElement[bool]:
+    """Return the condition that a run is due. A queue time in the future means that the clock was set back since."""
+    return or_(R.due_at.is_(None), R.due_at <= now, R.queued_at > future)
+
+
+def _update(condition: ColumnElement[bool], values: Mapping[str, Any]) -> Update:
+    return update(RUNS).where(condition).values(version=R.version + 1, **values)
+
+
+def _changing(condition: ColumnElement[bool], values: Mapping[str, Any]) -> Any:
+    return _update(condition, values).returning(R.id, R.owner_id, R.version)
+
+
+MINE = (R.id == given("id")) & (R.owner_id == given("owner_id"))
+HELD = (R.id == given("id")) & (R.state == State.RUNNING) & (R.lease_token == given("token"))
+HELD_BY_WORKER = (R.worker == given("worker")) & (R.state == State.RUNNING)
+UNRENEWED = HELD & (R.lease_expires_at == given("until"))
+TO_STOP = R.stop_requested_at.is_not(None)
+OVER = R.state.in_([State.FAILED, State.CANCELLED])
+
+NO_LEASE = dict.fromkeys(("lease_token", "lease_expires_at"))
+NO_ERROR = dict.fromkeys(("error_kind", "error_message", "error_traceback"))
+NO_WAIT = dict.fromkeys(("due_at", "push_failed_at"))
+ERROR = {name: given(name) for name in NO_ERROR}
+ENDED = {**NO_LEASE, **NO_WAIT, "ended_at": given("now")}
+QUEUED = {
+    **NO_LEASE,
+    **NO_ERROR,
+    **NO_WAIT,
+    **dict.fromkeys(("started_at", "stop_requested_at", "ended_at", "progress", "worker")),
+    "state": State.QUEUED,
+    "progress_note": "",
+    "queued_at": given("now"),
+}
+CANCELLED = {**ENDED, "state": State.CANCELLED}
+FAILED = {**ENDED, **ERROR, "state": State.FAILED}
+SPENT = {"attempt": R.attempt + 1}
+FAILED_ONCE_MORE = {"failures": R.failures + 1}
+LOST_ONCE_MORE = {"losses": R.losses + 1}
+
+KNOWN = R.task.in_(bindparam("given_tasks", expanding=True)) | (R.created_at < given("long_ago"))
+CLAIM = _update(
+    (R.id == given("id")) & (R.state == State.QUEUED) & due(given("now"), given("future")) & KNOWN,
+    {
+        **NO_ERROR,
+        **NO_WAIT,
+        "state": State.RUNNING,
+        "worker": given("worker"),
+        "lease_token": given("token"),
+        "lease_expires_at": given("until"),
+        "started_at": given("now"),
+    },
+).returning(R.id, R.owner_id, R.task, R.parameters, R.encrypted_parameters, R.state, R.version, R.attempt, R.failures, R.worker, R.lease_token)
+RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at, R.version)
+REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
+SUCCEED = _changing(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result")})
+FAIL = _changing(HELD & ~TO_STOP, {**FAILED, **FAILED_ONCE_MORE})
+POSTPONE = _changing(HELD & ~TO_STOP, {**QUEUED, **ERROR, **SPENT, **FAILED_ONCE_MORE, "due_at": given("due_at")})
+STOP = _changing(HELD, CANCELLED)
+GIVE_BACK = _changing(HELD & ~TO_STOP, QUEUED)
+CANCEL = _changing(MINE & (R.state == State.QUEUED), CANCELLED)
+REQUEST_STOP = _changing(MINE & (R.state == State.RUNNING) & ~TO_STOP, {"stop_requested_at": given("now")})
+REQUEUE = _changing(MINE & OVER, {**QUEUED, **SPENT, "failures": 0, "losses": 0})
+NOTE_FAILED_PUSH, NOTE_PUSH = (
+    _changing(
+        (R.id == given("id")) & (R.attempt == given("attempt")) & (R.state == State.QUEUED) & noted,
+        {"push_failed_at": value},
+    )
+    for noted, value in ((R.push_failed_at.is_(None), given("now")), (R.push_failed_at.is_not(None), None))
+)
+RELEASE = (_changing(HELD_BY_WORKER & TO_STOP, CANCELLED), _changing(HELD_BY_WORKER, QUEUED))
+LOSE, EXPIRE = (
+    (
+        _changing(lost & TO_STOP, CANCELLED),
+        _changing(lost & (R.losses + 1 >= MOST_LOSSES), {**FAILED, **LOST_ONCE_MORE}),
+        _changing(lost, {**QUEUED, **SPENT, **LOST_ONCE_MORE}),
+    )
+    for lost in (HELD_BY_WORKER, UNRENEWED)
+)
+LEASES = select(R.id, R.lease_token, R.lease_expires_at).where(R.state == State.RUNNING)
