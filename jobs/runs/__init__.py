@@ -6,7 +6,7 @@ from jobs.runs.heartbeats import alive
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, Kind
 from jobs.runs.people import Person
-from jobs.runs.run import LARGEST_ID, Ending, Listing, Run, State, endings, listed, owned, versions
+from jobs.runs.run import LARGEST_ID, Ending, Run, Selection, State, endings, listed, owned, versions
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.submission import Conflict, given_parameters, submit
 from jobs.runs.vault import RefusedSecret
@@ -19,12 +19,12 @@ __all__ = [
     "Ending",
     "Entry",
     "Kind",
-    "Listing",
     "NotKept",
     "Person",
     "QuotaExceeded",
     "RefusedSecret",
     "Run",
+    "Selection",
     "State",
     "StoredBatch",
     "WaitEstimate",

@@ -99,11 +99,8 @@ class Run(Base):
 
 
 @dataclass(frozen=True)
-class Listing:
-    """A page's selection of runs: one owner's, newest first, filtered by task, state or id, and below the id `before`.
-
-    `output` is whether a page of one run streams its output.
-    """
+class Selection:
+    """A selection of one owner's runs, newest first, filtered by task, state or id, and below the id `before`."""
 
     owner_id: int
     task: str | None = None
@@ -111,60 +108,59 @@ class Listing:
     run_id: int | None = None
     before: int | None = None
     limit: int = 25
-    output: bool = True
 
 
-def listed(session: Session, listing: Listing) -> Sequence[Run]:
-    """Return the runs of a listing, newest first."""
-    return session.scalars(_listed(listing)).all()
+def listed(session: Session, selection: Selection) -> Sequence[Run]:
+    """Return the runs of a selection, newest first."""
+    return session.scalars(_listed(selection)).all()
 
 
-def versions(session: Session, listings: Sequence[Listing]) -> list[list[tuple[int, int]]]:
-    """Return each listing's run ids and versions, newest first, with one statement per distinct filter."""
-    found: list[list[tuple[int, int]]] = [[] for _ in listings]
+def versions(session: Session, selections: Sequence[Selection]) -> list[list[tuple[int, int]]]:
+    """Return each selection's run ids and versions, newest first, with one statement per distinct filter."""
+    found: list[list[tuple[int, int]]] = [[] for _ in selections]
     alike: dict[tuple[Any, ...], list[int]] = {}
-    for place, one in enumerate(listings):
+    for place, one in enumerate(selections):
         alike.setdefault((one.task, one.state, one.limit), []).append(place)
     connection = session.connection()  # its rows are plain; a session would look for objects in them
     for places in alike.values():
-        pages = [(place, listings[place].owner_id, *_bounds(listings[place])) for place in places]
-        asked = integers(session, "pages", "place", "owner_id", "first", "last")
-        statement = _versions(asked, listings[places[0]])
-        for place, run_id, version in connection.execute(statement, {"pages": pages}).all():
+        each = [(place, selections[place].owner_id, *_bounds(selections[place])) for place in places]
+        asked = integers(session, "selections", "place", "owner_id", "first", "last")
+        statement = _versions(asked, selections[places[0]])
+        for place, run_id, version in connection.execute(statement, {"selections": each}).all():
             found[place].append((run_id, version))
     return [sorted(runs, reverse=True) for runs in found]
 
 
-def _versions(asked: CTE, one: Listing) -> Select[int, int, int]:
-    """Return a query for run versions of all pages with this filter. It finds each page's last run first."""
+def _versions(asked: CTE, one: Selection) -> Select[int, int, int]:
+    """Return a query for run versions of all selections with this filter. It finds the last run of each first."""
     fitting = select(Run.id).where(*_between(asked), *_narrowed(one)).order_by(Run.id.desc())
     last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
     first = func.coalesce(last, asked.c.first).label("first")
-    page = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
-    return select(page.c.place, Run.id, Run.version).where(*_between(page), *_narrowed(one))
+    each = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
+    return select(each.c.place, Run.id, Run.version).where(*_between(each), *_narrowed(one))
 
 
-def _between(page: CTE) -> list[ColumnElement[bool]]:
-    return [Run.owner_id == page.c.owner_id, Run.id.between(page.c.first, page.c.last)]
+def _between(each: CTE) -> list[ColumnElement[bool]]:
+    return [Run.owner_id == each.c.owner_id, Run.id.between(each.c.first, each.c.last)]
 
 
-def _listed(listing: Listing) -> Select[Run]:
-    mine = Run.owner_id == listing.owner_id, Run.id.between(*_bounds(listing)), *_narrowed(listing)
-    return select(Run).where(*mine).order_by(Run.id.desc()).limit(listing.limit)
+def _listed(selection: Selection) -> Select[Run]:
+    mine = Run.owner_id == selection.owner_id, Run.id.between(*_bounds(selection)), *_narrowed(selection)
+    return select(Run).where(*mine).order_by(Run.id.desc()).limit(selection.limit)
 
 
-def _bounds(listing: Listing) -> tuple[int, int]:
-    """Return the lowest and highest run id of a listing."""
-    last = LARGEST_ID if listing.before is None else listing.before - 1
-    return (0, last) if listing.run_id is None else (listing.run_id, min(listing.run_id, last))
+def _bounds(selection: Selection) -> tuple[int, int]:
+    """Return the lowest and highest run id of a selection."""
+    last = LARGEST_ID if selection.before is None else selection.before - 1
+    return (0, last) if selection.run_id is None else (selection.run_id, min(selection.run_id, last))
 
 
-def _narrowed(listing: Listing) -> list[ColumnElement[bool]]:
+def _narrowed(selection: Selection) -> list[ColumnElement[bool]]:
     narrowed = []
-    if listing.task is not None:
-        narrowed.append(Run.task == listing.task)
-    if listing.state is not None:
-        narrowed.append(Run.state == listing.state)
+    if selection.task is not None:
+        narrowed.append(Run.task == selection.task)
+    if selection.state is not None:
+        narrowed.append(Run.state == selection.state)
     return narrowed
 
 

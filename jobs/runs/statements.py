@@ -73,7 +73,19 @@ CLAIM = _update(
         "lease_expires_at": given("until"),
         "started_at": given("now"),
     },
-).returning(R.id, R.owner_id, R.task, R.parameters, R.encrypted_parameters, R.state, R.version, R.attempt, R.failures, R.worker, R.lease_token)
+).returning(
+    R.id,
+    R.owner_id,
+    R.task,
+    R.parameters,
+    R.encrypted_parameters,
+    R.state,
+    R.version,
+    R.attempt,
+    R.failures,
+    R.worker,
+    R.lease_token,
+)
 RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at, R.version)
 REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
 SUCCEED = _changing(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result")})

@@ -20,11 +20,12 @@ from flask import Flask
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import Backend, Listing, events
+from jobs.runs import Backend, events
 from jobs.storage import connect_redis
 from webapp.live.open_pages import OpenPages
 from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
 from webapp.live.subscribers import OpenPage, Owner, Subscribers, outdated
+from webapp.rendering.listings import Listing
 
 log = logging.getLogger(__name__)
 

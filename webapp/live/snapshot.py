@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from jobs.runs import Kind, Listing, Run, State, WaitEstimate
+from jobs.runs import Kind, Run, State, WaitEstimate
 from jobs.storage import Database
 from webapp.live import output_difference
 from webapp.live.output_difference import ClientOutput
 from webapp.rendering import fragments
-from webapp.rendering.listings import Page, look_up
+from webapp.rendering.listings import Listing, Page, look_up
 from webapp.runs.output import RenderedOutput
 
 LONGEST_CLAIM = 2000

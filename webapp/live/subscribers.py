@@ -9,7 +9,7 @@ from datetime import datetime
 import gevent
 from flask import Flask
 
-from jobs.runs import Ending, Listing, versions
+from jobs.runs import Ending, versions
 from jobs.storage import Database
 from webapp.current import backend
 from webapp.live.rate_limit import RateLimit
@@ -17,6 +17,7 @@ from webapp.live.snapshot import ClientState, Snapshot, difference, take_snapsho
 from webapp.live.socket import RESTART, LiveSocket, framed
 from webapp.live.toasts import Toasts, ended_after
 from webapp.rendering import fragments
+from webapp.rendering.listings import Listing
 
 log = logging.getLogger(__name__)
 

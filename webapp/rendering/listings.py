@@ -3,11 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from jobs.runs import LARGEST_ID, Listing, Run, State, WaitEstimate, listed, wait_estimates
+from jobs.runs import LARGEST_ID, Run, Selection, State, WaitEstimate, listed, wait_estimates
 from jobs.storage import Database
 from webapp.rendering.query import whole_number
 
 PAGE_SIZE = 25
+
+
+@dataclass(frozen=True)
+class Listing(Selection):
+    """The runs that a page shows. `output` is whether the page of a single run streams its output."""
+
+    output: bool = True
 
 
 @dataclass(frozen=True)

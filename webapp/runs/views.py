@@ -6,11 +6,11 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import LARGEST_ID, Conflict, Listing, Run, State, submission
+from jobs.runs import LARGEST_ID, Conflict, Run, State, submission
 from jobs.values import chart_in
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
-from webapp.rendering.listings import Page, from_query, look_up
+from webapp.rendering.listings import Listing, Page, from_query, look_up
 from webapp.rendering.tables import Table, table_in
 from webapp.runs import messages
 from webapp.runs.output import LONGEST_QUERY, sections

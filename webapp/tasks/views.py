@@ -9,12 +9,12 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from jobs.authoring import Task
-from jobs.runs import Listing, NotKept, Run, given_parameters, submit, wait_estimates
+from jobs.runs import NotKept, Run, given_parameters, submit, wait_estimates
 from webapp import forms
 from webapp.current import backend
 from webapp.forms import Form
 from webapp.rendering import fragments
-from webapp.rendering.listings import PAGE_SIZE, from_query, look_up
+from webapp.rendering.listings import PAGE_SIZE, Listing, from_query, look_up
 from webapp.runs import uploads
 from webapp.runs.own_inputs import own_inputs
 from webapp.runs.uploads import Received

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 from jobs.runs.backend import Backend
-from jobs.runs.run import Listing, Run, State, listed, versions
+from jobs.runs.run import Run, Selection, State, listed, versions
 from tests.support.people import make_owner, make_run
 from tests.support.work import calls_of
 
@@ -19,12 +19,12 @@ def fill(backend: Backend, owner_ids: Sequence[int], runs_of_each: int) -> None:
             session.add(Run(owner_id=owner_id, task=task, state=state, version=number + 1, parameters={}))
 
 
-def test_the_versions_of_many_listings_are_those_of_each(backend: Backend) -> None:
+def test_the_versions_of_many_selections_are_those_of_each(backend: Backend) -> None:
     ada, ben, cleo = (make_owner(backend, f"{name}@example.com") for name in ("ada", "ben", "cleo"))
     fill(backend, [ada, ben], 30)
     theirs, others = (make_run(backend, owner) for owner in (ada, ben))
-    listings = [
-        Listing(owner, task, state, run_id, before, limit)
+    selections = [
+        Selection(owner, task, state, run_id, before, limit)
         for owner in (ada, ben, cleo)
         for task in (None, *TASKS, "none such")
         for state in (None, *STATES)
@@ -33,20 +33,20 @@ def test_the_versions_of_many_listings_are_those_of_each(backend: Backend) -> No
         for limit in (1, 5, 26)
     ]
     with backend.database.read() as session:
-        each = [[(run.id, run.version) for run in listed(session, one)] for one in listings]
-        assert versions(session, listings) == each
+        each = [[(run.id, run.version) for run in listed(session, one)] for one in selections]
+        assert versions(session, selections) == each
         assert {len(runs) for runs in each} >= {0, 1, 5, 26}
         assert versions(session, []) == []
 
 
-def test_many_listings_take_little_more_than_few(backend: Backend) -> None:
+def test_many_selections_take_little_more_than_few(backend: Backend) -> None:
     owners = [make_owner(backend, f"{number}@example.com") for number in range(20)]
     fill(backend, owners, 3)
     with backend.database.read() as session:
 
-        def calls(listings: list[Listing]) -> int:
-            return calls_of(lambda: versions(session, listings))
+        def calls(selections: list[Selection]) -> int:
+            return calls_of(lambda: versions(session, selections))
 
-        every = [Listing(owner) for owner in owners]
+        every = [Selection(owner) for owner in owners]
         assert calls(every[:1]) > 0, "the first one is compiled"
         assert calls(every) < 1.5 * calls(every[:1])

@@ -12,10 +12,11 @@ from sqlalchemy import delete, update
 
 from jobs.runs import heartbeats, lease
 from jobs.runs.backend import Backend
-from jobs.runs.run import Listing, Run, State
+from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from tests.support.people import claimed, make_owner, make_run
 from webapp.live.snapshot import ClientState, Snapshot, client_state_from, difference, take_snapshot
+from webapp.rendering.listings import Listing
 
 FAILED: dict[str, Any] = {"state": State.FAILED, "error_kind": "RuntimeError", "error_message": "no"}
 

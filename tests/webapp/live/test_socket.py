@@ -17,7 +17,6 @@ from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 from wsproto.events import Event as Heard
 
 from jobs.runs.backend import Backend
-from jobs.runs.run import Listing
 from tests.support.frames import BINARY, PING, PONG, frame
 from tests.support.people import make_owner
 from tests.support.raw_page import RawPage
@@ -27,6 +26,7 @@ from webapp.live.hub import Hub, TooManyPages
 from webapp.live.open_pages import OpenPages
 from webapp.live.socket import RESTART, LiveSocket, framed
 from webapp.live.subscribers import OpenPage, SentState
+from webapp.rendering.listings import Listing
 
 LARGE = 8_000_000
 

@@ -6,11 +6,12 @@ import pytest
 
 from jobs import Markdown
 from jobs.runs.backend import Backend
-from jobs.runs.run import Listing, State
+from jobs.runs.run import State
 from jobs.values.json_value import ResultError, json_value
 from tests.support.people import make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
 from webapp.live.snapshot import take_snapshot
+from webapp.rendering.listings import Listing
 
 LARGE = 900_000
 FEW = 20_000

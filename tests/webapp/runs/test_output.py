@@ -11,11 +11,12 @@ from flask import Flask
 from jobs.runs import lease, output
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
-from jobs.runs.run import Listing, Run
+from jobs.runs.run import Run
 from tests.support.people import claimed, make_owner, make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
 from tests.webapp.live.test_snapshot import targets
 from webapp.live.snapshot import Snapshot, client_state_from, difference, take_snapshot
+from webapp.rendering.listings import Listing
 
 # What has broken out of pages elsewhere: elements, attributes, entities, templates, our own envelope, odd characters.
 CORPUS = (
