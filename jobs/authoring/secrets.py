@@ -13,14 +13,14 @@ class MissingSecret(FinalFailure, KeyError):
     """A task needs a secret that its user has not entered."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"Enter {name} under Account → Secrets, then run the task again.")
+        super().__init__(f"Enter the secret {name} in your account, then run the task again.")
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class Secrets(Mapping[str, str]):
-    """The secrets that the run's owner has entered under Account → Secrets: `secrets["API_TOKEN"]`.
+    """The secrets that the run's owner has entered: `secrets["API_TOKEN"]`.
 
     A missing name raises MissingSecret, which fails the run without a retry and says where to enter the secret.
     """

@@ -132,7 +132,7 @@ def test_a_missing_secret_fails_the_run_for_good_and_says_where_to_enter_it(run_
     run = run_task(needs)
     assert (run.state, run.error) == (
         State.FAILED,
-        "MissingSecret: Enter API_TOKEN under Account → Secrets, then run the task again.",
+        "MissingSecret: Enter the secret API_TOKEN in your account, then run the task again.",
     )
     outcome = executed(catalog_of(needs), Order("needs"), Received())
     assert isinstance(outcome, Failure)
@@ -158,7 +158,7 @@ def test_secrets_are_a_mapping_for_plain_calls() -> None:
     secrets = Secrets({"A": "one"})
     assert (secrets["A"], "B" in secrets, secrets.get("B", "none")) == ("one", False, "none")
     assert "one" not in f"{secrets} {secrets!r}"
-    with pytest.raises(MissingSecret, match="Enter B under"):
+    with pytest.raises(MissingSecret, match="Enter the secret B in"):
         secrets["B"]
     assert "correct" not in repr(Order("x", secrets=SECRETS))
 
