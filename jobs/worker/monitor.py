@@ -5,7 +5,6 @@ timeout, lease renewals, the owner's request to stop, and the worker's own shutd
 whatever the child does.
 """
 
-import logging
 import math
 import select
 import signal
@@ -14,11 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from jobs.authoring.file_parameters import files_in
 from jobs.authoring.task import TaskSummary
-from jobs.runs import checkpoints, events, lease
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Entry
 from jobs.runs.run import Run
@@ -26,16 +22,12 @@ from jobs.values.outcome import Failure, Interrupted, Lost, Outcome, Stopped, ab
 from jobs.worker.attempt import order_for
 from jobs.worker.execution import ChildEvent, Emitted, Ended, Execution, Keep, Open, Save
 from jobs.worker.file_requests import FileRequests
-from jobs.worker.pending_output import PendingOutput
+from jobs.worker.run_updates import RunUpdates
 from jobs.worker.shared_state import ProgressReport
 from jobs.worker.template_client import TemplateClient
 from jobs.worker.wakeup_pipe import WakeupPipe
 
-log = logging.getLogger(__name__)
-
-AGAIN_SECONDS = 2.0
 ANNOUNCE_SECONDS = 0.02
-REPORT_SECONDS = 0.1
 LOOK_SECONDS = 1.0
 SHORT_LOOK_SECONDS = 0.1
 END_SECONDS = 5.0
@@ -68,16 +60,12 @@ class Monitor:
         self._task = task
         self._keeper = task.name if task.keep else ""
         self._folder = folder
-        self._renewal_seconds = self._backend.settings.lease_seconds / lease.RENEWALS_PER_LEASE
-        self._renew_at = time.monotonic() + self._renewal_seconds
-        self._end_at = self._kill_at = self._report_at = math.inf
-        self._may_report_at = -math.inf
+        self._updates = RunUpdates(context.backend, run, context.show_life)
+        self._end_at = self._kill_at = math.inf
         self._announce_at = time.monotonic() + ANNOUNCE_SECONDS
-        self._lost = False
-        self._unsaved: Save | None = None
         self._child: Execution | None = None
         self._ended: Ended | None = None
-        self.pending = PendingOutput(self._backend, run)
+        self.pending = self._updates.pending
         """Output that is not stored yet. Store it before recording the outcome."""
 
     def outcome(self, meanwhile: Callback, announce_start: Callback) -> Outcome:
@@ -124,30 +112,36 @@ class Monitor:
     # --- the loop
 
     def _watch(self, child: Execution, announce_start: Callback) -> Outcome | None:
-        while True:
-            self._wait(child)
-            for event in child.receive():
-                self._take(child, event)
-            if self._ended:
-                return self._at_end(child, self._ended.outcome)
-            if (code := self._template.exit_code(child)) is not None:
-                return self._after_exit(child, code)
-            if self._template.is_lost(child):
-                return self._at_end(child, Lost())
-            # Skip this if the run is about to end: a hanging Redis may have used up the time already, and publishing
-            # the start would block for as long again.
-            if time.monotonic() >= self._announce_at and not self._due_end():
-                self._announce_at = math.inf
-                announce_start()
-            if self._announce_at == math.inf:  # publish the start before any output
-                self._store_when_due(child)
-                self._report_when_due(child)
-            self._save(child)
+        while not self._has_ended(child):
+            self._announce_when_due(announce_start)
+            self._update(child)
             for stored in self._worker.files.answer(child):
                 self.pending.add_file(stored)
             self._renew_when_due()
             if end := self._due_end():
                 return self._end(child, end)
+        return self._after_end(child)
+
+    def _has_ended(self, child: Execution) -> bool:
+        """Wait for something to happen, take what the child has sent, and return whether it has ended."""
+        self._wait(child)
+        for event in child.receive():
+            self._take(child, event)
+        if self._ended is not None:
+            return True
+        return self._template.exit_code(child) is not None or self._template.is_lost(child)
+
+    def _announce_when_due(self, announce_start: Callback) -> None:
+        # Skip this if the run is about to end: a hanging Redis may have used up the time already, and publishing the
+        # start would block for as long again.
+        if time.monotonic() >= self._announce_at and not self._due_end():
+            self._announce_at = math.inf
+            announce_start()
+
+    def _update(self, child: Execution) -> None:
+        if self._announce_at == math.inf:  # publish the start before any output
+            self._updates.send_due(child)
+        self._updates.save_checkpoint(child)
 
     def _wait(self, child: Execution | None) -> None:
         poll = select.poll()
@@ -156,8 +150,8 @@ class Monitor:
         if child:
             child.register(poll)
         ends_at = min(self._end_at, self._kill_at, self._worker.leave_at())
-        outgoing = self._announce_at if self._announce_at < math.inf else min(self._report_at, self.pending.due_at)
-        due = min(ends_at, self._renew_at, outgoing)
+        outgoing = self._announce_at if self._announce_at < math.inf else self._updates.due_at
+        due = min(ends_at, self._updates.renew_at, outgoing)
         look = LOOK_SECONDS if child else SHORT_LOOK_SECONDS
         poll.poll(1000 * max(0.0, min(due - time.monotonic(), look)))
 
@@ -168,9 +162,9 @@ class Monitor:
             case Emitted(value):
                 self.pending.emit(value)
             case ProgressReport():
-                self._report_at = max(time.monotonic(), self._may_report_at)
+                self._updates.note_progress()
             case Save():
-                self._unsaved = event
+                self._updates.note_checkpoint(event)
             case Keep():
                 self._worker.files.keep(child, event, lambda: self._child is child and self._kill_at == math.inf)
             case Open():
@@ -181,9 +175,18 @@ class Monitor:
             case Ended():
                 self._ended = event
 
+    def _renew_when_due(self) -> None:
+        # A wakeup may mean a stop request. Renewing reads the row, which says so.
+        if not self._worker.wakeup.was_woken() and time.monotonic() < self._updates.renew_at:
+            return
+        if self._updates.renew() and self._kill_at == math.inf:
+            self._kill_at = time.monotonic() + self._task.grace
+            if self._child:
+                self._child.ask_to_stop()
+
     def _due_end(self) -> Outcome | None:
         now = time.monotonic()
-        if self._lost or now >= self._worker.leave_at():
+        if self._updates.lease_lost or now >= self._worker.leave_at():
             return Interrupted()
         if now >= self._kill_at:
             return Stopped()
@@ -197,9 +200,16 @@ class Monitor:
         """Read the child's remaining output into `pending` and return the outcome."""
         for event in child.drain():
             self._take(child, event)
-        if self._report_at < math.inf:
-            self._report(child)
+        self._updates.send_last_report(child)
         return outcome
+
+    def _after_end(self, child: Execution) -> Outcome | None:
+        """Return the outcome of a run whose child has ended, or None if the task never started."""
+        if self._ended:
+            return self._at_end(child, self._ended.outcome)
+        if (code := self._template.exit_code(child)) is not None:
+            return self._after_exit(child, code)
+        return self._at_end(child, Lost())
 
     def _after_exit(self, child: Execution, code: int) -> Outcome | None:
         """Return the outcome of a child whose process has exited, or None if the task never started."""
@@ -238,61 +248,3 @@ class Monitor:
             for event in child.receive():
                 self._take(child, event)
         return self._at_end(child, outcome)
-
-    # --- what is due
-
-    def _renew_when_due(self) -> None:
-        # A wakeup may mean a stop request. Renewing reads the row, which says so.
-        if not self._worker.wakeup.was_woken() and time.monotonic() < self._renew_at:
-            return
-        try:
-            hold = lease.renew(self._backend.database, self._run, self._backend.settings.lease_seconds)
-        except SQLAlchemyError:
-            log.warning("could not renew the lease of run %d; retrying", self._run.id, exc_info=True)
-            self._renew_at = time.monotonic() + min(AGAIN_SECONDS, self._renewal_seconds)
-            return
-        self._renew_at = time.monotonic() + self._renewal_seconds
-        self._worker.show_life()
-        self._lost = hold is None
-        if hold and hold.stop_requested and self._kill_at == math.inf:
-            self._kill_at = time.monotonic() + self._task.grace
-            if self._child:
-                self._child.ask_to_stop()
-
-    def _store_when_due(self, child: Execution) -> None:
-        unfinished = child.unfinished()
-        self.pending.note_unfinished(bool(unfinished))
-        if time.monotonic() >= self.pending.due_at:
-            self._lost |= not self.pending.try_to_store(unfinished)
-
-    def _report_when_due(self, child: Execution) -> None:
-        if time.monotonic() >= self._report_at:
-            self._report_at = math.inf
-            self._may_report_at = time.monotonic() + REPORT_SECONDS
-            self._report(child)
-
-    def _report(self, child: Execution) -> None:
-        """Record the run's progress. A database error is logged and the run continues."""
-        if (progress := child.progress()) is None:
-            return
-        try:
-            change = lease.report(self._backend.database, self._run, progress.fraction, progress.note)
-        except SQLAlchemyError as error:
-            log.warning("could not record the progress of run %d (%s)", self._run.id, type(error).__name__)
-            return
-        if change:
-            events.publish(self._backend.redis, change)
-
-    def _save(self, child: Execution) -> None:
-        """Store the pending checkpoint. While the database is unavailable, the task waits and the loop retries."""
-        if self._unsaved is None:
-            return
-        try:
-            value, seconds = self._unsaved.value, self._backend.settings.lease_seconds
-            kept = checkpoints.save(self._backend.database, self._run, value, seconds)
-        except SQLAlchemyError:
-            log.warning("could not store a checkpoint of run %d; retrying", self._run.id, exc_info=True)
-            return
-        self._unsaved = None
-        self._lost |= not kept
-        child.answer(kept)
