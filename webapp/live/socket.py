@@ -4,23 +4,21 @@ A socket has no greenlet of its own. gevent's event loop calls back when the pag
 page are written immediately, so ten thousand idle pages cost no stacks and no context switches.
 """
 
-import contextlib
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import gevent
-import gevent.socket
 from simple_websocket import Server
 from werkzeug.exceptions import BadRequest
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Ping, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-SEND_SECONDS = 20
+from webapp.live.whole_writes import WholeWrites, nothing
+
 PING_SECONDS = 25
 LINGER_SECONDS = 2
 LARGEST_MESSAGE_BYTES = 64 * 1024
@@ -43,81 +41,6 @@ def framed(text: str) -> bytes:
 PING = _encoder.send(Ping()) + framed("")
 
 PONG, PONG_BYTES = b"\x8a\x80", 6  # an empty pong; the remaining four bytes are its unused mask
-
-
-def _nothing() -> None:
-    pass
-
-
-class WholeWrites:
-    """A connection taken over from the web server, on which writes are complete and never interleave.
-
-    The library writes each frame with a single `send`: a frame larger than the peer's window would be truncated, and a
-    pong could end up inside it. Here the unsent rest is queued, and a greenlet writes it as the peer reads. There is no
-    lock, because only gevent's one thread uses this object, and the only code that yields to other greenlets is that
-    writer, behind which all later data is queued. A peer that does not read for SEND_SECONDS is disconnected. Half a
-    frame has been written by then, so no close code can follow.
-    """
-
-    def __init__(self, served: socket.socket) -> None:
-        kind = (served.family, served.type, served.proto)
-        self._socket = gevent.socket.socket(*kind, fileno=served.detach())
-        self._socket.setblocking(False)
-        self._queue: deque[memoryview] = deque()
-        self.when_written = _nothing
-        """Called when the queue is empty again or the connection is lost."""
-
-    @property
-    def behind(self) -> bool:
-        """Return whether data is waiting to be written."""
-        return bool(self._queue)
-
-    def send(self, data: bytes) -> int:
-        rest = memoryview(data)[0 if self._queue else self._write(data) :]
-        if rest:
-            self._queue.append(rest)
-            if len(self._queue) == 1:
-                gevent.spawn(self._write_queued)
-        return len(data)
-
-    def recv(self, size: int) -> bytes:
-        """Return received data, empty at the end of the connection. Raises BlockingIOError if there is none yet."""
-        try:
-            return self._socket.recv(size)
-        except BlockingIOError:
-            raise
-        except OSError:
-            return b""
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def shut(self, how: int) -> None:
-        with contextlib.suppress(OSError):  # the connection is already lost; the next recv reports it
-            self._socket.shutdown(how)
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def _write(self, data: bytes) -> int:
-        try:
-            return self._socket.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            return len(data)  # the connection is lost; the next recv reports it
-
-    def _write_queued(self) -> None:
-        self._socket.settimeout(SEND_SECONDS)
-        try:
-            while self._queue:
-                self._socket.sendall(self._queue[0])
-                self._queue.popleft()
-            self._socket.setblocking(False)
-        except OSError:
-            self._queue.clear()
-            self.shut(socket.SHUT_RDWR)
-        self.when_written()
 
 
 class NoThread:
@@ -144,8 +67,8 @@ class LiveSocket(Server):
         self.environ = {}  # free the request's environment, which an open page would keep in memory
         del self.ws
         self.ping_at = time.monotonic() + PING_SECONDS
-        self._when_ready: Callable[[], object] = _nothing
-        self._when_over: Callable[[], object] = _nothing
+        self._when_ready: Callable[[], object] = nothing
+        self._when_over: Callable[[], object] = nothing
         self._reading = gevent.get_hub().loop.io(self.sock.fileno(), READABLE)
         self._reading.start(self._read)
         self._ended = False
@@ -192,7 +115,7 @@ class LiveSocket(Server):
         """Ping the page, or close it so that it reconnects if it has not answered the last ping."""
         self.ping_at += PING_SECONDS
         if not self.ready:
-            return  # SEND_SECONDS already limits a blocked write
+            return  # WholeWrites limits a blocked write already
         if not self.pong_received:
             self.close(RESTART, "no answer")  # not the library's 1008, after which htmx would not reconnect
             return
@@ -267,6 +190,6 @@ class LiveSocket(Server):
         self._notify_end()
 
     def _notify_end(self) -> None:
-        when_over, self._when_ready, self._when_over = self._when_over, _nothing, _nothing
-        if when_over is not _nothing:
+        when_over, self._when_ready, self._when_over = self._when_over, nothing, nothing
+        if when_over is not nothing:
             gevent.spawn(when_over)
