@@ -1,45 +1,36 @@
-"""The Redis subscription of a web process, which refreshes open pages, and the checks that catch lost events.
+"""The open pages of a web process, kept up to date with events from Redis and checks of the database.
 
-Only one thread, the listener, uses the subscription. Other threads record in `_owners` which channels they need and
-wake the listener with a message through Redis, so the connection needs no lock. Events carry no page content: an event
-marks the owner's pages as stale, and one greenlet for each listing reads the database and sends the changes to all
-pages that show it. A slow page therefore delays only itself, and a thousand events between two reads cost one read.
-A second thread runs the checks, because the database may be slow, and a third pings the pages.
+Events carry no page content: an event marks the owner's pages as stale, and one greenlet for each listing reads the
+database and sends the changes to all pages that show it. A slow page therefore delays only itself, and a thousand
+events between two reads cost one read. Three threads serve all pages: the listener, the checks, because the database
+may be slow, and the pings.
 """
 
 import logging
-import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any
 
 from flask import Flask
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import Backend, events
-from jobs.storage import connect_redis
+from jobs.runs import Backend
+from webapp.live.listener import Listener
 from webapp.live.open_pages import OpenPages
-from webapp.live.socket import RESTART, SIGNED_OUT, LiveSocket
+from webapp.live.pings import PingQueue
+from webapp.live.socket import RESTART, SIGNED_OUT
 from webapp.live.subscribers import OpenPage, Owner, Subscribers, outdated
 from webapp.rendering.listings import Listing
 
 log = logging.getLogger(__name__)
 
-LISTEN_SECONDS = 0.5
 CHECK_SECONDS = 10.0
 CHECK_SESSIONS_SECONDS = 1.5  # closes a page within 2 s of the end of its session
-PING_SECONDS = 2.0
-SILENT_SECONDS = 6.0
 CONFIRM_SECONDS = 2
-RECONNECT_SECONDS = 0.5
 MOST_PAGES = 20
 MOST_PAGES_OF_ALL = 10_000  # these take 60 MB, and 1 to 2% of a core when idle
-PING_ROUND_SECONDS = 1.0
-PINGS_AT_ONCE = 100
 
 
 class TooManyPages(Exception):
@@ -54,14 +45,11 @@ class Hub:
         self._backend = backend
         self._owners: dict[int, Owner] = {}
         self._open_pages = OpenPages()
-        self._ping_queue: deque[LiveSocket] = deque()  # in ping order, the next one first
+        self._pings = PingQueue()
+        self._listener = Listener(backend)
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._control = f"dumbwaiter:web:{secrets.token_hex(8)}"
-        self._subscribed: set[int] = set()
-        self._confirmed: set[int] = set()
-        self._received_at = -SILENT_SECONDS
-        self._pinged_at = self._checked_at = time.monotonic()
+        self._checked_at = time.monotonic()
         self._check_wanted = threading.Event()
         self._stopping = threading.Event()
         self._is_alive: Callable[[], bool] = lambda: True
@@ -81,23 +69,13 @@ class Hub:
         after CONFIRM_SECONDS. Raises TooManyPages when a limit is reached.
         """
         with self._lock:
-            self._start()
-            if len(self._open_pages) >= MOST_PAGES_OF_ALL:
-                raise TooManyPages
-            owner = self._owners.setdefault(listing.owner_id, Owner(self._backend.database, listing.owner_id))
-            if len(owner.open_pages) >= MOST_PAGES:
-                raise TooManyPages
-            subscribers = owner.groups.get(listing) or Subscribers(self._app, listing, owner.toasts, self.prompt)
-            owner.groups[listing] = subscribers
-            subscribers.open_pages.add(open_page)
-            self._open_pages.add(open_page)
-            self._ping_queue.append(open_page.socket)
+            owner, subscribers = self._admit(open_page, listing)
         log.info("live page of user %d opened", listing.owner_id)
         open_page.socket.set_callbacks(
             partial(subscribers.update, [open_page]), partial(self._leave, open_page, subscribers, time.monotonic())
         )
         if not owner.confirmed.is_set():
-            self._wake_listener()
+            self._listener.wake()
             owner.confirmed.wait(CONFIRM_SECONDS)
         subscribers.mark_stale()
         subscribers.update([open_page])
@@ -118,6 +96,20 @@ class Hub:
         for thread in self._threads:
             thread.join()
 
+    def _admit(self, open_page: OpenPage, listing: Listing) -> tuple[Owner, Subscribers]:
+        self._start()
+        if len(self._open_pages) >= MOST_PAGES_OF_ALL:
+            raise TooManyPages
+        owner = self._owners.setdefault(listing.owner_id, Owner(self._backend.database, listing.owner_id))
+        if len(owner.open_pages) >= MOST_PAGES:
+            raise TooManyPages
+        subscribers = owner.groups.get(listing) or Subscribers(self._app, listing, owner.toasts, self.prompt)
+        owner.groups[listing] = subscribers
+        subscribers.open_pages.add(open_page)
+        self._open_pages.add(open_page)
+        self._pings.add(open_page.socket)
+        return owner, subscribers
+
     def _leave(self, open_page: OpenPage, subscribers: Subscribers, since: float) -> None:
         listing = subscribers.listing
         with self._lock:
@@ -130,86 +122,44 @@ class Hub:
             if gone:
                 del self._owners[listing.owner_id]
         if gone:
-            self._wake_listener()
+            self._listener.wake()
         lasted, code = time.monotonic() - since, int(open_page.socket.close_reason)
         log.info("live page of user %d closed after %.0f s with %d", listing.owner_id, lasted, code)
 
     def _start(self) -> None:
         if not self._threads:
-            loops = (self._listen, self._run_checks, self._ping_pages)
+            listen, ping = partial(self._listener.run, self, self._stopping), partial(self._pings.run, self._stopping)
+            loops = (listen, ping, self._run_checks)
             self._threads = [threading.Thread(target=loop, name="live", daemon=True) for loop in loops]
             for thread in self._threads:
                 thread.start()
 
-    def _wake_listener(self) -> None:
-        try:
-            self._backend.redis.publish(self._control, "")
-        except RedisError:
-            log.debug("cannot reach Redis to wake the listener; it checks for changes regularly")
+    # --- for the listener
 
-    # --- the listener
-
-    def _listen(self) -> None:
-        pubsub = connect_redis(self._backend.settings, socket_timeout=SILENT_SECONDS).pubsub()
-        self._received_at = time.monotonic()
-        while not self._stopping.is_set():
-            try:
-                self._update_subscriptions(pubsub)
-                self._handle(pubsub.get_message(timeout=LISTEN_SECONDS))
-            except RedisError as error:
-                log.warning("no live events from Redis (%s); polling the database instead", error)
-                self._received_at = -SILENT_SECONDS
-                self._stopping.wait(RECONNECT_SECONDS)
-            except Exception:
-                log.exception("error in the live listener; continuing")
-                self._stopping.wait(RECONNECT_SECONDS)
-            self._update_status()
-        pubsub.close()
-
-    def _update_subscriptions(self, pubsub: Any) -> None:
-        """Subscribe to the channels of the owners with open pages, and unsubscribe from all others."""
-        if not pubsub.channels:
-            pubsub.subscribe(self._control)
+    def owners_with_pages(self, confirmed: AbstractSet[int]) -> set[int]:
+        """Return the owners with open pages, after letting those pages go on whose subscription is confirmed."""
         with self._lock:
-            wanted = set(self._owners)
-            for owner_id in wanted & self._confirmed:
-                if not (confirmed := self._owners[owner_id].confirmed).is_set():
-                    confirmed.set()  # slow even if it is already set, hence the check
-        for owner_id in wanted - self._subscribed:
-            pubsub.subscribe(events.channel(owner_id))
-            self._subscribed.add(owner_id)
-        for owner_id in self._subscribed - wanted:
-            pubsub.unsubscribe(events.channel(owner_id))
-            self._subscribed.discard(owner_id)
-            self._confirmed.discard(owner_id)
-        if time.monotonic() - self._pinged_at >= PING_SECONDS:  # detects a Redis that hangs with the connection open
-            self._pinged_at = time.monotonic()
-            pubsub.ping()
+            for owner_id in self._owners.keys() & confirmed:
+                if not (event := self._owners[owner_id].confirmed).is_set():
+                    event.set()  # slow even if it is already set, hence the check
+            return set(self._owners)
 
-    def _handle(self, message: dict[str, Any] | None) -> None:
-        if message is None:
-            return
-        self._received_at = time.monotonic()
-        owner_id = events.owner_of(message["channel"].decode()) if message["channel"] else None
-        if owner_id is None or message["type"] not in ("message", "subscribe"):
-            return
-        if message["type"] == "subscribe" and owner_id in self._subscribed:
-            # This also follows a reconnection: events published in the meantime are lost, so refresh below.
-            self._confirmed.add(owner_id)
+    def handle_event(self, owner_id: int, data: bytes) -> None:
+        """Refresh the owner's pages."""
         with self._lock:
             owner = self._owners.get(owner_id)
         if owner is None:
             return
-        if message["type"] == "message" and b"sign_out" in message["data"]:
+        if b"sign_out" in data:
             self._check_wanted.set()
         owner.toasts.mark_stale()
         _refresh(list(owner.groups.values()))
 
-    def _update_status(self) -> None:
+    def update_status(self) -> None:
         """Close the pages when the process is about to stop, and show on them whether events arrive."""
         if not self.leaving and not self._is_alive():
             self.close_pages()
-        prompt = time.monotonic() - self._received_at < SILENT_SECONDS
+        prompt = self._listener.is_prompt
         if prompt != self.prompt:
             self.prompt = prompt
             for owner in self._current_owners():
@@ -243,25 +193,6 @@ class Hub:
     def _current_owners(self) -> list[Owner]:
         with self._lock:
             return list(self._owners.values())
-
-    # --- the pings
-
-    def _ping_pages(self) -> None:
-        while not self._stopping.wait(PING_ROUND_SECONDS):
-            while self._ping_due():
-                time.sleep(0)  # yield to other greenlets: after a deployment all pages may be due at once
-
-    def _ping_due(self) -> bool:
-        """Ping a batch of the pages that are due, dropping closed ones; return whether more may be due."""
-        now = time.monotonic()
-        for _ in range(PINGS_AT_ONCE):
-            if not self._ping_queue or self._ping_queue[0].ping_at > now:
-                return False
-            socket = self._ping_queue.popleft()
-            if socket.connected:
-                socket.ping()
-                self._ping_queue.append(socket)
-        return True
 
 
 def _refresh(groups: list[Subscribers]) -> None:
