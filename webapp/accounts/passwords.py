@@ -5,9 +5,8 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from webapp.threads import in_thread
-
 from webapp.accounts import messages
+from webapp.threads import in_thread
 
 SHORTEST = 8
 LONGEST = 256

@@ -34,7 +34,7 @@ from tests.support.waiting import until
 from tests.webapp.forms.test_compounds import VALUES
 from webapp import commands, create_app
 from webapp.accounts import users
-from webapp.commands import arguments, scaffold
+from webapp.commands import arguments
 from webapp.commands.task import task as task_commands
 from webapp.current import backend_of
 
