@@ -135,7 +135,7 @@ def test_a_burst_of_changes_is_a_handful_of_frames_and_ends_with_the_last(stack:
             with backend.database.change() as connection:
                 values = {"version": Run.version + 1, "progress_note": f"no. {number}."}
                 row = connection.execute(changing.values(values)).one()
-            events.publish(backend.redis, Change(*row))
+            events.publish_progress(backend.redis, Change(*row))
         took = time.monotonic() - begun
         frames = receive_until(socket, lambda frame: "no. 999." in frame)
     assert len(frames) <= 10 + 12 * took

@@ -29,6 +29,16 @@ def publish(redis: Redis, *changes: Change) -> None:
     _send(redis, ((change.owner_id, {"run": change.run_id, "version": change.version}) for change in changes))
 
 
+def publish_progress(redis: Redis, change: Change) -> None:
+    """Publish new progress or output, which may reach pages a moment later than a change of state."""
+    _send(redis, [(change.owner_id, {"run": change.run_id, "version": change.version, "progress": 1})])
+
+
+def changes_state(data: bytes) -> bool:
+    """Return whether an event may be about more than new progress or output."""
+    return b'"progress"' not in data
+
+
 def publish_sign_out(redis: Redis, owner_id: int) -> None:
     """Notify an owner's pages that their session may have ended."""
     _send(redis, [(owner_id, {"sign_out": 1})])

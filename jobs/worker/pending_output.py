@@ -120,7 +120,7 @@ class PendingOutput:
         self._shown = lines
         self._clear()
         if change:
-            events.publish(self._backend.redis, change)
+            events.publish_progress(self._backend.redis, change)
         return change is not None
 
     def try_to_store(self, unfinished: Sequence[Entry]) -> bool:

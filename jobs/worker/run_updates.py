@@ -85,7 +85,7 @@ class RunUpdates:
             log.warning("could not record the progress of run %d (%s)", self._run.id, type(error).__name__)
             return
         if change:
-            events.publish(self._backend.redis, change)
+            events.publish_progress(self._backend.redis, change)
 
     def save_checkpoint(self, child: Execution) -> None:
         """Store the checkpoint that is noted, if any, and answer the task. On a database error, the task waits."""

@@ -16,7 +16,7 @@ from functools import partial
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import Backend
+from jobs.runs import Backend, events
 from webapp.live.listener import Listener
 from webapp.live.open_pages import OpenPages
 from webapp.live.pings import PingQueue
@@ -153,7 +153,7 @@ class Hub:
         if b"sign_out" in data:
             self._check_wanted.set()
         owner.toasts.mark_stale()
-        _refresh(list(owner.groups.values()))
+        _refresh(list(owner.groups.values()), events.changes_state(data))
 
     def update_status(self) -> None:
         """Close the pages when the process is about to stop, and show on them whether events arrive."""
@@ -195,7 +195,7 @@ class Hub:
             return list(self._owners.values())
 
 
-def _refresh(groups: list[Subscribers]) -> None:
+def _refresh(groups: list[Subscribers], state_changed: bool = True) -> None:
     for subscribers in groups:
         subscribers.mark_stale()
-        subscribers.wake()
+        subscribers.wake(state_changed)

@@ -1,22 +1,22 @@
-"""The rate limit for frames: a short burst, then ten per second."""
+"""The rate limit for frames: a short burst, then so many per second."""
 
+import threading
 import time
-
-BURST = 5
-PER_SECOND = 10.0
 
 
 class RateLimit:
-    """A token bucket: the changes of a short run appear immediately, and a thousand changes become a few frames."""
+    """A token bucket: a few frames are sent immediately, and a thousand changes become a few frames."""
 
-    def __init__(self) -> None:
-        self._tokens = float(BURST)
+    def __init__(self, burst: int, per_second: float) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._tokens = float(burst)
         self._at = time.monotonic()
 
-    def wait(self) -> None:
-        """Take a token, sleeping until one is available."""
+    def wait(self, urgent: threading.Event | None = None) -> None:
+        """Take a token and wait until it was available, or until something urgent happens."""
         now = time.monotonic()
-        self._tokens = min(BURST, self._tokens + (now - self._at) * PER_SECOND) - 1
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second) - 1
         self._at = now
         if self._tokens < 0:
-            time.sleep(-self._tokens / PER_SECOND)
+            (urgent or threading.Event()).wait(-self._tokens / self._per_second)

@@ -65,8 +65,8 @@ class Subscribers:
     """The open pages that show the same listing.
 
     After a change one greenlet reads, renders and sends to all of them. Frames are rate limited, and the changes
-    between two frames are combined. A page that is still receiving its last frame is skipped, and updated once it is
-    ready.
+    between two frames are combined; a change of a run's state does not wait behind progress and output. A page that is
+    still receiving its last frame is skipped, and updated once it is ready.
     """
 
     def __init__(self, app: Flask, listing: Listing, toasts: Toasts, prompt: bool) -> None:
@@ -75,7 +75,9 @@ class Subscribers:
         self.open_pages: set[OpenPage] = set()
         self._app = app
         self._toasts = toasts
-        self._rate_limit = RateLimit()
+        self._progress_limit = RateLimit(burst=5, per_second=10)
+        self._state_limit = RateLimit(burst=50, per_second=50)
+        self._state_changed = threading.Event()
         self._snapshot: Snapshot | None = None
         self._last: Update | None = None
         self._stale = True
@@ -86,9 +88,11 @@ class Subscribers:
         """Make the next reader take a new snapshot."""
         self._stale = True
 
-    def wake(self) -> None:
-        """Schedule an update of every page."""
+    def wake(self, state_changed: bool = True) -> None:
+        """Schedule an update of every page, soon if the state of a run has changed."""
         self._wanted = True
+        if state_changed:
+            self._state_changed.set()
         if not self._updating:
             self._updating = True
             gevent.spawn(self._update_all)
@@ -110,8 +114,14 @@ class Subscribers:
     def _update_all(self) -> None:
         while self._wanted:
             self._wanted = False
-            if self.update(list(self.open_pages)):
-                self._rate_limit.wait()
+            state_changed = self._state_changed.is_set()
+            self._state_changed.clear()
+            if not self.update(list(self.open_pages)):
+                continue
+            if state_changed:
+                self._state_limit.wait()
+            else:
+                self._progress_limit.wait(urgent=self._state_changed)
         self._updating = False
 
     def _update(self, open_pages: Sequence[OpenPage]) -> bool:
