@@ -97,16 +97,16 @@ def test_each_tile_is_painted_in_its_place_over_what_was_there(page: Page, backe
     open_live(page, f"/runs/{run.id}")
     paint(backend, run, RED, 0, 0)
     page.locator("[data-tile]").wait_for()
-    assert colours(page, (10, 5)) == [RED]
+    until(lambda: colours(page, (10, 5)) == [RED], "the colours")
     paint(backend, run, GREEN, 10, 5)
     put_out(backend, run, {"step": 2}, kind=Kind.EMITTED)
     paint(backend, run, BLUE, 20, 20)
     expect(page.locator("[data-tile]")).to_have_count(3)
-    assert colours(page, (5, 2), (15, 8), (28, 13), (30, 25)) == [RED, GREEN, GREEN, BLUE]
+    until(lambda: colours(page, (5, 2), (15, 8), (28, 13), (30, 25)) == [RED, GREEN, GREEN, BLUE], "the colours")
     expect(page.get_by_text("Step")).to_be_visible()
     assert was_not_reloaded(page)
     open_live(page, f"/runs/{run.id}")
-    assert colours(page, (5, 2), (15, 8), (28, 13), (30, 25)) == [RED, GREEN, GREEN, BLUE]
+    until(lambda: colours(page, (5, 2), (15, 8), (28, 13), (30, 25)) == [RED, GREEN, GREEN, BLUE], "the colours")
 
 
 def test_a_further_attempt_begins_its_picture_anew(page: Page, backend: Backend, run: Run) -> None:
@@ -129,7 +129,7 @@ def test_the_picture_is_there_without_javascript(new_context: NewContext, backen
     run = held_run(page, backend)
     paint(backend, run, RED, 0, 0)
     page.goto(f"/runs/{run.id}")
-    assert colours(page, (10, 5)) == [RED]
+    until(lambda: colours(page, (10, 5)) == [RED], "the colours")
 
 
 def test_a_page_that_is_opened_again_has_its_pictures_already(page: Page, backend: Backend, run: Run) -> None:
