@@ -161,7 +161,7 @@ def test_parameters_that_would_not_be_the_same_for_the_worker_are_refused(
     backend: Backend, annotation: Any, given: Any
 ) -> None:
     found, parameters = asking_for(annotation, given)
-    with pytest.raises(TaskError, match="leave a value that they accept as it is") as refused:
+    with pytest.raises(TaskError, match="must return accepted values unchanged") as refused:
         submit(backend, found, make_owner(backend), parameters)
     assert TOKEN not in str(refused.value)
     assert TOKEN not in columns(backend)
