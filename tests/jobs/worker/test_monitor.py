@@ -192,9 +192,11 @@ def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_st
     (tmp_path / "go on").touch()
     every = (*runs, long)
     versions = {run.id: [event["version"] for event in told if event["run"] == run.id] for run in every}
-    assert all(told == sorted(told) for told in versions.values()), "in their order"
-    assert versions.pop(long.id)[:2] == [1, 2]  # queued, running, and what it puts out after that
-    assert [1, 3] in versions.values()  # queued, succeeded; a busy machine may take its time for some of them
+    # The first version is published by who submits, which may be overtaken by the worker.
+    by_worker = [[version for version in told if version > 1] for told in versions.values()]
+    assert all(told == sorted(told) for told in by_worker), "in their order"
+    assert sorted(versions.pop(long.id))[:2] == [1, 2]  # queued, running, and what it puts out after that
+    assert [1, 3] in map(sorted, versions.values())  # queued, succeeded; a busy machine is slower with some of them
     assert [read(served, run).state for run in runs] == [State.SUCCEEDED] * len(runs)
 
 
