@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from jobs.values.json_value import json_value
 from jobs.values.text import keepable
-from jobs.values.value_store import without_files
+from jobs.values.value_store import unstored
 
 # Maximum number of progress reports that a run writes per second; the last report is always written.
 REPORTS_PER_SECOND = 10
@@ -168,7 +168,7 @@ class Emit:
         self,
         send: Callable[[Any], None] = _discard_value,
         stop_requested: Callable[[], bool] = _never,
-        develop: Callable[[Any], Any] = without_files,
+        develop: Callable[[Any], Any] = unstored,
     ) -> None:
         self._send = send
         self._stop_requested = stop_requested
@@ -177,4 +177,4 @@ class Emit:
     def __call__(self, value: Any) -> None:
         if self._stop_requested():
             raise StopRun
-        self._send(json_value(self._develop(value), "The partial result"))
+        self._send(self._develop(value))

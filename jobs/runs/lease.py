@@ -6,7 +6,7 @@ discard its work. After a crash two workers may execute the same run, but only o
 """
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,15 +97,18 @@ def report(database: Database, run: Run, fraction: float | None, note: str) -> C
     return _change(database, sql.REPORT, **_lease(run), progress=fraction, note=note)
 
 
-def succeed(database: Database, run: Run, result: Any) -> Change | None:
-    """Record a result, the one completion of a run."""
-    return _change(database, sql.SUCCEED, **_lease(run), result=result)
+def succeed(database: Database, run: Run, result: Any, notes: Sequence[str] = ()) -> Change | None:
+    """Record a result, the one completion of a run, with the notes about what was changed in it."""
+    return _change(database, sql.SUCCEED, **_lease(run), result=result, notes=list(notes) or None)
 
 
-def succeed_and_claim(database: Database, run: Run, result: Any, claim: Claim) -> tuple[Change | None, Run | None]:
+def succeed_and_claim(
+    database: Database, run: Run, result: Any, claim: Claim, notes: Sequence[str] = ()
+) -> tuple[Change | None, Run | None]:
     """Record a result and take the next run: two changes, one durable commit."""
+    values = _given(**_lease(run), result=result, notes=list(notes) or None, now=utcnow())
     with database.change() as connection:
-        ended = connection.execute(sql.SUCCEED, _given(**_lease(run), result=result, now=utcnow())).first()
+        ended = connection.execute(sql.SUCCEED, values).first()
         claimed = _claim(connection, claim)
     # Build objects after the commit: the next writer waits until the transaction ends.
     return Change(*ended) if ended else None, Run(**claimed) if claimed else None

@@ -36,7 +36,8 @@ class Run(Base):
     `stop_requested_at` the time when its owner asked a running run to stop. `attempt` counts every start that may have
     happened, `failures` those that failed since the owner last queued the run, and `losses` those that lost their
     worker. If there are secrets among the parameters, `parameters` has marks in their places, and the whole document is
-    in `encrypted_parameters`, which only the vault reads.
+    in `encrypted_parameters`, which only the vault reads. `notes` are texts that say what was changed in the result to
+    store it, or left out.
     """
 
     __tablename__ = "runs"
@@ -77,6 +78,7 @@ class Run(Base):
     progress_note: Mapped[str] = mapped_column(String(200), default="")
 
     result: Mapped[Any] = mapped_column(PlainJson, nullable=True)
+    notes: Mapped[Any] = mapped_column(PlainJson, nullable=True)
     error_kind: Mapped[str | None] = mapped_column(String(100))
     error_message: Mapped[str | None] = mapped_column(Text)
     error_traceback: Mapped[str | None] = mapped_column(Text)

@@ -88,7 +88,7 @@ CLAIM = _update(
 )
 RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at, R.version)
 REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
-SUCCEED = _changing(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result")})
+SUCCEED = _changing(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result"), "notes": given("notes")})
 FAIL = _changing(HELD & ~TO_STOP, {**FAILED, **FAILED_ONCE_MORE})
 POSTPONE = _changing(HELD & ~TO_STOP, {**QUEUED, **ERROR, **SPENT, **FAILED_ONCE_MORE, "due_at": given("due_at")})
 STOP = _changing(HELD, CANCELLED)

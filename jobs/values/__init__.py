@@ -1,13 +1,13 @@
 """The value types that tasks return and emit, and their JSON forms."""
 
 from jobs.values.charts import chart_in
-from jobs.values.dataframe import frame_in
 from jobs.values.downloads import download_in
 from jobs.values.images import Picture, picture_in
 from jobs.values.media_types import media_type_of
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.values.results import MARKS, html_in, markdown_in
 from jobs.values.stored_file import RunFile, StoreAway
+from jobs.values.tables import frame_in
 from jobs.values.text import label_of
 
 __all__ = [

@@ -28,6 +28,7 @@ MOST_POINTS = {"bar": 500, "line": 5000, "scatter": 1000, "histogram": 500}
 LARGEST = 1e100
 LARGEST_WHOLE = 2.0**50  # below this, a float can represent the halves between whole numbers
 BINS = 20
+LONGEST_WORDS = 200
 
 
 def _listed(value: Any) -> Any:
@@ -53,7 +54,7 @@ def _kind(values: Any) -> str:
 
 
 Kind = Literal["bar", "line", "scatter", "histogram"]
-Words = Annotated[str, Field(max_length=200)]
+Words = Annotated[str, Field(max_length=LONGEST_WORDS)]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST), AfterValidator(_visible)]
 Label = Annotated[Words | Number, BeforeValidator(_label)]
 Values = Annotated[Sequence[Number | None], Tag("values")]

@@ -9,10 +9,12 @@ from typing import Annotated, Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.values.errors import NoForm, ResultError
+from jobs.values.files import LONGEST_HEXADECIMAL, LONGEST_TEXT, hexadecimal, text_of
 from jobs.values.images import MOST_PIXELS, REFERENCE, Keep, Picture
-from jobs.values.json_value import ResultError
 from jobs.values.marks import model_in
 from jobs.values.media_types import ANY, media_type_of
+from jobs.values.places import Place
 from jobs.values.text import keepable
 
 FILE = "$file"
@@ -20,6 +22,7 @@ FILE = "$file"
 MOST_FILES = 100
 MOST_BYTES = 500_000_000
 LONGEST_NAME = 100
+ADVICE = "Return str(path) to show a path as text."
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}/[a-z0-9][a-z0-9.+-]{0,50}", re.IGNORECASE)
 # Formats that browsers display, and that Pillow recognises by their first bytes.
 IMAGES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
@@ -60,37 +63,38 @@ def download_in(value: object) -> KeptFile | None:
 
 
 class DownloadStore:
-    """Stores downloads and paths as files and replaces them with references; other values stay unchanged."""
+    """Stores downloads and bytes as files and returns references to them."""
 
     def __init__(self, keep: Keep) -> None:
         self._keep = keep
         self._files = 0
         self._bytes = 0
 
-    def kept(self, value: Any) -> Any:
-        """Return the form of a value to store. Raises ResultError for a file that cannot be stored."""
-        if isinstance(value, Path):
-            value = Download(value)
-        if isinstance(value, bytes):
-            return self._bytes_kept(value)
-        if not isinstance(value, Download):
-            return value
-        with _opened(value.content) as stream:
+    def download(self, file: Download, place: Place) -> Any:
+        """Store a file. Raises NoForm for one that cannot be read, and ResultError for one too many or too large."""
+        with _opened(file.content) as stream:
             self._count(stream)
-            return {FILE: self._stored(value, stream).model_dump(exclude_none=True)}
+            return {FILE: self._stored(file, stream, place).model_dump(exclude_none=True)}
 
-    def _bytes_kept(self, content: bytes) -> Any:
-        """Store the bytes of an image, or decode them as text. Raises ResultError when they are neither."""
+    def content(self, content: bytes, place: Place) -> Any:
+        """Return a reference to the bytes of an image, the text that bytes encode, or otherwise a file."""
         stream = io.BytesIO(content)
         media_type, size = _picture(stream)
-        if size is None:
-            return _legible(content)
-        self._count(stream)
-        stored = self._keep(stream, media_type.replace("/", "."), media_type)
-        return {REFERENCE: Picture(sha256=stored.sha256, width=size[0], height=size[1]).model_dump(exclude_none=True)}
+        if size is not None:
+            self._count(stream)
+            stored = self._keep(stream, media_type.replace("/", "."), media_type)
+            picture = Picture(sha256=stored.sha256, width=size[0], height=size[1])
+            return {REFERENCE: picture.model_dump(exclude_none=True)}
+        text = text_of(content)
+        if text is not None and len(content) <= LONGEST_TEXT:
+            return text
+        if place.in_cell or len(content) <= LONGEST_HEXADECIMAL:
+            return hexadecimal(content, place)
+        place.note("bytes that are too many to show, or that are not text, were kept as a file.")
+        return self.download(Download(content), place)
 
-    def _stored(self, file: Download, stream: BinaryIO) -> KeptFile:
-        name = _name(file)
+    def _stored(self, file: Download, stream: BinaryIO, place: Place) -> KeptFile:
+        name = _name(file, place)
         picture, size = _picture(stream)
         media_type = picture or _media_type(file.media_type or "", name)
         stored = self._keep(stream, name, media_type)
@@ -111,32 +115,37 @@ class DownloadStore:
             )
 
 
-def _opened(content: bytes | Path) -> BinaryIO:
-    if isinstance(content, bytes):
-        return io.BytesIO(content)
+def _opened(content: Any) -> BinaryIO:
+    match content:
+        case bytes() | bytearray() | memoryview():
+            return io.BytesIO(content)
+        case io.BytesIO():
+            return io.BytesIO(content.getvalue())
+        case Path():
+            return _opened_path(content)
+    advice = "Pass a Path, or bytes such as text.encode()."
+    raise NoForm(f"The content of this Download is of type {type(content).__name__}. {advice}")
+
+
+def _opened_path(content: Path) -> BinaryIO:
     try:
         # Reading a pipe could block forever, and a device may have no end.
         if not stat.S_ISREG(content.stat().st_mode):
-            raise ResultError(f"{content} is not a regular file. Return str(path) to show a path as text.")
+            raise NoForm(f"{content} is not a regular file. {ADVICE}")
         return content.open("rb")
-    except OSError as error:
-        reason = error.strerror or "it cannot be read"
-        raise ResultError(f"{content}: {reason}. Return str(path) to show a path as text.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NoForm(f"{content}: {reason}. {ADVICE}") from None
 
 
-def _legible(content: bytes) -> str:
+def _name(file: Download, place: Place) -> str:
+    given = PurePath(file.name or (file.content.name if isinstance(file.content, Path) else "")).name
     try:
-        return content.decode()
-    except UnicodeDecodeError:
-        advice = "Return them as a file: Download(content, name=...)."
-        raise ResultError(
-            f"These {len(content):,} bytes are neither text nor an image that can be shown. {advice}"
-        ) from None
-
-
-def _name(file: Download) -> str:
-    given = file.name or (file.content.name if isinstance(file.content, Path) else "")
-    return keepable(PurePath(given).name)[-LONGEST_NAME:] or "file"
+        given.encode()
+    except UnicodeEncodeError:
+        place.note("the parts of a file name that are not UTF-8 were replaced.")
+        given = given.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return keepable(given)[-LONGEST_NAME:] or "file"
 
 
 def _media_type(said: str, name: str) -> str:

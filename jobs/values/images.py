@@ -1,15 +1,16 @@
 """Pictures: images that a task returns or emits go to the file store; the stored value is a reference to the file."""
 
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from jobs.values.json_value import ResultError
+from jobs.values import png
+from jobs.values.errors import NoForm, ResultError
 from jobs.values.marks import model_in
+from jobs.values.places import Place
 from jobs.values.stored_file import StoredFile
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ MOST_BYTES = 200_000_000
 MOST_PICTURES = 10_000
 
 PNG = "image/png"
-PNG_MODES = frozenset({"1", "L", "LA", "I;16", "P", "RGB", "RGBA"})
+EXTENSIONS = {PNG: "png", "image/svg+xml": "svg"}
 REFERENCE = "$picture"
 
 Keep = Callable[[BinaryIO, str, str], StoredFile]
 Length = Annotated[int, Field(ge=1, le=MOST_PIXELS)]
-Place = Annotated[int, Field(ge=-MOST_PIXELS, le=MOST_PIXELS)]
+Position = Annotated[int, Field(ge=-MOST_PIXELS, le=MOST_PIXELS)]
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Canvas(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    x: Place
-    y: Place
+    x: Position
+    y: Position
     width: Length
     height: Length
 
@@ -67,57 +68,54 @@ class Picture(BaseModel):
     tile: Canvas | None = None
 
 
-def is_image(value: object) -> "TypeGuard[Image]":
-    """Return whether a value is a Pillow image. Pillow is not imported: it is loaded already if there is an image."""
-    pillow = sys.modules.get("PIL.Image")
-    return pillow is not None and isinstance(value, pillow.Image)
-
-
 def picture_in(value: object) -> Picture | None:
     """Return the image reference in a stored value, or None. Check it against the run's files before trusting it."""
     return model_in(value, REFERENCE, Picture)
 
 
 class ImageStore:
-    """Stores images as files and replaces them with references; other values stay unchanged."""
+    """Stores images as files and returns references to them."""
 
-    def __init__(self, keep: Keep, name: str) -> None:
+    def __init__(self, keep: Keep, task: str) -> None:
         self._keep = keep
-        self._name = name
+        self._task = task
         self._pictures = 0
         self._bytes = 0
 
-    def partial(self, value: Any) -> Any:
-        """Return the form of a partial result to store. Raises ResultError for an image that is too large."""
-        if isinstance(value, Tile):
-            return _reference(self._developed(value.image, "The tile"), _canvas(value))
-        return _reference(self._developed(value, "The partial result")) if is_image(value) else value
+    def image(self, image: "Image", place: Place) -> Any:
+        """Store an image. Raises NoForm for one that is too large or cannot be read."""
+        return _reference(self._developed(image, place, "It"))
 
-    def result(self, value: Any) -> Any:
-        """Return the form of a result to store. Raises ResultError for an image that is too large, and for a tile."""
-        if isinstance(value, Tile):
-            raise ResultError("A tile can only be a partial result. Emit it, and return the whole image.")
-        return _reference(self._developed(value, "The result")) if is_image(value) else value
+    def tile(self, tile: Tile, place: Place) -> Any:
+        """Store a tile. Raises NoForm for one that no page can show."""
+        canvas = _canvas(tile)
+        return _reference(self._developed(tile.image, place, "The tile"), canvas)
 
-    def _developed(self, image: "Image", what: str) -> Picture:
-        pixels = image.width * image.height
-        if not 0 < pixels <= MOST_PIXELS:
+    def drawing(self, stream: BinaryIO, media_type: str, size: tuple[int, int]) -> Any:
+        """Store an image file of this size in pixels."""
+        return _reference(self._stored(stream, media_type, size, "It"))
+
+    def _developed(self, image: "Image", place: Place, what: str) -> Picture:
+        if not 0 < image.width * image.height <= MOST_PIXELS:
             size = f"{image.width:,} × {image.height:,} pixels"
-            raise ResultError(f"{what} is an image of {size}. The limit is 1 to {MOST_PIXELS:,} pixels.")
+            raise NoForm(f"{what} is an image of {size}. The limit is 1 to {MOST_PIXELS:,} pixels.")
         with tempfile.TemporaryFile() as file:
-            _as_png(image).save(file, "PNG")
-            self._count(file.tell(), what)
-            file.seek(0)
-            stored = self._keep(file, self._name, PNG)
-        return Picture(sha256=stored.sha256, width=image.width, height=image.height)
+            return self._stored(file, PNG, png.write(image, file, MOST_PIXELS, place), what)
+
+    def _stored(self, file: BinaryIO, media_type: str, size: tuple[int, int], what: str) -> Picture:
+        self._count(file.seek(0, 2), what)
+        file.seek(0)
+        stored = self._keep(file, f"{self._task}.{EXTENSIONS[media_type]}", media_type)
+        return Picture(sha256=stored.sha256, width=size[0], height=size[1])
 
     def _count(self, size: int, what: str) -> None:
         if size > LARGEST_BYTES:
-            raise ResultError(f"{what} is too large: {size:,} bytes as PNG. The limit is {LARGEST_BYTES:,}.")
+            raise NoForm(f"{what} is too large: {size:,} bytes as PNG. The limit is {LARGEST_BYTES:,}.")
         self._pictures += 1
         self._bytes += size
         if self._pictures > MOST_PICTURES or self._bytes > MOST_BYTES:
             limits = f"{MOST_PICTURES:,} images and {MOST_BYTES:,} bytes in total"
+            what = "An image" if what == "It" else what
             raise ResultError(f"{what} exceeds the limit of a run: {limits}. Emit fewer or smaller images.")
 
 
@@ -130,8 +128,4 @@ def _canvas(tile: Tile) -> Canvas:
         return Canvas(x=int(tile.x), y=int(tile.y), width=int(tile.width), height=int(tile.height))
     except ValidationError:
         where = f"at {tile.x}, {tile.y} in an image of {tile.width} × {tile.height} pixels"
-        raise ResultError(f"A tile {where} cannot be shown.") from None
-
-
-def _as_png(image: "Image") -> "Image":
-    return image if image.mode in PNG_MODES else image.convert("RGB")
+        raise NoForm(f"A tile {where} cannot be shown.") from None

@@ -2,30 +2,31 @@
 
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import to_json
 
-from jobs.values.dataframe import plain
-
-LARGEST_BYTES = 1_000_000
-
-
-class ResultError(Exception):
-    """A value that a task returned, emitted or saved and that cannot be stored; the message gives the reason."""
+from jobs.values.encoder import ADVICE, LARGEST_BYTES, Encoder
+from jobs.values.errors import ResultError
+from jobs.values.files import REFUSED
 
 
 def json_value(value: Any, what: str = "The result") -> Any:
-    """Return the JSON form of a value, with NaN and infinity as text.
+    """Return the JSON form of a value without files, with NaN and infinity as text.
 
-    Raises ResultError, with the reason, when the value has no JSON form or exceeds 1 MB.
+    Raises ResultError, with the reason, when any part of it has no JSON form, or when it exceeds 1 MB.
     """
-    try:
-        encoded = to_json(value, inf_nan_mode="strings", fallback=plain)
-        kept = from_json(encoded, cache_strings="none")
-    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
-        reason = str(error).removeprefix("Error serializing to JSON: ")
-        raise ResultError(f"{what} cannot be stored as JSON: {reason}") from None
-    if len(encoded) > LARGEST_BYTES:
-        advice = "Return a file instead: Download(content, name=...)."
-        size = f"{len(encoded):,} bytes. The limit is {LARGEST_BYTES:,}."
-        raise ResultError(f"{what} is too large: {size} {advice}")
+    encoder = Encoder(REFUSED)
+    kept = sized(encoder.encode(value, what), what)
+    if encoder.left_out:
+        raise ResultError(f"{what} cannot be stored. {encoder.left_out}")
     return kept
+
+
+def sized(kept: Any, what: str) -> Any:
+    """Return a JSON value. Raises ResultError if it exceeds 1 MB."""
+    size = len(to_json(kept))
+    if size > LARGEST_BYTES:
+        raise ResultError(f"{what} is too large: {size:,} bytes. The limit is {LARGEST_BYTES:,} bytes. {ADVICE}")
+    return kept
+
+
+__all__ = ["LARGEST_BYTES", "ResultError", "json_value"]

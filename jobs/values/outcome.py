@@ -1,15 +1,17 @@
 """The possible outcomes of executing a run in a worker."""
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Success:
-    """The task returned normally; `result` is plain JSON."""
+    """The task returned normally; `result` is plain JSON, and `notes` say what was changed in it or left out."""
 
     result: Any
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from pydantic import BaseModel, ConfigDict, model_serializer
 
 from jobs.values.charts import CHART
-from jobs.values.dataframe import FRAME
 from jobs.values.downloads import FILE
 from jobs.values.images import REFERENCE
+from jobs.values.tables import FRAME
 
 MARKDOWN = "$markdown"
 HTML = "$html"

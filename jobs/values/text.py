@@ -6,9 +6,14 @@ COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
+def in_unicode(text: str) -> str:
+    """Return the text with lone surrogates escaped, which no encoding can represent."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def keepable(text: str) -> str:
     """Return the text with lone surrogates (invalid in UTF-8) and NUL characters (rejected by Postgres) escaped."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+    return in_unicode(text).replace("\x00", "\\x00")
 
 
 def label_of(name: str) -> str:

@@ -1,57 +1,93 @@
-"""Store the images and downloads in a task's values as files, also inside lists, tuples and dicts."""
+"""Convert a task's result and partial results to JSON, with their images and files in the file store."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from jobs.values.downloads import Download, DownloadStore
-from jobs.values.images import ImageStore, Keep, Tile, is_image
-from jobs.values.json_value import ResultError
+from jobs.values.encoder import Encoder
+from jobs.values.errors import NoForm
+from jobs.values.files import DISCARDED
+from jobs.values.images import ImageStore, Keep, Tile
+from jobs.values.json_value import sized
+from jobs.values.places import Place
 
-LEAVES = (str, int, float)
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PARTIAL = "The partial result"
+MOST_TOLD = 20
+
+
+class StoredFiles:
+    """Stores the images and files of one attempt."""
+
+    def __init__(self, keep: Keep, task: str) -> None:
+        self._images = ImageStore(keep, task)
+        self._downloads = DownloadStore(keep)
+        self.takes_tiles = True
+
+    def image(self, image: "Image", place: Place) -> Any:
+        return self._images.image(image, place)
+
+    def tile(self, tile: Tile, place: Place) -> Any:
+        if not self.takes_tiles:
+            raise NoForm("A tile can only be a partial result. Emit it, and return the whole image.")
+        if place.parent is not None:
+            raise NoForm("A tile cannot be part of another value. Emit it on its own.")
+        return self._images.tile(tile, place)
+
+    def drawing(self, stream: BinaryIO, media_type: str, size: tuple[int, int], place: Place) -> Any:
+        return self._images.drawing(stream, media_type, size)
+
+    def download(self, file: Download, place: Place) -> Any:
+        return self._downloads.download(file, place)
+
+    def path(self, path: Path, place: Place) -> Any:
+        return self._downloads.download(Download(path), place)
+
+    def content(self, content: bytes, place: Place) -> Any:
+        return self._downloads.content(content, place)
+
+
+def _untold(note: str) -> None:
+    """Discard a note about a partial result."""
 
 
 class ValueStore:
-    """Replaces the files in a task's result and partial results with references."""
+    """Converts a task's result and partial results. What was changed in a partial result is passed to `tell`, once."""
 
-    def __init__(self, keep: Keep, task: str) -> None:
-        self._images = ImageStore(keep, f"{task}.png")
-        self._downloads = DownloadStore(keep)
+    def __init__(self, keep: Keep, task: str, tell: Callable[[str], None] = _untold) -> None:
+        self._files = StoredFiles(keep, task)
+        self._tell = tell
+        self._told: set[str] = set()
         self._pid = os.getpid()
 
     def partial(self, value: Any) -> Any:
         """Return the form of a partial result to store. Raises ResultError for a value that cannot be stored."""
         if os.getpid() != self._pid:  # the task has forked: partial results of its children are discarded
             return None
-        if isinstance(value, Tile):
-            return self._images.partial(value)
-        return _each(value, lambda one: self._downloads.kept(self._images.partial(one)))
+        kept, notes = self._encoded(value, PARTIAL)
+        for note in notes:
+            if note not in self._told and len(self._told) < MOST_TOLD:
+                self._told.add(note)
+                self._tell(f"{PARTIAL} was changed. {note}")
+        return kept
 
-    def result(self, value: Any) -> Any:
-        """Return the form of a result to store. Raises ResultError for a value that cannot be stored, or a tile."""
-        return _each(value, lambda one: self._downloads.kept(self._images.result(one)))
+    def result(self, value: Any) -> tuple[Any, Sequence[str]]:
+        """Return the form of a result to store, and notes about what was changed or left out.
+
+        Raises ResultError for a value that cannot be stored.
+        """
+        self._files.takes_tiles = False
+        return self._encoded(value, "The result")
+
+    def _encoded(self, value: Any, what: str) -> tuple[Any, Sequence[str]]:
+        encoder = Encoder(self._files)
+        return sized(encoder.encode(value, what), what), encoder.notes.texts
 
 
-def without_files(value: Any) -> Any:
-    """Return a value with its files replaced by None: used without a store, in a task called as a plain function."""
-    files = (Tile, Download, Path, bytes)
-    if isinstance(value, Tile):
-        return None
-    return _each(value, lambda one: None if isinstance(one, files) or is_image(one) else one)
-
-
-def _each(value: Any, serve: Callable[[Any], Any], within: bool = False) -> Any:
-    """Apply `serve` to each part of a value. A circular value is returned unchanged: encoding it as JSON reports it."""
-    if value is None or isinstance(value, LEAVES):
-        return value
-    if within and isinstance(value, Tile):
-        raise ResultError("A tile cannot be part of another value. Emit it on its own.")
-    try:
-        if isinstance(value, list | tuple):
-            return [_each(one, serve, within=True) for one in value]
-        if isinstance(value, dict):
-            return {name: _each(one, serve, within=True) for name, one in value.items()}
-    except RecursionError:
-        return value
-    return serve(value)
+def unstored(value: Any) -> Any:
+    """Return a partial result without its files: used without a store, in a task called as a plain function."""
+    return Encoder(DISCARDED).encode(value, PARTIAL)

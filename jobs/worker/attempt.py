@@ -94,11 +94,11 @@ def _record_patiently(
 def _record(backend: Backend, run: Run, outcome: Outcome, next_id: int | None) -> Recorded:
     following = None
     match outcome:
-        case Success(result) if next_id is not None:
+        case Success(result, notes) if next_id is not None:
             claim = Claim(next_id, str(run.worker), backend.settings.lease_seconds, backend.tasks)
-            change, following = lease.succeed_and_claim(backend.database, run, result, claim)
-        case Success(result):
-            change = lease.succeed(backend.database, run, result)
+            change, following = lease.succeed_and_claim(backend.database, run, result, claim, notes)
+        case Success(result, notes):
+            change = lease.succeed(backend.database, run, result, notes)
         case Stopped():
             change = lease.stop(backend.database, run)
         case Interrupted():

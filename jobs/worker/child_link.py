@@ -85,8 +85,8 @@ class ChildLink:
     def finish(self, outcome: Outcome, is_fit: bool) -> None:
         """Send the outcome, as the last message of a run."""
         match outcome:
-            case Success(result):
-                message: dict[str, Any] = {"result": result}
+            case Success(result, notes):
+                message: dict[str, Any] = {"result": result, "notes": list(notes)}
             case Failure():
                 message = {"failure": asdict(outcome)}
             case _:

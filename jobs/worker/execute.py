@@ -15,7 +15,6 @@ from jobs.authoring.secret_parameters import LostSecret
 from jobs.authoring.secrets import Secrets
 from jobs.authoring.task import Task
 from jobs.authoring.workspace import Workspace
-from jobs.values.json_value import json_value
 from jobs.values.outcome import Failure, Outcome, Stopped, Success
 from jobs.values.stored_file import StoredFile
 from jobs.values.value_store import ValueStore
@@ -76,13 +75,13 @@ def execute(catalog: Catalog, order: Order, link: Link) -> Outcome:
 
 
 def _called(task: Task, order: Order, link: Link) -> Success:
-    values = ValueStore(link.keep, task.name)
+    values = ValueStore(link.keep, task.name, lambda note: link.log("warning", note))
     emit = Emit(link.emit, link.stop_requested, values.partial)
     context = {kind: _context(kind, order, link, emit) for kind in task.context.values()}
     returned = task.call(_validated(task, order, link), context)
     if isinstance(returned, UNFINISHED):
         returned = _result(returned, emit)
-    return Success(json_value(values.result(returned)))
+    return Success(*values.result(returned))
 
 
 def _context(kind: Any, order: Order, link: Link, emit: Emit) -> Any:

@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 READ_BYTES = 64 * 1024
 READS_FOR_ALL = 16
 LONGEST_KIND = 100
-LONGEST_NOTE = 200
+LONGEST_PROGRESS_NOTE = 200
+LONGEST_NOTE = 500
+MOST_NOTES = 30
 LONGEST_MESSAGE = 10_000
 LONGEST_TRACEBACK = 20_000
 NOT_UNDERSTOOD = Failure("ProcessKilled", "The task's process sent an invalid message.")
@@ -160,7 +162,7 @@ class Execution:
     def progress(self) -> ProgressReport | None:
         """Return the latest progress, or None while the child is writing it."""
         if progress := self._state.read_progress():
-            return ProgressReport(progress.fraction, self._redactor.cut(progress.note, LONGEST_NOTE))
+            return ProgressReport(progress.fraction, self._redactor.cut(progress.note, LONGEST_PROGRESS_NOTE))
         return None
 
     def close(self) -> None:
@@ -223,7 +225,7 @@ class Execution:
     def _outcome(self, message: Mapping[str, Any]) -> Outcome:
         match message:
             case {"result": result}:
-                return Success(self._redactor.value(result))
+                return Success(self._redactor.value(result), self._notes(message.get("notes")))
             case {"failure": {"kind": str(kind), "message": str(words), "traceback": traceback, "final": final}}:
                 return Failure(
                     self._redactor.cut(kind, LONGEST_KIND),
@@ -234,6 +236,10 @@ class Execution:
             case {"stopped": True}:
                 return Stopped()
         return NOT_UNDERSTOOD
+
+    def _notes(self, notes: Any) -> tuple[str, ...]:
+        texts = [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
+        return tuple(self._redactor.cut(text, LONGEST_NOTE, "…") for text in texts[:MOST_NOTES])
 
     def _last_lines(self, traceback: str) -> str:
         text = self._redactor.text(traceback)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from jobs.authoring.context import FinalFailure
 from jobs.authoring.task import Task
-from jobs.values.json_value import ResultError
+from jobs.values.errors import ResultError
 from jobs.values.outcome import Failure
 from jobs.values.stored_file import StoreAway
 from jobs.values.text import keepable

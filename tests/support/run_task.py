@@ -39,10 +39,12 @@ START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class EndedRun:
-    """The outcome of a run: its result or its error as shown on its page, and its output."""
+    """The outcome of a run: its result and notes or its error as shown on its page, and its output."""
 
+    id: int
     state: State
     result: Any
+    notes: list[str]
     error: str | None
     traceback: str | None
     output: list[str]
@@ -96,7 +98,7 @@ class RunTask:
     def _ended(self, run: Run) -> EndedRun:
         error = f"{run.error_kind}: {run.error_message}" if run.error_kind else None
         lines, emitted = (self._put_out(run, kind) for kind in (Kind.LOG, Kind.EMITTED))
-        return EndedRun(run.state, run.result, error, run.error_traceback, lines, emitted)
+        return EndedRun(run.id, run.state, run.result, run.notes or [], error, run.error_traceback, lines, emitted)
 
     def _put_out(self, run: Run, kind: Kind) -> list[Any]:
         batches = read_output(self.backend.database, run.id, kind).batches

@@ -22,7 +22,7 @@ from webapp.accounts.users import User
 from webapp.commands import arguments, scaffold
 from webapp.commands.saving import SAVE, save
 from webapp.commands.secrets import secrets_for
-from webapp.commands.terminal import Terminal, show_result
+from webapp.commands.terminal import Terminal, show_notes, show_result
 from webapp.current import backend, backend_of
 from webapp.rendering.files import tame
 
@@ -131,7 +131,8 @@ def _keep_for(owner_id: int, path: Path) -> File:
 
 def _show_outcome(outcome: Outcome, files: FileStore, targets: Sequence[BinaryIO]) -> None:
     match outcome:
-        case Success(result):
+        case Success(result, notes):
+            show_notes(notes)
             if save(result, files, targets):
                 show_result(result)
         case Failure(kind, message, traceback):
@@ -194,6 +195,7 @@ def _follow(run: Run) -> Run:
 
 def _show_end(run: Run) -> None:
     if run.state is State.SUCCEEDED:
+        show_notes(run.notes or ())
         show_result(run.result)
     elif run.state is State.FAILED:
         raise click.ClickException(f"{run.error_kind}: {run.error_message}\n{run.error_traceback or ''}".rstrip())

@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TextIO
@@ -76,6 +76,12 @@ def _in_a_line(value: Any) -> str:
     if picture is None:
         return json.dumps(value, ensure_ascii=False)
     return f"An image of {picture.width} × {picture.height} pixels" + (", a tile" if picture.tile else "")
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """Print on standard error what was changed in a result."""
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
 
 
 def show_result(result: Any) -> None:

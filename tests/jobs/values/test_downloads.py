@@ -106,10 +106,13 @@ def test_bytes_of_a_picture_are_one(kind: str, media_type: str) -> None:
     assert heard.files == [image(kind)]
 
 
-def test_other_bytes_are_text_or_say_what_to_do() -> None:
+def test_other_bytes_are_text_or_hexadecimal_or_if_they_are_many_a_file() -> None:
     assert kept("soupe à l'oignon".encode())[0] == "soupe à l'oignon"
-    assert "4 bytes are neither text nor an image that can be shown" in refused(b"\x00\xff\xfe\x00")
-    assert "Download(content, name=...)" in refused(b"\x00\xff\xfe\x00")
+    assert kept(b"\x00\xff\xfe\x00")[0] == "00fffe00"
+    for many in (b"\x00\xff" * 100, b"soup " * 100_000):
+        result, heard = kept({"a": many})
+        assert download_in(result["a"]) is not None
+        assert heard.files == [many]
 
 
 def test_what_is_no_file_says_what_to_do(tmp_path: Path) -> None:
