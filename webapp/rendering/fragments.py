@@ -1,5 +1,6 @@
 """The only renderer of runs, shared by pages, responses and pushes."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,17 +8,18 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from jobs.runs import Ending, Run, WaitEstimate
+from webapp.rendering import guards
 from webapp.rendering.listings import Page, to_query
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(listing_query=to_query)
-    app.jinja_env.globals.update(listing=listing)
+    app.jinja_env.globals.update(full=full, listing=listing)
 
 
 def row(run: Run, expected: WaitEstimate | None = None) -> str:
     """Render a run as a row of a list, with its wait estimate while it is queued."""
-    return render("runs/_run.html", run=run, expected=expected)
+    return _guarded(run, "runs/_run.html", "runs/_run_plain.html", expected=expected)
 
 
 def kept(run_id: int, version: int) -> str:
@@ -25,9 +27,9 @@ def kept(run_id: int, version: int) -> str:
     return render("live/_kept.html", run_id=run_id, version=version)
 
 
-def full(run: Run, expected: WaitEstimate | None = None) -> str:
-    """Render a run for its own page."""
-    return render("runs/_full.html", run=run, expected=expected)
+def full(run: Run, expected: WaitEstimate | None = None, output: str = "") -> Markup:
+    """Render a run for its own page, with its output unless that is pushed separately."""
+    return escaped(_guarded(run, "runs/_full.html", "runs/_full_plain.html", expected=expected, output=output))
 
 
 def wait_estimate(run: Run, expected: WaitEstimate | None) -> str:
@@ -64,6 +66,11 @@ def escaped(html: str) -> Markup:
 def partial(target: str, swap: str, html: str) -> str:
     """Wrap a fragment in the element that gives htmx its target and swap."""
     return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
+
+
+def _guarded(run: Run, *templates: str, **values: Any) -> str:
+    ways = ((template, functools.partial(render, template, run=run, **values)) for template in templates)
+    return guards.first_drawn(run.id, ways)
 
 
 def render(template: str, **values: Any) -> str:

@@ -1,5 +1,6 @@
 """Results: the template and parts of a value, and its short form for a row."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,18 +8,19 @@ from itertools import islice
 from typing import Any
 
 from flask import Flask
-from jinja2 import TemplateNotFound, pass_environment
-from jinja2.environment import Environment
+from markupsafe import Markup
 
 from jobs.runs import Run, stored_in
 from jobs.values import chart_in, download_in, html_in, label_of, markdown_in, picture_in
 from webapp.current import backend
+from webapp.rendering import fragments, guards
 from webapp.rendering.files import tame
 from webapp.rendering.tables import Table, table_in
 
 # A row shows three lines of a result; longer texts would waste bandwidth, and memory for every page.
 LONGEST_TEXT = 1000
 MOST_ITEMS = 50
+LONGEST_NAME = 200
 # Nested parts are indented down to this depth; deeper ones are shown on one line.
 DEEPEST = 6
 # A longer list is not shown part by part.
@@ -112,8 +114,13 @@ SHAPES: Mapping[str, Callable[[Result], bool]] = {
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(file=download_in, full_result=full_result, brief_result=brief_result)
-    app.jinja_env.filters.update(label=label_of, tame=tame)
-    app.jinja_env.globals.update(result_template=result_template)
+    app.jinja_env.filters.update(label=label_of, shortened=shortened, stored=stored, tame=tame)
+    app.jinja_env.globals.update(drawn=drawn)
+
+
+def shortened(name: str) -> str:
+    """Return the name of a column or value, cut if it is long."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def full_result(run: Run) -> Result:
@@ -121,27 +128,42 @@ def full_result(run: Run) -> Result:
     return Result(run.id, run.task, run.result, stored_in(backend().database, run.id, run.result), ())
 
 
-@pass_environment
-def result_template(environment: Environment, result: Result) -> str:
-    """Return the template of a value: the task's own for a whole result if there is one, otherwise by shape."""
-    own = _own_template(environment, result.task) if result.part == () else ""
-    return own or f"results/_{result.shape}.html"
+def brief_result(run: Run) -> Result:
+    """Return a run's result for a row, which shows its beginning, or all of it for a task with its own template."""
+    return replace(full_result(run), brief=True)
 
 
-@pass_environment
-def brief_result(environment: Environment, run: Run) -> Result:
-    """Return a run's result for a row: its beginning, or all of it for a task with its own template."""
-    brief = replace(full_result(run), brief=True)
-    if _own_template(environment, run.task):
-        return brief
-    return _beginning(brief)
+def drawn(result: Result, run: Run | None = None) -> Markup:
+    """Render a value by the task's own template for a whole result if there is one, otherwise by its shape.
+
+    The own template sees the run too. After an error the value is rendered by the next of these, and last as the JSON
+    that is stored.
+    """
+    return fragments.escaped(guards.first_drawn(result.run_id, _ways(result, run)))
 
 
-def _own_template(environment: Environment, task: str) -> str:
-    try:
-        return str(environment.get_template(f"results/{task}.html").name)
-    except TemplateNotFound:
-        return ""
+def _ways(result: Result, run: Run | None) -> Iterator[guards.Way]:
+    """Yield the templates that can render a value, the best one first."""
+    if result.part == ():
+        own = f"results/{result.task}.html"
+        yield own, lambda: fragments.render(own, result=result, run=run)
+    yield "the template of its shape", lambda: _by_shape(result)
+    yield "its JSON", lambda: fragments.render("results/_raw.html", text=_raw(result))
+
+
+def _by_shape(result: Result) -> str:
+    shown = _beginning(result) if result.brief and result.part == () else result
+    return fragments.render(f"results/_{shown.shape}.html", result=shown)
+
+
+def _raw(result: Result) -> str:
+    return stored(result.value) if result.brief else json.dumps(result.value, ensure_ascii=False, indent=2)
+
+
+def stored(value: Any) -> str:
+    """Return the beginning of a value's JSON."""
+    text = json.dumps(value, ensure_ascii=False)
+    return f"{text[:LONGEST_TEXT]}…" if len(text) > LONGEST_TEXT else text
 
 
 def _beginning(result: Result) -> Result:
@@ -166,4 +188,4 @@ def _cut(result: Result) -> Any:
     if result.shape == "picture":
         return "A picture" if result.depth else value
     few = [_cut(part) for part in islice(result.parts, MOST_ITEMS)]
-    return few if isinstance(value, list) else dict(zip(value, few, strict=False))
+    return few if isinstance(value, list) else dict(zip(map(shortened, value), few, strict=False))

@@ -1,17 +1,22 @@
 """Template filters that format values, times and runs."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from flask import Flask
+from markupsafe import Markup
 
 from jobs import File
 from jobs.runs import Run, State, WaitEstimate
+from jobs.values import chart_in, download_in, frame_in, html_in, markdown_in, picture_in
 from webapp.current import backend
 from webapp.forms import Field, fields_of, spoken
 from webapp.rendering.files import tame
+from webapp.rendering.layout import address
 
 LONGEST_SUMMARY = 120
+LONGEST_CELL = 200
 UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"))
 
 
@@ -22,6 +27,7 @@ def init_app(app: Flask) -> None:
         duration=duration,
         parameters=parameters,
         summary=summary,
+        cell=cell,
         in_one_line=in_one_line,
         plain=plain,
         task_title=task_title,
@@ -90,8 +96,20 @@ def summary(run: Run) -> str:
     return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 1]}…"
 
 
+def cell(value: Any, run_id: int, known: Collection[str], brief: bool) -> str:
+    """Format a cell of a table: a file that the run has stored as a link, other values as one line, cut if brief."""
+    reference = download_in(value) or picture_in(value)
+    if reference and reference.sha256 in known:
+        url = address("files.show", run_id=run_id, sha256=reference.sha256)
+        return Markup('<a href="{}" download>{}</a>').format(url, in_one_line(value))
+    text = in_one_line(value)
+    return f"{text[:LONGEST_CELL]}…" if brief and len(text) > LONGEST_CELL else text
+
+
 def in_one_line(value: Any) -> str:
     """Format a value and its parts as one line."""
+    if marked := _marked(value):
+        return marked
     if isinstance(value, dict):
         return ", ".join(f"{label}: {in_one_line(one)}" for label, one in value.items()) or "none"
     if isinstance(value, File):
@@ -100,6 +118,19 @@ def in_one_line(value: Any) -> str:
         parts = (f"({in_one_line(one)})" if isinstance(one, dict | list) else in_one_line(one) for one in value)
         return ", ".join(parts) or "none"
     return clock(value) if isinstance(value, datetime) else plain(value)
+
+
+def _marked(value: Any) -> str:
+    """Return a few words about an image, file, chart, table or formatted text; "" for any other value."""
+    if file := download_in(value):
+        return tame(file.name)
+    if picture := picture_in(value):
+        return f"image of {picture.width:,} × {picture.height:,} pixels"
+    if chart := chart_in(value):
+        return chart.title or "chart"
+    if frame := frame_in(value):
+        return f"table of {len(frame.rows):,} rows"
+    return markdown_in(value) or html_in(value) or ""
 
 
 def plain(value: Any) -> str:

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import LARGEST_ID, Conflict, Run, State, submission
+from jobs.runs import LARGEST_ID, Conflict, Run, State, stored_in, submission
 from jobs.values import chart_in
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
@@ -41,7 +41,8 @@ def table(run_id: int) -> str:
     """Show all rows of a table in the result."""
     run = _mine(run_id, output=False).runs[0]
     view = tables.view(_table(run), request.args)
-    return render_template("runs/table.html", run=run, view=view, part=request.args.get("part"))
+    known = stored_in(backend().database, run.id, run.result)
+    return render_template("runs/table.html", run=run, view=view, known=known, part=request.args.get("part"))
 
 
 @bp.get("/runs/<int:run_id>/table.csv")
