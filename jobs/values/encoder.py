@@ -72,6 +72,7 @@ class Encoder:
         self._forms: dict[type, Form | None] = {}
         self._size = self._letters = 0
         self._pending: list[Pending] = []
+        self._later: list[Pending] = []
 
     def encode(self, value: Any, what: str) -> Any:
         """Return the JSON form of a value. Raises ResultError if it has none, or certainly is larger than 1 MB."""
@@ -89,6 +90,8 @@ class Encoder:
         target, key, part, place = pending
         try:
             target[key] = self._kept(part, place)
+            self._pending += reversed(self._later)
+            self._later.clear()
         except NoForm as reason:
             if place.parent is None:
                 raise ResultError(re.sub("^It ", f"{what} ", str(reason))) from None
@@ -149,14 +152,12 @@ class Encoder:
     def _fill(self, kept: Any, parts: Iterable[tuple[Any, Any]], within: Callable[[Any, Any], Place]) -> Any:
         """Put the simple parts of a list or dict in their places, and have the others converted later, in order."""
         self._count(len(kept) + 1)
-        later = []
         for key, part in parts:
             if _is_plain(part):
                 self._count(1, part)
                 kept[key] = part
             else:
-                later.append(Pending(kept, key, part, within(key, part)))
-        self._pending += reversed(later)
+                self._later.append(Pending(kept, key, part, within(key, part)))
         return kept
 
     def _names(self, keys: Iterable[Any], place: Place, between: str, what: str) -> list[str]:
@@ -175,7 +176,9 @@ class Encoder:
         try:
             simple = _leaf(self._simple(key, within), within)
         except NoForm:
-            return in_unicode(str(key))
+            simple = key
+        if isinstance(simple, list | tuple | dict | Table):
+            simple = key
         return str(simple).lower() if isinstance(simple, bool) else str(simple)
 
     def _count(self, size: int, part: Any = None) -> None:

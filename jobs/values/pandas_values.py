@@ -27,7 +27,7 @@ def form_of(kind: type) -> Form | None:
         (pandas.DataFrame, _table),
         (pandas.Series, lambda value, place: _table(value.to_frame(_name_of(value.name)), place)),
         (pandas.Index, _index),
-        (pandas.api.extensions.ExtensionArray, lambda value, _place: value.tolist()),
+        (pandas.api.extensions.ExtensionArray, _array),
         ((pandas.Interval, pandas.Period, pandas.api.extensions.ExtensionDtype), _text),
         (pandas.tseries.offsets.BaseOffset, _text),
         (pandas.api.typing.DataFrameGroupBy, lambda value, _place: dict(list(value))),
@@ -59,6 +59,10 @@ def _duration(value: Any, place: Place) -> Any:
         return value.to_pytimedelta()
     except OverflowError:
         return str(value)
+
+
+def _array(value: Any, _place: Place) -> list[Any]:
+    return [None if missing else part for part, missing in zip(value.tolist(), value.isna(), strict=True)]
 
 
 def _styled(value: Any, place: Place) -> Any:
