@@ -2,7 +2,7 @@
 
 from jobs.values.charts import chart_in
 from jobs.values.downloads import download_in
-from jobs.values.images import Picture, picture_in
+from jobs.values.images import DRAWING, Picture, picture_in
 from jobs.values.media_types import media_type_of
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.values.results import MARKS, html_in, markdown_in
@@ -11,6 +11,7 @@ from jobs.values.tables import frame_in
 from jobs.values.text import label_of
 
 __all__ = [
+    "DRAWING",
     "MARKS",
     "Failure",
     "Outcome",

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.values import svg
 from jobs.values.errors import NoForm
+from jobs.values.images import DRAWING, PNG
 from jobs.values.places import Place
 
 Form = Callable[[Any, Place], Any]
@@ -50,10 +51,10 @@ def _known(figure: Any) -> Any:
 def _drawn(figure: Any, place: Place) -> Any:
     content = _saved(figure, "svg", metadata=NO_METADATA)
     if len(content) <= LARGEST_SVG_BYTES:
-        return place.files.drawing(io.BytesIO(svg.tamed(content)), "image/svg+xml", _size(figure), place)
+        return place.files.drawing(io.BytesIO(svg.tamed(content)), DRAWING, _size(figure), place)
     place.note("the figure has too many parts for a drawing of lines, and is shown as pixels.")
     content = _saved(figure, "png", dpi=FINE_PIXELS_PER_INCH)
-    return place.files.drawing(io.BytesIO(content), "image/png", _size(figure, FINE_PIXELS_PER_INCH), place)
+    return place.files.drawing(io.BytesIO(content), PNG, _size(figure, FINE_PIXELS_PER_INCH), place)
 
 
 def _saved(figure: Any, kind: str, **options: Any) -> bytes:

@@ -23,7 +23,9 @@ MOST_BYTES = 200_000_000
 MOST_PICTURES = 10_000
 
 PNG = "image/png"
-EXTENSIONS = {PNG: "png", "image/svg+xml": "svg"}
+# The media type of an SVG drawing that this application has made harmless; other files cannot have it.
+DRAWING = "image/x-drawing"
+EXTENSIONS = {PNG: "png", DRAWING: "svg"}
 REFERENCE = "$picture"
 
 Keep = Callable[[BinaryIO, str, str], StoredFile]

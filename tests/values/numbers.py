@@ -81,7 +81,7 @@ CASES = {
         [f"N{NANOSECONDS}"],
     ),
     "structured in two dimensions": Case(lambda: np.zeros((1, 2), [("a", "i4")]), [table("a", [0], [0])]),
-    "record array": Case(lambda: np.rec.fromrecords([(1, 2.5)], names=["a", "b"]), table("ab", [1, 2.5])),
+    "record array": Case(lambda: np.zeros(1, [("a", "i8"), ("b", "f8")]).view(np.recarray), table("ab", [0, 0.0])),
     "masked": Case(lambda: np.ma.array([[1, 2], [3, 4]], mask=[[False, True], [False, False]]), [[1, None], [3, 4]]),
     "masked dates": Case(
         lambda: np.ma.array(["2026-01-01", "2026-01-02"], "M8[ns]", mask=[True, False]), [None, "2026-01-02T00:00:00"]

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
 from jobs.runs import LARGEST_ID, owned_file
-from jobs.values import RunFile
+from jobs.values import DRAWING, RunFile
 from webapp.current import backend
 from webapp.rendering import messages
 
@@ -18,27 +18,29 @@ bp = Blueprint("files", __name__)
 
 SAFE_IMAGES = frozenset({"image/avif", "image/gif", "image/jpeg", "image/png", "image/webp"})
 POLICY = "sandbox; default-src 'none'"
+DRAWING_POLICY = f"{POLICY}; style-src 'unsafe-inline'; img-src data:"
 CACHED = "private, max-age=31536000, immutable"
 LONGEST_NAME = 100
 CHUNK_BYTES = 64 * 1024
 
 
 # A file's content is untrusted, and it is served from the site's own origin. Browsers must therefore not guess its
-# type, may display only images that cannot run scripts, and sandbox even those.
+# type, may display only images that cannot run scripts, and sandbox even those. A drawing in SVG is an attachment too:
+# as the image of a page it runs no script, and opened by itself it is saved.
 @bp.get("/runs/<int:run_id>/files/<sha256>")
 def show(run_id: int, sha256: str) -> Response:
     file, stream = _mine(run_id, sha256)
-    safe = file.media_type in SAFE_IMAGES
+    safe, drawing = file.media_type in SAFE_IMAGES, file.media_type == DRAWING
     response: Response = send_file(
         stream,
-        mimetype=file.media_type if safe else "application/octet-stream",
+        mimetype=file.media_type if safe else "image/svg+xml" if drawing else "application/octet-stream",
         as_attachment=not safe,
         download_name=tame(file.name),
         conditional=False,  # send_file does not know a stream's size; make_conditional below is given it
         etag=file.sha256,
     )
     response.content_length = file.size
-    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Content-Security-Policy"] = DRAWING_POLICY if drawing else POLICY
     response.headers["Cache-Control"] = CACHED
     response.accept_ranges = "bytes"
     part = _one_range()

@@ -16,6 +16,7 @@ from jobs.runs.files import RecordedFiles
 from jobs.runs.run import Run
 from jobs.runs.run_files import RunFileRow
 from jobs.storage.s3_store import Bucket, S3Store
+from jobs.values.images import DRAWING
 from jobs.values.stored_file import RunFile
 from tests.support.people import make_run, note_file, owner_id
 from tests.support.stack import free_port
@@ -132,6 +133,18 @@ def test_what_is_no_safe_image_is_only_downloaded(ada: Visitor, backend: Backend
     assert response.headers["Content-Type"] == "application/octet-stream"
     assert response.headers["Content-Disposition"] == "attachment; filename=page.html"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_drawing_is_an_image_within_a_page_and_by_itself_only_downloaded(
+    ada: Visitor, backend: Backend, run: Run
+) -> None:
+    drawing = note_file(backend, run.id, b"<svg/>", DRAWING, "plot.svg")
+    headers = ada.get(address(run, drawing)).headers
+    assert headers["Content-Type"] == "image/svg+xml; charset=utf-8"
+    assert headers["Content-Disposition"] == "attachment; filename=plot.svg"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert headers["Content-Security-Policy"] == policy
 
 
 HOSTILE = {
