@@ -176,10 +176,10 @@ class Encoder:
         try:
             simple = _leaf(self._simple(key, within), within)
         except NoForm:
-            simple = key
-        if isinstance(simple, list | tuple | dict | Table):
-            simple = key
-        return str(simple).lower() if isinstance(simple, bool) else str(simple)
+            return _spelled(key)
+        if isinstance(simple, bool):
+            return str(simple).lower()
+        return _spelled(key if isinstance(simple, list | tuple | dict | Table) else simple)
 
     def _count(self, size: int, part: Any = None) -> None:
         """Add the least size that a part can have as JSON. Raises TooLarge once it is not worth going on."""
@@ -242,6 +242,13 @@ def _converted(form: Form, value: Any, place: Place) -> Any:
         raise NoForm(
             f"It {NOT_JSON}: a value of type {type(value).__name__} cannot be read ({_words(error)})."
         ) from None
+
+
+def _spelled(key: Any) -> str:
+    try:
+        return in_unicode(str(key))
+    except Exception:
+        return type(key).__name__
 
 
 def _words(error: Exception) -> str:

@@ -52,6 +52,7 @@ FORMS: Sequence[tuple[tuple[str, ...], Form]] = (
     (("description", "fetchone"), _cursor),
     (("columns", "limit", "fetchall"), _query),
     (("column_names", "num_rows", "columns"), _arrow_table),
+    (("to_pandas_dtype",), lambda value, _place: str(value)),
     (("as_py",), lambda value, _place: value.as_py()),
     (("to_pylist",), lambda value, _place: value.to_pylist()),
     (("to_native",), lambda value, _place: value.to_native()),

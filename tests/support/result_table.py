@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from jobs.values.json_value import json_value
 from jobs.values.stored_file import StoredFile
 from jobs.values.value_store import ValueStore
 from webapp.rendering.results import Result
@@ -17,12 +16,18 @@ from datetime import datetime
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
-import numpy, pandas, polars
+from typing import NamedTuple
+import numpy, pandas, plotly.express, polars
+from matplotlib.figure import Figure
 from PIL import Image
 from pydantic import BaseModel
 from jobs import Chart, Download, Html, Markdown
 class Menu(BaseModel):
     dish: str = "soup"
+class Point(NamedTuple):
+    x: int
+    y: int
+figure = Figure()
 image = Image.new("RGB", (2, 1))
 png = BytesIO()
 image.save(png, "PNG")
@@ -36,20 +41,29 @@ RESULTS = (
     "datetime(2026, 1, 2)",
     "numpy.float64(0.5)",
     "[1, 2, 3]",
+    "{3, 1, 2}",
+    "range(3)",
     "numpy.arange(3)",
+    'numpy.array(["2026-01-02"], "datetime64[ns]")',
     '{"loss": 0.1, "best": {"step": 4}}',
     "Menu()",
+    "Point(1, 2)",
     '[{"name": "Ada", "age": 36}]',
     'pandas.DataFrame({"a": [1, 2]})',
+    "pandas.Series([3, 4], index=[2025, 2026])",
+    'pandas.date_range("2026-01-02", periods=3)',
     'polars.DataFrame({"a": [1, 2]})',
     'Markdown("# Report")',
     'Html("<h3>Report</h3>")',
     'Chart("bar", {"2026": [3, 4]}, ["north", "south"])',
     "Chart.histogram([1, 2, 2, 3])",
+    "plotly.express.line(y=[1, 2])",
+    "figure",
     "image",
     "png",
     'Download(content, name="menu.csv")',
     'Path("LICENSE")',
+    'open("LICENSE")',
     '[Markdown("# Report"), image, Download(content)]',
 )
 SHAPES = {
@@ -78,7 +92,7 @@ def shape_of(expression: str) -> str:
         known.add(hashlib.sha256(content).hexdigest())
         return StoredFile(hashlib.sha256(content).hexdigest(), len(content))
 
-    kept = json_value(ValueStore(keep, "a_task").result(eval(expression, names)))
+    kept, _notes = ValueStore(keep, "a_task").result(eval(expression, names))
     return Result(1, "a_task", kept, frozenset(known), ()).shape
 
 
