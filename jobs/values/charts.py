@@ -19,7 +19,10 @@ from pydantic import (
     model_validator,
 )
 
+from jobs.values import numpy_values
+from jobs.values.files import REFUSED
 from jobs.values.marks import model_in
+from jobs.values.places import Notes, Place
 
 CHART = "$chart"
 # The limits within which a page draws a chart in 0.1 s and readers can still tell the series apart.
@@ -33,12 +36,16 @@ LONGEST_WORDS = 200
 
 def _listed(value: Any) -> Any:
     """Return an array or a column as a list; other values unchanged."""
+    if form := numpy_values.form_of(type(value)):
+        return form(value, Place(Notes(), REFUSED, value))
     listed = getattr(value, "tolist", None) or getattr(value, "to_list", None)
     return listed() if listed else value
 
 
 def _label(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if type(value).__name__ in ("Interval", "Period") else value
 
 
 def _named(value: Any) -> Any:

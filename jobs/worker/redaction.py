@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, AnyStr
 
 from jobs.authoring.secrets import HIDDEN
+from jobs.values.names import distinct
 
 # A shorter text stands in too much that is harmless.
 SHORTEST_HIDDEN = 4
@@ -56,7 +57,8 @@ class Redactor:
             case list():
                 return [self.value(item) for item in value]
             case dict():
-                return {self.text(key): self.value(item) for key, item in value.items()}
+                names, _alike = distinct([self.text(key) for key in value])
+                return dict(zip(names, map(self.value, value.values()), strict=True))
         return value
 
 

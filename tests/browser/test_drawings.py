@@ -37,7 +37,7 @@ def shown(page: Page, backend: Backend, change: Any = lambda content: content) -
         file = note_file(backend, run.id, change(stream.read()), media_type, name)
         return StoredFile(file.sha256, file.size)
 
-    figure = Figure(figsize=(2, 1), facecolor=[part / 255 for part in RED])
+    figure = Figure(figsize=(2, 1), facecolor="#c81e28")
     figure.text(0.1, 0.1, "soup", url="javascript:alert(1)")
     result, _notes = ValueStore(keep, "paint").result(figure)
     lease.succeed(backend.database, run, result)

@@ -1,10 +1,12 @@
 """Charts: what can be drawn is kept as its numbers, and for anything else there are words."""
 
 import math
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from jobs import Chart
@@ -36,6 +38,23 @@ def test_a_chart_is_kept_as_it_is(chart: Chart) -> None:
     kept = chart_in(outcome.result)
     assert kept is not None
     assert json_value(kept) == json_value(chart)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.array(["2026-01-02", "2026-01-03"], "M8[ns]"),
+        pd.date_range("2026-01-02", periods=2),
+        pl.Series([datetime(2026, 1, 2), datetime(2026, 1, 3)]),
+    ],
+)
+def test_dates_of_any_library_are_labels(x: Any) -> None:
+    assert Chart("line", [1, 2], x).x == ["2026-01-02T00:00:00", "2026-01-03T00:00:00"]
+
+
+def test_periods_and_intervals_are_labels() -> None:
+    assert Chart("bar", [1], pd.period_range("2026-01", periods=1, freq="M")).x == ["2026-01"]
+    assert Chart("bar", [1], pd.interval_range(0, 1)).x == ["(0, 1]"]
 
 
 def test_a_histogram_counts_every_value_once() -> None:

@@ -160,6 +160,21 @@ def test_partial_results_are_kept_as_json_and_one_that_cannot_be_is_named() -> N
     assert heard.values == [{"step": 1, "point": [1, 2]}, None]
 
 
+def test_what_is_changed_in_partial_results_is_said_once_in_the_log() -> None:
+    def work(emit: Emit) -> None:
+        for step in range(100):
+            emit({"step": step, "bad": len})
+        emit([b"\xff"])
+
+    outcome, heard = called(work)
+    assert outcome == Success(None)
+    assert heard.values == [*({"step": step, "bad": None} for step in range(100)), ["ff"]]
+    assert [(level, line.partition(" It ")[0]) for level, line in heard.lines] == [
+        ("warning", "The partial result was changed. bad: left out."),
+        ("warning", "The partial result was changed. [0]: bytes that are not text are shown in hexadecimal."),
+    ]
+
+
 @pytest.mark.parametrize("takes_notice", [True, False])
 def test_a_stop_is_raised_where_a_task_emits(takes_notice: bool) -> None:
     def work(cancelled: Cancelled, emit: Emit) -> str:

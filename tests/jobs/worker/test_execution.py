@@ -14,7 +14,9 @@ from jobs.worker.child_link import connected_ends
 from jobs.worker.execute import Order
 from jobs.worker.execution import (
     LONGEST_MESSAGE,
+    LONGEST_NOTE,
     LONGEST_TRACEBACK,
+    MOST_NOTES,
     ChildEvent,
     Emitted,
     Ended,
@@ -116,13 +118,22 @@ def test_everything_that_is_said_is_redacted(trusted: Child) -> None:
     assert isinstance(keep, Keep)
     os.close(keep.file)
     assert (keep.name, keep.media_type) == (f"{HIDDEN}.txt", f"text/{HIDDEN}")
-    assert trusted.ended(result={"a": VALUE}, fit=False).outcome == Success({"a": HIDDEN})
+    ended = trusted.ended(result={"a": VALUE}, notes=[f"rows[3].{VALUE}: left out."], fit=False)
+    assert ended.outcome == Success({"a": HIDDEN}, (f"rows[3].{HIDDEN}: left out.",))
     failed = trusted.failed(kind=VALUE, message=VALUE, traceback=VALUE)
     assert (failed.kind, failed.message, failed.traceback) == (HIDDEN, HIDDEN, HIDDEN)
     trusted.state.write_progress(0.5, f"it is {VALUE}")
     assert trusted.execution.progress() == ProgressReport(0.5, f"it is {HIDDEN}")
     (logged,) = trusted.execution.drain()
     assert HIDDEN in str(logged)
+
+
+def test_notes_are_bounded_and_end_with_no_part_of_a_secret(trusted: Child) -> None:
+    notes = ["x" * (LONGEST_NOTE - 1) + VALUE, 3, "y" * 5000, *["note"] * 99]
+    outcome = trusted.ended(result=1, notes=notes, fit=False).outcome
+    assert isinstance(outcome, Success)
+    assert outcome.notes[:2] == ("x" * (LONGEST_NOTE - 1) + HIDDEN[0] + "…", "y" * LONGEST_NOTE + "…")
+    assert len(outcome.notes) == MOST_NOTES
 
 
 def test_what_was_written_before_something_was_sent_is_heard_before_it(child: Child) -> None:

@@ -40,6 +40,12 @@ def test_without_secrets_everything_stays() -> None:
     assert redactor.cut("abc", 2, "…") == "ab…"
 
 
+def test_keys_that_read_alike_once_they_are_redacted_both_stay() -> None:
+    redactor = Redactor({"A": "first-secret", "B": "second-secret"})
+    kept = redactor.value({"first-secret": 1, "second-secret": 2, "third": 3})
+    assert kept == {HIDDEN: 1, f"{HIDDEN} (2)": 2, "third": 3}
+
+
 def test_every_text_of_a_value_is_redacted_and_its_form_stays() -> None:
     redactor = Redactor([VALUE])
     given = {VALUE: [f"<{VALUE}>", 1, 2.5, True, None, {"deep": [[VALUE]]}], "harmless": "correct"}

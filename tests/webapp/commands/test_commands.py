@@ -253,6 +253,20 @@ def test_files_that_a_task_returns_can_be_kept(backend: Backend, tmp_path: Path)
     assert "Too many --save options: the result has 2 images and files." in one_too_many.stderr
 
 
+@task
+def spoil(dish: str) -> list[object]:
+    """Serve a dish, and something that cannot be stored."""
+    return [dish, len]
+
+
+def test_what_is_left_out_of_a_result_is_said_beside_it(backend: Backend) -> None:
+    app = create_app(open_backend(backend.settings, catalog_of(spoil)))
+    app.cli.add_command(task_commands)
+    said = flask(app, "task", "run", "spoil", "--dish", "soup")
+    assert json.loads(said.stdout) == ["soup", None]
+    assert said.stderr.startswith("Note: [1]: left out. It cannot be stored as JSON")
+
+
 def test_options_of_several_values_are_repeated_and_those_with_parts_are_json() -> None:
     choices, compounds = (CATALOG[name] for name in ("choices", "compounds"))
     repeated = [option.name for option in arguments.options_of(choices) if getattr(option, "multiple", False)]

@@ -165,6 +165,12 @@ def test_what_the_database_lacks_is_still_an_error_of_the_page(ada: Visitor, bac
     assert ada.get("/runs").status_code == 500
 
 
+def test_a_long_error_is_cut_in_a_row(ada: Visitor, backend: Backend) -> None:
+    values = {"error_kind": "ValueError", "error_message": "soup " * 2000}
+    run = make_run(backend, owner_id(backend, ada.email), state=State.FAILED, **values)
+    assert len(str(the(soup(ada.get("/runs")), f"#run-{run.id}"))) < 2000
+
+
 def test_notes_on_a_result_are_shown_with_it(ada: Visitor, backend: Backend) -> None:
     run = succeeded(backend, ada, [1], notes=["rows[3].price: left out.", "<b>And more.</b>"])
     notes = [one.text for one in soup(ada.get(f"/runs/{run.id}")).select(".result__notes li")]
