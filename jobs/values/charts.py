@@ -23,6 +23,7 @@ from jobs.values import numpy_values
 from jobs.values.files import REFUSED
 from jobs.values.marks import model_in
 from jobs.values.places import Notes, Place
+from jobs.values.text import in_unicode
 
 CHART = "$chart"
 # The limits within which a page draws a chart in 0.1 s and readers can still tell the series apart.
@@ -40,6 +41,10 @@ def _listed(value: Any) -> Any:
         return form(value, Place(Notes(), REFUSED, value))
     listed = getattr(value, "tolist", None) or getattr(value, "to_list", None)
     return listed() if listed else value
+
+
+def _words(value: Any) -> Any:
+    return in_unicode(value) if isinstance(value, str) else value
 
 
 def _label(value: Any) -> Any:
@@ -61,7 +66,7 @@ def _kind(values: Any) -> str:
 
 
 Kind = Literal["bar", "line", "scatter", "histogram"]
-Words = Annotated[str, Field(max_length=LONGEST_WORDS)]
+Words = Annotated[str, BeforeValidator(_words), Field(max_length=LONGEST_WORDS)]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST), AfterValidator(_visible)]
 Label = Annotated[Words | Number, BeforeValidator(_label)]
 Values = Annotated[Sequence[Number | None], Tag("values")]

@@ -29,7 +29,7 @@ def form_of(kind: type) -> Form | None:
         return _drawn
     if issubclass(kind, sys.modules["matplotlib.artist"].Artist):  # axes, lines, bars
         return lambda value, _place: _known(value.get_figure(root=True))
-    if hasattr(kind, "figure"):  # the grids of seaborn
+    if kind.__module__.startswith("seaborn.") and hasattr(kind, "figure"):  # grids of axes
         return lambda value, _place: _known(value.figure)
     return None
 

@@ -17,7 +17,9 @@ def form_of(kind: type) -> Form | None:
     if kind.__module__ == "builtins":  # a function, a module, a plain object
         return None
     found = next((form for offered, form in FORMS if all(hasattr(kind, name) for name in offered)), None)
-    return None if found is _items and issubclass(kind, Iterator) else found
+    if found is not None:
+        return None if found is _items and issubclass(kind, Iterator) else found
+    return None if getattr(kind, "__str__", None) is object.__str__ else _text
 
 
 def _cursor(value: Any, _place: Place) -> Any:
@@ -46,6 +48,11 @@ def _record(value: Any, _place: Place) -> dict[Any, Any]:
 
 def _items(value: Any, _place: Place) -> list[Any]:
     return list(islice(value, MOST_ITEMS))
+
+
+def _text(value: Any, place: Place) -> str:
+    place.note(f"a value of type {type(value).__name__} is shown as its text.")
+    return str(value)
 
 
 FORMS: Sequence[tuple[tuple[str, ...], Form]] = (

@@ -6,6 +6,7 @@ from jobs.values.charts import CHART
 from jobs.values.downloads import FILE
 from jobs.values.images import REFERENCE
 from jobs.values.tables import FRAME
+from jobs.values.text import in_unicode
 
 MARKDOWN = "$markdown"
 HTML = "$html"
@@ -21,7 +22,7 @@ class Markdown(BaseModel):
     text: str
 
     def __init__(self, text: str) -> None:
-        super().__init__(text=text)
+        super().__init__(text=in_unicode(text) if isinstance(text, str) else text)
 
     @model_serializer
     def _kept(self) -> dict[str, str]:
@@ -39,7 +40,7 @@ class Html(BaseModel):
     text: str
 
     def __init__(self, text: str) -> None:
-        super().__init__(text=text)
+        super().__init__(text=in_unicode(text) if isinstance(text, str) else text)
 
     @model_serializer
     def _kept(self) -> dict[str, str]:

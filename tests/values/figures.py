@@ -24,6 +24,8 @@ FULL_SIZE = Drawing((614, 461))
 class Grid:
     """A figure with more around it, as seaborn has them."""
 
+    __module__ = "seaborn.axisgrid"
+
     def __init__(self) -> None:
         self._figure = plotted()
 

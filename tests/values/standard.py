@@ -8,7 +8,6 @@ import ipaddress
 import itertools
 import math
 import re
-import sqlite3
 import types
 import uuid
 import zoneinfo
@@ -19,7 +18,7 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypedDict
 
-from tests.values.case import Case, table
+from tests.values.case import Case
 
 NO_FORM = "left out. It cannot be stored as JSON: a value of type"
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
@@ -97,12 +96,6 @@ def same_twice() -> Any:
 
 def squares() -> Iterator[int]:
     return (number * number for number in range(3))
-
-
-def rows_of_sqlite(row_factory: Any = None) -> Any:
-    connection = sqlite3.connect(":memory:")
-    connection.row_factory = row_factory
-    return connection.execute("SELECT 1 AS a, NULL AS b, x'ff00' AS c UNION SELECT 2, 'x', x'00'")
 
 
 CASES = {
@@ -267,9 +260,5 @@ CASES = {
         lambda: {"a": Broken(), "b": 1},
         {"a": None, "b": 1},
         [f"a: {NO_FORM} Broken cannot be read (RuntimeError: no number)."],
-    ),
-    "cursor": Case(rows_of_sqlite, table("abc", [1, None, "ff00"], [2, "x", "00"]), ["rows[0].c, rows[1].c: bytes"]),
-    "row of a database": Case(
-        lambda: rows_of_sqlite(sqlite3.Row).fetchone(), {"a": 1, "b": None, "c": "ff00"}, ["c: bytes that are not text"]
     ),
 }

@@ -1,76 +1,116 @@
 """What tasks return: each value goes through a real worker, is stored as it should be, and shown on its run's page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup, Tag
-from flask import Flask
 
 from jobs import task
+from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
-from tests.support.run_task import RunTask
-from tests.values import figures, files, frames, images, numbers, polars_frames, standard
-from tests.values.case import Case, fits
-from webapp import create_app
-from webapp.rendering import fragments, guards
+from jobs.runs.submission import submit
+from tests.support.people import owner_id, read
+from tests.support.person import Person
+from tests.support.stack import Stack, copied_project
+from tests.support.visitor import the
+from tests.support.waiting import until
+from tests.values.case import fits
+from tests.values.cases import CASES
 from webapp.rendering.tables import ROWS_AT_A_GLANCE
 
-# One worker serves all of them.
+# One application serves all of them.
 pytestmark = pytest.mark.xdist_group("values")
 
-MODULES = (standard, numbers, frames, polars_frames, images, files, figures)
-CASES: dict[str, Case] = {
-    f"{module.__name__.rpartition('.')[2]}: {name}": case for module in MODULES for name, case in module.CASES.items()
-}
+PATIENCE_SECONDS = 120
 LEAVES_LOOKED_FOR = 30
 LONGEST_WORD = 150
+TASK = '''"""Values."""
+
+from typing import Any
+
+from jobs import task
+from tests.values.cases import CASES
 
 
 @task
 def give(case: str) -> Any:
     """Return the value of a case."""
     return CASES[case].make()
+'''
+
+
+@task
+def give(case: str) -> Any:
+    """Stand for the task of the application."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The application's data, the owner of all runs, and the runs by the names of their cases."""
+
+    backend: Backend
+    owner: Person
+    runs: Mapping[str, Run]
+
+    def ended(self, name: str) -> Run:
+        run = self.runs[name]
+        until(lambda: read(self.backend, run).state.ended, f"the end of {name}", PATIENCE_SECONDS)
+        return read(self.backend, run)
+
+    def content(self, sha256: str) -> bytes:
+        with self.backend.files.open(sha256) as stream:
+            return stream.read()
 
 
 @pytest.fixture(scope="session")
-def app(run_task: RunTask) -> Flask:
-    """An application that has the runs of these tests."""
-    return create_app(run_task.backend)
+def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
+    """An application with a task that returns these values, and a run for each of them, submitted at once.
+
+    Its template process is started anew: polars hangs in the fork of a process that has used it, as tests have.
+    """
+    house = copied_project(tmp_path_factory.mktemp("values") / "house")
+    (house / "jobs" / "tasks" / "give.py").write_text(TASK)
+    stack = Stack(tmp_path_factory.mktemp("given"), WORKERS="1")
+    stack.root = house
+    registered = give.__dict__["__task__"]
+    with stack:
+        backend, owner = stack.backend(), Person(stack.url, "ada@example.com")
+        ada = owner_id(backend, owner.email)
+        parameters = {name: registered.parameters(case=name) for name in CASES}
+        yield Given(backend, owner, {name: submit(backend, registered, ada, parameters[name]) for name in CASES})
+        backend.database.close()
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_value_is_stored_and_shown_as_it_should_be(run_task: RunTask, app: Flask, name: str) -> None:
-    case, files = CASES[name], run_task.backend.files
-
-    def content(sha256: str) -> bytes:
-        with files.open(sha256) as stream:
-            return stream.read()
-
-    ended = run_task(give, case=name)
-    assert (ended.state, ended.error) == (State.SUCCEEDED, None)
-    assert fits(case.kept, ended.result, content), ended.result
-    assert len(ended.notes) == len(case.notes), ended.notes
-    for note, expected in zip(ended.notes, case.notes, strict=True):
+def test_a_value_is_stored_and_shown_as_it_should_be(given: Given, name: str) -> None:
+    case, run = CASES[name], given.ended(name)
+    assert (run.state, run.error_message) == (State.SUCCEEDED, None)
+    assert fits(case.kept, run.result, given.content), run.result
+    notes = run.notes or []
+    assert len(notes) == len(case.notes), notes
+    for note, expected in zip(notes, case.notes, strict=True):
         assert note.startswith(expected)
-    page, row = drawn(run_task, app, ended.id)
-    for words in (*shown_of(ended.result), *case.shown, *ended.notes):
-        assert " ".join(words.split()) in " ".join(page.text.split())
-    assert len(page.select("img, svg[role=img]")) == len(list(marks_of(ended.result, "$picture", "$chart")))
-    assert "cannot be shown" not in page.text + row.text
+    page = the(given.owner.get(f"/runs/{run.id}"), ".run-full__body")
+    text = " ".join(page.text.split())
+    for words in (*shown_of(run.result), *case.shown, *notes):
+        assert " ".join(words.split()) in text
+    assert len(page.select("img, svg[role=img]")) == len(list(marks_of(run.result, "$picture", "$chart")))
+    assert "cannot be shown" not in text
     assert page.select("script, [style], [onload]") == []
-    assert not guards._failed
 
 
-def drawn(run_task: RunTask, app: Flask, run_id: int) -> tuple[Tag, Tag]:
-    """The result on a run's page, and the row of the run."""
-    with run_task.backend.database.read() as session:
-        run = session.get_one(Run, run_id)
-    with app.app_context():
-        page = BeautifulSoup(fragments.full(run), "html.parser").select_one(".run-full__body")
-        row = BeautifulSoup(fragments.row(run), "html.parser")
-    assert page is not None
-    return page, row
+def test_the_history_shows_every_value_in_a_row(given: Given) -> None:
+    for name in CASES:
+        given.ended(name)
+    rows, address = list[str](), "/runs"
+    while address:
+        page = given.owner.get(address)
+        assert "cannot be shown" not in page.text
+        rows += [str(row["id"]) for row in page.select(".run")]
+        older = page.select_one("a[rel=next]")
+        address = str(older["href"]) if older else ""
+    assert sorted(rows) == sorted(f"run-{run.id}" for run in given.runs.values())
 
 
 def shown_of(result: Any) -> Iterator[str]:
