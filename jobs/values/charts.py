@@ -66,7 +66,7 @@ def _kind(values: Any) -> str:
 
 
 Kind = Literal["bar", "line", "scatter", "histogram"]
-Words = Annotated[str, BeforeValidator(_words), Field(max_length=LONGEST_WORDS)]
+Words = Annotated[str, Field(max_length=LONGEST_WORDS), BeforeValidator(_words)]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST), AfterValidator(_visible)]
 Label = Annotated[Words | Number, BeforeValidator(_label)]
 Values = Annotated[Sequence[Number | None], Tag("values")]
