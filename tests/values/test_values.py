@@ -17,7 +17,7 @@ from tests.support.visitor import the
 from tests.support.waiting import until
 from tests.values.case import fits
 from tests.values.cases import CASES
-from webapp.rendering.tables import ROWS_AT_A_GLANCE
+from webapp.rendering.tables import PREVIEW_ROWS
 
 # One application serves all of them.
 pytestmark = pytest.mark.xdist_group("values")
@@ -129,7 +129,7 @@ def words_of(value: Any) -> Iterator[str]:
         case {"$table": {"columns": columns, "rows": rows}}:
             yield from columns
             yield from words_of(
-                [cell for row in rows[:ROWS_AT_A_GLANCE] for cell in row if not isinstance(cell, dict | list)]
+                [cell for row in rows[:PREVIEW_ROWS] for cell in row if not isinstance(cell, dict | list)]
             )
         case dict() | list():
             for part in value.values() if isinstance(value, dict) else value:

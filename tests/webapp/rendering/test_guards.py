@@ -10,18 +10,19 @@ from sqlalchemy import text
 
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Kind
-from jobs.runs.run import Listing, Run, State
-from tests.support.people import make_run, note_file, owner_id
+from jobs.runs.run import Run, State
+from tests.support.people import claimed, make_run, note_file, owner_id
 from tests.support.visitor import Visitor, soup, the
-from tests.webapp.runs.test_output import held, put_out
-from webapp.live.snapshot import difference, draw
+from tests.webapp.runs.test_output import put_out
+from webapp.live.snapshot import difference, take_snapshot
 from webapp.rendering import guards
+from webapp.rendering.listings import Listing
 
 FAULTY = {
-    "missing value": "{{ run.result.kilograms.grams }}",
-    "wrong shape": "{{ '%.1f' | format(run.result) }}",
+    "missing value": "{{ result.value.kilograms.grams }}",
+    "wrong shape": "{{ '%.1f' | format(result.value) }}",
     "no number": "{{ 1 / 0 }}",
-    "no filter": "{{ run.result | weighed }}",
+    "no filter": "{{ result.value | weighed }}",
     "syntax": "{% if %}",
     "no include": "{% include 'results/_gone.html' %}",
     "endless": "{% include 'results/reverse_text.html' %}",
@@ -102,7 +103,7 @@ def test_a_faulty_row_leaves_the_other_rows(app: Flask, ada: Visitor, backend: B
 def test_a_faulty_page_of_a_run_shows_what_is_stored(app: Flask, ada: Visitor, backend: Backend) -> None:
     bring(app, runs___times="{{ 1 / 0 }}")
     run = succeeded(backend, ada, {"soup": 1})
-    put_out(backend, held(backend, make_run(backend, owner_id(backend, ada.email))), "line")
+    put_out(backend, claimed(backend, make_run(backend, owner_id(backend, ada.email))), "line")
     page = soup(ada.get(f"/runs/{run.id}"))
     assert the(page, f"article#run-{run.id} pre").text == '{"soup": 1}'
     assert "1" in ada.get(f"/live/changes?run={run.id}").text
@@ -112,13 +113,13 @@ def test_a_push_has_every_run_although_one_fails(app: Flask, ada: Visitor, backe
     bring(app, results__reverse_text="{{ 1 / 0 }}", results___mapping="{{ 1 / 0 }}")
     runs = [succeeded(backend, ada, {"soup": number}) for number in range(3)]
     with app.test_request_context("/live"):
-        frame = difference(None, draw(backend.database, Listing(runs[0].owner_id), None))
+        frame = difference(None, take_snapshot(backend.database, Listing(runs[0].owner_id), None))
     assert all(f'id="run-{run.id}"' in frame for run in runs)
 
 
 def test_a_partial_result_that_fails_leaves_the_others(app: Flask, ada: Visitor, backend: Backend) -> None:
     bring(app, results___scalar="{{ 1 / 0 }}")
-    run = held(backend, make_run(backend, owner_id(backend, ada.email)))
+    run = claimed(backend, make_run(backend, owner_id(backend, ada.email)))
     put_out(backend, run, "before", 42, kind=Kind.EMITTED)
     entries = [one.text for one in soup(ada.get(f"/runs/{run.id}")).select(".emitted li pre")]
     assert entries == ["before", "42"]
@@ -179,7 +180,7 @@ def test_notes_on_a_result_are_shown_with_it(ada: Visitor, backend: Backend) -> 
 
 
 def test_a_file_in_a_cell_of_a_table_is_a_link_if_the_run_has_stored_it(ada: Visitor, backend: Backend) -> None:
-    run = held(backend, make_run(backend, owner_id(backend, ada.email)))
+    run = claimed(backend, make_run(backend, owner_id(backend, ada.email)))
     file = note_file(backend, run.id, b"mine")
     mine = {"$picture": {"sha256": file.sha256, "width": 20, "height": 10}}
     forged = {"$picture": {"sha256": "0" * 64, "width": 20, "height": 10}}
