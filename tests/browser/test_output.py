@@ -62,6 +62,18 @@ def test_lines_and_values_come_up_by_themselves_and_stay_through_progress(
     assert was_not_reloaded(page)
 
 
+def test_times_are_those_of_the_reader(new_context: NewContext, backend: Backend) -> None:
+    page = register(new_context(timezone_id="Asia/Kolkata").new_page())
+    run = held_run(page, backend)
+    put_out(backend, run, "stored")
+    open_live(page, f"/runs/{run.id}")
+    put_out(backend, run, "pushed")
+    put_out(backend, run, 42, kind=Kind.EMITTED)
+    draw_line(backend, run, "unfinished")
+    expect(page.locator(".log li time")).to_have_text(["05:30:01", "05:30:01", "05:30:02"])
+    expect(page.locator(".emitted li time")).to_have_text("05:30:01")
+
+
 def test_a_page_that_was_cut_off_has_every_line_once(page: Page, backend: Backend, run: Run) -> None:
     put_out(backend, run, "line 0")
     open_live(page, f"/runs/{run.id}")
