@@ -41,7 +41,7 @@ def test_without_secrets_everything_stays() -> None:
 
 
 def test_keys_that_read_alike_once_they_are_redacted_both_stay() -> None:
-    redactor = Redactor({"A": "first-secret", "B": "second-secret"})
+    redactor = Redactor(["first-secret", "second-secret"])
     kept = redactor.value({"first-secret": 1, "second-secret": 2, "third": 3})
     assert kept == {HIDDEN: 1, f"{HIDDEN} (2)": 2, "third": 3}
 
