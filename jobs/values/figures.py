@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from jobs.values import svg
 from jobs.values.errors import NoForm
 from jobs.values.images import DRAWING, PNG
 from jobs.values.places import Place
@@ -29,7 +28,7 @@ def form_of(kind: type) -> Form | None:
         return _drawn
     if issubclass(kind, sys.modules["matplotlib.artist"].Artist):  # axes, lines, bars
         return lambda value, _place: _known(value.get_figure(root=True))
-    if kind.__module__.startswith("seaborn.") and hasattr(kind, "figure"):  # grids of axes
+    if str(kind.__module__).startswith("seaborn.") and hasattr(kind, "figure"):  # grids of axes
         return lambda value, _place: _known(value.figure)
     return None
 
@@ -49,6 +48,8 @@ def _known(figure: Any) -> Any:
 
 
 def _drawn(figure: Any, place: Place) -> Any:
+    from jobs.values import svg  # imported here because every process would hold the XML parser
+
     content = _saved(figure, "svg", metadata=NO_METADATA)
     if len(content) <= LARGEST_SVG_BYTES:
         return place.files.drawing(io.BytesIO(svg.tamed(content)), DRAWING, _size(figure), place)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
-from pydantic import BaseModel, PlainSerializer, RootModel, TypeAdapter, WrapSerializer
+from pydantic import BaseModel, PlainSerializer, RootModel, WrapSerializer
 
 from jobs.values.places import Place
 
@@ -24,12 +24,18 @@ def form_of(kind: type) -> Form | None:
     if fields := getattr(kind, "__struct_fields__", None):  # of the package msgspec
         return _of_fields(fields)
     if hasattr(kind, "__get_pydantic_core_schema__"):
-        return lambda value, _place: TypeAdapter(kind).dump_python(value, mode="json")
+        return _by_schema
     return None
 
 
 def _of_fields(names: Sequence[str]) -> Form:
     return lambda value, _place: {name: getattr(value, name) for name in names if hasattr(value, name)}
+
+
+def _by_schema(value: Any, _place: Place) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(type(value)).dump_python(value, mode="json")
 
 
 def _dumped(value: BaseModel, _place: Place) -> Any:

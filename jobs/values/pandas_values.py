@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from jobs.values.numpy_values import NANOSECONDS
@@ -19,7 +20,7 @@ def form_of(kind: type) -> Form | None:
         return None
     if kind in (type(pandas.NaT), type(pandas.NA)):
         return lambda _value, _place: None
-    if kind.__name__ == "Styler" and kind.__module__.startswith("pandas."):
+    if kind.__name__ == "Styler" and str(kind.__module__).startswith("pandas."):
         return _styled
     known: Sequence[tuple[Any, Form]] = (
         (pandas.Timestamp, _moment),
@@ -56,7 +57,7 @@ def _duration(value: Any, place: Place) -> Any:
     if value.nanoseconds:
         place.note(NANOSECONDS)
     try:
-        return value.to_pytimedelta()
+        return timedelta(value.days, value.seconds, value.microseconds)  # pandas itself would round
     except OverflowError:
         return str(value)
 

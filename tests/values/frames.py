@@ -102,7 +102,9 @@ CASES = {
         [f"at: {NANOSECONDS}"],
     ),
     "Timestamp beyond 9999": Case(lambda: pd.Timestamp(np.datetime64("12026-01-02", "s")), "12026-01-02 00:00:00"),
-    "Timedelta": Case(lambda: [pd.Timedelta("1h"), pd.Timedelta(1, "ns")], ["PT1H", "PT0S"], [f"[1]: {NANOSECONDS}"]),
+    "Timedelta": Case(
+        lambda: [pd.Timedelta("1h"), pd.Timedelta(1999, "ns")], ["PT1H", "PT0.000001S"], [f"[1]: {NANOSECONDS}"]
+    ),
     "nanoseconds in a column": Case(
         lambda: pd.DataFrame(
             {"at": pd.to_datetime(["2026-01-02 00:00:00.000000001", "2026-01-02"], format="ISO8601"), "n": 1}
