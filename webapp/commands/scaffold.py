@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from jobs.values import label_of
+
 ROOT = Path(__file__).parents[2]
 NAME = re.compile(r"[a-z][a-z0-9_]{0,99}", re.ASCII)
 
@@ -75,7 +77,7 @@ def write(name: str, folders: Sequence[Path], root: Path = ROOT) -> list[Path]:
     """
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         raise CannotWrite(f"{name!r} is not a valid task name. Use lowercase letters, digits and _: resize_images.")
-    folder, title = folders[0], name.replace("_", " ").strip().capitalize()
+    folder, title = folders[0], label_of(name)
     if not folder.is_dir():
         raise CannotWrite(f"TASKS: there is no folder {folder}. Create it first, or name another one.")
     here = folder == root / "jobs" / "tasks"
