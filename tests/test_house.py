@@ -24,7 +24,7 @@ ROOMS_WITHIN = {
     "webapp.accounts": {"current", "security", "threads"},
     "webapp.rendering": {"current", "threads"},
     "webapp.forms": {"rendering"},
-    "webapp.runs": {"current", "rendering", "forms"},
+    "webapp.runs": {"current", "threads", "rendering", "forms"},
     "webapp.tasks": {"current", "rendering", "forms", "runs"},
     "webapp.live": {"current", "accounts", "rendering", "runs"},
     "webapp.server": {"tasks"},

@@ -1,7 +1,7 @@
-"""Threads for what computes long enough to block the event loop: hashing a password, drawing a chart."""
+"""Threads for calls that would block the event loop: while one runs, the loop serves other requests."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cached_property
 from typing import ParamSpec, TypeVar
 
 import gevent
@@ -10,16 +10,24 @@ from gevent.threadpool import ThreadPool
 P = ParamSpec("P")
 R = TypeVar("R")
 
-AT_ONCE = 2  # each hash takes 19 MiB
+
+class Threads:
+    """A pool of up to `most` threads. It belongs to the event loop that first uses it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def call(self, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """Call a function in a thread and return its result."""
+        result: R = self._pool.apply(function, arguments, named)
+        return result
+
+    @cached_property
+    def _pool(self) -> ThreadPool:
+        return ThreadPool(self._most, hub=gevent.get_hub())
 
 
-def in_thread(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-    """Call a function in a thread and return its result, while the event loop serves others."""
-    result: R = _pool().apply(function, arguments, named)
-    return result
-
-
-# The pool belongs to the event loop of the calling process, so it is created on first use.
-@cache
-def _pool() -> ThreadPool:
-    return ThreadPool(AT_ONCE, hub=gevent.get_hub())
+# For hashing passwords, which takes 19 MiB each time, and for drawing charts.
+COMPUTING = Threads(2)
+# For writing uploads. They are apart because a slow disk can hold them for seconds.
+WRITING = Threads(4)

@@ -6,7 +6,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from webapp.accounts import messages
-from webapp.threads import in_thread
+from webapp.threads import COMPUTING
 
 SHORTEST = 8
 LONGEST = 256
@@ -27,7 +27,7 @@ def problem_with(password: str) -> str | None:
 
 
 def hash_password(password: str) -> str:
-    return in_thread(_hasher.hash, password)
+    return COMPUTING.call(_hasher.hash, password)
 
 
 def matches(password_hash: str | None, password: str) -> bool:
@@ -35,7 +35,7 @@ def matches(password_hash: str | None, password: str) -> bool:
 
     Takes as long without a hash, so that response times do not reveal which accounts exist.
     """
-    return in_thread(_verify, password_hash or _nobodys_hash(), password) and password_hash is not None
+    return COMPUTING.call(_verify, password_hash or _nobodys_hash(), password) and password_hash is not None
 
 
 def _verify(password_hash: str, password: str) -> bool:

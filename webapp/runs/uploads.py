@@ -3,13 +3,11 @@
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import gevent
 from flask import Flask, abort, request
 from flask_login import current_user
-from gevent.threadpool import ThreadPool
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestTimeout
 from werkzeug.formparser import MultiPartParser
@@ -25,12 +23,12 @@ from webapp.current import backend
 from webapp.forms import OwnInputs
 from webapp.rendering.files import tame
 from webapp.runs.own_inputs import own_inputs
+from webapp.threads import WRITING
 
 log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 64 * 1024
 YIELD_BYTES = 1024 * 1024
-WRITES_AT_ONCE = 4
 SILENT_SECONDS = 60
 MOST_PARTS = 2000
 MOST_FILES = 200
@@ -94,7 +92,7 @@ def example_of(task: Task) -> OwnInputs:
 
 def _stored(file: File) -> RunFile:
     with file.open() as stream:
-        stored = backend().files.put(stream, _in_thread)
+        stored = backend().files.put(stream, WRITING.call)
     return RunFile(stored.sha256, stored.size, file.name, file.media_type)
 
 
@@ -173,7 +171,7 @@ class Receiver(MultiPartParser):
             return
         self._files.append(one)
         try:
-            one.writer = backend().files.begin(_in_thread)
+            one.writer = backend().files.begin(WRITING.call)
         except OSError:
             self._fail(one)
 
@@ -242,13 +240,3 @@ def _note(files: Sequence[RunFile]) -> str | None:
     except NotKept:
         return CANNOT_KEEP
     return None
-
-
-# Disk writes can block for seconds, so they run in threads to keep the event loop responsive.
-def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    return _pool().apply(function, arguments)
-
-
-@cache
-def _pool() -> ThreadPool:
-    return ThreadPool(WRITES_AT_ONCE, hub=gevent.get_hub())
