@@ -1,6 +1,6 @@
-"""What Redis holds is damaged, or written by somebody else: no run is lost, and no other function is called.
+"""Damaged and foreign data in Redis: no run is lost, and no other function is called.
 
-A key that somebody made of another type is not repaired: who did it deletes it, or empties Redis.
+A key that somebody gave another type is not repaired: its runs wait until it is deleted, or Redis is flushed.
 """
 
 import json
