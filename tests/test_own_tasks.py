@@ -107,7 +107,7 @@ def test_a_new_task_is_written_into_the_folder_with_a_test_that_passes_and_is_ta
 def test_a_changed_helper_and_a_changed_template_are_taken_up(running: Stack, parcels: Path) -> None:
     ada = Person(running.url, "cleo@example.com")
     (parcels / "_prices.py").write_text("EURO_PER_KILOGRAM = 3\n")
-    (parcels / "results/postage.html").write_text('<p class="result">{{ run.result }} euros</p>')
+    (parcels / "results/postage.html").write_text('<p class="result">{{ result.value }} euros</p>')
     taken_up(lambda: result_of(ada, "postage", kilograms="2") == "6.0 euros")
 
 
