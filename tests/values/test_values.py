@@ -12,7 +12,7 @@ from jobs.runs.run import Run, State
 from jobs.runs.submission import submit
 from tests.support.people import owner_id, read
 from tests.support.person import Person
-from tests.support.stack import Stack, copied_project
+from tests.support.stack import Stack
 from tests.support.visitor import the
 from tests.support.waiting import until
 from tests.values.case import fits
@@ -69,12 +69,10 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
 
     Its template process is started anew: polars hangs in the fork of a process that has used it, as tests have.
     """
-    house = copied_project(tmp_path_factory.mktemp("values") / "house")
-    (house / "jobs" / "tasks" / "give.py").write_text(TASK)
-    stack = Stack(tmp_path_factory.mktemp("given"), WORKERS="1")
-    stack.root = house
+    tasks = tmp_path_factory.mktemp("values")
+    (tasks / "give.py").write_text(TASK)
     registered = give.__dict__["__task__"]
-    with stack:
+    with Stack(tmp_path_factory.mktemp("given"), WORKERS="1", TASKS=str(tasks)) as stack:
         backend, owner = stack.backend(), Person(stack.url, "ada@example.com")
         ada = owner_id(backend, owner.email)
         parameters = {name: registered.parameters(case=name) for name in CASES}
