@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
+from tests.browser.test_forms import press_run, run
 from tests.browser.test_pages import violations
 from tests.support.waiting import until
 
@@ -33,10 +34,6 @@ def opened(new_context: NewContext, scripts: bool = True, **options: Any) -> Pag
         return open_live(page, PATH)
     page.goto(PATH)
     return page
-
-
-def run(page: Page) -> None:
-    page.get_by_role("button", name="Run", exact=True).click()
 
 
 def kept(page: Page) -> list[str]:
@@ -100,7 +97,7 @@ def test_how_far_an_upload_is_can_be_seen_and_it_can_be_cancelled(new_context: N
     network.send("Network.emulateNetworkConditions", slow)
     expect(page.locator("#upload")).to_be_hidden()
     page.locator("#texts-input").set_input_files(large)
-    run(page)
+    press_run(page)
     expect(page.locator("#upload")).to_be_visible()
     until(lambda: 0 < page.locator("#upload progress").evaluate("bar => bar.value") < 1, "some progress")
     assert "MB uploaded" in (page.locator(".upload__words").text_content() or "")

@@ -13,6 +13,13 @@ EITHER_WAY = pytest.mark.parametrize("scripts", [True, False], ids=["script", "n
 
 
 def run(page: Page) -> None:
+    """Submit the form and wait until its answer is shown; the check of a field may show the same errors before."""
+    with page.expect_response(lambda answer: answer.request.method == "POST" and not answer.url.endswith("/check")):
+        press_run(page)
+    expect(page.locator("#task-submit:disabled")).to_have_count(0)
+
+
+def press_run(page: Page) -> None:
     page.get_by_role("button", name="Run", exact=True).click()
 
 
