@@ -91,7 +91,8 @@ def test_its_owner_is_told_of_what_is_stored(backend: Backend, run: Run, pending
         assert pending.store()
         told = pages.get_message(timeout=10)
     assert told
-    assert json.loads(told["data"]) == {"run": run.id, "version": read(backend, run).version}
+    assert json.loads(told["data"]) == {"run": run.id, "version": read(backend, run).version, "progress": 1}
+    assert not events.changes_state(told["data"])
 
 
 def test_while_the_database_is_away_output_waits_and_the_oldest_gives_way(
