@@ -31,6 +31,7 @@ from tests.conftest import redis_running, settings_for
 from tests.support import databases
 from tests.support.forked_template import forked
 from tests.support.people import make_owner, read
+from tests.support.serving import end
 from tests.support.waiting import until
 
 LONGEST_SECONDS = 600.0
@@ -81,8 +82,7 @@ class RunTask:
 
     def close(self) -> None:
         if self._pool is not None:
-            self._pool.terminate()
-            self._pool.join()
+            end(self._pool)
 
     def _serve(self, task: Task) -> None:
         """Ensure that a worker with this task is running. A task defined again gets a new worker."""

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from sqlalchemy import select
@@ -24,6 +25,8 @@ from jobs.worker.template_process import TemplateProcess
 from tests.support.forked_template import forked
 from tests.support.people import make_owner, read
 from tests.support.waiting import until
+
+STOP_SECONDS = 60.0
 
 
 def catalog_of(*functions: Callable[..., Any]) -> Catalog:
@@ -51,9 +54,17 @@ def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
         until(lambda: heartbeats.alive(opened.database), "the worker")
         yield opened
     finally:
-        pool.terminate()
-        pool.join()
+        end(pool)
     assert heartbeats.alive(opened.database) == 0, "a worker that stops says so"
+
+
+def end(process: BaseProcess) -> None:
+    """Stop a forked process, by force if it does not end: it may have inherited a lock that is held for good."""
+    process.terminate()
+    process.join(STOP_SECONDS)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
 def _serve(backend: Backend, parent: int) -> None:
