@@ -1,4 +1,4 @@
-"""What becomes of the images, files and bytes in a value: it depends on whether there is a file store."""
+"""Storage of the images, files and bytes in a value, or the text in their place without a file store."""
 
 import re
 from pathlib import Path

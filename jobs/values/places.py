@@ -28,7 +28,7 @@ class Files(Protocol):
 
 
 class Notes:
-    """What was changed in a value or left out of it, each with the places where that was done."""
+    """The changes and omissions in a value, each with the places where it was made."""
 
     def __init__(self) -> None:
         self._places: dict[str, list[str]] = {}
@@ -70,7 +70,7 @@ class Place:
     in_cell: bool = False
 
     def note(self, words: str) -> None:
-        """Say how the value at this place was changed."""
+        """Record how the value at this place was changed."""
         self.notes.add(words, self)
 
     def item(self, number: int, value: Any) -> "Place":

@@ -21,7 +21,7 @@ def tamed(content: bytes) -> bytes:
     """Return a drawing with only shapes, their styles, and references to parts of itself."""
     ElementTree.register_namespace("", SVG.strip("{}"))
     ElementTree.register_namespace("xlink", LINK.partition("}")[0].strip("{"))
-    drawing = ElementTree.fromstring(content)  # noqa: S314  # a library of the task has just written it
+    drawing = ElementTree.fromstring(content)  # noqa: S314  # parsed in the run's own process, within its limits
     for element in list(drawing.iter()):
         for child in list(element):
             if not isinstance(child.tag, str) or child.tag.removeprefix(SVG) not in SHAPES:

@@ -1,7 +1,7 @@
 """Call a task and turn its result or error into an outcome, without access to the database, Redis or file store."""
 
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
 from pathlib import Path
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, BinaryIO, NamedTuple, Protocol
@@ -131,8 +131,8 @@ def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(coroutine)
 
 
-def _emitted(values: Iterator[Any], emit: Emit) -> Any:
-    with contextlib.closing(values):  # type: ignore[type-var]  # a generator has close()
+def _emitted(values: Generator[Any, Any, Any], emit: Emit) -> Any:
+    with contextlib.closing(values):
         while True:
             try:
                 value = next(values)
@@ -141,7 +141,7 @@ def _emitted(values: Iterator[Any], emit: Emit) -> Any:
             emit(value)
 
 
-async def _emit_all(values: AsyncIterator[Any], emit: Emit) -> None:
-    async with contextlib.aclosing(values):  # type: ignore[type-var]  # it has aclose()
+async def _emit_all(values: AsyncGenerator[Any, Any], emit: Emit) -> None:
+    async with contextlib.aclosing(values):
         async for value in values:
             emit(value)

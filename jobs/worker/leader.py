@@ -57,7 +57,7 @@ class Leadership:
         return self._raise_beat(holder, beat)
 
     def give_up(self) -> None:
-        """Let another process lead at once."""
+        """Give up leadership at once, so that another process can lead."""
         self._held = False
         with self._database.write() as session:
             mine = (LeaderRow.name == self._name) & (LeaderRow.holder == self._me)

@@ -17,7 +17,7 @@ class Relay:
         self._replies_to_lose = 0
         self._lock = threading.Lock()
         self.lost = 0
-        """How many replies were lost so far."""
+        """The number of replies lost so far."""
         self._listener: socket.socket | None = None
         self.port = 0
         self.open()

@@ -44,7 +44,7 @@ def upload(backend: Backend, owner_id: int, content: bytes) -> RunFile:
 
 
 def killed(action: str, moment: str, backend: Backend) -> bool:
-    """Have another process do something and be killed at a moment of it."""
+    """Run a function in another process, which is killed at a given point."""
     place = backend.settings.database, str(backend.settings.files)
     command = [sys.executable, "-m", "tests.faults.file_work", action, moment, *place]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL

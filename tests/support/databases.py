@@ -13,7 +13,7 @@ server: Postgres | None = None
 """The server that the tests were asked to run on; without one they run on SQLite."""
 
 expected = True
-"""Whether the test at hand may make a database: false for one that would be left out where that is Postgres."""
+"""True if the current test may create a database: false for one that would be left out where that is Postgres."""
 
 UNEXPECTED = "tests/conftest.py's reaches_database does not know in which way this test makes a database"
 

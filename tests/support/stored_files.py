@@ -59,12 +59,12 @@ def strays(database: Database) -> set[str]:
 
 
 def lose(backend: Backend, sha256: str) -> None:
-    """Have the store lose a file that is recorded."""
+    """Delete a recorded file from the store."""
     backend.files.objects.delete(object_of(backend.database, sha256) or "")
 
 
 def let_pass(database: Database, seconds: float) -> None:
-    """Have everything that was recorded be recorded so much earlier."""
+    """Backdate everything recorded by this much."""
     with database.write() as session:
         for file in session.scalars(select(FileRow)):
             file.put_at -= timedelta(seconds=seconds)

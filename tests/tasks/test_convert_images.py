@@ -18,7 +18,7 @@ RED, WHITE = (255, 0, 0), (255, 255, 255)
 def converted(
     folder: Path, images: Mapping[str, Image.Image | bytes], **options: Any
 ) -> tuple[dict[str, Image.Image], list[dict[str, Any]]]:
-    """What comes back for images by their names: the archive's images, and what is said of each."""
+    """Convert images by name, and return the archive's images with the message about each."""
     files = []
     for number, (name, content) in enumerate(images.items()):
         path = folder / f"{number}.bin"

@@ -1,4 +1,4 @@
-"""What tasks return: each value goes through a real worker, is stored as it should be, and shown on its run's page."""
+"""Values that tasks return: a real worker stores each as expected, and its run's page shows it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -185,7 +185,7 @@ def asking_for(annotation: Any, given: Any) -> tuple[Task, BaseModel]:
 
 
 def order(backend: Backend, run: Run) -> Order:
-    """What the run's process is told, by the worker that claims it."""
+    """Return the order that the worker which claims a run sends to its process."""
     claimed = lease.claim(backend.database, run.id, "worker")
     assert claimed is not None
     claimed.owner_id = run.owner_id

@@ -1,4 +1,4 @@
-"""What belongs to people: it needs an owner, and goes with its owner's account."""
+"""Rows that belong to users need an owner, and are deleted with the owner's account."""
 
 import subprocess
 import sys

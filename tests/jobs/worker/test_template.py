@@ -24,12 +24,12 @@ from tests.support.serving import catalog_of
 from tests.support.waiting import until
 
 FLEE = """
-import os, signal, sys, time
+import os, signal, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 os.setsid()
 if os.fork(): os._exit(0)
 print(os.getpid(), flush=True)
-time.sleep(600)
+while True: signal.pause()
 """
 
 
@@ -124,7 +124,7 @@ def heard(child: Execution, kind: type[Any]) -> Any:
 
 
 def execute(harness: Harness, child: Execution) -> int:
-    """Let a child execute a run and end, and return its process id."""
+    """Execute a run in a child, wait for its end, and return its process id."""
     order(child, "who")
     assert heard(child, Ended).outcome == Success(child.pid)
     harness.client.give_back(child)

@@ -104,7 +104,7 @@ def parameters(backend: Backend, run_id: int) -> dict[str, Any]:
 
 
 def given(backend: Backend, run_id: int) -> dict[str, Any]:
-    """What a run was given, with its secrets in clear."""
+    """Return a run's parameters with the secrets in clear."""
     with backend.database.read() as session:
         run = session.get_one(Run, run_id)
     return {

@@ -35,7 +35,7 @@ def _nothing_failed_yet() -> None:
 
 
 def bring(app: Flask, **templates: str) -> None:
-    """Have the application find these templates before its own."""
+    """Make the application find these templates before its own."""
     files = {f"{name.replace('__', '/')}.html": source for name, source in templates.items()}
     assert app.jinja_env.loader is not None
     app.jinja_env.loader = ChoiceLoader([DictLoader(files), app.jinja_env.loader])
