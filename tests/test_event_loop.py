@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from tests.support.person import Person
 from tests.support.stack import Stack
-from webapp.accounts.users import User
+from webapp.accounts.users import Account
 
 
 def test_a_request_that_waits_for_the_database_holds_up_nobody(stack: Stack) -> None:
@@ -15,7 +15,7 @@ def test_a_request_that_waits_for_the_database_holds_up_nobody(stack: Stack) -> 
     ada, backend = Person(stack.url, email), stack.backend()
     with ThreadPoolExecutor() as threads:
         with backend.database.write() as session:
-            session.scalars(select(User).where(User.email == email).with_for_update()).one()
+            session.scalars(select(Account).where(Account.email == email).with_for_update()).one()
             logout = threads.submit(ada.post, "/logout")
             for _ in range(100):
                 ada.get("/healthz")

@@ -222,7 +222,7 @@ def test_an_account_that_is_gone_closes_its_pages(stack: Stack, ada: Person) -> 
     with ada.socket() as socket:
         socket.recv(timeout=PATIENCE_SECONDS)
         with backend.database.write() as session:
-            session.execute(delete(users.User).where(users.User.email == ada.email))
+            session.execute(delete(users.Account).where(users.Account.email == ada.email))
         assert close_code(socket) == 4401
     backend.database.close()
 

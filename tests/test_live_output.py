@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 
 from jobs.runs import events, output
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import Batch, Entry, Kind
+from jobs.runs.output_entries import Batch, Entry, OutputKind
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from tests.support.people import make_run, owner_id, read
@@ -49,7 +49,7 @@ def make_held(backend: Backend, owner: int) -> Run:
     return make_run(backend, owner, state=State.RUNNING, **held)
 
 
-def put_out(backend: Backend, run: Run, *contents: Any, kind: Kind = Kind.LOG, source: str = "out") -> None:
+def put_out(backend: Backend, run: Run, *contents: Any, kind: OutputKind = OutputKind.LOG, source: str = "out") -> None:
     """Store and publish output as a worker does."""
     change = output.store(backend.database, run, [Batch(kind, [Entry(1.0, source, one) for one in contents], 1000)])
     assert change is not None
@@ -60,7 +60,7 @@ def draw_line(
     backend: Backend, run: Run, *contents: str, ended: Sequence[str] = (), replaces: bool = True, source: str = "err"
 ) -> None:
     """The same with lines that have no end yet, in place of those before."""
-    batches = [Batch(Kind.LOG, [Entry(1.0, source, line) for line in ended], 1000)] if ended else []
+    batches = [Batch(OutputKind.LOG, [Entry(1.0, source, line) for line in ended], 1000)] if ended else []
     unfinished = [Entry(2.0, source, line) for line in contents]
     change = output.store(backend.database, run, batches, unfinished=unfinished, replaces=replaces)
     assert change is not None
@@ -145,7 +145,7 @@ def test_lines_are_text_in_what_is_pushed(backend: Backend, ada: Person, run: Ru
         for line in (*CORPUS, "the end"):
             put_out(backend, run, line)
         frames = receive_until(socket, lambda frame: "the end" in frame)
-        put_out(backend, run, *CORPUS, "the last", kind=Kind.EMITTED)
+        put_out(backend, run, *CORPUS, "the last", kind=OutputKind.EMITTED)
         frames += receive_until(socket, lambda frame: "the last" in frame)
     assert lines(frames) == [*CORPUS, "the end"]
     pushed = BeautifulSoup("".join(frames), "html.parser")

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.runs.backend import Backend
 from jobs.runs.output import read_output
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run
 from tests.support.person import Person
 from tests.support.stack import Stack
@@ -84,7 +84,7 @@ def test_no_log_and_no_file_of_a_whole_server_has_a_secret_whatever_a_task_does(
         ended[end] = until(partial(ended_runs, backend, run_id), "its end")[0]
     lines = [
         entry.content
-        for batch in read_output(backend.database, ended["return"].id, Kind.LOG).batches
+        for batch in read_output(backend.database, ended["return"].id, OutputKind.LOG).batches
         for entry in batch.entries
     ]
     for word in ("printed", "logged", "out", "err", "other", "shell", "C", "began"):

@@ -4,7 +4,7 @@ from jobs.runs.backend import Backend, open_backend
 from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
 from jobs.runs.heartbeats import alive
 from jobs.runs.output import StoredBatch, read_output
-from jobs.runs.output_entries import Entry, Kind
+from jobs.runs.output_entries import Entry, OutputKind
 from jobs.runs.people import Person
 from jobs.runs.run import LARGEST_ID, Ending, Run, Selection, State, endings, listed, owned, versions
 from jobs.runs.run_files import owned_file, stored_in
@@ -18,8 +18,8 @@ __all__ = [
     "Conflict",
     "Ending",
     "Entry",
-    "Kind",
     "NotKept",
+    "OutputKind",
     "Person",
     "QuotaExceeded",
     "RefusedSecret",

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from jobs.runs import run_files
 from jobs.runs.files import protect
 from jobs.runs.lease import LEASE_SECONDS, Change, renew_in
-from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
+from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, OutputKind
 from jobs.runs.run import Run, State
 from jobs.storage.database import Base, Database, PlainJson
 from jobs.values.stored_file import RunFile
@@ -120,11 +120,16 @@ def store(  # noqa: PLR0913  # all that one transaction keeps of a run
         for batch in batches:
             _append(session, run, batch)
         if unfinished:
-            _append(session, run, Batch(Kind.LOG, unfinished, sum(entry.size for entry in unfinished)), unfinished=True)
+            _append(
+                session,
+                run,
+                Batch(OutputKind.LOG, unfinished, sum(entry.size for entry in unfinished)),
+                unfinished=True,
+            )
         return Change(run.id, run.owner_id, hold.version)
 
 
-def read_output(database: Database, run_id: int, kind: Kind, after: int = 0) -> Output:
+def read_output(database: Database, run_id: int, kind: OutputKind, after: int = 0) -> Output:
     """Return a run's stored output after the entry number `after`, the last number of a batch read before."""
     # One statement, so that everything belongs to one version of the run; a second could see a later state.
     with database.read() as session:
@@ -142,7 +147,7 @@ def read_output(database: Database, run_id: int, kind: Kind, after: int = 0) -> 
 
 def _drop_unfinished(session: Session, run: Run) -> None:
     """Delete the newest lines if this attempt stored them as unfinished; what others follow was shown as it stays."""
-    mine = (OutputRow.run_id == run.id) & (OutputRow.kind == Kind.LOG)
+    mine = (OutputRow.run_id == run.id) & (OutputRow.kind == OutputKind.LOG)
     newest = select(func.max(OutputRow.number)).where(mine).correlate(None).scalar_subquery()
     replaceable = OutputRow.unfinished & (OutputRow.attempt == run.attempt) & (OutputRow.number == newest)
     session.execute(delete(OutputRow).where(mine, replaceable).execution_options(synchronize_session=False))

@@ -15,7 +15,7 @@ LARGEST_BYTES = 1_000_000
 ENTRY_BYTES = 100
 
 
-class Kind(StrEnum):
+class OutputKind(StrEnum):
     LOG = "log"
     EMITTED = "emitted"
 
@@ -37,7 +37,7 @@ class Entry(NamedTuple):
 class Batch:
     """Consecutive entries of one kind, their size in bytes, and the number of entries dropped before them."""
 
-    kind: Kind
+    kind: OutputKind
     entries: Sequence[Entry]
     size: int
     dropped: int = 0

@@ -52,7 +52,7 @@ def _drawn(figure: Any, place: Place) -> Any:
 
     content = _saved(figure, "svg", metadata=NO_METADATA)
     if len(content) <= LARGEST_SVG_BYTES:
-        return place.files.drawing(io.BytesIO(svg.tamed(content)), DRAWING, _size(figure), place)
+        return place.files.drawing(io.BytesIO(svg.sanitised(content)), DRAWING, _size(figure), place)
     place.note("the figure has too many parts for a drawing of lines, and is shown as pixels.")
     content = _saved(figure, "png", dpi=FINE_PIXELS_PER_INCH)
     return place.files.drawing(io.BytesIO(content), PNG, _size(figure, FINE_PIXELS_PER_INCH), place)

@@ -17,7 +17,7 @@ WITHIN = re.compile(r"#|data:image/(png|jpeg);base64,")
 ELSEWHERE = re.compile(r"@import|url\(\s*[\"']?\s*(?!#)", re.IGNORECASE)
 
 
-def tamed(content: bytes) -> bytes:
+def sanitised(content: bytes) -> bytes:
     """Return a drawing with only shapes, their styles, and references to parts of itself."""
     ElementTree.register_namespace("", SVG.strip("{}"))
     ElementTree.register_namespace("xlink", LINK.partition("}")[0].strip("{"))
@@ -26,12 +26,12 @@ def tamed(content: bytes) -> bytes:
         for child in list(element):
             if not isinstance(child.tag, str) or child.tag.removeprefix(SVG) not in SHAPES:
                 element.remove(child)
-        _tame(element)
-    tame: bytes = ElementTree.tostring(drawing, encoding="utf-8", xml_declaration=True)
-    return tame
+        _sanitise(element)
+    shapes: bytes = ElementTree.tostring(drawing, encoding="utf-8", xml_declaration=True)
+    return shapes
 
 
-def _tame(element: ElementTree.Element) -> None:
+def _sanitise(element: ElementTree.Element) -> None:
     if element.tag == f"{SVG}a":
         element.tag = f"{SVG}g"
         element.attrib.pop("target", None)

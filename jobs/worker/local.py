@@ -14,7 +14,7 @@ from jobs.authoring.catalog import Catalog
 from jobs.authoring.context import User
 from jobs.authoring.secret_parameters import written
 from jobs.authoring.task import Task
-from jobs.runs.output_entries import Entry, Kind
+from jobs.runs.output_entries import Entry, OutputKind
 from jobs.storage.store import FileStore
 from jobs.values.outcome import Outcome, abrupt_end
 from jobs.values.stored_file import StoredFile
@@ -32,11 +32,11 @@ LOOK_SECONDS = 0.1
 Take = Callable[[Execution, ChildEvent], None]
 
 
-class Listener(Protocol):
+class Observer(Protocol):
     """A receiver of a task's progress and output."""
 
     def progress(self, fraction: float | None, note: str) -> None: ...
-    def entry(self, kind: Kind, entry: Entry) -> None: ...
+    def entry(self, kind: OutputKind, entry: Entry) -> None: ...
     def stop_requested(self) -> bool: ...
 
 
@@ -44,7 +44,7 @@ def run_here(
     task: Task,
     parameters: BaseModel,
     files: FileStore,
-    listener: Listener,
+    observer: Observer,
     secrets: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run a task as a worker does and return its outcome. The timeout is not enforced."""
@@ -53,7 +53,7 @@ def run_here(
         owner = (nobody.id, nobody.email)
         order = Order(task.name, given.whole, None, owner, str(folder), secrets or {}, given.secrets)
         return execute_in_child(
-            Catalog({task.name: task}), order, partial(_take, files, listener), listener.stop_requested
+            Catalog({task.name: task}), order, partial(_take, files, observer), observer.stop_requested
         )
 
 
@@ -105,17 +105,17 @@ def _watch(child: Execution, take: Take, stop_requested: Callable[[], bool]) -> 
             return abrupt_end(ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
 
 
-def _take(files: FileStore, listener: Listener, child: Execution, event: ChildEvent) -> None:
+def _take(files: FileStore, observer: Observer, child: Execution, event: ChildEvent) -> None:
     match event:
         case Entry():
-            listener.entry(Kind.LOG, event)
+            observer.entry(OutputKind.LOG, event)
         case Emitted(value):
-            listener.entry(Kind.EMITTED, emitted_entry(value))
+            observer.entry(OutputKind.EMITTED, emitted_entry(value))
         case ProgressReport():
             if progress := child.progress():
-                listener.progress(*progress)
+                observer.progress(*progress)
         case Save():
-            child.answer(not listener.stop_requested())
+            child.answer(not observer.stop_requested())
         case Keep(file, start):
             child.answer(list(put_file(files, file, start)))
         case Open(sha256):

@@ -10,7 +10,7 @@ from typing import Any
 from jobs.runs import events, output
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Change
-from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
+from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, OutputKind
 from jobs.runs.run import Run
 from jobs.storage.database import AWAY
 from jobs.values.stored_file import RunFile
@@ -25,7 +25,7 @@ BATCH_BYTES = 200_000
 class Waiting:
     """The entries of one kind that wait, with their sizes; beyond LARGEST_BYTES the oldest give way and are counted."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: OutputKind) -> None:
         self._kind = kind
         self._entries: deque[tuple[Entry, int]] = deque()
         self._size = 0
@@ -72,7 +72,7 @@ class PendingOutput:
     def __init__(self, backend: Backend, run: Run) -> None:
         self._backend = backend
         self._run = run
-        self._waiting = {kind: Waiting(kind) for kind in Kind}
+        self._waiting = {kind: Waiting(kind) for kind in OutputKind}
         self._files: list[RunFile] = []
         self._shown: list[tuple[str, Any]] = []
         self._store_at = math.inf
@@ -84,11 +84,11 @@ class PendingOutput:
         return self._store_at
 
     def add_line(self, entry: Entry) -> None:
-        self._waiting[Kind.LOG].add(entry)
+        self._waiting[OutputKind.LOG].add(entry)
         self._is_due()
 
     def emit(self, value: Any) -> None:
-        self._waiting[Kind.EMITTED].add(emitted_entry(value))
+        self._waiting[OutputKind.EMITTED].add(emitted_entry(value))
         self._is_due()
 
     def add_file(self, file: RunFile) -> None:
@@ -149,4 +149,4 @@ class PendingOutput:
 
 def emitted_entry(value: Any) -> Entry:
     """Return a partial result as it is kept."""
-    return Entry(round(time.time(), 3), Kind.EMITTED, value)
+    return Entry(round(time.time(), 3), OutputKind.EMITTED, value)

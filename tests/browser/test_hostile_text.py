@@ -22,7 +22,7 @@ from jobs.storage.database import utcnow
 from tests.browser.conftest import open_live, was_not_reloaded
 from tests.support.people import make_run, owner_id
 from tests.support.tasks.reverse_text import reverse_text
-from webapp.accounts.users import User
+from webapp.accounts.users import Account
 
 TEXTS = (
     "<script class=owned>window.owned=1</script>",
@@ -192,7 +192,7 @@ def test_hostile_text_in_the_header_is_only_text(page: Page, backend: Backend) -
     for text in TEXTS:
         email = f"{text}{user}"
         with backend.database.write() as session:
-            session.execute(update(User).where(User.id == user).values(email=email))
+            session.execute(update(Account).where(Account.id == user).values(email=email))
         page.goto("/")
         assert page.locator(".header__email").text_content() == email
         expect(page.locator(".header__email")).to_have_attribute("title", email)

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from jobs.runs import events, lease
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_pages import violations
@@ -49,11 +49,11 @@ def test_lines_and_values_come_up_by_themselves_and_stay_through_progress(
     put_out(backend, run, "first")
     expect(page.locator(".log li")).to_have_count(1)
     put_out(backend, run, "second", "third")
-    put_out(backend, run, {"step": 1}, 42, kind=Kind.EMITTED)
+    put_out(backend, run, {"step": 1}, 42, kind=OutputKind.EMITTED)
     expect(page.locator(".emitted li")).to_have_count(2)
     report(backend, run, 0.5)
     expect(page.locator(".progress__share")).to_have_text("50 %")
-    put_out(backend, run, 43, kind=Kind.EMITTED)
+    put_out(backend, run, 43, kind=OutputKind.EMITTED)
     expect(page.locator(".emitted .result--scalar")).to_have_text(["42", "43"])
     assert lines(page) == ["first", "second", "third"]
     page.get_by_role("button", name="Stop run").click()
@@ -68,7 +68,7 @@ def test_times_are_those_of_the_reader(new_context: NewContext, backend: Backend
     put_out(backend, run, "stored")
     open_live(page, f"/runs/{run.id}")
     put_out(backend, run, "pushed")
-    put_out(backend, run, 42, kind=Kind.EMITTED)
+    put_out(backend, run, 42, kind=OutputKind.EMITTED)
     draw_line(backend, run, "unfinished")
     expect(page.locator(".log li time")).to_have_text(["05:30:01", "05:30:01", "05:30:02"])
     expect(page.locator(".emitted li time")).to_have_text("05:30:01")
@@ -210,7 +210,7 @@ def test_whatever_is_printed_is_text(page: Page, backend: Backend, run: Run) -> 
     put_out(backend, run, *CORPUS)
     open_live(page, f"/runs/{run.id}")
     put_out(backend, run, *CORPUS)
-    put_out(backend, run, *CORPUS, kind=Kind.EMITTED)
+    put_out(backend, run, *CORPUS, kind=OutputKind.EMITTED)
     expect(page.locator(".emitted pre")).to_have_count(len(CORPUS))
     assert page.locator(".log li > span").evaluate_all("all => all.map(one => one.textContent)") == [*CORPUS, *CORPUS]
     assert page.locator("h1").count() == 1
@@ -225,7 +225,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_narrow_window(
     put_out(backend, run, *("x" * 500, "a b " * 200), *(f"line {number}" for number in range(50)))
     put_out(backend, run, "fire", source="err")
     put_out(backend, run, "smoke", source="warning")
-    put_out(backend, run, {"a_key": "x" * 300}, [1, 2], "text", kind=Kind.EMITTED)
+    put_out(backend, run, {"a_key": "x" * 300}, [1, 2], "text", kind=OutputKind.EMITTED)
     draw_line(backend, run, f"line 50: 42 %|{'█' * 60}")
     for path in (f"/runs/{run.id}", f"/runs/{run.id}?log=line", f"/runs/{run.id}?log=nowhere"):
         page.goto(path)

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from jobs import Emit, Progress
 from jobs.runs import events, lease
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run
 from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_output import held_run
@@ -34,7 +34,7 @@ def run(page: Page, backend: Backend) -> Run:
 
 def paint(backend: Backend, run: Run, colour: tuple[int, int, int], x: int, y: int) -> None:
     """Emit a tile of 20 by 10 pixels for a picture of 40 by 30."""
-    put_out(backend, run, tile(note_file(backend, run.id, png(colour)), x, y), kind=Kind.EMITTED)
+    put_out(backend, run, tile(note_file(backend, run.id, png(colour)), x, y), kind=OutputKind.EMITTED)
 
 
 def png(colour: tuple[int, int, int], size: tuple[int, int] = (20, 10)) -> bytes:
@@ -99,7 +99,7 @@ def test_each_tile_is_painted_in_its_place_over_what_was_there(page: Page, backe
     page.locator("[data-tile]").wait_for()
     until(lambda: colours(page, (10, 5)) == [RED], "the colours")
     paint(backend, run, GREEN, 10, 5)
-    put_out(backend, run, {"step": 2}, kind=Kind.EMITTED)
+    put_out(backend, run, {"step": 2}, kind=OutputKind.EMITTED)
     paint(backend, run, BLUE, 20, 20)
     expect(page.locator("[data-tile]")).to_have_count(3)
     until(lambda: colours(page, (5, 2), (15, 8), (28, 13), (30, 25)) == [RED, GREEN, GREEN, BLUE], "the colours")
@@ -167,7 +167,7 @@ def test_axe_finds_nothing_and_a_picture_is_never_wider_than_the_window(
     large: dict[str, Any] = {"$picture": {**reference(file)["$picture"], "width": 2000, "height": 500}}
     wide = {"$picture": {**large["$picture"], "tile": {"x": 0, "y": 0, "width": 4000, "height": 500}}}
     for values in ([wide], [large, "text"]):
-        put_out(backend, run, *values, kind=Kind.EMITTED)
+        put_out(backend, run, *values, kind=OutputKind.EMITTED)
         page.goto(f"/runs/{run.id}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert violations(page) == []

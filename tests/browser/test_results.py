@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from jobs import Chart, Html, Markdown
 from jobs.runs import lease
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run
 from jobs.values.json_value import json_value
 from tests.browser.conftest import NewContext, open_live, register
@@ -70,7 +70,7 @@ def test_axe_finds_nothing_and_every_kind_fits_a_narrow_page(
 def test_a_chart_among_partial_results_is_seen_whole(page: Page, backend: Backend, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     run = held_run(page, backend)
-    put_out(backend, run, json_value(CHARTS[3]), kind=Kind.EMITTED)
+    put_out(backend, run, json_value(CHARTS[3]), kind=OutputKind.EMITTED)
     page.goto(f"/runs/{run.id}")
     page.locator(".emitted .chart__numbers").scroll_into_view_if_needed()
     region = page.get_by_role("region", name="Partial results")

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.runs.backend import Backend
 from jobs.runs.output import read_output
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run
 from jobs.runs.submission import submit
 from tests.conftest import opened, redis_running, settings_for
@@ -45,12 +45,12 @@ class OneWorker:
     def run(self, name: str, *, token: str = "", **parameters: Any) -> Run:
         return self.ended(self.submit(name, token=token, **parameters))
 
-    def lines(self, run: Run, kind: Kind = Kind.LOG) -> list[Any]:
+    def lines(self, run: Run, kind: OutputKind = OutputKind.LOG) -> list[Any]:
         batches = read_output(self.backend.database, run.id, kind).batches
         return [entry.content for batch in batches for entry in batch.entries]
 
     def finished_lines(self, run: Run) -> list[Any]:
-        batches = read_output(self.backend.database, run.id, Kind.LOG).finished
+        batches = read_output(self.backend.database, run.id, OutputKind.LOG).finished
         return [entry.content for batch in batches for entry in batch.entries]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.runs.checkpoints import load
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import State
 from tests.isolation.conftest import TOKEN, OneWorker
 from tests.support.waiting import until
@@ -54,7 +54,7 @@ def test_a_run_that_forks_has_its_own_outcome_and_so_have_the_next_six(worker: O
     for number, other in enumerate(others):
         result = worker.ended(other).result
         assert (result["before"], result["file"]["$file"]["name"]) == (None, f"word{number}.txt")
-        assert worker.lines(other) == worker.lines(other, Kind.EMITTED) == [f"word{number}"]
+        assert worker.lines(other) == worker.lines(other, OutputKind.EMITTED) == [f"word{number}"]
 
 
 def test_a_thread_that_is_left_behind_reaches_no_run_and_holds_up_nobody(worker: OneWorker, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_thread_that_is_left_behind_reaches_no_run_and_holds_up_nobody(worker:
     for other in others:
         ended = worker.ended(other)
         assert ended.result["before"] is None
-        assert worker.lines(other) == worker.lines(other, Kind.EMITTED) == ["mine"]
+        assert worker.lines(other) == worker.lines(other, OutputKind.EMITTED) == ["mine"]
         assert (load(worker.backend.database, other.id), ended.progress_note) == ("mine", "mine")
     began = worker.ended(others[0]).started_at
     ended_at = worker.ended(haunted).ended_at

@@ -16,11 +16,11 @@ from jobs.worker.local import execute_in_child, open_file, put_file
 from jobs.worker.pending_output import PendingOutput
 from jobs.worker.shared_state import ProgressReport
 from jobs.worker.workspace import workspace
-from webapp.accounts.users import User
+from webapp.accounts.users import Account
 
 
 def make_owner(backend: Backend, email: str = "owner@example.com") -> int:
-    user = User(email=email, password_hash="nobody can sign in with this")
+    user = Account(email=email, password_hash="nobody can sign in with this")
     with backend.database.write() as session:
         session.add(user)
     return user.id
@@ -29,7 +29,7 @@ def make_owner(backend: Backend, email: str = "owner@example.com") -> int:
 def owner_id(backend: Backend, email: str) -> int:
     """Return the id of a registered user."""
     with backend.database.read() as session:
-        return session.query(User).filter(User.email == email).one().id
+        return session.query(Account).filter(Account.email == email).one().id
 
 
 def make_run(backend: Backend, owner_id: int, task: str = "reverse_text", **values: Any) -> Run:

@@ -22,7 +22,7 @@ from jobs.authoring.catalog import Catalog
 from jobs.authoring.task import Task
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.output import read_output
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run, State
 from jobs.runs.submission import submit
 from jobs.worker.process import die_with_parent
@@ -97,10 +97,10 @@ class RunTask:
 
     def _ended(self, run: Run) -> EndedRun:
         error = f"{run.error_kind}: {run.error_message}" if run.error_kind else None
-        lines, emitted = (self._put_out(run, kind) for kind in (Kind.LOG, Kind.EMITTED))
+        lines, emitted = (self._put_out(run, kind) for kind in (OutputKind.LOG, OutputKind.EMITTED))
         return EndedRun(run.id, run.state, run.result, run.notes or [], error, run.error_traceback, lines, emitted)
 
-    def _put_out(self, run: Run, kind: Kind) -> list[Any]:
+    def _put_out(self, run: Run, kind: OutputKind) -> list[Any]:
         batches = read_output(self.backend.database, run.id, kind).batches
         return [entry.content for batch in batches for entry in batch.entries]
 

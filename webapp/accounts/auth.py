@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
 from webapp.accounts import messages, passwords, throttle, users
-from webapp.accounts.users import EmailTaken, User
+from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend
 from webapp.security import local_path
 
@@ -185,7 +185,7 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "")
     )
 
 
-def _log_in(user: User, target: str | None = None) -> BaseResponse:
+def _log_in(user: Account, target: str | None = None) -> BaseResponse:
     session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
     login_user(user)

@@ -14,7 +14,7 @@ from jobs.storage import Database, UtcDateTime, utcnow
 from webapp.accounts import passwords
 
 
-class User(Person):
+class Account(Person):
     """A person's account: the columns that signing in adds to the person's row.
 
     The user can log in while `is_active` is true. Incrementing `session_version` ends all of the user's sessions.
@@ -42,7 +42,7 @@ def session_id_of(user_id: int, session_version: int) -> str:
 
 
 # Column values that end all of a user's sessions.
-ENDED = {"session_version": User.session_version + 1}
+ENDED = {"session_version": Account.session_version + 1}
 
 
 class EmailTaken(Exception):
@@ -58,9 +58,9 @@ def normalised(email: str) -> str | None:
     return found.normalized.lower()
 
 
-def create(database: Database, email: str, password: str) -> User:
+def create(database: Database, email: str, password: str) -> Account:
     """Create an account. Raises EmailTaken if the address is in use."""
-    user = User(email=email, password_hash=passwords.hash_password(password))
+    user = Account(email=email, password_hash=passwords.hash_password(password))
     try:
         with database.write() as session:
             session.add(user)
@@ -69,25 +69,27 @@ def create(database: Database, email: str, password: str) -> User:
     return user
 
 
-def with_password(database: Database, email: str, password: str) -> User | None:
+def with_password(database: Database, email: str, password: str) -> Account | None:
     """Return the user with these credentials, or None. Takes the same time if the account does not exist."""
     with database.read() as session:
-        user = session.scalar(select(User).where(User.email == email))
+        user = session.scalar(select(Account).where(Account.email == email))
     return user if passwords.matches(user.password_hash if user else None, password) else None
 
 
-def with_email(database: Database, email: str) -> User | None:
+def with_email(database: Database, email: str) -> Account | None:
     """Return the user with this e-mail address in any spelling, or None."""
     with database.read() as session:
-        return session.scalar(select(User).where(User.email == normalised(email)))
+        return session.scalar(select(Account).where(Account.email == normalised(email)))
 
 
-def of_session(database: Database, session_id: str) -> User | None:
+def of_session(database: Database, session_id: str) -> Account | None:
     """Return the active user of a valid session, or None."""
     user_id, _, version = session_id.partition(".")
     if not (user_id.isdecimal() and version.isdecimal()):
         return None
-    query = select(User).where(User.id == int(user_id), User.session_version == int(version), User.is_active)
+    query = select(Account).where(
+        Account.id == int(user_id), Account.session_version == int(version), Account.is_active
+    )
     with database.read() as session:
         return session.scalar(query)
 
@@ -96,30 +98,32 @@ def current_sessions(database: Database, session_ids: Collection[str]) -> set[st
     """Return the given session ids that are still valid."""
     user_ids = {int(one.partition(".")[0]) for one in session_ids}
     with database.read() as session:
-        users = session.execute(select(User.id, User.session_version).where(User.id.in_(user_ids), User.is_active))
+        users = session.execute(
+            select(Account.id, Account.session_version).where(Account.id.in_(user_ids), Account.is_active)
+        )
         return {session_id_of(*user) for user in users} & set(session_ids)
 
 
 def end_sessions(database: Database, user_id: int) -> None:
     """End all sessions of a user, including copied cookies."""
-    _change(database, User.id == user_id, **ENDED)
+    _change(database, Account.id == user_id, **ENDED)
 
 
-def set_password(database: Database, user_id: int, password: str) -> User | None:
+def set_password(database: Database, user_id: int, password: str) -> Account | None:
     """Change a password and end all of the user's sessions. Return the user, or None if there is none."""
-    return _change(database, User.id == user_id, password_hash=passwords.hash_password(password), **ENDED)
+    return _change(database, Account.id == user_id, password_hash=passwords.hash_password(password), **ENDED)
 
 
-def set_admin(database: Database, email: str, is_admin: bool) -> User | None:
+def set_admin(database: Database, email: str, is_admin: bool) -> Account | None:
     """Grant or revoke administrator rights. Return the user, or None if there is none."""
-    return _change(database, User.email == email, is_admin=is_admin)
+    return _change(database, Account.email == email, is_admin=is_admin)
 
 
-def set_active(database: Database, email: str, is_active: bool) -> User | None:
+def set_active(database: Database, email: str, is_active: bool) -> Account | None:
     """Enable or disable an account and end its sessions. Return the user, or None if there is none."""
-    return _change(database, User.email == email, is_active=is_active, **ENDED)
+    return _change(database, Account.email == email, is_active=is_active, **ENDED)
 
 
-def _change(database: Database, which: ColumnElement[bool], **values: Any) -> User | None:
+def _change(database: Database, which: ColumnElement[bool], **values: Any) -> Account | None:
     with database.write() as session:
-        return session.scalar(update(User).where(which).values(values).returning(User))
+        return session.scalar(update(Account).where(which).values(values).returning(Account))

@@ -7,7 +7,7 @@ from flask.cli import AppGroup
 
 from jobs.runs import events
 from webapp.accounts import users
-from webapp.accounts.users import User
+from webapp.accounts.users import Account
 from webapp.current import backend
 
 admin = AppGroup("admin", help="Manage administrators and accounts, and re-encrypt secrets.")
@@ -63,7 +63,7 @@ def _set(email: str, is_admin: bool) -> None:
     click.echo(f"{user.email} is {'now' if is_admin else 'no longer'} an administrator.")
 
 
-def _found(email: str, change: Callable[[str], User | None]) -> User:
+def _found(email: str, change: Callable[[str], Account | None]) -> Account:
     address = users.normalised(email)
     user = change(address) if address else None
     if user is None:

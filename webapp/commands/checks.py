@@ -23,7 +23,7 @@ from jobs.authoring import Catalog
 from jobs.runs import alive, open_backend
 from jobs.storage import Database, connect_redis, plain_name
 from jobs.values import StoreAway
-from webapp.accounts.users import User
+from webapp.accounts.users import Account
 from webapp.security import DASHBOARD
 from webapp.server import migrations
 from webapp.tasks.catalog import usable
@@ -202,7 +202,7 @@ def files(settings: Settings) -> Iterator[Finding]:
 def dashboard(_settings: Settings) -> Iterator[Finding]:
     """Check that only administrators can open the queue's dashboard."""
     weight, words = Weight.FINE, f"{DASHBOARD} is for administrators only"
-    for who, user in {"everyone": None, "every user": User(id=0, email="", is_active=True, is_admin=False)}.items():
+    for who, user in {"everyone": None, "every user": Account(id=0, email="", is_active=True, is_admin=False)}.items():
         with current_app.test_request_context(DASHBOARD):
             if user:
                 login_user(user)
@@ -229,7 +229,7 @@ def _clock(where: str, seconds: float) -> Iterator[Finding]:
 
 def _people(database: Database, settings: Settings) -> Iterator[Finding]:
     with database.read() as session:
-        admins = session.scalar(select(func.count()).where(User.is_admin)) or 0
+        admins = session.scalar(select(func.count()).where(Account.is_admin)) or 0
     if settings.production and not admins:
         words = "none, so nobody can see the queue's dashboard; appoint one with flask admin grant EMAIL"
         yield Finding(Weight.DOUBTFUL, "administrators", words)

@@ -13,18 +13,18 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 import config
 from jobs import File
 from jobs.authoring import MB, Catalog, Task
-from jobs.runs import Kind, QuotaExceeded, Run, State, note_uploads, owned, read_output, submit
+from jobs.runs import OutputKind, QuotaExceeded, Run, State, note_uploads, owned, read_output, submit
 from jobs.storage import FileStore, LocalStore
 from jobs.values import Failure, Outcome, RunFile, Success, media_type_of
 from jobs.worker.local import run_here
 from webapp.accounts import users
-from webapp.accounts.users import User
+from webapp.accounts.users import Account
 from webapp.commands import arguments, scaffold
 from webapp.commands.saving import SAVE, save
 from webapp.commands.secrets import secrets_for
 from webapp.commands.terminal import Terminal, show_notes, show_result
 from webapp.current import backend, backend_of
-from webapp.rendering.files import tame
+from webapp.rendering.files import safe_filename
 
 LOOK_SECONDS = 0.2
 
@@ -115,7 +115,7 @@ def _example(found: Task) -> Mapping[str, Any]:
 
 def _keep(store: FileStore, path: Path) -> File:
     with path.open("rb") as stream:
-        stored, name = store.put(stream), tame(path.name)
+        stored, name = store.put(stream), safe_filename(path.name)
     return File(name, stored.size, stored.sha256, media_type_of(name))
 
 
@@ -156,7 +156,7 @@ def _submit(found: Task, **given: Any) -> None:
         _show_end(_follow(run))
 
 
-def _owner(email: str) -> User:
+def _owner(email: str) -> Account:
     owner = users.with_email(backend().database, email)
     if owner is None:
         raise click.ClickException(f"No account found for {email}. Register it first.")
@@ -175,13 +175,13 @@ task.add_command(OnePerTask(_submit, *OPTIONS, name="submit", help="Submit a run
 
 def _follow(run: Run) -> Run:
     """Show a run's progress and output until it ends, and return the ended run."""
-    terminal, after = Terminal(), dict.fromkeys(Kind, 0)
+    terminal, after = Terminal(), dict.fromkeys(OutputKind, 0)
     while True:
         with backend().database.read() as session:
             now = owned(session, run.owner_id, run.id)
         if now is None:
             raise click.ClickException("The run has been deleted.")
-        for kind in Kind:
+        for kind in OutputKind:
             for batch in read_output(backend().database, run.id, kind, after[kind]).finished:
                 after[kind] = batch.end - 1
                 for entry in batch.entries:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import click
 
-from jobs.runs import Entry, Kind
+from jobs.runs import Entry, OutputKind
 from jobs.values import picture_in
 
 
@@ -29,8 +29,8 @@ class Terminal:
         share = "" if fraction is None else f"{fraction:4.0%} "
         self._move(f"{share}{note}".rstrip())
 
-    def entry(self, kind: Kind, entry: Entry) -> None:
-        shown = entry.content if kind is Kind.LOG else _in_a_line(entry.content)
+    def entry(self, kind: OutputKind, entry: Entry) -> None:
+        shown = entry.content if kind is OutputKind.LOG else _in_a_line(entry.content)
         with self._writing:
             self._wipe()
             self._stream.write(f"{shown}\n")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from jobs import File
 from jobs.values import media_type_of
 from webapp.forms.fields import FILES, Field
-from webapp.rendering.files import tame
+from webapp.rendering.files import safe_filename
 
 REFERENCE = re.compile("([0-9a-f]{64}) (.*)", re.DOTALL)
 
@@ -55,7 +55,7 @@ def referred(text: str, sizes: Mapping[str, int]) -> File | None:
     match = REFERENCE.fullmatch(text)
     if match is None or match[1] not in sizes:
         return None
-    name = tame(match[2])
+    name = safe_filename(match[2])
     return File(name, sizes[match[1]], match[1], media_type_of(name))
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobs.runs import Kind
+from jobs.runs import OutputKind
 from jobs.storage import Database
 from webapp.rendering import fragments
 from webapp.rendering.listings import Page
@@ -25,19 +25,23 @@ class ClientOutput:
     version: int = 0
 
 
-def render_all(database: Database, page: Page, earlier: Mapping[Kind, RenderedOutput]) -> dict[Kind, RenderedOutput]:
+def render_all(
+    database: Database, page: Page, earlier: Mapping[OutputKind, RenderedOutput]
+) -> dict[OutputKind, RenderedOutput]:
     """Render the current output of the run if the page shows a single run; lists show no output."""
     shown = page.runs if page.is_single and page.listing.output else ()
-    return {kind: render_output(database, run, kind, earlier.get(kind)) for run in shown for kind in Kind}
+    return {kind: render_output(database, run, kind, earlier.get(kind)) for run in shown for kind in OutputKind}
 
 
-def client_output_from(query: Mapping[str, str]) -> dict[Kind, ClientOutput]:
+def client_output_from(query: Mapping[str, str]) -> dict[OutputKind, ClientOutput]:
     """Parse the claim for each kind of output, `log=3` or `log=3.17`, leaving out invalid ones."""
-    matches = {kind: CLAIM.fullmatch(query.get(kind, "")) for kind in Kind}
+    matches = {kind: CLAIM.fullmatch(query.get(kind, "")) for kind in OutputKind}
     return {kind: ClientOutput(int(match[1]), int(match[2] or 0)) for kind, match in matches.items() if match}
 
 
-def difference(shown: Mapping[Kind, RenderedOutput | ClientOutput], now: Mapping[Kind, RenderedOutput]) -> str:
+def difference(
+    shown: Mapping[OutputKind, RenderedOutput | ClientOutput], now: Mapping[OutputKind, RenderedOutput]
+) -> str:
     """Return the partials that bring a page's output from `shown` to `now`.
 
     Entries are appended only on a socket that has sent the preceding ones. A page that merely claims what it shows

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from jobs.runs import Kind, Run, State, WaitEstimate
+from jobs.runs import OutputKind, Run, State, WaitEstimate
 from jobs.storage import Database
 from webapp.live import output_difference
 from webapp.live.output_difference import ClientOutput
@@ -36,7 +36,7 @@ class ClientState:
     more: bool
     wait_estimates: Mapping[int, str] = field(default_factory=dict)
     stopping: frozenset[int] = frozenset()
-    output: Mapping[Kind, RenderedOutput | ClientOutput] = field(default_factory=dict)
+    output: Mapping[OutputKind, RenderedOutput | ClientOutput] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Snapshot:
 
     page: Page
     fragments: Mapping[int, Fragment] = field(default_factory=dict)
-    output: Mapping[Kind, RenderedOutput] = field(default_factory=dict)
+    output: Mapping[OutputKind, RenderedOutput] = field(default_factory=dict)
 
     @cached_property
     def shown(self) -> ClientState:

@@ -35,7 +35,7 @@ def show(run_id: int, sha256: str) -> Response:
         stream,
         mimetype=file.media_type if safe else "image/svg+xml" if drawing else "application/octet-stream",
         as_attachment=not safe,
-        download_name=tame(file.name),
+        download_name=safe_filename(file.name),
         conditional=False,  # send_file does not know a stream's size; make_conditional below is given it
         etag=file.sha256,
     )
@@ -55,7 +55,7 @@ def _one_range() -> bool:
     return wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1
 
 
-def tame(name: str) -> str:
+def safe_filename(name: str) -> str:
     """Return a safe file name, without paths, control or invisible characters, and leading dots."""
     last = re.split(r"[/\\]", name)[-1]
     shown = "".join(one for one in last if unicodedata.category(one)[0] != "C").strip().lstrip(".").strip()

@@ -14,7 +14,7 @@ from jobs.runs import Run, stored_in
 from jobs.values import chart_in, download_in, html_in, label_of, markdown_in, picture_in
 from webapp.current import backend
 from webapp.rendering import fragments, guards
-from webapp.rendering.files import tame
+from webapp.rendering.files import safe_filename
 from webapp.rendering.tables import Table, table_in
 
 # A row shows three lines of a result; longer texts would waste bandwidth, and memory for every page.
@@ -114,7 +114,7 @@ SHAPES: Mapping[str, Callable[[Result], bool]] = {
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(file=download_in, full_result=full_result, brief_result=brief_result)
-    app.jinja_env.filters.update(label=label_of, shortened=shortened, stored=stored, tame=tame)
+    app.jinja_env.filters.update(label=label_of, shortened=shortened, stored=stored, safe_filename=safe_filename)
     app.jinja_env.globals.update(drawn=drawn)
 
 
@@ -184,7 +184,7 @@ def _cut(result: Result) -> Any:
     if chart := chart_in(value):
         return chart.title or "A chart"
     if (file := download_in(value)) and result.shape == "file":
-        return tame(file.name)
+        return safe_filename(file.name)
     if result.shape == "picture":
         return "A picture" if result.depth else value
     few = [_cut(part) for part in islice(result.parts, MOST_ITEMS)]

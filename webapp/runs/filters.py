@@ -12,7 +12,7 @@ from jobs.runs import Run, State, WaitEstimate
 from jobs.values import chart_in, download_in, frame_in, html_in, markdown_in, picture_in
 from webapp.current import backend
 from webapp.forms import Field, fields_of, spoken
-from webapp.rendering.files import tame
+from webapp.rendering.files import safe_filename
 from webapp.rendering.layout import address
 
 LONGEST_SUMMARY = 120
@@ -113,7 +113,7 @@ def in_one_line(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{label}: {in_one_line(one)}" for label, one in value.items()) or "none"
     if isinstance(value, File):
-        return tame(value.name)
+        return safe_filename(value.name)
     if isinstance(value, list):
         parts = (f"({in_one_line(one)})" if isinstance(one, dict | list) else in_one_line(one) for one in value)
         return ", ".join(parts) or "none"
@@ -123,7 +123,7 @@ def in_one_line(value: Any) -> str:
 def _marked(value: Any) -> str:
     """Return a few words about an image, file, chart, table or formatted text; "" for any other value."""
     if file := download_in(value):
-        return tame(file.name)
+        return safe_filename(file.name)
     if picture := picture_in(value):
         return f"image of {picture.width:,} × {picture.height:,} pixels"
     if chart := chart_in(value):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flask import Flask
 from markupsafe import Markup
 
-from jobs.runs import Entry, Kind, Run, StoredBatch, read_output, stored_in
+from jobs.runs import Entry, OutputKind, Run, StoredBatch, read_output, stored_in
 from jobs.storage import Database
 from jobs.values import Picture, picture_in
 from webapp.rendering import fragments
@@ -41,7 +41,7 @@ class RenderedOutput:
     dropped, pages must be sent the whole section again, which limits them to twice the stored amount.
     """
 
-    kind: Kind
+    kind: OutputKind
     run_id: int
     version: int
     chunks: Sequence[Chunk] = ()
@@ -68,7 +68,9 @@ def second(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
 
 
-def render_output(database: Database, run: Run, kind: Kind, earlier: RenderedOutput | None = None) -> RenderedOutput:
+def render_output(
+    database: Database, run: Run, kind: OutputKind, earlier: RenderedOutput | None = None
+) -> RenderedOutput:
     """Read and render the output that a run has produced since `earlier`."""
     if earlier and earlier.version == run.version:
         return earlier
@@ -95,9 +97,9 @@ def _grouped(batches: Iterable[StoredBatch]) -> list[list[StoredBatch]]:
     return groups
 
 
-def _chunk(database: Database, run: Run, kind: Kind, batches: Sequence[StoredBatch]) -> Chunk:
+def _chunk(database: Database, run: Run, kind: OutputKind, batches: Sequence[StoredBatch]) -> Chunk:
     entries = [entry for batch in batches for entry in batch.entries]
-    html = _lines(entries) if kind is Kind.LOG else _values(database, run, entries)
+    html = _lines(entries) if kind is OutputKind.LOG else _values(database, run, entries)
     return Chunk(batches[0].number, batches[-1].end, batches[0].attempt, html)
 
 
@@ -111,8 +113,8 @@ def _unfinished(rendered: RenderedOutput, batch: StoredBatch | None) -> str:
 
 def sections(database: Database, run: Run, query: str = "") -> Markup:
     """Render a run's partial results and log; with `query`, only the log lines that contain it."""
-    log = search(database, run, query) if query else section(render_output(database, run, Kind.LOG))
-    return fragments.escaped(section(render_output(database, run, Kind.EMITTED)) + log)
+    log = search(database, run, query) if query else section(render_output(database, run, OutputKind.LOG))
+    return fragments.escaped(section(render_output(database, run, OutputKind.EMITTED)) + log)
 
 
 def section(rendered: RenderedOutput) -> str:
@@ -122,12 +124,12 @@ def section(rendered: RenderedOutput) -> str:
 
 def search(database: Database, run: Run, query: str) -> str:
     """Render the log's section with the lines that contain `query`, ignoring case."""
-    count, chunks, read = 0, [], read_output(database, run.id, Kind.LOG)
+    count, chunks, read = 0, [], read_output(database, run.id, OutputKind.LOG)
     for batches in _grouped(read.finished):
         if lines := _lines_with(query, batches):
             chunks.append(Chunk(batches[0].number, batches[-1].end, batches[0].attempt, _lines(lines)))
             count += len(lines)
-    log = RenderedOutput(Kind.LOG, run.id, read.version, chunks, read.dropped)
+    log = RenderedOutput(OutputKind.LOG, run.id, read.version, chunks, read.dropped)
     if read.unfinished and (lines := _lines_with(query, [read.unfinished])):
         log = replace(log, unfinished=_unfinished(log, replace(read.unfinished, entries=lines)))
         count += len(lines)

@@ -21,7 +21,7 @@ from jobs.values import RunFile, media_type_of
 from webapp import forms
 from webapp.current import backend
 from webapp.forms import OwnInputs
-from webapp.rendering.files import tame
+from webapp.rendering.files import safe_filename
 from webapp.runs.own_inputs import own_inputs
 from webapp.threads import WRITING
 
@@ -155,7 +155,7 @@ class Receiver(MultiPartParser):
         """Return the stream for a file. Browsers send one without a name if none was chosen."""
         place = event.name or ""
         one = forms.file_field_at(self._fields, place)
-        incoming = Incoming(place, tame(event.filename), most_bytes(one) if one else 0, self._take)
+        incoming = Incoming(place, safe_filename(event.filename), most_bytes(one) if one else 0, self._take)
         if one and event.filename:
             self._begin(incoming)
         return cast(IO[bytes], incoming)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from jobs.runs import lease, output
 from jobs.runs.backend import Backend
 from jobs.runs.output import OutputRow, read_output
-from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
+from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, OutputKind
 from jobs.runs.run import Run
 from jobs.storage.database import utcnow
 from tests.support.people import claimed, make_owner, make_run, read
@@ -22,25 +22,25 @@ def run(backend: Backend) -> Run:
     return claimed(backend, make_run(backend, make_owner(backend)))
 
 
-def batch(*contents: Any, kind: Kind = Kind.LOG, dropped: int = 0, size: int = 0) -> Batch:
+def batch(*contents: Any, kind: OutputKind = OutputKind.LOG, dropped: int = 0, size: int = 0) -> Batch:
     entries = [Entry(1.5, "out", content) for content in contents]
     return Batch(kind, entries, size or sum(entry.size for entry in entries), dropped)
 
 
 def lines(backend: Backend, run: Run, after: int = 0) -> list[tuple[int, Any]]:
-    stored = read_output(backend.database, run.id, Kind.LOG, after).batches
+    stored = read_output(backend.database, run.id, OutputKind.LOG, after).batches
     return [(number, entry.content) for one in stored for number, entry in enumerate(one.entries, one.number)]
 
 
 def test_what_is_stored_comes_back_numbered_and_changes_the_version(backend: Backend, run: Run) -> None:
-    change = output.store(backend.database, run, [batch("a", NASTY), batch({"x": 10**30}, kind=Kind.EMITTED)])
+    change = output.store(backend.database, run, [batch("a", NASTY), batch({"x": 10**30}, kind=OutputKind.EMITTED)])
     assert change is not None
     assert (change.owner_id, change.version) == (run.owner_id, read(backend, run).version)
     assert change.version == run.version + 1
     output.store(backend.database, run, [batch("c")])
     assert lines(backend, run) == [(1, "a"), (2, NASTY), (3, "c")]
     assert lines(backend, run, after=2) == [(3, "c")]
-    (emitted,) = read_output(backend.database, run.id, Kind.EMITTED).batches
+    (emitted,) = read_output(backend.database, run.id, OutputKind.EMITTED).batches
     assert (emitted.number, emitted.entries) == (1, [Entry(1.5, "out", {"x": 10**30})])
 
 
@@ -62,14 +62,14 @@ def test_a_further_attempt_goes_on_after_the_lines_of_the_one_before(backend: Ba
     output.store(backend.database, run, [batch("first")])
     lease.lose(backend.database, "worker")
     output.store(backend.database, claimed(backend, run), [batch("second")])
-    stored = read_output(backend.database, run.id, Kind.LOG).batches
+    stored = read_output(backend.database, run.id, OutputKind.LOG).batches
     assert [(one.number, one.attempt) for one in stored] == [(1, 1), (2, 2)]
 
 
 def test_the_oldest_lines_make_room_and_are_counted(backend: Backend, run: Run) -> None:
     for number in range(1, 31):
         output.store(backend.database, run, [batch(str(number), size=LARGEST_BYTES // 10)])
-    found = read_output(backend.database, run.id, Kind.LOG)
+    found = read_output(backend.database, run.id, OutputKind.LOG)
     assert lines(backend, run) == [(number, str(number)) for number in range(21, 31)]
     assert found.dropped == 20
     with backend.database.read() as session:
@@ -77,16 +77,16 @@ def test_the_oldest_lines_make_room_and_are_counted(backend: Backend, run: Run) 
 
 
 def test_the_newest_batch_stays_however_large_and_the_other_kind_is_left_alone(backend: Backend, run: Run) -> None:
-    output.store(backend.database, run, [batch("line"), batch(1, kind=Kind.EMITTED)])
-    output.store(backend.database, run, [batch(2, kind=Kind.EMITTED, size=2 * LARGEST_BYTES)])
-    assert [one.number for one in read_output(backend.database, run.id, Kind.EMITTED).batches] == [2]
+    output.store(backend.database, run, [batch("line"), batch(1, kind=OutputKind.EMITTED)])
+    output.store(backend.database, run, [batch(2, kind=OutputKind.EMITTED, size=2 * LARGEST_BYTES)])
+    assert [one.number for one in read_output(backend.database, run.id, OutputKind.EMITTED).batches] == [2]
     assert lines(backend, run) == [(1, "line")]
 
 
 def test_what_was_dropped_on_the_way_leaves_its_numbers_out(backend: Backend, run: Run) -> None:
     output.store(backend.database, run, [batch("a"), batch("z", dropped=24)])
     assert lines(backend, run) == [(1, "a"), (26, "z")]
-    assert read_output(backend.database, run.id, Kind.LOG).dropped == 0, "before the oldest that is kept"
+    assert read_output(backend.database, run.id, OutputKind.LOG).dropped == 0, "before the oldest that is kept"
 
 
 def test_a_flood_of_years_can_be_counted(backend: Backend, run: Run) -> None:
@@ -102,7 +102,7 @@ def entries(*contents: str) -> list[Entry]:
 
 
 def unfinished(backend: Backend, run: Run) -> list[str]:
-    stored = read_output(backend.database, run.id, Kind.LOG)
+    stored = read_output(backend.database, run.id, OutputKind.LOG)
     assert [one.unfinished for one in stored.batches[:-1]] == [False] * len(stored.batches[:-1])
     return [entry.content for entry in stored.unfinished.entries] if stored.unfinished else []
 
@@ -117,9 +117,9 @@ def test_a_line_without_an_end_is_replaced_until_it_ends(backend: Backend, run: 
     assert output.store(database, run, [batch("b")], unfinished=entries("30 %"), replaces=True)
     assert lines(backend, run) == [(1, "a"), (2, "b"), (3, "30 %")]
     assert lines(backend, run, after=1) == [(2, "b"), (3, "30 %")]
-    assert output.store(database, run, [batch("100 %", dropped=5), batch(1, kind=Kind.EMITTED)], replaces=True)
+    assert output.store(database, run, [batch("100 %", dropped=5), batch(1, kind=OutputKind.EMITTED)], replaces=True)
     assert (lines(backend, run), unfinished(backend, run)) == ([(1, "a"), (2, "b"), (8, "100 %")], [])
-    assert read_output(database, run.id, Kind.EMITTED).unfinished is None
+    assert read_output(database, run.id, OutputKind.EMITTED).unfinished is None
 
 
 def test_a_line_that_was_wiped_is_gone(backend: Backend, run: Run) -> None:
@@ -132,11 +132,11 @@ def test_a_line_that_was_wiped_is_gone(backend: Backend, run: Run) -> None:
 
 
 def test_what_is_read_is_of_the_runs_version(backend: Backend, run: Run) -> None:
-    assert read_output(backend.database, run.id, Kind.LOG).version == read(backend, run).version
+    assert read_output(backend.database, run.id, OutputKind.LOG).version == read(backend, run).version
     change = output.store(backend.database, run, [batch("a")], unfinished=entries("b"))
     assert change is not None
     for after in (0, 1, 2):
-        assert read_output(backend.database, run.id, Kind.LOG, after).version == change.version
+        assert read_output(backend.database, run.id, OutputKind.LOG, after).version == change.version
 
 
 def test_a_run_that_lost_its_lease_replaces_nothing(backend: Backend, run: Run) -> None:
@@ -179,7 +179,7 @@ def test_a_line_without_an_end_makes_no_other_give_way(backend: Backend, run: Ru
         assert [number for number, _ in lines(backend, run)] == [1, 2]
     assert output.store(backend.database, run, [batch("small", size=9)], replaces=True)
     assert lines(backend, run) == [(2, "small")]
-    assert read_output(backend.database, run.id, Kind.LOG).dropped == 1
+    assert read_output(backend.database, run.id, OutputKind.LOG).dropped == 1
 
 
 def test_half_a_line_counts_once_it_is_kept(backend: Backend, run: Run) -> None:

@@ -10,7 +10,7 @@ from jobs.runs import lease, output
 from jobs.runs.backend import Backend
 from jobs.runs.files import FileRow
 from jobs.runs.output import read_output
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.values.stored_file import RunFile
@@ -73,7 +73,7 @@ def test_a_file_waits_for_the_batch_that_refers_to_it_and_for_the_database(backe
         databases.bring_back(backend.settings.data_dir)
     assert pending.store()
     assert seen(backend, run, file) == file
-    assert len(read_output(backend.database, run.id, Kind.EMITTED).batches) == 1
+    assert len(read_output(backend.database, run.id, OutputKind.EMITTED).batches) == 1
     last = put(backend, b"the result")
     pending.add_file(last)
     assert pending.store()

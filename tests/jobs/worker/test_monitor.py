@@ -17,7 +17,7 @@ from jobs import Cancelled, Emit, Log, task
 from jobs.runs import events, lease
 from jobs.runs.backend import Backend
 from jobs.runs.output import read_output
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run, State
 from jobs.runs.submission import cancel
 from jobs.values.outcome import Failure, Success
@@ -110,14 +110,14 @@ def served(backend: Backend) -> Iterator[Backend]:
 
 
 def lines(backend: Backend, run: Run) -> list[tuple[int, str]]:
-    stored = read_output(backend.database, run.id, Kind.LOG).batches
+    stored = read_output(backend.database, run.id, OutputKind.LOG).batches
     return [(one.attempt, entry.content) for one in stored for entry in one.entries]
 
 
 def test_lines_and_partial_results_are_there_while_the_task_runs(served: Backend, tmp_path: Path) -> None:
     run = start(served, "say", file=str(tmp_path / "go"))
     until(lambda: lines(served, run) == [(1, "printed"), (1, "logged")], "the lines")
-    until(lambda: read_output(served.database, run.id, Kind.EMITTED).batches, "the partial result")
+    until(lambda: read_output(served.database, run.id, OutputKind.EMITTED).batches, "the partial result")
     assert read(served, run).state is State.RUNNING
     (tmp_path / "go").touch()
     assert ended(served, run).result == "done"
@@ -140,8 +140,8 @@ def test_every_attempt_keeps_its_lines(served: Backend) -> None:
 
 def test_a_flood_harms_nobody_and_is_stopped_like_anything_else(served: Backend) -> None:
     run = start(served, "flood")
-    until(lambda: read_output(served.database, run.id, Kind.LOG).dropped, "the first line to give way")
-    stored = sum(len(one.entries) for one in read_output(served.database, run.id, Kind.LOG).batches)
+    until(lambda: read_output(served.database, run.id, OutputKind.LOG).dropped, "the first line to give way")
+    stored = sum(len(one.entries) for one in read_output(served.database, run.id, OutputKind.LOG).batches)
     assert stored <= 10_000
     cancel(served, run.owner_id, run.id)
     assert ended(served, run).state is State.CANCELLED

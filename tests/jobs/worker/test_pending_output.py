@@ -9,7 +9,7 @@ import pytest
 from jobs.runs import events, lease
 from jobs.runs.backend import Backend
 from jobs.runs.output import read_output
-from jobs.runs.output_entries import LARGEST_BYTES, Entry, Kind
+from jobs.runs.output_entries import LARGEST_BYTES, Entry, OutputKind
 from jobs.runs.run import Run
 from jobs.worker.pending_output import BATCH_BYTES, PendingOutput, Waiting
 from tests.support import databases
@@ -31,12 +31,12 @@ def line(content: str, source: str = "out") -> Entry:
 
 
 def lines(backend: Backend, run: Run) -> list[tuple[int, Any]]:
-    stored = read_output(backend.database, run.id, Kind.LOG).batches
+    stored = read_output(backend.database, run.id, OutputKind.LOG).batches
     return [(number, entry.content) for one in stored for number, entry in enumerate(one.entries, one.number)]
 
 
 def test_a_flood_is_bounded_and_what_is_lost_is_counted() -> None:
-    waiting = Waiting(Kind.LOG)
+    waiting = Waiting(OutputKind.LOG)
     for number in range(200_000):
         waiting.add(line(str(number)))
     batches = waiting.batches()
@@ -48,7 +48,7 @@ def test_a_flood_is_bounded_and_what_is_lost_is_counted() -> None:
 
 
 def test_batches_have_the_entries_in_their_order_and_still_wait() -> None:
-    waiting = Waiting(Kind.LOG)
+    waiting = Waiting(OutputKind.LOG)
     contents = [f"{number} " + "x" * 900 for number in range(900)]
     for content in contents:
         waiting.add(line(content))
@@ -60,7 +60,7 @@ def test_batches_have_the_entries_in_their_order_and_still_wait() -> None:
 
 
 def test_one_entry_that_is_larger_than_all_may_be_waits_all_the_same() -> None:
-    waiting = Waiting(Kind.EMITTED)
+    waiting = Waiting(OutputKind.EMITTED)
     waiting.add(line("small"))
     waiting.add(line("x" * (LARGEST_BYTES + 1)))
     (batch,) = waiting.batches()
@@ -79,7 +79,7 @@ def test_what_is_put_out_first_is_due_at_once_and_the_next_after_a_pause(
     assert first_due_at < pending.due_at < math.inf
     assert pending.store()
     assert lines(backend, run) == [(1, "first")]
-    (emitted,) = read_output(backend.database, run.id, Kind.EMITTED).batches
+    (emitted,) = read_output(backend.database, run.id, OutputKind.EMITTED).batches
     assert [entry.content for entry in emitted.entries] == [1]
 
 
@@ -113,7 +113,7 @@ def test_while_the_database_is_away_output_waits_and_the_oldest_gives_way(
     assert kept == [(number + 1, str(number)) for number in range(20, 30)]
     assert pending.store(), "nothing is left"
     assert len(lines(backend, run)) == 10
-    emitted = read_output(backend.database, run.id, Kind.EMITTED).batches
+    emitted = read_output(backend.database, run.id, OutputKind.EMITTED).batches
     assert [entry.content for batch in emitted for entry in batch.entries] == list(range(30))
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import event
 from jobs import Download, Emit, Tile, task
 from jobs.runs import lease, output
 from jobs.runs.backend import Backend, open_backend
-from jobs.runs.output_entries import Batch, Entry, Kind
+from jobs.runs.output_entries import Batch, Entry, OutputKind
 from jobs.runs.run import Run, State
 from tests.support.gallery import CATALOG
 from tests.support.people import make_owner, read
@@ -147,7 +147,7 @@ def test_who_follows_a_run_sees_a_line_when_it_has_ended(shell: Flask, backend: 
             half = [Entry(1.0, "err", percent)]
             assert output.store(backend.database, run, [], unfinished=half, replaces=True)
             await_look(looks)
-        batch = Batch(Kind.LOG, [Entry(1.0, "err", "100 %")], 100)
+        batch = Batch(OutputKind.LOG, [Entry(1.0, "err", "100 %")], 100)
         assert output.store(backend.database, run, [batch], unfinished=[Entry(1.0, "out", "half")], replaces=True)
         await_look(looks)
         assert lease.succeed(backend.database, run, "x")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs import Chart
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run, State
 from jobs.values.json_value import json_value
 from tests.browser.test_hostile_text import TEXTS
@@ -113,7 +113,7 @@ def test_a_row_of_the_history_tells_its_title(ada: Visitor, backend: Backend) ->
 
 def test_a_chart_may_be_a_partial_result(ada: Visitor, backend: Backend) -> None:
     run = claimed(backend, make_run(backend, owner_id(backend, ada.email)))
-    put_out(backend, run, json_value(LOSS), kind=Kind.EMITTED)
+    put_out(backend, run, json_value(LOSS), kind=OutputKind.EMITTED)
     assert len(soup(ada.get(f"/runs/{run.id}")).select(".emitted svg[role=img]")) == 1
 
 

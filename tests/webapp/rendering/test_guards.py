@@ -9,7 +9,7 @@ from jinja2 import ChoiceLoader, DictLoader
 from sqlalchemy import text
 
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run, State
 from tests.support.people import claimed, make_run, note_file, owner_id
 from tests.support.visitor import Visitor, soup, the
@@ -120,7 +120,7 @@ def test_a_push_has_every_run_although_one_fails(app: Flask, ada: Visitor, backe
 def test_a_partial_result_that_fails_leaves_the_others(app: Flask, ada: Visitor, backend: Backend) -> None:
     bring(app, results___scalar="{{ 1 / 0 }}")
     run = claimed(backend, make_run(backend, owner_id(backend, ada.email)))
-    put_out(backend, run, "before", 42, kind=Kind.EMITTED)
+    put_out(backend, run, "before", 42, kind=OutputKind.EMITTED)
     entries = [one.text for one in soup(ada.get(f"/runs/{run.id}")).select(".emitted li pre")]
     assert entries == ["before", "42"]
 

@@ -8,7 +8,7 @@ from flask import Flask
 
 from jobs.runs import lease, output
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import Batch, Entry, Kind
+from jobs.runs.output_entries import Batch, Entry, OutputKind
 from jobs.runs.run import Run
 from jobs.values.stored_file import RunFile
 from tests.support.people import claimed, make_run, note_file, owner_id, read
@@ -38,7 +38,7 @@ def tile(file: RunFile, x: int, y: int) -> dict[str, Any]:
 
 
 def emit(backend: Backend, run: Run, *values: Any) -> None:
-    put_out(backend, run, *values, kind=Kind.EMITTED)
+    put_out(backend, run, *values, kind=OutputKind.EMITTED)
 
 
 def succeed(backend: Backend, run: Run, result: Any) -> None:
@@ -100,7 +100,7 @@ def test_the_file_of_a_tile_and_the_tile_come_in_one_change(app: Flask, backend:
     with app.test_request_context("/live"):
         before = look(backend, run)
         new = RunFile(*backend.files.put(b"new"), "a.png", "image/png")
-        batch = Batch(Kind.EMITTED, [Entry(1.0, Kind.EMITTED, tile(new, 0, 0))], 100)
+        batch = Batch(OutputKind.EMITTED, [Entry(1.0, OutputKind.EMITTED, tile(new, 0, 0))], 100)
         assert output.store(backend.database, run, [batch], files=[new])
         frame = difference(before.shown, look(backend, run, before))
     assert len(BeautifulSoup(frame, "html.parser").select("image")) == 1

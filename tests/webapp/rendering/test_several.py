@@ -8,7 +8,7 @@ from PIL import Image
 
 from jobs import Chart, Markdown
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import Kind
+from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run, State
 from jobs.values.json_value import json_value
 from jobs.values.outcome import Success
@@ -97,7 +97,7 @@ def test_images_within_are_kept_and_shown_and_forged_ones_are_words(ada: Visitor
     file = note_file(backend, run.id, b"not looked at")
     mine = {"$picture": {"sha256": file.sha256, "width": 2, "height": 1}}
     forged = {"$picture": {"sha256": "0" * 64, "width": 2, "height": 1}}
-    put_out(backend, run, [mine, forged, PEOPLE], {"mine": mine, "forged": forged}, kind=Kind.EMITTED)
+    put_out(backend, run, [mine, forged, PEOPLE], {"mine": mine, "forged": forged}, kind=OutputKind.EMITTED)
     emitted = the(soup(ada.get(f"/runs/{run.id}")), ".emitted")
     assert [one["src"] for one in emitted.select("img")] == [f"/runs/{run.id}/files/{file.sha256}"] * 2
     assert emitted.select(".table__more") == [], "a partial result has no address"

@@ -23,7 +23,7 @@ from tests.support.stack import free_port
 from tests.support.stored_files import lose
 from tests.support.visitor import Visitor
 from webapp.current import put_backend
-from webapp.rendering.files import tame
+from webapp.rendering.files import safe_filename
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -166,7 +166,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_tamed(name: str) -> None:
-    assert tame(name) == HOSTILE[name]
+    assert safe_filename(name) == HOSTILE[name]
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "\x00" not in name and "\ud800" not in name])

@@ -10,7 +10,7 @@ from flask import Flask
 
 from jobs.runs import lease, output
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, Kind
+from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, OutputKind
 from jobs.runs.run import Run
 from tests.support.people import claimed, make_owner, make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
@@ -44,7 +44,7 @@ def run(backend: Backend, ada: Visitor) -> Run:
 
 def put_out(backend: Backend, run: Run, *contents: Any, source: str = "out", size: int = 1000, **values: Any) -> None:
     entries = [Entry(1.0, source, content) for content in contents]
-    batch = Batch(values.get("kind", Kind.LOG), entries, size, values.get("dropped", 0))
+    batch = Batch(values.get("kind", OutputKind.LOG), entries, size, values.get("dropped", 0))
     assert output.store(backend.database, run, [batch])
 
 
@@ -85,7 +85,7 @@ def test_lines_and_values_are_text_on_the_page_and_in_pushes(
     with app.test_request_context("/live"):
         before = look(backend, run)
         put_out(backend, run, line)
-        put_out(backend, run, line, {line: line}, [line], kind=Kind.EMITTED)
+        put_out(backend, run, line, {line: line}, [line], kind=OutputKind.EMITTED)
         pushed = difference(before.shown, look(backend, run, before))
     assert targets(pushed) == [f"#run-{run.id}", f"#run-{run.id}-log", f"#run-{run.id}-emitted"]
     assert pushed.lower().count("<hx-") == 3
@@ -181,7 +181,7 @@ def test_a_page_gets_all_at_first_and_then_only_what_is_new(backend: Backend) ->
     frame = difference(first.shown, second)
     assert f'<hx-partial hx-target="#run-{run.id}-log-entries" hx-swap="beforeend">' in frame
     assert texts_of(frame) == ["two", "three"]
-    assert second.output[Kind.LOG].chunks[0] is first.output[Kind.LOG].chunks[0], "rendered once"
+    assert second.output[OutputKind.LOG].chunks[0] is first.output[OutputKind.LOG].chunks[0], "rendered once"
 
 
 @pytest.mark.usefixtures("_request")
@@ -223,7 +223,7 @@ def test_a_page_under_a_flood_stays_bounded(backend: Backend) -> None:
         assert held_by_page == [str(n) for n in range(number + 1 - len(held_by_page), number + 1)]
         longest = max(longest, len(held_by_page))
         shown, earlier = now.shown, now
-        assert len(now.output[Kind.LOG].chunks) <= 10
+        assert len(now.output[OutputKind.LOG].chunks) <= 10
     assert 10 < longest <= 20
     assert "The oldest 50 were dropped" in frame
 

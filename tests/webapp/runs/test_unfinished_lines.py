@@ -8,7 +8,7 @@ from flask import Flask
 
 from jobs.runs import lease, output
 from jobs.runs.backend import Backend
-from jobs.runs.output_entries import Batch, Entry, Kind
+from jobs.runs.output_entries import Batch, Entry, OutputKind
 from jobs.runs.run import Run
 from tests.support.people import claimed, make_owner, make_run, owner_id, read
 from tests.support.visitor import Visitor, soup, the
@@ -21,7 +21,7 @@ def draw_line(
     backend: Backend, run: Run, *contents: str, ended: Sequence[str] = (), replaces: bool = True, source: str = "err"
 ) -> None:
     """Store lines without an end in place of those before, after some that have ended."""
-    batches = [Batch(Kind.LOG, [Entry(1.0, "out", line) for line in ended], 1000)] if ended else []
+    batches = [Batch(OutputKind.LOG, [Entry(1.0, "out", line) for line in ended], 1000)] if ended else []
     unfinished = [Entry(2.0, source, content) for content in contents]
     assert output.store(backend.database, run, batches, unfinished=unfinished, replaces=replaces)
 
