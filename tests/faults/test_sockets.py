@@ -52,7 +52,7 @@ def large_run(backend: Backend, person: Person) -> Run:
 
 def test_a_change_between_the_page_and_its_socket_is_on_the_page(ada: Person, backend: Backend) -> None:
     run = make_run(backend, owner_id(backend, ada.email), state=State.SUCCEEDED)
-    for number in range(500):
+    for number in range(scale(500, 60)):
         (row,) = ada.get("/runs").select(f"#run-{run.id}")
         with backend.database.write() as session:
             session.execute(
