@@ -5,7 +5,7 @@ from typing import Any
 from alembic import context
 
 import config
-from jobs.runs import checkpoints, files, heartbeats, output, run_files, uploads, vault
+from jobs.runs import checkpoints, files, heartbeats, output, run_files, task_records, uploads, vault
 from jobs.storage.database import Base, Database, UtcDateTime
 from jobs.worker import leader
 from webapp.accounts import throttle, users
@@ -18,6 +18,7 @@ __all__ = [
     "leader",
     "output",
     "run_files",
+    "task_records",
     "throttle",
     "uploads",
     "users",

@@ -9,6 +9,7 @@ from jobs.runs.people import Person
 from jobs.runs.run import LARGEST_ID, Ending, Run, Selection, State, endings, listed, owned, versions
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.submission import Conflict, given_parameters, submit
+from jobs.runs.task_records import TaskRecord, record_task, recorded_task, tasks_of
 from jobs.runs.vault import RefusedSecret
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
 
@@ -27,6 +28,7 @@ __all__ = [
     "Selection",
     "State",
     "StoredBatch",
+    "TaskRecord",
     "WaitEstimate",
     "alive",
     "endings",
@@ -37,9 +39,12 @@ __all__ = [
     "owned",
     "owned_file",
     "read_output",
+    "record_task",
+    "recorded_task",
     "sizes_of",
     "stored_in",
     "submit",
+    "tasks_of",
     "used_bytes",
     "versions",
     "wait_estimates",

@@ -2,10 +2,12 @@
 
 import os
 import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import String, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import String, Table, Text, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
@@ -15,6 +17,8 @@ FORGET_AFTER_SECONDS = 24 * 3600
 
 
 class WorkerRow(Base):
+    """A worker. `tasks` are the names of the tasks that it has, separated by spaces; None if it does not say."""
+
     __tablename__ = "workers"
 
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -22,6 +26,15 @@ class WorkerRow(Base):
     pid: Mapped[int]
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    tasks: Mapped[str | None] = mapped_column(Text)
+
+
+@dataclass(frozen=True)
+class Alive:
+    """The number of workers that are alive, and the names of their tasks, or None if one does not say."""
+
+    workers: int
+    tasks: frozenset[str] | None
 
 
 WORKERS = cast(Table, WorkerRow.__table__)
@@ -29,19 +42,20 @@ SEEN = update(WORKERS).where(WORKERS.c.name == bindparam("worker")).values(seen_
 FIRST_SEEN = insert(WORKERS)
 
 
-def seen(database: Database, worker: str) -> None:
-    """Note that this worker is alive now."""
+def seen(database: Database, worker: str, tasks: Iterable[str] | None = None) -> None:
+    """Note that this worker, which has these tasks, is alive now."""
     now = utcnow()
+    names = None if tasks is None else " ".join(sorted(tasks))
     with database.change() as connection:
         if connection.execute(SEEN, {"worker": worker, "now": now}).rowcount == 0:
             row = {"name": worker, "host": socket.gethostname(), "pid": os.getpid(), "started_at": now, "seen_at": now}
-            connection.execute(FIRST_SEEN, row)
+            connection.execute(FIRST_SEEN, {**row, "tasks": names})
 
 
 def warm_up(database: Database) -> None:
     """Compile the statements above, by a row that nobody sees."""
     with database.change() as connection:
-        row = {"name": "", "host": "", "pid": 0, "started_at": utcnow(), "seen_at": utcnow()}
+        row = {"name": "", "host": "", "pid": 0, "started_at": utcnow(), "seen_at": utcnow(), "tasks": ""}
         connection.execute(FIRST_SEEN, row)
         connection.execute(SEEN, {"worker": "", "now": utcnow()})
         connection.execute(delete(WORKERS).where(WORKERS.c.name == ""))
@@ -56,6 +70,14 @@ def gone(database: Database, worker: str) -> None:
 
 def alive(database: Database) -> int:
     """Return the number of workers seen within SEEN_WITHIN_SECONDS."""
+    return workers_alive(database).workers
+
+
+def workers_alive(database: Database) -> Alive:
+    """Return the workers seen within SEEN_WITHIN_SECONDS. Those of one deployment have the same tasks: few rows."""
     recent = WorkerRow.seen_at > utcnow() - timedelta(seconds=SEEN_WITHIN_SECONDS)
     with database.read() as session:
-        return session.scalar(select(func.count()).select_from(WorkerRow).where(recent)) or 0
+        rows = session.execute(select(WorkerRow.tasks, func.count()).where(recent).group_by(WorkerRow.tasks)).all()
+    said = [tasks.split() for tasks, _count in rows if tasks is not None]
+    known = frozenset(name for names in said for name in names) if len(said) == len(rows) else None
+    return Alive(sum(count for _tasks, count in rows), known)

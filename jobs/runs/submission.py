@@ -19,6 +19,9 @@ from jobs.storage.database import utcnow
 log = logging.getLogger(__name__)
 
 
+NO_WORKER = "No worker has this task any more, so it cannot run again."
+
+
 class Conflict(Exception):
     """An action that the run's state does not allow; the message is shown to its owner."""
 
@@ -57,8 +60,10 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
     """Run a run again and return the run to show.
 
     A run that succeeded keeps its result, and a new run is created. A run that failed or was cancelled is queued for
-    its next attempt. Raises Conflict if the run has not ended.
+    its next attempt. Raises Conflict if the run has not ended, or if its task exists no more.
     """
+    if run.task not in backend.catalog:
+        raise Conflict(NO_WORKER)
     if run.state is State.SUCCEEDED:
         return _accept(backend, run.task, owner_id, run.parameters, _encrypted(backend, run))
     change = lease.requeue(backend.database, run.id, owner_id)

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from jobs.runs import heartbeats
+from jobs.runs.heartbeats import Alive
 from jobs.runs.run import Run, State
 from jobs.storage.database import Database
 
@@ -20,12 +21,14 @@ RECENT = 20
 class WaitEstimate:
     """For one queued run: the workers there are, the runs that wait before it, the seconds until it may start.
 
-    `seconds` is None where no run of a task before it has ever succeeded, and while there is no worker.
+    `seconds` is None where no run of a task before it has ever succeeded, and while there is no worker. `has_task` is
+    whether a worker has the run's task; None if that is unknown.
     """
 
     workers: int
     ahead: int
     seconds: float | None
+    has_task: bool | None = None
 
 
 def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, WaitEstimate]:
@@ -33,16 +36,21 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
     waiting = [run for run in runs if run.state is State.QUEUED and run.due_at is None]
     if not waiting:
         return {}
-    workers = heartbeats.alive(database)
+    alive = heartbeats.workers_alive(database)
     with database.read() as session:
         ahead = _ahead(session, waiting)
         running = _running(session)
         tasks = set(running).union(*ahead.values())
         typical = {task: _typical_seconds(session, task) for task in tasks}
-    return {
-        run.id: WaitEstimate(workers, sum(ahead[run.id].values()), _seconds(ahead[run.id], running, typical, workers))
-        for run in waiting
-    }
+    return {run.id: _estimate(run, alive, ahead[run.id], running, typical) for run in waiting}
+
+
+def _estimate(
+    run: Run, alive: Alive, ahead: Counter[str], running: Mapping[str, int], typical: Mapping[str, float | None]
+) -> WaitEstimate:
+    seconds = _seconds(ahead, running, typical, alive.workers)
+    has_task = run.task in alive.tasks if alive.workers and alive.tasks is not None else None
+    return WaitEstimate(alive.workers, sum(ahead.values()), seconds, has_task)
 
 
 def _ahead(session: Session, waiting: Collection[Run]) -> dict[int, Counter[str]]:

@@ -162,7 +162,7 @@ class RunWorker(SimpleWorker):
         if time.monotonic() - self._seen_at >= SEEN_SECONDS:
             self._seen_at = time.monotonic()
             with _database_may_be_away():
-                heartbeats.seen(self._backend.database, self.name)
+                heartbeats.seen(self._backend.database, self.name, self._backend.tasks)
         if pipeline is not None:
             super().heartbeat(timeout, pipeline)
         elif time.monotonic() - self._beat_at >= BEAT_SECONDS:

@@ -13,7 +13,7 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 import config
 from jobs import File
 from jobs.authoring import MB, Catalog, Task
-from jobs.runs import OutputKind, QuotaExceeded, Run, State, note_uploads, owned, read_output, submit
+from jobs.runs import OutputKind, QuotaExceeded, Run, State, note_uploads, owned, read_output
 from jobs.storage import FileStore, LocalStore
 from jobs.values import Failure, Outcome, RunFile, Success, media_type_of
 from jobs.worker.local import run_here
@@ -25,6 +25,7 @@ from webapp.commands.secrets import secrets_for
 from webapp.commands.terminal import Terminal, show_notes, show_result
 from webapp.current import backend, backend_of
 from webapp.rendering.files import safe_filename
+from webapp.runs.known_tasks import submit_recorded
 
 LOOK_SECONDS = 0.2
 
@@ -150,7 +151,7 @@ def _submit(found: Task, **given: Any) -> None:
     email, follow = given.pop("as_owner"), given.pop("follow")
     owner = _owner(email)
     parameters = arguments.read(found, given, partial(_keep_for, owner.id))
-    run = submit(backend(), found, owner.id, parameters)
+    run = submit_recorded(found, owner.id, parameters)
     click.echo(f"Run {run.id} submitted. Its page is /runs/{run.id}.", err=True)
     if follow:
         _show_end(_follow(run))

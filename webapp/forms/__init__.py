@@ -12,9 +12,10 @@ from jobs.authoring import Task
 from webapp.forms.bound_fields import MOST_ROWS, BoundField, Reader
 from webapp.forms.fields import FILES, WHOLES, Field
 from webapp.forms.files import NO_INPUTS, OwnInputs, file_field_at, has_files, reference_to
+from webapp.forms.json_schema import schema_of
 from webapp.forms.messages import TOO_MANY_ROWS, message
 from webapp.forms.posting import Missing, posted_of, put, with_row, without_row
-from webapp.forms.signature import fields_of
+from webapp.forms.signature import fields_in, fields_of
 from webapp.forms.spoken import spoken
 
 __all__ = [
@@ -27,12 +28,14 @@ __all__ = [
     "blank",
     "change",
     "check",
+    "fields_in",
     "fields_of",
     "file_field_at",
     "has_files",
     "put",
     "read",
     "reference_to",
+    "schema_of",
     "spoken",
 ]
 

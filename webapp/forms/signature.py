@@ -52,7 +52,11 @@ def fields_of(task: Task) -> tuple[Field, ...]:
 
 @cache
 def _fields(model: type[BaseModel]) -> tuple[Field, ...]:
-    schema = schema_of(model)
+    return fields_in(schema_of(model))
+
+
+def fields_in(schema: Spec) -> tuple[Field, ...]:
+    """Return the fields for the schema of a parameter model. Raises NoField for a part without a matching field."""
     return _arranged(tuple(_named(Signature(schema.get("$defs", {})), schema)))
 
 

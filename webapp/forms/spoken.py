@@ -29,9 +29,11 @@ def spoken(field: Field | None, value: Any) -> Any:
 
 
 def _as_it_is(value: Any) -> Any:
-    """Return a value without a field unchanged, except for secrets, which stay hidden under any name."""
+    """Return a value without a field, in which secrets stay hidden and files are files under any name."""
     if is_hidden(value):
         return HIDDEN
+    if file := file_in(value):
+        return file
     if isinstance(value, dict):
         return {name: _as_it_is(part) for name, part in value.items()}
     return [_as_it_is(part) for part in value] if isinstance(value, list) else value

@@ -1,6 +1,6 @@
 """Template filters that format values, times and runs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +9,12 @@ from markupsafe import Markup
 
 from jobs import File
 from jobs.runs import Run, State, WaitEstimate
-from jobs.values import chart_in, download_in, frame_in, html_in, markdown_in, picture_in
+from jobs.values import chart_in, download_in, frame_in, html_in, label_of, markdown_in, picture_in
 from webapp.current import backend
-from webapp.forms import Field, fields_of, spoken
+from webapp.forms import Field, spoken
 from webapp.rendering.files import safe_filename
 from webapp.rendering.layout import address
+from webapp.runs.known_tasks import exists, known_task
 
 LONGEST_SUMMARY = 120
 LONGEST_CELL = 200
@@ -31,6 +32,8 @@ def init_app(app: Flask) -> None:
         in_one_line=in_one_line,
         plain=plain,
         task_title=task_title,
+        task_exists=exists,
+        lacks_worker=lacks_worker,
         attempt=attempt,
         losses=losses,
         cancelled=cancelled,
@@ -40,9 +43,14 @@ def init_app(app: Flask) -> None:
 
 
 def task_title(name: str) -> str:
-    """Return a task's title, or its name if the task no longer exists."""
-    task = backend().catalog.get(name)
-    return task.title if task else name
+    """Return a task's title, also if the task no longer exists."""
+    return known_task(name).title
+
+
+def lacks_worker(run: Run, wait_estimate: WaitEstimate | None) -> bool:
+    """Return whether no worker has a run's task. Workers of an earlier version do not say which tasks they have."""
+    has_task = wait_estimate.has_task if wait_estimate else None
+    return not (exists(run.task) if has_task is None else has_task)
 
 
 def attempt(run: Run) -> str:
@@ -84,14 +92,14 @@ def queue_position(wait_estimate: WaitEstimate) -> str:
 
 def parameters(run: Run) -> dict[str, Any]:
     """Return a run's parameters as readable values by label."""
-    fields = _fields(run)
-    labels = {name: fields[name].label if name in fields else name for name in run.parameters}
+    fields = known_task(run.task).fields
+    labels = _labels(run, fields)
     return {labels[name]: spoken(fields.get(name), value) for name, value in run.parameters.items()}
 
 
 def summary(run: Run) -> str:
     """Return a run's parameters as one short line."""
-    fields, given = _fields(run), run.parameters
+    fields, given = known_task(run.task).fields, run.parameters
     text = ", ".join(f"{name} = {in_one_line(spoken(fields.get(name), given[name]))}" for name in given)
     return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 1]}…"
 
@@ -183,6 +191,7 @@ def roughly(seconds: float) -> str:
     return f"{round(seconds / 3600)} h"
 
 
-def _fields(run: Run) -> dict[str, Field]:
-    task = backend().catalog.get(run.task)
-    return {field.name: field for field in fields_of(task)} if task else {}
+def _labels(run: Run, fields: Mapping[str, Field]) -> dict[str, str]:
+    """Return the label of each parameter: of its field, or made of its name. Labels that are equal become names."""
+    labels = {name: fields[name].label if name in fields else label_of(name) for name in run.parameters}
+    return {name: label if list(labels.values()).count(label) == 1 else name for name, label in labels.items()}

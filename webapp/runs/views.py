@@ -13,6 +13,7 @@ from webapp.rendering import charts, fragments, tables
 from webapp.rendering.listings import Listing, Page, from_query, look_up
 from webapp.rendering.tables import Table, table_in
 from webapp.runs import messages
+from webapp.runs.known_tasks import past_tasks
 from webapp.runs.output import LONGEST_QUERY, sections
 
 bp = Blueprint("runs", __name__)
@@ -24,7 +25,8 @@ MOST_STEPS = 10
 def index() -> str:
     query = {name: value for name, value in request.args.items() if name in ("task", "state", "before")}
     page = look_up(backend().database, from_query(current_user.id, query))
-    return render_template("runs/index.html", page=page, tasks=backend().catalog.values(), states=list(State))
+    tasks, past = backend().catalog.values(), past_tasks(current_user.id)
+    return render_template("runs/index.html", page=page, tasks=tasks, past_tasks=past, states=list(State))
 
 
 @bp.get("/runs/<int:run_id>")

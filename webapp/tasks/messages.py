@@ -1,4 +1,4 @@
 """Messages about tasks."""
 
 OTHER_ACCOUNT = "You are now logged in as {email}. Check the form, then run it again."
-NO_TASK = "This task doesn't exist."
+NO_TASK = "No worker has this task. Choose another one."

@@ -9,13 +9,14 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from jobs.authoring import Task
-from jobs.runs import NotKept, Run, given_parameters, submit, wait_estimates
+from jobs.runs import NotKept, Run, given_parameters, wait_estimates
 from webapp import forms
 from webapp.current import backend
 from webapp.forms import Form
 from webapp.rendering import fragments
 from webapp.rendering.listings import PAGE_SIZE, Listing, from_query, look_up
 from webapp.runs import uploads
+from webapp.runs.known_tasks import submit_recorded
 from webapp.runs.own_inputs import own_inputs
 from webapp.runs.uploads import Received
 from webapp.tasks import messages
@@ -89,7 +90,7 @@ def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
     if parameters is None:
         return None, form
     try:
-        return submit(backend(), task, current_user.id, parameters), form
+        return submit_recorded(task, current_user.id, parameters), form
     except NotKept:  # a file was deleted since the form was read; reading it again reports which
         return None, forms.read(task, sent.posted, sent.own)[1]
 
