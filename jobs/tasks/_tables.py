@@ -1,25 +1,23 @@
 """Query CSV files with SQL. The tables are on disk, so that memory use does not grow with the size of the file."""
 
-import codecs
 import contextlib
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from jobs import File, FinalFailure, Progress, StopRun
+
+from ._column_types import MISSING, TEXT, Kind, kinds_of
+from ._csv_files import COPIED, Encoding, Layout, copied, spoken
 
 if TYPE_CHECKING:
     import duckdb
 
-CHUNK_BYTES = 1024 * 1024
-LONGEST_LINE = 1_000_000  # characters
-MOST_COLUMNS = 500
 LOOK_SECONDS = 0.2
-COPIED = 0.3  # the progress when the copy is complete
+NAMED = 10  # columns in a note
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "128MB",
     "threads": "2",
@@ -27,11 +25,11 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",  # DuckDB would download them
     "autoload_known_extensions": "false",
 }
-# Column types are detected from the whole file; lines that do not match are skipped and counted.
-LOAD = """CREATE TABLE data AS SELECT * FROM read_csv(
-    ?, header = ?, sample_size = -1, null_padding = true, store_rejects = true, rejects_limit = 100_000)"""
-
-Encoding = Literal["UTF-8", "UTF-16", "Windows-1252"]
+# Lines that have too many fields are skipped and counted. Only a reader without threads allows line breaks in quotes
+# together with lines that have too few.
+LOAD = r"""CREATE TABLE texts AS SELECT * FROM read_csv(
+    ?, columns = ?, header = ?, delim = ?, skip = ?, nullstr = ?, auto_detect = false, quote = '"', escape = '"',
+    new_line = '\n', parallel = false, null_padding = true, store_rejects = true, rejects_limit = 100_000)"""
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,24 @@ class Table:
     """A table to query in SQL under the name `data`. The run can be cancelled during a query."""
 
     def __init__(self, connection: "duckdb.DuckDBPyConnection", progress: Progress) -> None:
+        self.columns: list[Column] = []
+        self.notes: list[str] = []
+        """Sentences about how the file was read."""
         self._connection = connection
         self._progress = progress
         self._at = (COPIED, "reading")
 
-    @cached_property
-    def columns(self) -> list[Column]:
-        return [Column(name, kind) for name, kind, *_ in self.ask("DESCRIBE data")]
+    def load(self, path: Path, layout: Layout, header: bool) -> None:
+        """Load a copied file."""
+        columns = dict.fromkeys(layout.names, TEXT.name)
+        self.ask(LOAD, str(path), columns, header, layout.delimiter, layout.skip, list(MISSING))
+        texts = [Column(name, TEXT.name) for name in layout.names]
+        kinds = kinds_of(self.ask, "texts", [column.sql for column in texts], layout.delimiter)
+        self.columns = [Column(column.name, kind.name) for column, kind in zip(texts, kinds, strict=True)]
+        cast = ", ".join(f"{kind.cast.format(one.sql)} AS {one.sql}" for one, kind in zip(texts, kinds, strict=True))
+        self.ask(f"CREATE TABLE data AS SELECT {cast} FROM texts")
+        self.ask("DROP TABLE texts")
+        self.notes = [*_about_file(layout), *_about_kinds(texts, kinds)]
 
     @cached_property
     def rows(self) -> int:
@@ -88,21 +97,18 @@ class Table:
 
 @contextlib.contextmanager
 def opened(
-    file: File, folder: Path, progress: Progress, encoding: Encoding = "UTF-8", header: bool = True
+    file: File, folder: Path, progress: Progress, encoding: Encoding = "Automatic", header: bool = True
 ) -> Iterator[Table]:
     """Open a CSV file as a table stored in a folder. Raises FinalFailure, with the reason, for an invalid file."""
     # Imported here because it takes 13 MB, and a process that has imported it reports leaks when it exits.
     import duckdb
 
     text = folder / "table.csv"
-    with text.open("w", encoding="utf-8", newline="") as copy:
-        for part in _decoded(file, encoding, progress):
-            copy.write(part)
-    _check(text)
+    layout = copied(file, text, encoding, header, progress)
     with duckdb.connect(folder / "table.duckdb", config={**SETTINGS, "temp_directory": str(folder)}) as connection:
         table = Table(connection, progress)
         try:
-            table.ask(LOAD, str(text), header)
+            table.load(text, layout, header)
         except duckdb.OutOfMemoryException:
             words = f"{file.name} needs too much memory. Check whether some of its lines have far too many columns."
             raise FinalFailure(words) from None
@@ -112,49 +118,15 @@ def opened(
         yield table
 
 
-def _decoded(file: File, encoding: Encoding, progress: Progress) -> Iterator[str]:
-    """Yield the text of a file in chunks, without a byte order mark and with line ends normalised to \\n."""
-    decode = codecs.getincrementaldecoder("utf-8-sig" if encoding == "UTF-8" else encoding)()
-    decoder = io.IncrementalNewlineDecoder(decode, translate=True)
-    done = unended = 0
-    with file.open() as stream:
-        while True:
-            chunk = stream.read(CHUNK_BYTES)
-            progress(COPIED * done / max(file.size, 1), "reading")
-            try:
-                part = decoder.decode(chunk, final=not chunk)
-            except UnicodeError as error:  # not always a UnicodeDecodeError: UTF-16 without a byte order mark
-                raise _undecoded(file, encoding, done + getattr(error, "start", 0)) from None
-            unended = _unended(part, unended)
-            yield part
-            if not chunk:
-                return
-            done += len(chunk)
+def _about_file(layout: Layout) -> Iterator[str]:
+    if layout.unclosed:
+        yield "A quotation mark is not closed, so part of the file may have been taken for one cell, or skipped."
+    if layout.encoding != "utf-8-sig":
+        yield f"The text was read as {spoken(layout.encoding)}."
 
 
-def _unended(part: str, before: int) -> int:
-    """Return the length of the last line so far, in characters. Raises FinalFailure for an overlong line."""
-    length = before + len(part) if (end := part.rfind("\n")) < 0 else len(part) - end - 1
-    if max(length, before + part.find("\n")) > LONGEST_LINE:
-        raise FinalFailure(f"A line has more than {LONGEST_LINE:,} characters. Choose a CSV file with fewer columns.")
-    return length
-
-
-def _undecoded(file: File, encoding: Encoding, place: int) -> FinalFailure:
-    return FinalFailure(f"{file.name} is not valid {encoding} at byte {place:,}. Choose another encoding.")
-
-
-def _check(text: Path) -> None:
-    with text.open(encoding="utf-8", newline="") as file:
-        first = file.readline()
-    if not first.strip():
-        raise FinalFailure(
-            "The file is empty or starts with an empty line. Choose a file that starts with column names."
-        )
-    if "\x00" in first:
-        raise FinalFailure(
-            "The file contains NUL characters, so it is not text. Choose a CSV file, or another encoding."
-        )
-    columns = 1 + max(first.count(mark) for mark in ",;\t|")
-    if columns > MOST_COLUMNS:
-        raise FinalFailure(f"The first line has {columns:,} columns. The limit is {MOST_COLUMNS}.")
+def _about_kinds(columns: Sequence[Column], kinds: Sequence[Kind]) -> Iterator[str]:
+    for note in dict.fromkeys(kind.note for kind in kinds if kind.note):
+        names = [column.name for column, kind in zip(columns, kinds, strict=True) if kind.note == note]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield f"{', '.join(names[:NAMED])}{more}: {note}."

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from jobs import Chart, File, FileField, FinalFailure, Markdown, Progress, Show, Workspace, task
 
-from ._tables import Column, Encoding, Table, opened
+from ._csv_files import Encoding
+from ._tables import Column, Table, opened
 
 if TYPE_CHECKING:
     from ._components import Numbers
@@ -25,12 +26,13 @@ NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
 @task(
     title="Principal components of a table",
     timeout=1800,
+    memory=1000,
     example={"table": File.at(EXAMPLES / "irises.csv"), "group": "species"},
 )
 def principal_components(
     table: Annotated[File, FileField(accept=(".csv", ".tsv", ".txt"), max_mb=1000)],
     group: Annotated[str, Field(max_length=200, description="A column to colour the points by.")] = "",
-    encoding: Annotated[Encoding, Show(advanced=True)] = "UTF-8",
+    encoding: Annotated[Encoding, Show(advanced=True)] = "Automatic",
     *,
     workspace: Workspace,
     progress: Progress,

@@ -1,7 +1,9 @@
 """Profile the columns of a CSV file."""
 
 import math
+import re
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,8 @@ from pydantic import Field
 from jobs import Chart, File, FileField, Markdown, Progress, Show, Workspace, task
 from jobs.authoring.file_parameters import MB
 
-from ._tables import Column, Encoding, Table, opened
+from ._csv_files import Encoding
+from ._tables import Column, Table, opened
 
 EXAMPLES = Path(__file__).with_name("examples")
 MOST_CHARTS = 16
@@ -38,24 +41,21 @@ WITH counted AS (SELECT {begins} AS begins, count(*) AS times {known} GROUP BY 1
 every AS (SELECT unnest(generate_series(min(begins), max(begins), INTERVAL '1 {period}')) AS begins FROM counted)
 SELECT CAST(CAST(begins AS DATE) AS VARCHAR), coalesce(times, 0) FROM every LEFT JOIN counted USING (begins)
 ORDER BY begins"""
-# The statistics shown for each column, and their names in DuckDB's SUMMARIZE.
-SUMMARY = {
-    "column": "column_name",
-    "type": "column_type",
-    "missing %": "null_percentage",
-    "distinct (approx.)": "approx_unique",
-    "least": "min",
-    "median": "q50",
-    "mean": "avg",
-    "greatest": "max",
-}
+# Both work on disk where memory does not suffice, unlike count(DISTINCT ...) and median(...).
+DISTINCT = "SELECT count(*) FROM (SELECT DISTINCT {0} FROM data WHERE {0} IS NOT NULL)"
+MIDDLE = "SELECT {0} AS value FROM data WHERE {0} IS NOT NULL ORDER BY 1 LIMIT {1} OFFSET {2}"
+BETWEEN = """SELECT CAST(min(value) AS VARCHAR), CAST(max(value) AS VARCHAR),
+CAST(make_timestamp(CAST((min(epoch_us(value)) + max(epoch_us(value))) // 2 AS BIGINT)) AS VARCHAR) FROM ({})"""
+UNITS = ((MB, "MB"), (1000, "kB"), (0, "bytes"))
+MIDNIGHT = " 00:00:00"
+SPECIAL = re.compile(r"([\\`*_{}\[\]()#+.!|<>~&-])")  # in Markdown
 
 
-@task(title="Profile of a CSV file", timeout=3600, example={"table": File.at(EXAMPLES / "irises.csv")})
+@task(title="Profile of a CSV file", timeout=3600, memory=1000, example={"table": File.at(EXAMPLES / "irises.csv")})
 def profile_csv(
     table: Annotated[File, FileField(accept=(".csv", ".tsv", ".txt"), max_mb=1000)],
     header: Annotated[bool, Field(title="The first line contains column names"), Show(advanced=True)] = True,
-    encoding: Annotated[Encoding, Show(advanced=True)] = "UTF-8",
+    encoding: Annotated[Encoding, Show(advanced=True)] = "Automatic",
     *,
     workspace: Workspace,
     progress: Progress,
@@ -66,32 +66,77 @@ def profile_csv(
 
 
 def _summary(file: File, data: Table) -> Markdown:
-    size = f"{file.size / MB:,.1f} MB" if file.size >= MB else f"{file.size / 1000:,.1f} kB"
+    unit, name = next((unit, name) for unit, name in UNITS if file.size >= unit)
+    size = f"{file.size / unit:,.1f} {name}" if unit > 1 else f"{file.size} {name}"
     lines = [f"**{data.rows:,} rows, {len(data.columns):,} columns**, {size}"]
     if data.left_out:
-        lines.append(f"{data.left_out:,} lines were skipped because they do not match the other lines.")
+        lines.append(f"{data.left_out:,} lines were skipped because they have too many fields or cannot be read.")
     if len(data.columns) > MOST_CHARTS:
         lines.append(f"Charts are shown for the first {MOST_CHARTS} columns.")
+    lines += [SPECIAL.sub(r"\\\1", note) for note in data.notes]
+    lines.append("Empty cells and those with NA, N/A, NaN, NULL or None are counted as missing.")
     return Markdown("\n\n".join(lines))
 
 
 def _columns(data: Table) -> list[dict[str, Any]]:
-    data.tell(0.0, "counting")
-    names = [column.sql for column in data.columns]
-    parts = (", ".join(names[at : at + AT_ONCE]) for at in range(0, len(names), AT_ONCE))
-    asked = (f"SELECT {', '.join(SUMMARY.values())} FROM (SUMMARIZE SELECT {part} FROM data)" for part in parts)
-    return [_row(*values) for question in asked for values in data.ask(question)]
+    rows = []
+    for number, column in enumerate(data.columns):
+        data.tell(0.7 * number / len(data.columns), f"counting {column.name[:100]}")
+        rows.append(_row(data, column))
+    return rows
 
 
-def _row(name: str, kind: str, missing: Any, distinct: int, *typical: str | None) -> dict[str, Any]:
-    shown = [_rounded(text) if kind.startswith(NUMBERS) and text else text for text in typical]
-    return dict(zip(SUMMARY, (name, _spoken(kind), float(missing or 0), distinct, *shown), strict=True))
+def _row(data: Table, column: Column) -> dict[str, Any]:
+    """Return the statistics of a column, all of them exact."""
+    ends = [f"{function}({column.sql})" for function in ("min", "max")]
+    if not _is_number(column):
+        ends = [f"CAST({end} AS VARCHAR)" for end in ends]
+    ((known, least, most),) = data.ask(f"SELECT count({column.sql}), {', '.join(ends)} FROM data")
+    ((distinct,),) = data.ask(DISTINCT.format(column.sql))
+    missing = data.rows - known
+    return {
+        "column": column.name,
+        "type": _spoken(column.type),
+        "missing": missing,
+        "missing %": round(100 * missing / data.rows, 2) if data.rows else 0.0,
+        "distinct": distinct,
+        "least": least,
+        "median": _median(data, column, known),
+        "mean": _mean(data, column, known),
+        "greatest": most,
+    }
+
+
+def _median(data: Table, column: Column, known: int) -> Any:
+    """Return the middle value, or the middle of the two middle ones; None for a column that has none."""
+    if not known or not (_is_number(column) or column.type in TIMES):
+        return None
+    middle = MIDDLE.format(column.sql, 2 - known % 2, (known - 1) // 2)
+    if not _is_number(column):
+        ((low, high, between),) = data.ask(BETWEEN.format(middle))
+        zone = "+00" if column.type == "TIMESTAMP WITH TIME ZONE" else ""
+        return low if low == high else (between.removesuffix(MIDNIGHT) if column.type == "DATE" else between + zone)
+    ((low, high),) = data.ask(f"SELECT min(value), max(value) FROM ({middle})")
+    if low == high or not (math.isfinite(low) and math.isfinite(high)):
+        return low
+    between = (Fraction(low) + Fraction(high)) / 2
+    return int(between) if between.denominator == 1 and column.type in WHOLE else float(between)
+
+
+def _mean(data: Table, column: Column, known: int) -> float | None:
+    if not known or not _is_number(column):
+        return None
+    if column.type == "BIGINT":
+        ((total,),) = data.ask(f"SELECT sum({column.sql}) FROM data")
+        return float(Fraction(total, known))
+    ((mean,),) = data.ask(f"SELECT favg(CAST({column.sql} AS DOUBLE)) FROM data")
+    return float(f"{mean:.15g}")  # a sum of floats has about as many digits
 
 
 def _charts(data: Table) -> Iterator[Chart]:
     drawn = data.columns[:MOST_CHARTS]
     for number, column in enumerate(drawn):
-        data.tell((number + 1) / (len(drawn) + 1), column.name[:100])
+        data.tell(0.7 + 0.3 * (number + 1) / (len(drawn) + 1), column.name[:100])
         draw = _spread if _is_number(column) else _over_time if column.type in TIMES else _most_frequent
         if chart := draw(data, column):
             yield chart
@@ -140,11 +185,6 @@ def _most_frequent(data: Table, column: Column) -> Chart | None:
         return None
     labels, counts = zip(*counted, strict=True)
     return Chart("bar", list(counts), [label or "(empty)" for label in labels], title=_title(column), y_label="Rows")
-
-
-def _rounded(text: str) -> float:
-    """Return a whole number unchanged, and any other number with six significant digits."""
-    return int(text) if text.lstrip("-").isdecimal() else float(f"{float(text):.6g}")
 
 
 def _is_number(column: Column) -> bool:
