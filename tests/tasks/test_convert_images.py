@@ -1,4 +1,5 @@
 import io
+import math
 import struct
 import zipfile
 import zlib
@@ -7,10 +8,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from jobs import Download, File, FinalFailure, Progress
-from jobs.tasks.convert_images import MOST_PIXELS, Format, convert_images
+from jobs.tasks._images import MOST_PIXELS
+from jobs.tasks.convert_images import Format, convert_images
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -55,13 +57,148 @@ def test_large_ones_become_smaller_and_small_ones_stay(
         assert images["a.jpg"].size == expected
 
 
-def test_what_was_taken_with_the_camera_turned_is_upright(tmp_path: Path) -> None:
-    photo, content = Image.new("RGB", (40, 20)), io.BytesIO()
-    exif = photo.getexif()
-    exif[0x0112] = 6
-    photo.save(content, "JPEG", exif=exif)
-    images, _rows = converted(tmp_path, {"photo.jpg": content.getvalue()})
-    assert images["photo.jpg"].size == (20, 40)
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tiff"])
+def test_what_was_taken_with_the_camera_turned_is_upright(tmp_path: Path, ending: str) -> None:
+    photos: dict[str, Image.Image | bytes] = {}
+    for orientation in range(1, 9):
+        photo = Image.new("RGB", (40, 24), "white")
+        photo.paste(RED, (0, 0, 8, 8))
+        exif = photo.getexif()
+        exif[0x0112] = orientation
+        photos[f"{orientation}.{ending}"] = written(photo, ending, exif=exif, quality=100)
+    images, _rows = converted(tmp_path, photos, format="PNG", longest_side=20)
+    corners = {}
+    for name, image in images.items():
+        assert 0x0112 not in image.getexif()
+        ends = {"left": 1, "right": image.width - 2}, {"top": 1, "bottom": image.height - 2}
+        corners[int(name[0])] = [
+            (down, across) for across, x in ends[0].items() for down, y in ends[1].items() if is_red(image, x, y)
+        ]
+    top, bottom = ("top", "left"), ("bottom", "left")
+    assert corners == {
+        1: [top], 2: [("top", "right")], 3: [("bottom", "right")], 4: [bottom],
+        5: [top], 6: [("top", "right")], 7: [("bottom", "right")], 8: [bottom],
+    }  # fmt: skip
+    assert [image.size for image in images.values()] == [(20, 12)] * 4 + [(12, 20)] * 4
+
+
+def is_red(image: Image.Image, x: int, y: int) -> bool:
+    colour = image.convert("RGB").getpixel((x, y))
+    assert isinstance(colour, tuple)
+    return colour[0] > 128 > colour[1]
+
+
+def written(image: Image.Image, ending: str, **options: Any) -> bytes:
+    content = io.BytesIO()
+    image.save(content, {"jpg": "JPEG"}.get(ending, ending.upper()), **options)
+    return content.getvalue()
+
+
+def profile_of(space: Any) -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
+
+
+@pytest.mark.parametrize("wanted", get_args(Format))
+def test_colours_keep_their_profile_or_are_converted(tmp_path: Path, wanted: Format) -> None:
+    srgb, lab, broken = profile_of("sRGB"), profile_of("LAB"), b"no profile"
+    photo, print_ = Image.new("RGB", (9, 9), RED), Image.new("CMYK", (9, 9), (0, 255, 255, 0))
+    given: dict[str, Image.Image | bytes] = {
+        "photo.jpg": written(photo, "jpg", icc_profile=srgb),
+        "small.png": written(photo.convert("P"), "png", icc_profile=srgb),
+        "print.jpg": written(print_, "jpg", icc_profile=srgb),
+        "other.tiff": written(print_, "tiff", icc_profile=lab),
+        "broken.png": written(photo, "png", icc_profile=broken),
+        "none.png": written(photo, "png"),
+    }
+    images, rows = converted(tmp_path, given, format=wanted)
+    kept = [image.info.get("icc_profile") for image in images.values()]
+    assert kept == [srgb, srgb, None, None, None, None]
+    notes = [row.get("note", "") for row in rows]
+    assert notes == ["", "", *["The colour profile was left out."] * 3, ""]
+    assert all(is_red(image, 4, 4) for image in images.values())
+
+
+def moving(ending: str, **options: Any) -> bytes:
+    frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "green", "blue")]
+    return written(frames[0], ending, save_all=True, append_images=frames[1:], **options)
+
+
+def test_all_frames_are_kept_or_the_number_of_those_left_out_is_said(tmp_path: Path) -> None:
+    times = [100, 200, 300]
+    given = {f"a.{ending}": moving(ending, duration=times, loop=0) for ending in ("gif", "webp", "png")}
+    for wanted in ("PNG", "WebP"):
+        images, rows = converted(tmp_path, given, format=wanted, longest_side=10)
+        for image in images.values():
+            found = []
+            for number in range(image.n_frames):  # type: ignore[attr-defined]  # of files only
+                image.seek(number)
+                image.load()
+                found.append((image.info["duration"], image.convert("RGB").getpixel((5, 2))))
+            assert [int(duration) for duration, _colour in found] == times
+            assert is_red(image, 5, 2) or len({colour for _duration, colour in found}) == 3
+            assert (image.size, image.info["loop"]) == ((10, 5), 0)
+        assert [row.get("note") for row in rows] == [None] * 3
+    images, rows = converted(tmp_path, given, format="JPEG")
+    assert [row["note"] for row in rows] == ["The first of 3 frames."] * 3
+    assert all(is_red(image, 5, 2) for image in images.values())
+
+
+def test_every_page_is_an_image(tmp_path: Path) -> None:
+    images, rows = converted(tmp_path, {"fax.tiff": moving("tiff"), "fax.png": Image.new("RGB", (2, 2))})
+    assert list(images) == ["fax.jpg", "fax-2.jpg", "fax-3.jpg", "fax-4.jpg"]
+    assert [row.get("note") for row in rows] == ["Page 1 of 3.", "Page 2 of 3.", "Page 3 of 3.", None]
+    assert [is_red(image, 1, 1) for image in images.values()] == [True, False, False, False]
+
+
+def png_of_16_bits(kind: int, channels: int) -> bytes:
+    """A PNG of one pixel, whose channels are all 0x8010."""
+    header = struct.pack(">IIBBBBB", 1, 1, 16, kind, 0, 0, 0)
+    chunks = (b"IHDR" + header, b"IDAT" + zlib.compress(b"\0" + b"\x80\x10" * channels), b"IEND")
+    parts = (struct.pack(">I", len(one) - 4) + one + struct.pack(">I", zlib.crc32(one)) for one in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_more_than_8_bits_are_scaled_and_said(tmp_path: Path) -> None:
+    grey, floats = Image.new("I;16", (2, 1)), Image.new("F", (2, 1))
+    for x, (whole, number) in enumerate([(0x8010, -1.5), (0xFFFF, 0.5)]):
+        grey.putpixel((x, 0), whole)
+        floats.putpixel((x, 0), number)
+    given: dict[str, Image.Image | bytes] = {
+        "grey.png": grey,
+        "grey.tiff": grey,
+        "rgb.png": png_of_16_bits(2, 3),
+        "rgba.png": png_of_16_bits(6, 4),
+        "floats.tiff": floats,
+        "whole.tiff": floats.convert("I"),
+        "broken.tiff": Image.new("F", (2, 1), math.nan),
+    }
+    images, rows = converted(tmp_path, given, format="WebP")
+    fewer = "16 bits a channel became 8."
+    notes = [row.get("note", "") for row in rows]
+    assert notes[:5] == [fewer] * 4 + ["Numbers from -1.5 to 0.5 became grey from black to white."]
+    assert "not finite" in notes[6]
+    lightness = [image.convert("L").getpixel((0, 0)) for image in images.values()]
+    assert lightness[:3] == [pytest.approx(128, abs=2)] * 3
+    assert (lightness[4], images["floats.webp"].convert("L").getpixel((1, 0))) == (
+        pytest.approx(0, abs=6),
+        pytest.approx(255, abs=6),
+    )
+    kept, rows = converted(tmp_path, {"grey.png": grey}, format="PNG")
+    assert (kept["grey.png"].mode, kept["grey.png"].getpixel((0, 0)), rows[0].get("note")) == ("I;16", 0x8010, None)
+
+
+def test_what_a_format_cannot_hold_is_named_and_the_others_come_back(tmp_path: Path) -> None:
+    given = {"long.png": Image.new("1", (16_384, 1)), "b.png": Image.new("RGB", (2, 2))}
+    images, rows = converted(tmp_path, given, format="WebP")
+    assert list(images) == ["b.webp"]
+    assert rows[0]["note"] == "WebP allows at most 16,383 pixels a side. Choose a smaller longest side."
+
+
+@pytest.mark.parametrize("mode", ["LA", "PA", "RGBA", "1", "L", "P", "CMYK", "LAB"])
+def test_every_mode_is_converted(tmp_path: Path, mode: str) -> None:
+    content = written(Image.new(mode, (3, 3)), "tiff")
+    for wanted in get_args(Format):
+        assert len(converted(tmp_path, {"a.tiff": content}, format=wanted)[0]) == 1
 
 
 def test_what_is_transparent_stays_so_or_lies_on_white(tmp_path: Path) -> None:
