@@ -16,7 +16,10 @@ LONGEST_LABEL = 30
 # An apostrophe or a hyphen between letters belongs to the word: don't, well-known.
 WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:['’-][\p{L}\p{M}\p{N}]+)*")
 # A full stop between digits, or before a lower-case letter ("e.g. this"), does not end a sentence; a blank line does.
-SENTENCE_END = regex.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s+[^\s\p{Ll}]|\s*$)|[。！？]+|\n\s*\n")
+# Written so that it looks at each character a fixed number of times, also in a text of nothing but full stops.
+SENTENCE_END = regex.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s++[^\s\p{Ll}]|\s*+$)|[。！？]++|\n[^\S\n]*+\n")
+# Two of these are a flag, which is one character. From each, \X counts back to the first of the run.
+FLAG = regex.compile(r"\p{Regional_Indicator}{2}")
 
 EXAMPLE = """\
 The order goes down, the dish comes up. Who carries it? Nobody: it is a small lift between a kitchen and a dining room.
@@ -24,7 +27,7 @@ The order goes down, the dish comes up. Who carries it? Nobody: it is a small li
 The kitchen does not wait for the room, and the room does not wait for the kitchen. They wait for the lift."""
 
 
-@task(example={"text": EXAMPLE, "most": 10})
+@task(memory=200, example={"text": EXAMPLE, "most": 10})
 def text_statistics(
     text: Annotated[LongText, Field(min_length=1, max_length=LONGEST)],
     most: Annotated[int, Field(ge=1, le=200, title="Number of words", description="How many to list.")] = 20,
@@ -34,7 +37,7 @@ def text_statistics(
     sentences = [part for part in SENTENCE_END.split(text) if WORD.search(part)]
     frequent = Counter(word.lower() for word in words).most_common(most)
     facts = {
-        "Characters": len(regex.findall(r"\X", text)),
+        "Characters": sum(1 for _ in regex.finditer(r"\X", FLAG.sub("x", text))),
         "Words": len(words),
         "Different words": len({word.lower() for word in words}),
         "Sentences": len(sentences),

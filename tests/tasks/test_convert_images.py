@@ -179,10 +179,8 @@ def test_more_than_8_bits_are_scaled_and_said(tmp_path: Path) -> None:
     assert "not finite" in notes[6]
     lightness = [image.convert("L").getpixel((0, 0)) for image in images.values()]
     assert lightness[:3] == [pytest.approx(128, abs=2)] * 3
-    assert (lightness[4], images["floats.webp"].convert("L").getpixel((1, 0))) == (
-        pytest.approx(0, abs=6),
-        pytest.approx(255, abs=6),
-    )
+    assert lightness[4] == pytest.approx(0, abs=6)
+    assert images["floats.webp"].convert("L").getpixel((1, 0)) == pytest.approx(255, abs=6)
     kept, rows = converted(tmp_path, {"grey.png": grey}, format="PNG")
     assert (kept["grey.png"].mode, kept["grey.png"].getpixel((0, 0)), rows[0].get("note")) == ("I;16", 0x8010, None)
 

@@ -1,5 +1,6 @@
 """text_statistics: what counts as a character, a word and a sentence."""
 
+import time
 from typing import Any
 
 import pytest
@@ -45,11 +46,32 @@ def test_sentences_end_where_a_reader_stops(text: str, sentences: int) -> None:
 
 def test_a_character_is_what_a_reader_sees_as_one() -> None:
     assert facts("e\u0301👩\u200d🍳")["Characters"] == 2
+    assert facts("🇩🇪🇳🇴 🇸")["Characters"] == 4
 
 
-@pytest.mark.parametrize(("words", "time"), [(1, "0 s"), (119, "30 s"), (476, "2 min 0 s")])
-def test_the_reading_time_is_that_of_238_words_a_minute(words: int, time: str) -> None:
-    assert facts("word " * words)["Reading time"] == time
+HOSTILE = {
+    "full stops": "." * 50_000 + "a",
+    "quotes": ".\"'" * 15_000 + "a",
+    "spaces": "." + " " * 50_000 + "a",
+    "lines": "\n " * 25_000 + "a",
+    "flags": "🇩" * 50_000,
+    "marks": "👩" + "\u0301" * 50_000 + "\u200d👩",
+    "conjuncts": "क्" * 25_000,
+    "apostrophes": "a'" * 25_000,
+    "one word": "a" * 50_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_the_time_grows_no_faster_than_the_text(text: str) -> None:
+    began = time.thread_time()
+    facts(text)
+    assert time.thread_time() - began < 3, "a hundred times more than needed"
+
+
+@pytest.mark.parametrize(("words", "spoken"), [(1, "0 s"), (119, "30 s"), (476, "2 min 0 s")])
+def test_the_reading_time_is_that_of_238_words_a_minute(words: int, spoken: str) -> None:
+    assert facts("word " * words)["Reading time"] == spoken
 
 
 def test_the_most_frequent_words_are_drawn_and_listed_whatever_their_case() -> None:
