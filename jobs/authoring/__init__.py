@@ -1,7 +1,7 @@
 """Task definition: the decorator, parameters and their models, context types, and the catalog."""
 
 from jobs.authoring.catalog import Catalog, examine_catalog, load_catalog
-from jobs.authoring.file_parameters import MB, file_in, files_in, kinds_in_words
+from jobs.authoring.file_parameters import MB, file_in, files_in, kinds_in_words, problem_with
 from jobs.authoring.secret_parameters import SecretSchema, is_hidden, is_typed_secret
 from jobs.authoring.secrets import HIDDEN
 from jobs.authoring.task import Task, TaskError
@@ -20,4 +20,5 @@ __all__ = [
     "is_typed_secret",
     "kinds_in_words",
     "load_catalog",
+    "problem_with",
 ]

@@ -106,10 +106,17 @@ class FileField:
         return value
 
     def _check(self, file: File) -> None:
-        if self.max_bytes is not None and file.size > self.max_bytes:
-            raise ValueError(f"{file.name} is larger than {self.max_mb:,} MB. Choose a smaller file.")
-        if self.accept and not any(_fits(file, one.lower()) for one in self.accept):
-            raise ValueError(f"{file.name} is not an accepted type. Choose one of: {kinds_in_words(self.accept)}.")
+        if words := problem_with(file, self.accept, self.max_bytes):
+            raise ValueError(words)
+
+
+def problem_with(file: File, accept: Sequence[str], max_bytes: int | None) -> str | None:
+    """Return why a field with these constraints refuses a file, or None if it takes it."""
+    if max_bytes is not None and file.size > max_bytes:
+        return f"{file.name} is larger than {max_bytes / MB:,.10g} MB. Choose a smaller file."
+    if accept and not any(_fits(file, one.lower()) for one in accept):
+        return f"{file.name} is not an accepted type. Choose one of: {kinds_in_words(accept)}."
+    return None
 
 
 def kinds_in_words(accept: Sequence[str]) -> str:

@@ -161,14 +161,23 @@ def change(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) ->
 
 def check(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> Form:
     """Return the form while it is being filled in, with errors only for touched fields."""
-    _parameters, form = read(task, posted, own)
+    _parameters, form = _read(task, posted, own)
     form = replace(form, touched=frozenset(MultiDict(posted).getlist(TOUCHED)))
     names = {bound.field.name for bound in form.touched_fields} | form.limits.keys()
     return replace(form, errors={name: text for name, text in form.errors.items() if name in names})
 
 
 def read(task: Task, posted: Mapping[str, str], own: OwnInputs = NO_INPUTS) -> tuple[BaseModel | None, Form]:
-    """Validate a posted form. Return the parameters, or None, and the form with the values and errors."""
+    """Validate a posted form. Return the parameters, or None, and the form with the values and errors.
+
+    The form keeps its files except those that are refused.
+    """
+    parameters, form = _read(task, posted, own)
+    kept = tuple(bound.without_files(form.errors) for bound in form.fields)
+    return parameters, replace(form, fields=kept)
+
+
+def _read(task: Task, posted: Mapping[str, str], own: OwnInputs) -> tuple[BaseModel | None, Form]:
     reader = Reader(MultiDict(posted), own)
     form = _form(fields_of(task), reader)
     raw = {bound.field.name: bound.raw for bound in form.fields if bound.raw is not Missing}

@@ -6,7 +6,7 @@ of the chosen model under its own name. Parameter names contain no dots.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from werkzeug.datastructures import MultiDict
 
 from jobs import File
+from jobs.authoring import problem_with
 from webapp.forms.fields import CHOICES, TEXTS, Field
 from webapp.forms.files import NO_INPUTS, OwnInputs, referred, sha256_in
 from webapp.forms.messages import (
@@ -54,6 +55,12 @@ class BoundField:
     value: Any = ""
     raw: Any = Missing
     children: Mapping[str | int, "BoundField"] = dataclasses.field(default_factory=dict)
+
+    def without_files(self, refused: Collection[str]) -> "BoundField":
+        """Return the field without the files that the model refuses, by the names of their fields."""
+        children = {key: child.without_files(refused) for key, child in self.children.items()}
+        value = () if self.field.kind == "file" and self.field.name in refused else self.value
+        return dataclasses.replace(self, value=value, children=children)
 
     def all(self) -> Iterator["BoundField"]:
         """Yield the field and all fields nested in it."""
@@ -153,12 +160,18 @@ class Reader:
             self.errors[field.name] = LOST_FILE
         if field.name in self.own.refused:
             self.limits[field.name] = self.own.refused[field.name]
-        files = tuple(file for file in found if file)
+        files = tuple(file for file in found if file and self._takes(field, file))
         taken = files[: self._rows_left]
         self._rows_left -= len(taken)
         if len(taken) < len(files):
             self.limits[field.name] = TOO_MANY_ROWS.format(most=MOST_ROWS)
         return taken
+
+    def _takes(self, field: Field, file: File) -> bool:
+        """Return whether a field takes a file; if it does not, say why, and do not keep the file in the form."""
+        if words := problem_with(file, field.accept, field.max_bytes):
+            self.limits.setdefault(field.name, words)
+        return not words
 
     def _secret(self, field: Field) -> BoundField:
         """Read the typed secret or, if the input is empty, the sealed one."""

@@ -65,6 +65,7 @@ class Field:
     least: int = 0  # minimum number of rows
     most: int | None = None  # maximum number of rows
     variants: tuple["Variant", ...] = ()
+    accept: tuple[str, ...] = ()  # kinds of files
     max_bytes: int | None = None  # limit for each file
 
     @property

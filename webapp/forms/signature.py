@@ -94,6 +94,7 @@ class Signature:
             choices=choices,
             attributes=attributes,
             slider=slider_of(spec, attributes) if spec.get("slider") else {},
+            accept=tuple(spec.get("accept", ())),
             max_bytes=spec.get("maxBytes"),
         )
         if kind in FILES and field.default:

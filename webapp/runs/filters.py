@@ -119,12 +119,12 @@ def in_one_line(value: Any) -> str:
     if marked := _marked(value):
         return marked
     if isinstance(value, dict):
-        return ", ".join(f"{label}: {in_one_line(one)}" for label, one in value.items()) or "none"
+        return ", ".join(f"{label}: {in_one_line(one)}" for label, one in value.items()) or "empty"
     if isinstance(value, File):
         return safe_filename(value.name)
     if isinstance(value, list):
         parts = (f"({in_one_line(one)})" if isinstance(one, dict | list) else in_one_line(one) for one in value)
-        return ", ".join(parts) or "none"
+        return ", ".join(parts) or "empty"
     return clock(value) if isinstance(value, datetime) else plain(value)
 
 

@@ -1,17 +1,17 @@
 """Form uploads, streamed from the socket into the file store, hashed on the way and never whole in memory."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import IO, cast
 
 import gevent
 from flask import Flask, abort, request
 from flask_login import current_user
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.exceptions import RequestTimeout
-from werkzeug.formparser import MultiPartParser
-from werkzeug.sansio import multipart
+from werkzeug.sansio.multipart import Data, Epilogue, Field, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import File as FilePart
 
 from jobs import File
 from jobs.authoring import MB, Task, kinds_in_words
@@ -33,6 +33,7 @@ SILENT_SECONDS = 60
 MOST_PARTS = 2000
 MOST_FILES = 200
 LARGEST_TEXTS = 1024 * 1024
+FOREIGN = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8
 # Oversized requests are read to their end, up to this multiple of the limit, so that browsers receive the error.
 HEARD_OUT = 2
 
@@ -101,19 +102,12 @@ def _quota() -> int:
 
 
 class Incoming:
-    """A file being uploaded, as the stream that the parser writes. Without a writer, what arrives is dropped."""
+    """A file being uploaded. Without a writer, what arrives is dropped."""
 
-    def __init__(self, place: str, name: str, most: int, take: Callable[["Incoming", bytes], None]) -> None:
+    def __init__(self, place: str, name: str, most: int) -> None:
         self.place, self.name, self.most = place, name, most
         self.writer: FileWriter | None = None
         self.size = 0
-        self._take = take
-
-    def write(self, data: bytes) -> None:
-        self._take(self, data)
-
-    def seek(self, _start: int) -> None:
-        """Do nothing: the parser rewinds a complete file for its reader, but this one is not read."""
 
     def drop(self) -> None:
         if self.writer:
@@ -121,11 +115,22 @@ class Incoming:
         self.writer = None
 
 
-class Receiver(MultiPartParser):
-    """Werkzeug's parser of the request's form, which stores the files as they arrive."""
+class Decoder(MultipartDecoder):
+    """A decoder of forms that takes file names in any encoding, as some programs send them."""
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        text = FOREIGN.sub(_as_windows_shows, data.decode(errors="surrogateescape"))
+        return super()._parse_headers(text.encode())
+
+
+def _as_windows_shows(foreign: re.Match[str]) -> str:
+    return bytes([ord(foreign[0]) - 0xDC00]).decode("cp1252", "replace")
+
+
+class Receiver:
+    """Receives the request's form and stores its files as they arrive."""
 
     def __init__(self, fields: Collection[forms.Field]) -> None:
-        super().__init__(max_form_memory_size=LARGEST_TEXTS, buffer_size=CHUNK_BYTES, max_form_parts=MOST_PARTS)
         self._fields = fields
         with backend().database.read() as session:
             self._room = _quota() - used_bytes(session, current_user.id)
@@ -140,7 +145,7 @@ class Receiver(MultiPartParser):
         request.max_content_length = HEARD_OUT * self._most + LARGEST_TEXTS
         boundary = request.mimetype_params.get("boundary", "").encode("ascii", "replace")
         try:
-            posted, _files = self.parse(cast(IO[bytes], Body(self)), boundary, request.content_length)
+            posted = self._posted(Decoder(boundary, LARGEST_TEXTS, max_parts=MOST_PARTS))
         except ValueError:
             abort(400, description=BROKEN_OFF)
         files = [(one.place, stored) for one in self._files if (stored := self._stored(one))]
@@ -150,20 +155,39 @@ class Receiver(MultiPartParser):
             posted.add(place, forms.reference_to(File(one.name, one.size, one.sha256, one.media_type)))
         return Received(posted, self._refused)
 
-    # Werkzeug's hook is `stream_factory`, which this method calls. But that is not told which field a file is for.
-    def start_file_streaming(self, event: multipart.File, total_content_length: int | None) -> IO[bytes]:
-        """Return the stream for a file. Browsers send one without a name if none was chosen."""
-        place = event.name or ""
-        one = forms.file_field_at(self._fields, place)
-        incoming = Incoming(place, safe_filename(event.filename), most_bytes(one) if one else 0, self._take)
-        if one and event.filename:
-            self._begin(incoming)
-        return cast(IO[bytes], incoming)
-
     def discard(self) -> None:
         """Delete unfinished files."""
         for one in self._files:
             one.drop()
+
+    def _posted(self, decoder: MultipartDecoder) -> MultiDict[str, str]:
+        """Return the texts of the form. Raises ValueError if it is incomplete or no form."""
+        body, posted = Body(self), MultiDict[str, str]()
+        incoming, name, text = None, "", bytearray()
+        while not isinstance(event := decoder.next_event(), Epilogue):
+            match event:
+                case NeedData():
+                    decoder.receive_data(body.read(CHUNK_BYTES) or None)
+                case Field():
+                    incoming, name, text = None, event.name, bytearray()
+                case FilePart():
+                    incoming = self._incoming(event)
+                case Data() if incoming:
+                    self._take(incoming, event.data)
+                case Data():
+                    text += event.data
+                    if not event.more_data and name:
+                        posted.add(name, text.decode(errors="replace"))
+        return posted
+
+    def _incoming(self, part: FilePart) -> Incoming:
+        """Begin to receive a file. Browsers send one without a name if none was chosen."""
+        place = part.name or ""
+        one = forms.file_field_at(self._fields, place)
+        incoming = Incoming(place, safe_filename(_named(part)), most_bytes(one) if one else 0)
+        if one and part.filename:
+            self._begin(incoming)
+        return incoming
 
     def _begin(self, one: Incoming) -> None:
         if len(self._files) >= MOST_FILES:
@@ -208,6 +232,11 @@ class Receiver(MultiPartParser):
         log.exception("could not store an uploaded file")
         self._refused[one.place] = CANNOT_KEEP
         one.drop()
+
+
+def _named(part: FilePart) -> str:
+    """Return a file's name as its owner knows it. Browsers escape what could end a header: quotes and line breaks."""
+    return part.filename.replace("%22", '"').replace("%0D", " ").replace("%0A", " ")
 
 
 class Body:

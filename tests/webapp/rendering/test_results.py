@@ -63,3 +63,30 @@ def test_what_is_kept_for_open_pages_holds_no_result(ada: Visitor, backend: Back
     assert not run.result
     assert not run.parameters
     assert len(picture.fragments[run.id].html) < FEW
+
+
+EMPTY: list[tuple[Any, str]] = [
+    ({}, "Empty"),
+    ([], "Empty list"),
+    ("", "Empty text"),
+    (None, "nothing"),
+    ({"soup": {}}, "Soup Empty"),
+    ({"soup": []}, "Soup empty"),
+    ([[], {}], "empty empty"),
+    ([{}], "empty"),
+    ({"$table": {"columns": ["dish"], "rows": []}}, "0 rows: dish dish Sort Download CSV"),
+    ({"$table": {"columns": [], "rows": []}}, "Empty table"),
+    ({"$markdown": ""}, "Empty text"),
+    ({"$html": " "}, "Empty text"),
+]
+
+
+def test_what_is_empty_is_called_so_and_not_none(ada: Visitor, backend: Backend) -> None:
+    for value, words in EMPTY:
+        values = {"state": State.SUCCEEDED, "result": value, "parameters": {"dishes": value}}
+        run = make_run(backend, owner_id(backend, ada.email), "unknown", **values)
+        row, page = soup(ada.get("/runs")), soup(ada.get(f"/runs/{run.id}"))
+        assert " ".join(the(page, ".run-full__result").text.split()) == words
+        shown = the(row, f"#run-{run.id} .run__result").text
+        assert " ".join(shown.replace("Sort", "").replace("Download CSV", "").split()) in words
+        assert "None" not in f"{row.text} {page.text}"

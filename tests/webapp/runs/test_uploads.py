@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from flask import Flask
+from pydantic import AfterValidator
 from sqlalchemy import func, select
 
+from jobs import File, FileField, task
 from jobs.runs.backend import Backend
 from jobs.runs.run_files import RunFileRow
 from jobs.runs.uploads import Upload
@@ -18,6 +20,7 @@ from tests.support import uploading
 from tests.support.html_form import sent_by
 from tests.support.people import execute, read
 from tests.support.raw_upload import END, head_of, text
+from tests.support.serving import catalog_of
 from tests.support.uploading import cramped, error, file, good, run_of, send, stored
 from tests.support.visitor import ORIGIN, Visitor, soup, the
 from webapp.current import put_backend
@@ -182,6 +185,76 @@ def test_a_hostile_name_is_harmless_wherever_it_is_shown(ada: Visitor, small: Ba
         page = ada.get(path)
         assert kept in soup(page).get_text() or "…" in soup(page).get_text()
         assert "<script>alert" not in page.text
+
+
+NAMES = {
+    "naïve plan.txt".encode("cp1252"): "naïve plan.txt",
+    "größe 東京 👩.txt".encode(): "größe 東京 👩.txt",
+    "größe.txt".encode("cp1252"): "größe.txt",
+    b"a\x81\xff.txt": "a\ufffdÿ.txt",
+    b"say %22cheese%22.txt": 'say "cheese".txt',
+    b'\\"cheese\\" again.txt': '"cheese" again.txt',
+    b"two%0D%0Alines.txt": "two  lines.txt",
+    b"it's; a=b.txt": "it's; a=b.txt",
+    b"..": "file",
+    b"../../x.txt": "x.txt",
+    b"nul\x00.txt": "nul.txt",
+    b"C:\\\\boot.txt": "boot.txt",
+    "\u202etxt.exe".encode(): "txt.exe",
+    b"x" * 300 + b".txt": "x" * 96 + ".txt",
+}
+
+
+def test_a_file_is_taken_whatever_its_name_is_made_of(ada: Visitor, small: Backend) -> None:
+    head = head_of("pages", "NAME")
+    parts = [head.replace(b"NAME", name) + b"\r\n" for name in NAMES]  # files without content
+    body = b"".join([text("title", "x"), head_of("cover", "a.txt"), b"x\r\n", *parts]) + END[2:]
+    response = ada.client.post(
+        "/tasks/bind", data=body, headers=ORIGIN, content_type="multipart/form-data; boundary=dumbwaiter"
+    )
+    run = run_of(small, response)
+    assert [page["$file"]["name"] for page in run.parameters["pages"]] == list(NAMES.values())
+    links = soup(ada.get(f"/runs/{run.id}")).select(".given-file__name")
+    assert [link.text for link in links[1:]] == list(NAMES.values())
+    assert ada.get(str(links[-1]["href"])).data == b""
+
+
+@task
+def sign(
+    letter: Annotated[File, AfterValidator(lambda file: must_be_a_letter(file))],
+    stamps: list[Annotated[File, FileField(accept=(".png",))]] = [],  # noqa: B006  # nothing changes it
+    reply: Annotated[File | None, FileField(accept=(".txt",))] = None,
+) -> str:
+    """Refuse what is no letter."""
+    return letter.name
+
+
+def must_be_a_letter(file: File) -> File:
+    if not file.name.startswith("letter"):
+        raise ValueError("This is not a letter. Choose another file.")
+    return file
+
+
+def test_a_file_that_is_refused_is_not_kept_and_the_others_are(app: Flask, ada: Visitor, small: Backend) -> None:
+    put_backend(app, replace(small, catalog=catalog_of(sign)))
+    sent = {
+        "letter": file(b"1", "bill.txt"),
+        "stamps": [file(b"2", "a.png"), file(b"3", "b.gif"), file(b"4", "c.png")],
+        "reply": file(b"5", "reply.pdf"),
+    }
+    response = ada.client.post("/tasks/sign", data=sent, headers=ORIGIN, content_type="multipart/form-data")
+    assert error(response, "letter") == "This is not a letter. Choose another file."
+    assert error(response, "stamps") == "b.gif is not an accepted type. Choose one of: .png."
+    assert error(response, "reply") == "reply.pdf is not an accepted type. Choose one of: .txt."
+    form = the(soup(response), "#task-form")
+    assert [one.text for one in form.select(".kept-file bdi")] == ["a.png", "c.png"]
+    assert the(form, "#letter-input").has_attr("required")
+    again: dict[str, Any] = sent_by(form).to_dict(flat=False)
+    again["letter"] = [file(b"6", "letter.txt")]
+    response = ada.client.post("/tasks/sign", data=again, headers=ORIGIN, content_type="multipart/form-data")
+    parameters = run_of(small, response).parameters
+    assert [one["$file"]["name"] for one in parameters["stamps"]] == ["a.png", "c.png"]
+    assert (parameters["letter"]["$file"]["name"], parameters["reply"]) == ("letter.txt", None)
 
 
 def test_a_body_that_is_no_form_is_refused_and_leaves_nothing(ada: Visitor, small: Backend) -> None:
