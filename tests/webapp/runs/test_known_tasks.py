@@ -125,7 +125,7 @@ def test_a_waiting_run_says_that_no_worker_has_its_task(ada: Visitor, app: Flask
         (said,) = {the(soup(row), f"#run-{run.id}-wait_estimate").text for row in rows}
         return said
 
-    assert words(gone) == f"{NO_WORKER}. The run fails if none gets it within {UNKNOWN_SECONDS / 60:.0f} minutes."
+    assert words(gone) == f"{NO_WORKER}. It fails after {UNKNOWN_SECONDS / 60:.0f} minutes."
     assert words(known).startswith("No worker is running")
     heartbeats.seen(backend.database, "of an earlier version")
     assert (NO_WORKER in words(gone), words(known)) == (True, "Starts after 1 run")
