@@ -16,8 +16,11 @@ MISSING = (
 WHOLE = r"^\s*[+-]?(0|[1-9][0-9]*)\s*$"
 # A float holds 17 digits, so that longer whole numbers would be changed.
 NUMBER = r"^\s*[+-]?((0|[1-9][0-9]{0,16})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$|^\s*[+-]?inf(inity)?\s*$"
-COMMAS = r"^\s*[+-]?(0|[1-9][0-9]{0,2}(\.[0-9]{3})+|[1-9][0-9]{0,16})(,[0-9]+)?\s*$"
-THOUSANDS = r"^\s*[+-]?(0|[1-9][0-9]{0,2}(,[0-9]{3})+|[1-9][0-9]{0,16})(\.[0-9]+)?\s*$"
+# The marks between thousands where the decimal mark is a comma, and where it is a point.
+SPACES = " \u00a0\u202f"
+BEFORE_COMMA, BEFORE_POINT = f"[.{SPACES}]", f"[,'’{SPACES}]"
+COMMAS = rf"^\s*[+-]?(0|[1-9][0-9]{{0,2}}({BEFORE_COMMA}[0-9]{{3}})+|[1-9][0-9]{{0,16}})(,[0-9]+)?\s*$"
+POINTS = rf"^\s*[+-]?(0|[1-9][0-9]{{0,2}}({BEFORE_POINT}[0-9]{{3}})+|[1-9][0-9]{{0,16}})(\.[0-9]+)?\s*$"
 DAY = r"^\s*[0-9]{4,6}[-/][0-9]{1,2}[-/][0-9]{1,2}"
 CLOCK = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 DOTS = r"^\s*[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}\s*$"
@@ -35,10 +38,22 @@ class Kind:
     note: str = ""
 
 
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 COMMA = Kind(
-    "DOUBLE", COMMAS, "TRY_CAST(replace(replace({}, '.', ''), ',', '.') AS DOUBLE)", "read with decimal commas"
+    "DOUBLE",
+    COMMAS,
+    f"TRY_CAST(replace(regexp_replace({{}}, {_quoted(BEFORE_COMMA)}, '', 'g'), ',', '.') AS DOUBLE)",
+    "read with decimal commas",
 )
-POINT = Kind("DOUBLE", THOUSANDS, "TRY_CAST(replace({}, ',', '') AS DOUBLE)", "read with commas between thousands")
+POINT = Kind(
+    "DOUBLE",
+    POINTS,
+    f"TRY_CAST(regexp_replace({{}}, {_quoted(BEFORE_POINT)}, '', 'g') AS DOUBLE)",
+    "read with decimal points and marks between thousands",
+)
 DAY_FIRST = Kind("DATE", SLASHES, "CAST(try_strptime(trim({}), '%d/%m/%Y') AS DATE)", "read as day/month/year")
 MONTH_FIRST = Kind("DATE", SLASHES, "CAST(try_strptime(trim({}), '%m/%d/%Y') AS DATE)", "read as month/day/year")
 TEXT = Kind("VARCHAR", "", "{}")
@@ -91,7 +106,7 @@ def _fitting(ask: Ask, table: str, checked: Sequence[Pair]) -> Iterator[Pair]:
     for at in range(0, len(checked), AT_ONCE):
         part = checked[at : at + AT_ONCE]
         tests = ", ".join(
-            f"bool_and(regexp_matches({column}, '{kind.pattern}') AND {kind.cast.format(column)} IS NOT NULL)"
+            f"bool_and(regexp_matches({column}, {_quoted(kind.pattern)}) AND {kind.cast.format(column)} IS NOT NULL)"
             f" FILTER (WHERE {column} IS NOT NULL)"
             for column, kind in part
         )
