@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import database_of, mark_newer
 from tests.support import databases
 from tests.support.stack import ROOT, Stack, free_port
+from tests.support.tasks import FOLDER
 
 
 def start_and_fail(**environment: str) -> str:
@@ -67,6 +68,20 @@ def test_a_data_dir_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_bad_setting_is_named(tmp_path: Path) -> None:
     assert "WORKERS" in start_and_fail(DATA_DIR=str(tmp_path), WORKERS="many")
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_files_without_any_task_that_can_be_run_are_named(tmp_path: Path, environment: str) -> None:
+    (tmp_path / "odd.py").write_text("from jobs import task\n\n\n@task\ndef odd(what: object) -> None: ...\n")
+    own = {"APP_ENV": environment, "SECRET_KEY": "x" * 40, "TASKS": str(tmp_path)}
+    said = start_and_fail(**own, DATA_DIR=str(tmp_path / "data"), PORT=str(free_port()))
+    assert f"{tmp_path}/odd.py:4: task 'odd': parameter 'what' has a type without a form field" in said
+
+
+def test_a_folder_of_tasks_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    folders = f"{FOLDER}:{tmp_path / 'none'}"
+    said = start_and_fail(TASKS=folders, DATA_DIR=str(tmp_path / "data"), PORT=str(free_port()))
+    assert f"TASKS: {tmp_path}/none cannot be read" in said
 
 
 def test_production_does_not_migrate_by_itself(tmp_path: Path) -> None:

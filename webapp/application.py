@@ -63,9 +63,7 @@ def make(backend: Backend | None = None) -> Flask:
 
 
 def _open_backend(settings: config.Settings) -> Backend:
-    if settings.production:
-        return open_backend(settings)
     catalog, errors = usable(settings.tasks)
     for error in errors:
-        log.warning("%s", error)
+        log.debug("%s", error)  # the checks before the start have named it
     return open_backend(settings, catalog)

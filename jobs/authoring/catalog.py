@@ -13,6 +13,10 @@ from jobs.authoring.folders import package_of
 from jobs.authoring.task import Task, TaskError, readable
 
 
+class FolderError(TaskError):
+    """A folder of TASKS that cannot be read."""
+
+
 class Catalog(Mapping[str, Task]):
     """A read-only mapping from task names to tasks, sorted by title."""
 
@@ -59,13 +63,21 @@ def examine_catalog(folders: Sequence[Path]) -> tuple[Catalog, list[TaskError]]:
     return Catalog(found), errors
 
 
+def errors_that_stop(catalog: Catalog, errors: Sequence[TaskError]) -> list[TaskError]:
+    """Return the errors that must stop a start: unreadable folders, and all if no task is left.
+
+    Any other error concerns one file, and the tasks of the other files can be run.
+    """
+    return [error for error in errors if isinstance(error, FolderError) or not catalog]
+
+
 def _open(folder: Path) -> tuple[str, list[Path]]:
     """Import a folder's package, and return its name and the files that define tasks."""
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
         reason = f"{readable(str(folder))} cannot be read: {error.strerror}"
-        raise TaskError(f"TASKS: {reason}. Create this folder, or name another one.") from error
+        raise FolderError(f"TASKS: {reason}. Create this folder, or name another one.") from error
     importlib.invalidate_caches()  # a file that has just been written may not be in them
     package = package_of(folder)
     with _naming(folder / "__init__.py"):

@@ -48,7 +48,7 @@ class Supervisor:
     def run(self) -> None:
         """Keep the workers running until SIGTERM or SIGINT, then let current runs finish or requeue them.
 
-        Raises TaskError for a broken task file.
+        Raises TaskError if no task can be served.
         """
         for number in STOP_SIGNALS:
             signal.signal(number, self._stop)

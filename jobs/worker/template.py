@@ -21,8 +21,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from jobs.authoring.catalog import Catalog, load_catalog
-from jobs.authoring.task import TaskError
+from jobs.authoring.catalog import Catalog, errors_that_stop, examine_catalog
 from jobs.worker import at_fork, limits
 from jobs.worker.channel import Channel
 from jobs.worker.child import LogHandler, prepare, run_child, warm_up
@@ -227,15 +226,16 @@ def children_of_this_process() -> Iterator[int]:
 def main() -> None:
     """Serve the tasks in some folders on two sockets: the supervisor's and the one for requests.
 
-    The arguments are the sockets' descriptors and the folders. If a task file is broken, sends the error to the
-    supervisor and exits with status 1.
+    The arguments are the sockets' descriptors and the folders. Errors of single files are logged. If nothing can be
+    served, sends the errors to the supervisor and exits with status 1.
     """
     supervisor, requests = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     channel = Channel(supervisor)
-    try:
-        catalog = load_catalog([Path(folder) for folder in sys.argv[3:]])
-    except TaskError as error:
-        channel.send({"error": str(error)})
+    catalog, errors = examine_catalog([Path(folder) for folder in sys.argv[3:]])
+    if stopping := errors_that_stop(catalog, errors):
+        channel.send({"error": "\n".join(map(str, stopping))})
         sys.exit(1)
+    for error in errors:
+        log.warning("%s", error)
     serve(catalog, channel, requests)

@@ -101,7 +101,7 @@ class TemplateProcess:
     def look(self) -> bool:
         """Start the template if it is not running, process its messages, and return whether the tasks are known.
 
-        Raises TaskError for a broken task file.
+        Raises TaskError if no task can be served.
         """
         if self._process is None and time.monotonic() >= self._start_at:
             ours, theirs = channel_pair()

@@ -9,10 +9,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import config
 from config import Settings
+from jobs.authoring import errors_that_stop
 from jobs.storage import Database, connect_redis
 from webapp.server import migrations
 from webapp.server.serve import CannotStart
 from webapp.tasks.catalog import usable
+
+log = logging.getLogger(__name__)
 
 REDIS_SECONDS = 20
 
@@ -38,9 +41,11 @@ def prepare(settings: Settings) -> None:
 
 
 def _check_tasks(settings: Settings) -> None:
-    _catalog, errors = usable(settings.tasks)
-    if errors:
-        raise CannotStart("\n".join(map(str, errors)))
+    catalog, errors = usable(settings.tasks)
+    if stopping := errors_that_stop(catalog, errors):
+        raise CannotStart("\n".join(map(str, stopping)))
+    for error in errors:
+        log.warning("%s\nThis file's tasks are left out until it is fixed.", error)
 
 
 def _wait_for_redis(settings: Settings) -> None:

@@ -123,9 +123,11 @@ class Children:
         """Reload changed tasks; the old workers finish their current runs while new ones start."""
         if not files.changed():
             return
-        if problems := files.problems():
+        problems = files.problems()
+        if problems and files.hold_up(problems):
             log.warning("%s\nRunning processes keep the previous version until this is fixed.", problems)
             return
+        files.reloaded()
         log.warning("The tasks have changed; reloading web server and workers.")
         self._leaving = [process for process in self._leaving if process.poll() is None]
         self._leaving.append(self._running["workers"])

@@ -19,7 +19,7 @@ class TaskFiles:
     def __init__(self, folders: Sequence[str], root: Path = ROOT) -> None:
         self._root = root
         self._folders = [Path(folder) for folder in folders]
-        self._taken_up = self._before = self._look()
+        self._running = self._taken_up = self._before = self._look()
 
     def changed(self) -> bool:
         """Return whether the files differ from the last loaded state and have not changed since the last call."""
@@ -29,6 +29,25 @@ class TaskFiles:
             return False
         self._taken_up = now
         return True
+
+    def hold_up(self, problems: str) -> bool:
+        """Return whether a problem may come from a change that is not running yet, and not from an earlier start.
+
+        A change in a file that others import may have spoiled any of them.
+        """
+        both = self._taken_up.keys() | self._running.keys()
+        changed = [path for path in both if self._taken_up.get(path) != self._running.get(path)]
+        return any(self._is_imported(path) or f"{self._named(path)}:" in problems for path in changed)
+
+    def reloaded(self) -> None:
+        """Note that the files run as they were last seen to have changed."""
+        self._running = self._taken_up
+
+    def _is_imported(self, path: Path) -> bool:
+        return path.suffix == ".py" and (path.name.startswith("_") or path.parent not in self._folders)
+
+    def _named(self, path: Path) -> Path:
+        return path.relative_to(self._root) if path.is_relative_to(self._root) else path
 
     def problems(self) -> str:
         """Check the current tasks and return the problems, one line per file; empty if there are none."""

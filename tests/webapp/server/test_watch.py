@@ -34,3 +34,15 @@ def test_a_change_of_what_a_task_consists_of_is_noticed(root: Path, name: str, i
     assert not files.changed(), "it may still be being written"
     assert files.changed() is is_watched
     assert not files.changed()
+
+
+@pytest.mark.parametrize(
+    ("changed", "holds_up"), [("broken.py", True), ("_helper.py", True), ("lib/module.py", True), ("other.py", False)]
+)
+def test_a_problem_holds_up_only_a_change_that_may_have_made_it(root: Path, changed: str, holds_up: bool) -> None:
+    files = TaskFiles([str(root / "mine")], root)
+    (root / "mine" / changed).write_text("new")
+    assert [files.changed() for _look in range(2)] == [False, True]
+    assert files.hold_up("mine/broken.py:3: NameError: name 'x' is not defined") is holds_up
+    files.reloaded()
+    assert not files.hold_up("mine/broken.py:3: NameError: name 'x' is not defined")
