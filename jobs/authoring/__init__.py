@@ -2,7 +2,8 @@
 
 from jobs.authoring.catalog import Catalog, errors_that_stop, examine_catalog, load_catalog
 from jobs.authoring.file_parameters import MB, file_in, files_in, kinds_in_words, problem_with
-from jobs.authoring.secret_parameters import SecretSchema, is_hidden, is_typed_secret
+from jobs.authoring.secret_parameters import SecretSchema, is_hidden, is_typed_secret, reopened
+from jobs.authoring.parameters import Unstorable, load, stored
 from jobs.authoring.secrets import HIDDEN
 from jobs.authoring.task import Task, TaskError
 
@@ -13,6 +14,7 @@ __all__ = [
     "SecretSchema",
     "Task",
     "TaskError",
+    "Unstorable",
     "errors_that_stop",
     "examine_catalog",
     "file_in",
@@ -20,6 +22,9 @@ __all__ = [
     "is_hidden",
     "is_typed_secret",
     "kinds_in_words",
+    "load",
     "load_catalog",
     "problem_with",
+    "reopened",
+    "stored",
 ]

@@ -3,12 +3,13 @@
 import logging
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.authoring.secret_parameters import reopened, written
+from jobs.authoring.parameters import Unstorable, stored
+from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
 from jobs.runs import events, file_ownership, lease, queue
 from jobs.runs.backend import Backend
@@ -33,9 +34,12 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -
     not have one of its files or no longer has it. Raises TaskError if the task's validators change a value that they
     have accepted: the worker validates the stored value again.
     """
-    shown, whole, secrets = written(parameters)
-    if not _survives(task, parameters, whole):
-        raise TaskError(f"{task.source}: task {task.name!r}: its validators must return accepted values unchanged")
+    try:
+        shown, whole, secrets = stored(parameters)
+    except Unstorable:
+        # The reason may show a secret.
+        message = "its validators must return accepted values unchanged"
+        raise TaskError(f"{task.source}: task {task.name!r}: {message}") from None
     encrypted = backend.vault.seal_parameters(owner_id, whole, secrets) if secrets else None
     return _accept(backend, task.name, owner_id, shown, encrypted)
 
@@ -130,14 +134,6 @@ def _wake_its_worker(backend: Backend, owner_id: int, run_id: int) -> None:
 def _read(backend: Backend, owner_id: int, run_id: int) -> Run | None:
     with backend.database.read() as session:
         return owned(session, owner_id, run_id)
-
-
-def _survives(task: Task, parameters: BaseModel, kept: dict[str, Any]) -> bool:
-    """Return whether validating the stored value again, as the worker does, yields the same parameters."""
-    try:
-        return task.parameters.model_validate(kept) == parameters
-    except ValidationError:
-        return False
 
 
 def _encrypted(backend: Backend, run: Run) -> str | None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from jobs.authoring.catalog import Catalog
 from jobs.authoring.context import Cancelled, Checkpoint, Emit, Log, Progress, StopRun, User
-from jobs.authoring.file_parameters import OPEN
+from jobs.authoring.parameters import load
 from jobs.authoring.secret_parameters import LostSecret
 from jobs.authoring.secrets import Secrets
 from jobs.authoring.task import Task
@@ -107,7 +107,7 @@ def _context(kind: Any, order: Order, link: Link, emit: Emit) -> Any:
 def _validated(task: Task, order: Order, link: Link) -> BaseModel:
     if order.parameters is None:
         raise LostSecret
-    return task.parameters.model_validate(order.parameters, context={OPEN: link.open})
+    return load(task.parameters, order.parameters, link.open)
 
 
 def _result(returned: Any, emit: Emit) -> Any:
