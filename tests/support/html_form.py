@@ -31,7 +31,8 @@ def sent_by(form: Tag) -> MultiDict[str, str]:
         elif control.name == "textarea":
             sent.add(name, control.text.removeprefix("\n"))
         elif kind != "file" and (kind not in ("checkbox", "radio") or control.has_attr("checked")):
-            sent.add(name, str(control.get("value", "on" if kind in ("checkbox", "radio") else "")))
+            value = str(control.get("value", "on" if kind in ("checkbox", "radio") else ""))
+            sent.add(name, value if kind == "hidden" else value.replace("\r", "").replace("\n", ""))
     return sent
 
 

@@ -13,8 +13,7 @@ from jobs import File
 from jobs.authoring import Task, files_in
 from webapp import forms
 from webapp.forms import Field, OwnInputs
-from webapp.forms.fields import FILES
-from webapp.forms.posting import Missing
+from webapp.forms.fields import FILES, Missing
 
 Keep = Callable[[Path], File]
 
@@ -58,7 +57,7 @@ def _option(field: Field) -> click.Option:
         needed = "  [required]" if field.required else ""
         return click.Option([name, field.name], type=path, multiple=field.kind == "files", help=says + needed)
     kind = click.Choice([choice.text for choice in field.choices]) if field.choices else None
-    needed = "  [required]" if field.required and field.default is None else ""
+    needed = "  [required]" if field.required and field.initial is None else ""
     many = field.kind == "checks"
     word = None if kind else "JSON" if field.is_compound else field.kind.upper()
     return click.Option([name, field.name], type=kind, metavar=word, multiple=many, help=says + needed)

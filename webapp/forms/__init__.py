@@ -1,5 +1,7 @@
 """Forms for tasks' parameter models: fields to render, and parsing of posted values."""
 
+import logging
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -8,13 +10,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
-from jobs.authoring import Task
+from jobs.authoring import Task, load
 from webapp.forms.bound_fields import MOST_ROWS, BoundField, Reader
-from webapp.forms.fields import FILES, WHOLES, Field
+from webapp.forms.fields import FILES, WHOLES, Field, Missing
 from webapp.forms.files import NO_INPUTS, OwnInputs, file_field_at, has_files, reference_to
 from webapp.forms.json_schema import schema_of
-from webapp.forms.messages import TOO_MANY_ROWS, message
-from webapp.forms.posting import Missing, posted_of, put, with_row, without_row
+from webapp.forms.messages import FAILED_CHECK, TOO_MANY_ROWS, message
+from webapp.forms.posting import posted_of, put, with_row, without_row
 from webapp.forms.signature import fields_in, fields_of
 from webapp.forms.spoken import spoken
 
@@ -38,6 +40,8 @@ __all__ = [
     "schema_of",
     "spoken",
 ]
+
+log = logging.getLogger(__name__)
 
 # Name of the buttons that change the form instead of starting a run; values: "add items", "remove items.2", "show".
 CHANGE = "_change"
@@ -182,9 +186,15 @@ def _read(task: Task, posted: Mapping[str, str], own: OwnInputs) -> tuple[BaseMo
     form = _form(fields_of(task), reader)
     raw = {bound.field.name: bound.raw for bound in form.fields if bound.raw is not Missing}
     try:
-        parameters = task.parameters.model_validate(raw)
+        parameters = load(task.parameters, raw)
     except ValidationError as error:
         return None, form.refused({**_errors(form, error), **reader.errors, **reader.limits})
+    except Exception as error:  # of a validator, which should raise a ValueError
+        # Without its text and its values, which may be a user's.
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        place = f"{frame.f_code.co_filename}:{line}"
+        log.error("%s: a validator of task %r failed: %s at %s", task.source, task.name, type(error).__name__, place)
+        return None, form.refused({"": FAILED_CHECK.format(kind=type(error).__name__)})
     errors = {**reader.errors, **reader.limits}
     return None if errors else parameters, form.refused(errors)
 

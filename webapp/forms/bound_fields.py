@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from jobs import File
 from jobs.authoring import problem_with
-from webapp.forms.fields import CHOICES, TEXTS, Field
+from webapp.forms.fields import CHOICES, TEXTS, Field, Missing
 from webapp.forms.files import NO_INPUTS, OwnInputs, referred, sha256_in
 from webapp.forms.messages import (
     EMPTY,
@@ -30,8 +30,8 @@ from webapp.forms.messages import (
     UNKEPT,
     nothing_in,
 )
-from webapp.forms.posting import ROW, SEALED, Missing, with_defaults
-from webapp.forms.texts import UNREADABLE, InvalidText, value_of
+from webapp.forms.posting import EXACT, ROW, SEALED, with_defaults
+from webapp.forms.texts import MOMENTS, UNREADABLE, InvalidText, exactly, value_of
 
 # Posted name of the browser's time zone. Parameter names cannot start with an underscore.
 ZONE = "_zone"
@@ -54,6 +54,7 @@ class BoundField:
     field: Field
     value: Any = ""
     raw: Any = Missing
+    exact: str = ""  # the whole value of which `value` shows a part
     children: Mapping[str | int, "BoundField"] = dataclasses.field(default_factory=dict)
 
     def without_files(self, refused: Collection[str]) -> "BoundField":
@@ -136,7 +137,7 @@ class Reader:
             self.errors[field.name] = NO_CHOICE
         values = [choice.value for choice in chosen]
         return BoundField(
-            field, tuple(choice.text for choice in chosen), values or (None if field.optional else values)
+            field, tuple(choice.text for choice in chosen), values or (field.empty if field.optional else values)
         )
 
     def _file(self, field: Field) -> BoundField:
@@ -144,14 +145,14 @@ class Reader:
         files = self._referred(field)[-1:]
         if not files and not field.optional:
             self.errors.setdefault(field.name, NO_FILE)
-        return BoundField(field, files, files[0].kept() if files else None if field.optional else Missing)
+        return BoundField(field, files, files[0].kept() if files else field.empty if field.optional else Missing)
 
     def _files(self, field: Field) -> BoundField:
         files = self._referred(field)
         if not files and field.required:
             self.errors.setdefault(field.name, NO_FILE)
         raw = [file.kept() for file in files]
-        return BoundField(field, files, raw or (None if field.optional else raw))
+        return BoundField(field, files, raw or (field.empty if field.optional else raw))
 
     def _referred(self, field: Field) -> tuple[File, ...]:
         texts = [text for text in self.posted.getlist(field.name) if text]
@@ -187,7 +188,7 @@ class Reader:
     def _list(self, field: Field) -> BoundField:
         rows = self._rows(field)
         raw = [self._present(row) for row in rows]
-        return BoundField(field, "", raw or (None if field.optional else raw), dict(enumerate(rows)))
+        return BoundField(field, "", raw or (field.empty if field.optional else raw), children=dict(enumerate(rows)))
 
     def _dict(self, field: Field) -> BoundField:
         rows = self._rows(field)
@@ -199,7 +200,7 @@ class Reader:
             elif key in raw:
                 self.errors.setdefault(row.children["key"].field.name, TWICE)
             raw[key] = self._present(row.children["value"])
-        return BoundField(field, "", raw or (None if field.optional else raw), dict(enumerate(rows)))
+        return BoundField(field, "", raw or (field.empty if field.optional else raw), children=dict(enumerate(rows)))
 
     def _rows(self, field: Field) -> list[BoundField]:
         assert field.item is not None
@@ -221,12 +222,12 @@ class Reader:
     def _group(self, field: Field) -> BoundField:
         children = self._children(field)
         raw = {name: child.raw for name, child in children.items() if child.raw is not Missing}
-        return BoundField(field, "", raw, children)
+        return BoundField(field, "", raw, children=children)
 
     def _tuple(self, field: Field) -> BoundField:
         children = self._children(field)
         raw = [self._present(child) for child in children.values()]
-        return BoundField(field, "", raw, dict(enumerate(children.values())))
+        return BoundField(field, "", raw, children=dict(enumerate(children.values())))
 
     def _children(self, field: Field) -> dict[str | int, BoundField]:
         return {child.name: self.bind(child.placed(f"{field.name}.{child.name}")) for child in field.children}
@@ -237,17 +238,19 @@ class Reader:
         if variant is None:
             if tag:
                 self.errors[field.name] = NO_CHOICE
-            return BoundField(field, "", None if field.optional else Missing)
+            return BoundField(field, "", field.empty if field.optional else Missing)
         with_defaults(self.posted, field, variant)
         group = self.bind(variant.group.placed(field.name))
         raw = {**variant.tags, **group.raw} if isinstance(group.raw, dict) else group.raw
-        return BoundField(field, tag, raw, group.children)
+        return BoundField(field, tag, raw, children=group.children)
 
     def _single(self, field: Field) -> BoundField:
         if field.name not in self.posted:
             return BoundField(field)
         # Browsers submit a line break as CRLF but count it as one character.
-        return self._of_text(field, self.posted[field.name].replace("\r\n", "\n"))
+        text, exact = self.posted[field.name].replace("\r\n", "\n"), self.posted.get(f"{field.name}.{EXACT}", "")
+        whole = exactly(field.kind, text, exact, self._place or UTC) if exact and field.kind in MOMENTS else None
+        return BoundField(field, text, whole, exact) if whole is not None else self._of_text(field, text)
 
     def _of_text(self, field: Field, text: str) -> BoundField:
         try:
@@ -262,8 +265,9 @@ class Reader:
         if not text and field.name in self._unread and field.kind in UNREADABLE:
             raise InvalidText(UNREADABLE[field.kind])
         if field.optional and not text.strip():
-            return None
-        if field.kind in TEXTS:
+            return field.empty
+        # With a minimum length, the model's own message says how long.
+        if field.kind in TEXTS and (text or not field.required or field.attributes.get("minlength")):
             return text
         if not text.strip():
             raise InvalidText(nothing_in(field.kind))

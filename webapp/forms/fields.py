@@ -1,8 +1,13 @@
 """Form fields, their choices and variants."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+
+class Missing:
+    """A marker for values that were not posted, for which the model's default or error applies."""
+
 
 # HTML input types of fields that are not plain text.
 INPUT_TYPES = {
@@ -51,8 +56,10 @@ class Field:
     kind: str
     help: str = ""
     required: bool = True
-    optional: bool = False  # None if left empty
+    optional: bool = False  # may be left empty
+    empty: Any = None  # its value then: None, or Missing if the model has a default that no form can show
     default: Any = None
+    factory: Callable[[], Any] | None = None  # makes the default
     examples: tuple[str, ...] = ()
     unit: str = ""
     group: str = ""
@@ -72,6 +79,11 @@ class Field:
     def input_type(self) -> str:
         """The HTML input type."""
         return INPUT_TYPES.get(self.kind, "text")
+
+    @property
+    def initial(self) -> Any:
+        """The JSON value that a new form has."""
+        return self.factory() if self.factory else self.default
 
     @property
     def section(self) -> tuple[bool, str]:

@@ -1,18 +1,21 @@
 """JSON schemas of parameter models, extended with details that forms need."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Collection, Mapping
 from datetime import date, time
+from enum import Flag
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic_core import core_schema, to_jsonable_python
 
 from jobs.authoring import SecretSchema, is_typed_secret
 from jobs.values import label_of
 
-NO_FIELD = "has a type without a form field. docs/tasks.md lists the types that have one."
+OTHER_TYPE = "docs/tasks.md lists the types that have one."
+NO_FIELD = f"has a type without a form field. {OTHER_TYPE}"
 
 # Types of JSON whose values are entered as one line of text.
 ONE_LINE = frozenset({"string", "integer", "number", "boolean"})
@@ -26,6 +29,14 @@ class NoField(Exception):
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return the extended schema of a model. Unsupported parts give the reason in `refused`."""
     return model.model_json_schema(schema_generator=FormSchema)
+
+
+def part_of(model: type[BaseModel], names: Collection[str]) -> type[BaseModel]:
+    """Return a model with only these of a model's fields."""
+    fields: dict[str, Any] = {name: (one.annotation, one) for name, one in model.model_fields.items() if name in names}
+    with warnings.catch_warnings():  # the whole model has given them
+        warnings.simplefilter("ignore")
+        return create_model(model.__name__, __config__=model.model_config, __module__=model.__module__, **fields)
 
 
 class FormSchema(SecretSchema):
@@ -50,7 +61,9 @@ class FormSchema(SecretSchema):
         return {"type": "string", "format": "duration"}
 
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
-        members = schema["members"]
+        if issubclass(schema["cls"], Flag):
+            return {"refused": "is a Flag, whose combinations have no form field. Use set[...] of an Enum instead."}
+        members = list(dict.fromkeys(schema["members"]))  # without the second names of values
         if not all(isinstance(member.value, str | int | float) for member in members):
             return {"refused": "is an Enum with values that cannot be stored. Use strings or numbers as its values."}
         labels = [member.value if isinstance(member.value, str) else label_of(member.name) for member in members]
@@ -58,8 +71,21 @@ class FormSchema(SecretSchema):
 
     def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
         values = [value for value in schema["expected"] if value is not None]
+        if any(type(value) not in (str, int, bool) for value in values):
+            return {"refused": "is a Literal of other values than texts and numbers. Use these, or an Enum."}
         found = super().literal_schema(core_schema.literal_schema(values))
         return {**found, "nullable": True} if None in schema["expected"] else found
+
+    def generator_schema(self, schema: core_schema.GeneratorSchema) -> JsonSchemaValue:
+        return {"refused": "can be read only once, so it cannot be stored. Use list[...] instead."}
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        found = super().default_schema(schema)
+        if "default_factory" not in schema or schema.get("default_factory_takes_data"):
+            return found
+        # The factory is called for each form, because its value may depend on the day.
+        factory: Any = schema["default_factory"]
+        return {**found, "factory": lambda: to_jsonable_python(factory())}
 
     def complex_schema(self, schema: core_schema.ComplexSchema) -> JsonSchemaValue:
         return {"refused": "is a complex number, which has no form field. Use two numbers instead."}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import ErrorDetails
 
+FAILED_CHECK = "A check of these values failed with {kind}. Change the values, or tell whoever wrote this task."
 EMPTY = "Fill this in."
 UNKEPT = "This contains a NUL character, which can't be stored. Remove it."
 NO_FILE = "Choose a file."
@@ -18,6 +19,7 @@ TWICE = "This is already in the list. Enter a different one."
 TOO_MANY_ROWS = "A form can have at most {most} rows. Remove some."
 NO_NUMBER = "Enter a number."
 LONG_NUMBER = "This number is too long. Enter at most {longest:,} characters."
+NO_FINITE_NUMBER = "Enter a finite number."
 NO_WHOLE_NUMBER = "Enter a whole number."
 NO_DATE = "Enter a date, such as 2026-01-31."
 NO_TIME = "Enter a time, such as 14:30."
@@ -28,7 +30,7 @@ NO_ZONE = "Your browser's time zone is not supported. Enter the time in UTC."
 
 MESSAGES = {
     "missing": EMPTY,
-    "finite_number": "Enter a finite number.",
+    "finite_number": NO_FINITE_NUMBER,
     "greater_than": "Must be greater than {gt}.",
     "greater_than_equal": "Must be {ge} or more.",
     "less_than": "Must be less than {lt}.",

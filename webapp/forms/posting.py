@@ -8,9 +8,9 @@ from pydantic import SecretStr
 from werkzeug.datastructures import MultiDict
 
 from jobs.authoring import file_in
-from webapp.forms.fields import Field, Variant
+from webapp.forms.fields import Field, Missing, Variant
 from webapp.forms.files import reference_to
-from webapp.forms.texts import text_of
+from webapp.forms.texts import exact_of, text_of
 
 Posted = MultiDict[str, str]
 
@@ -20,12 +20,11 @@ SHOWN = "_shown"
 # Suffix for the sealed secret that was entered earlier.
 SEALED = "_sealed"
 
+# Suffix for the whole value of a field that shows only a part of it, such as a time without its microseconds.
+EXACT = "_exact"
+
 # A new list with a minimum length starts with its required rows, up to this number.
 MOST_FIRST_ROWS = 5
-
-
-class Missing:
-    """A marker for values that were not posted, for which the model's default or error applies."""
 
 
 def posted_of(fields: tuple[Field, ...], values: Mapping[str, Any]) -> Posted:
@@ -40,7 +39,7 @@ def put(posted: Posted, field: Field, value: Any = Missing) -> None:
     """Post a value, or a field's default, under the field's name."""
     # A secret that a task asked for before it changed must not appear in a field of another kind.
     if value is Missing or (isinstance(value, SecretStr) and field.kind != "secret"):
-        value = field.default
+        value = field.initial
     if field.kind in PUT:
         PUT[field.kind](posted, field, value)
     elif value is not None:
@@ -103,6 +102,14 @@ def _put_secret(posted: Posted, field: Field, value: Any) -> None:
         posted.add(field.name, str(value))
 
 
+def _put_moment(posted: Posted, field: Field, value: Any) -> None:
+    if value is None:
+        return
+    posted.add(field.name, text(field, value))
+    if exact := exact_of(field.kind, value):
+        posted.add(f"{field.name}.{EXACT}", exact)
+
+
 def _put_switch(posted: Posted, field: Field, value: Any) -> None:
     if value:
         posted.add(field.name, "true")
@@ -148,6 +155,7 @@ def _put_variant(posted: Posted, field: Field, value: Any) -> None:
 
 
 PUT: dict[str, Callable[[Posted, Field, Any], None]] = {
+    **dict.fromkeys(("time", "moment", "wall_clock"), _put_moment),
     "switch": _put_switch,
     "checks": _put_checks,
     "file": _put_file,

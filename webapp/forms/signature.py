@@ -12,8 +12,8 @@ from jobs.authoring import Task, TaskError
 from jobs.values import label_of
 from webapp.forms.attributes import attributes_of, is_large, slider_of
 from webapp.forms.choices import choices_of, kind_of
-from webapp.forms.fields import CHOICES, COMPOUNDS, FILES, TEXTS, Choice, Field, Variant
-from webapp.forms.json_schema import NO_FIELD, NoField, schema_of
+from webapp.forms.fields import CHOICES, COMPOUNDS, FILES, TEXTS, Choice, Field, Missing, Variant
+from webapp.forms.json_schema import NO_FIELD, OTHER_TYPE, NoField, part_of, schema_of
 from webapp.forms.posting import text
 from webapp.forms.texts import InvalidText, value_of
 
@@ -52,7 +52,13 @@ def fields_of(task: Task) -> tuple[Field, ...]:
 
 @cache
 def _fields(model: type[BaseModel]) -> tuple[Field, ...]:
-    return fields_in(schema_of(model))
+    try:
+        schema = schema_of(model)
+    except Exception as error:
+        raise NoField(f"parameter {_first_without_schema(model)!r} {_unusable(error)}") from error
+    if "$ref" in schema:  # a parameter of the type Self
+        raise NoField(f"parameter {next(iter(model.model_fields))!r} {NO_FIELD}")
+    return fields_in(schema)
 
 
 def fields_in(schema: Spec) -> tuple[Field, ...]:
@@ -66,6 +72,25 @@ def _named(signature: "Signature", schema: Spec) -> Iterator[Field]:
             yield signature.field(name, spec, name in schema.get("required", ()))
         except NoField as error:
             raise NoField(f"parameter {name!r} {error}") from None
+        except Exception as error:
+            raise NoField(f"parameter {name!r} {_unusable(error)}") from error
+
+
+def _unusable(error: Exception) -> str:
+    """Return the words for a type whose schema is not as types have it."""
+    said = (str(error) or repr(error)).splitlines()[0]
+    return f"has a type that no form field can be made for ({type(error).__name__}: {said}). {OTHER_TYPE}"
+
+
+def _first_without_schema(model: type[BaseModel]) -> str:
+    """Return the first parameter with which a model has no schema."""
+    names = list(model.model_fields)
+    for count, name in enumerate(names, 1):
+        try:
+            schema_of(part_of(model, names[:count]))
+        except Exception:
+            return name
+    return names[-1]
 
 
 @dataclass(frozen=True)
@@ -78,6 +103,10 @@ class Signature:
     def field(self, name: str, spec: Spec, required: bool = True) -> Field:
         """Return the field of a schema part. Raises NoField for an unsupported type."""
         spec, inside = self._resolved(_with_item_limits(spec))
+        # A key that may be missing, or a default that only the model can make: both are an empty field.
+        omittable = not required and spec.keys().isdisjoint(("default", "factory"))
+        if omittable:
+            spec = {**spec, "nullable": True}
         kind, choices = inside._kind(spec)
         attributes, optional = attributes_of(kind, spec), spec.get("nullable", False)
         field = Field(
@@ -87,7 +116,9 @@ class Signature:
             help=spec.get("description", ""),
             required=not optional and (required or kind not in TEXTS | CHOICES) and kind not in ("switch", "checks"),
             optional=optional,
+            empty=Missing if omittable else None,
             default=spec.get("default"),
+            factory=spec.get("factory"),
             unit=spec.get("unit", ""),
             group=spec.get("group", ""),
             advanced=spec.get("advanced", False),
@@ -97,9 +128,9 @@ class Signature:
             accept=tuple(spec.get("accept", ())),
             max_bytes=spec.get("maxBytes"),
         )
-        if kind in FILES and field.default:
+        if kind in FILES and (field.default or field.factory):
             raise NoField("has a file as its default. Use File | None = None instead.")
-        if kind == "secret" and field.default:
+        if kind == "secret" and (field.default or field.factory):
             raise NoField("has a secret as its default. Use SecretStr | None = None instead.")
         return inside._with_parts(replace(field, examples=_examples(field, spec)), spec)
 
@@ -147,7 +178,7 @@ class Signature:
         return field
 
     def _pair(self, spec: Spec) -> Field:
-        key = self.field("key", {"title": "Name", **spec["keys"]})
+        key = self.field("key", {"title": "Name", **spec.get("keys", {"type": "string"})})
         if key.kind not in KEYS | CHOICES or not all(isinstance(choice.value, str) for choice in key.choices):
             raise NoField("has dictionary keys of another type than strings, integers and dates. Use one of these.")
         value = self.field("value", {"title": "Value", **spec["additionalProperties"]})

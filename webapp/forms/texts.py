@@ -1,17 +1,19 @@
 """Conversion between single values and the text of their fields."""
 
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from webapp.forms.messages import (
     LONG_NUMBER,
     NO_DATE,
     NO_DURATION,
+    NO_FINITE_NUMBER,
     NO_MOMENT,
     NO_NUMBER,
     NO_TIME,
@@ -24,10 +26,17 @@ T = TypeVar("T")
 LONGEST_NUMBER = 1000
 LONGEST_TEXT = 100  # for single-line values that are not text, such as moments and durations
 
+NOT_FINITE = ("nan", "inf", "-inf", "infinity", "-infinity")
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?")
 MOMENT = re.compile(rf"{DATE.pattern}[T ]{CLOCK.pattern}")
+
+MOMENTS: dict[str, TypeAdapter[Any]] = {
+    "moment": TypeAdapter(datetime),
+    "wall_clock": TypeAdapter(datetime),
+    "time": TypeAdapter(time),
+}
 
 # Units of durations, by their distinguishing letters.
 SECONDS: dict[str, int | Decimal] = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": Decimal("0.001")}
@@ -62,12 +71,41 @@ def text_of(kind: str, value: Any) -> str:
     """Format a JSON value for a field of this kind, with moments in UTC."""
     if kind == "duration":
         return _spoken(TypeAdapter(timedelta).validate_python(value))
-    if kind in ("moment", "wall_clock"):
-        moment = TypeAdapter(datetime).validate_python(value)
-        return as_shown(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment)
-    if kind == "time":
-        return as_shown(TypeAdapter(time).validate_python(value))
+    if kind in MOMENTS:
+        return as_shown(_local(kind, MOMENTS[kind].validate_python(value), UTC))
     return str(value)
+
+
+def exact_of(kind: str, value: Any) -> str:
+    """Return the JSON value of a time if its text may not say it all, otherwise an empty text.
+
+    A field shows milliseconds and no zone. A moment may be in the hour that a zone repeats when its clocks go back.
+    """
+    try:
+        whole = MOMENTS[kind].validate_python(value)
+    except ValidationError:  # stored before the task changed
+        return ""
+    return str(value) if kind == "moment" or whole != _cut(whole) or whole.tzinfo else ""
+
+
+def exactly(kind: str, text: str, exact: str, zone: tzinfo) -> datetime | time | None:
+    """Return the exact value that a field was filled with, or None if its text says another one now."""
+    try:
+        whole: datetime | time = MOMENTS[kind].validate_python(exact)
+        typed = _wall_clock(text) if isinstance(whole, datetime) else _clock(text)
+        return whole if typed == _cut(_local(kind, whole, zone)) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _local(kind: str, moment: datetime | time, zone: tzinfo) -> datetime | time:
+    if isinstance(moment, datetime) and kind == "moment":
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(zone)
+    return moment.replace(tzinfo=None, fold=0)
+
+
+def _cut(moment: datetime | time) -> datetime | time:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _integer(text: str) -> int:
@@ -78,10 +116,10 @@ def _integer(text: str) -> int:
 
 
 def _number(text: str) -> float:
-    # Numbers too large for a float become infinite. Models may reject infinity and NaN with their own messages.
-    if text.strip().lower() in ("nan", "inf", "-inf", "infinity", "-infinity"):
-        return float(text)
-    return float(_decimal(text))
+    number = math.nan if text.strip().lower() in NOT_FINITE else float(_decimal(text))
+    if not math.isfinite(number):  # JSON has no form for it
+        raise InvalidText(NO_FINITE_NUMBER)
+    return number
 
 
 def _decimal(text: str, message: str = NO_NUMBER) -> Decimal:
@@ -92,6 +130,10 @@ def _decimal(text: str, message: str = NO_NUMBER) -> Decimal:
 
 def _wall_clock(text: str) -> datetime:
     return _parsed(MOMENT, datetime.fromisoformat, text, NO_MOMENT)
+
+
+def _clock(text: str) -> time:
+    return _parsed(CLOCK, time.fromisoformat, text, NO_TIME)
 
 
 def _in_utc(local: datetime, zone: tzinfo) -> datetime:
@@ -157,7 +199,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "number": _number,
     "decimal": _decimal,
     "date": lambda text: _parsed(DATE, date.fromisoformat, text, NO_DATE),
-    "time": lambda text: _parsed(CLOCK, time.fromisoformat, text, NO_TIME),
+    "time": _clock,
     "wall_clock": _wall_clock,
     "duration": _duration,
     "uuid": str.strip,

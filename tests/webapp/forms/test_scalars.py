@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from pydantic import UUID4, AwareDatetime, BaseModel, EmailStr, Field, FutureDate, HttpUrl, NaiveDatetime, StrictInt
 
-from jobs import Show, task
+from jobs import LongText, Show, task
 from jobs.authoring.task import Task
 from tests.support.gallery import scalars
 from webapp import forms
@@ -209,10 +209,15 @@ def test_what_is_no_such_value_is_refused_in_words(annotation: Any, text: str, w
 
 @pytest.mark.parametrize(
     ("annotation", "text", "value"),
-    [(str, "", ""), (str | None, "", None), (str | None, " ", None), (int | None, "", None), (int | None, "0", 0)],
+    [(str, " ", " "), (str | None, "", None), (str | None, " ", None), (int | None, "", None), (int | None, "0", 0)],
 )
 def test_an_empty_field_is_none_where_that_is_allowed(annotation: Any, text: str, value: Any) -> None:
     assert read(annotation, text) == (value, "")
+
+
+@pytest.mark.parametrize("annotation", [str, LongText, Annotated[str, Field(pattern="x?")]])
+def test_an_empty_text_is_refused_unless_there_is_a_default(annotation: Any) -> None:
+    assert read(annotation, "") == (None, "Fill this in.")
 
 
 @pytest.mark.parametrize(
