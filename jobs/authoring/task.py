@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
+from pydantic_core import SchemaError
 
 from jobs.authoring.context import Cancelled, Checkpoint, Emit, Log, Progress, User
 from jobs.authoring.examples import example_of, files_of
@@ -153,8 +154,9 @@ def _define(function: Callable[..., Any], options: Options) -> Task:
     source = f"{readable(function.__code__.co_filename)}:{function.__code__.co_firstlineno}"
     try:
         return _task(function, source, options)
-    except (TypeError, ValueError, NameError, PydanticUserError) as error:
-        raise TaskError(f"{source}: task {function.__name__!r}: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # annotations may run any code
+        said = (str(error) or repr(error)).splitlines()[0]
+        raise TaskError(f"{source}: task {function.__name__!r}: {said}") from error
 
 
 def _task(function: Callable[..., Any], source: str, options: Options) -> Task:
@@ -162,7 +164,7 @@ def _task(function: Callable[..., Any], source: str, options: Options) -> Task:
     if len(name) > LONGEST_NAME:
         raise ValueError(f"the name is longer than {LONGEST_NAME} characters")
     _check(options)
-    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    parameters = _parameters(function)
     context = {p.name: p.annotation for p in parameters if p.annotation in CONTEXT_TYPES}
     model = _model(function, [p for p in parameters if p.name not in context])
     _check_secrets(options, Secrets in context.values(), model)
@@ -180,13 +182,58 @@ def _task(function: Callable[..., Any], source: str, options: Options) -> Task:
     )
 
 
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters of a function with their annotations evaluated."""
+    try:
+        return list(inspect.signature(function, eval_str=True).parameters.values())
+    except Exception as error:
+        unknown = error.name if isinstance(error, NameError) else ""
+        annotations = function.__annotations__.items()
+        name = next((name for name, words in annotations if unknown and unknown in str(words)), None)
+        place = f"the annotation of {name!r}" if name else "an annotation"
+        advice = "Import or define what it names above the task, and not under TYPE_CHECKING."
+        raise TypeError(f"{place} cannot be evaluated: {error}. {advice}") from error
+
+
 def _model(function: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> type[BaseModel]:
+    fields = {p.name: _field(p) for p in parameters}
+    try:
+        model = _model_of(function, fields)
+    except Exception as error:
+        raise TypeError(f"parameter {_first_refused(function, fields)!r} {_reason(error)}") from error
+    for name in fields:
+        if name not in model.model_fields:
+            raise TypeError(f"parameter {name!r} cannot be a field: rename it without a leading _, or remove ClassVar")
+    return model
+
+
+def _model_of(function: Callable[..., Any], fields: Mapping[str, Any]) -> type[BaseModel]:
     return create_model(
         function.__name__,
         __config__=ConfigDict(validate_default=True, extra="forbid", allow_inf_nan=False),
         __module__=function.__module__,
-        **{p.name: _field(p) for p in parameters},
+        **fields,
     )
+
+
+def _first_refused(function: Callable[..., Any], fields: Mapping[str, Any]) -> str:
+    for name, definition in fields.items():
+        try:
+            _model_of(function, {name: definition})
+        except Exception:
+            return name
+    return list(fields)[-1]
+
+
+def _reason(error: Exception) -> str:
+    """Return why pydantic makes no field of a parameter, and what to write instead."""
+    lines = (str(error) or repr(error)).splitlines()
+    said = lines[-1].strip() if isinstance(error, SchemaError) else lines[0]
+    if "conflicts with member" in said:
+        return "has a name that pydantic uses itself. Rename it."
+    kind = "" if isinstance(error, PydanticUserError | SchemaError) else f"{type(error).__name__}: "
+    advice = "docs/tasks.md lists the types that have a form field."
+    return f"has a type that cannot be used: {kind}{said.split('. Set `')[0].rstrip('.')}. {advice}"
 
 
 def _field(parameter: inspect.Parameter) -> Any:

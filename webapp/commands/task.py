@@ -12,7 +12,7 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 import config
 from jobs import File
-from jobs.authoring import MB, Catalog, Task
+from jobs.authoring import MB, Catalog, Task, TaskError
 from jobs.runs import OutputKind, QuotaExceeded, Run, State, note_uploads, owned, read_output
 from jobs.storage import FileStore, LocalStore
 from jobs.values import Failure, Outcome, RunFile, Success, media_type_of
@@ -151,7 +151,10 @@ def _submit(found: Task, **given: Any) -> None:
     email, follow = given.pop("as_owner"), given.pop("follow")
     owner = _owner(email)
     parameters = arguments.read(found, given, partial(_keep_for, owner.id))
-    run = submit_recorded(found, owner.id, parameters)
+    try:
+        run = submit_recorded(found, owner.id, parameters)
+    except TaskError as error:
+        raise click.ClickException(str(error)) from None
     click.echo(f"Run {run.id} submitted. Its page is /runs/{run.id}.", err=True)
     if follow:
         _show_end(_follow(run))

@@ -1,5 +1,6 @@
 """Views of tasks: the form, its validation and the resulting runs."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.authoring import Task
+from jobs.authoring import Task, TaskError
 from jobs.runs import NotKept, Run, given_parameters, wait_estimates
 from webapp import forms
 from webapp.current import backend
@@ -22,6 +23,8 @@ from webapp.runs.uploads import Received
 from webapp.tasks import messages
 
 bp = Blueprint("tasks", __name__)
+
+log = logging.getLogger(__name__)
 
 LATEST = 10
 OWNER = "_owner"
@@ -93,6 +96,9 @@ def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
         return submit_recorded(task, current_user.id, parameters), form
     except NotKept:  # a file was deleted since the form was read; reading it again reports which
         return None, forms.read(task, sent.posted, sent.own)[1]
+    except TaskError as error:
+        log.error("%s", error)
+        return None, form.refused({"": messages.NOT_STORABLE})
 
 
 def _earlier(task: Task) -> dict[str, Any]:

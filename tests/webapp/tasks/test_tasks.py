@@ -1,6 +1,10 @@
 """A task's page: the form, submitting with and without JavaScript, and errors that lose nothing."""
 
+import re
+from typing import Annotated
+
 import pytest
+from pydantic import AfterValidator
 
 from jobs import task
 from jobs.runs.backend import Backend, open_backend
@@ -107,6 +111,43 @@ def test_a_task_without_an_example_offers_none_and_survives_being_asked(backend:
     ada = Visitor(app).registered("ada@example.com")
     assert not soup(ada.get("/tasks/shout")).select("#task-example")
     assert ada.get("/tasks/shout?example=1").status_code == 200
+
+
+def shorter(text: str) -> str:
+    return text.replace("aa", "a")
+
+
+def known(text: str) -> str:
+    return {"yes": "y", "y": "y"}[text]
+
+
+@task
+def picky(
+    text: Annotated[str, AfterValidator(shorter)] = "", word: Annotated[str, AfterValidator(known)] = "yes"
+) -> str:
+    """Take some values only."""
+    return text + word
+
+
+@pytest.mark.parametrize(
+    ("posted", "words"),
+    [
+        ({"text": "aaaa", "word": "yes"}, "This task changes these values when it reads them again."),
+        ({"text": "a", "word": "s3cret"}, "A check of these values failed with KeyError."),
+    ],
+)
+def test_a_value_that_breaks_a_validator_is_refused_in_words(
+    backend: Backend, caplog: pytest.LogCaptureFixture, posted: dict[str, str], words: str
+) -> None:
+    app = create_app(open_backend(backend.settings, catalog_of(picky)))
+    ada = Visitor(app).registered("ada@example.com")
+    response = ada.post("/tasks/picky", posted)
+    assert response.status_code == 422
+    assert words in the(soup(response), ".problems__title").text
+    assert the(soup(response), "#text-input")["value"] == posted["text"]
+    assert re.search(r"test_tasks\.py:\d+: ", caplog.text)
+    assert "s3cret" not in caplog.text
+    assert ada.post("/tasks/picky", {"text": "a", "word": "yes"}).status_code == 303
 
 
 def test_an_example_is_for_who_is_signed_in(visitor: Visitor) -> None:
