@@ -2,8 +2,8 @@
 
 from jobs.authoring.catalog import Catalog, errors_that_stop, examine_catalog, load_catalog
 from jobs.authoring.file_parameters import MB, file_in, files_in, kinds_in_words, problem_with
-from jobs.authoring.secret_parameters import SecretSchema, is_hidden, is_typed_secret, reopened
 from jobs.authoring.parameters import Unstorable, load, stored
+from jobs.authoring.secret_parameters import SecretSchema, is_hidden, is_typed_secret, reopened
 from jobs.authoring.secrets import HIDDEN
 from jobs.authoring.task import Task, TaskError
 

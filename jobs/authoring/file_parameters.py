@@ -4,29 +4,18 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from jobs.values.marks import model_in
+from jobs.values.kept_file import KeptFile, kept_file_in
 from jobs.values.media_types import media_type_of
 
 MB = 1_000_000
-REFERENCE = "$file"
-LONGEST_NAME = 200
 # The key in the validation context that holds the function to open files with.
 OPEN = "open"
 WORDS = {"image/*": "any image", "audio/*": "any sound", "video/*": "any video", "text/*": "any text"}
-
-
-class _Kept(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    size: Annotated[int, Field(ge=0)]
-    name: Annotated[str, Field(max_length=LONGEST_NAME)]
-    media_type: Annotated[str, Field(max_length=100)]
 
 
 def _not_stored(sha256: str) -> BinaryIO:
@@ -64,8 +53,8 @@ class File:
 
     def kept(self) -> dict[str, Any]:
         """Return the reference that is stored in the run's parameters."""
-        names = ("sha256", "size", "name", "media_type")
-        return {REFERENCE: {name: getattr(self, name) for name in names}}
+        kept = KeptFile(sha256=self.sha256, size=self.size, name=self.name, media_type=self.media_type)
+        return kept.stored()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -126,7 +115,7 @@ def kinds_in_words(accept: Sequence[str]) -> str:
 
 def file_in(value: object, opened_by: Callable[[str], BinaryIO] = _not_stored) -> File | None:
     """Return the file that a stored value refers to, or None if the value is not a file reference."""
-    kept = model_in(value, REFERENCE, _Kept)
+    kept = kept_file_in(value)
     return File(kept.name, kept.size, kept.sha256, kept.media_type, opened_by) if kept else None
 
 

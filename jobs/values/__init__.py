@@ -1,8 +1,8 @@
 """The value types that tasks return and emit, and their JSON forms."""
 
 from jobs.values.charts import chart_in
-from jobs.values.downloads import download_in
 from jobs.values.images import DRAWING, Picture, picture_in
+from jobs.values.kept_file import kept_file_in
 from jobs.values.media_types import media_type_of
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.values.results import MARKS, html_in, markdown_in
@@ -20,9 +20,9 @@ __all__ = [
     "StoreAway",
     "Success",
     "chart_in",
-    "download_in",
     "frame_in",
     "html_in",
+    "kept_file_in",
     "label_of",
     "markdown_in",
     "media_type_of",

@@ -5,19 +5,16 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Annotated, Any, BinaryIO
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, BinaryIO
 
 from jobs.values.errors import NoForm, ResultError
 from jobs.values.files import LONGEST_HEXADECIMAL, LONGEST_TEXT, hexadecimal, text_of
 from jobs.values.images import MOST_PIXELS, REFERENCE, Keep, Picture
-from jobs.values.marks import model_in
+from jobs.values.kept_file import KeptFile
 from jobs.values.media_types import ANY, media_type_of
 from jobs.values.places import Place
 from jobs.values.text import keepable
 
-FILE = "$file"
 # Limits on the total output of one attempt.
 MOST_FILES = 100
 MOST_BYTES = 500_000_000
@@ -26,8 +23,6 @@ ADVICE = "Return str(path) to show a path as text."
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}/[a-z0-9][a-z0-9.+-]{0,50}", re.IGNORECASE)
 # Formats that browsers display, and that Pillow recognises by their first bytes.
 IMAGES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
-
-Length = Annotated[int, Field(ge=1, le=MOST_PIXELS)]
 
 
 @dataclass(frozen=True)
@@ -44,24 +39,6 @@ class Download:
     media_type: str = ""
 
 
-class KeptFile(BaseModel):
-    """A reference to a file in the store; for an image, with its size in pixels."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    size: Annotated[int, Field(ge=0, le=MOST_BYTES)]
-    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-    media_type: Annotated[str, Field(max_length=100)]
-    width: Length | None = None
-    height: Length | None = None
-
-
-def download_in(value: object) -> KeptFile | None:
-    """Return the file reference in a stored value, or None. Check it against the run's files before trusting it."""
-    return model_in(value, FILE, KeptFile)
-
-
 class DownloadStore:
     """Stores downloads and bytes as files and returns references to them."""
 
@@ -74,7 +51,7 @@ class DownloadStore:
         """Store a file. Raises NoForm for one that cannot be read, and ResultError for one too many or too large."""
         with _opened(file.content) as stream:
             self._count(stream)
-            return {FILE: self._stored(file, stream, place).model_dump(exclude_none=True)}
+            return self._stored(file, stream, place).stored()
 
     def content(self, content: bytes, place: Place) -> Any:
         """Return a reference to the bytes of an image, the text that bytes encode, or otherwise a file."""

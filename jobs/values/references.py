@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from jobs.values.downloads import KeptFile, download_in
 from jobs.values.images import Picture, picture_in
+from jobs.values.kept_file import KeptFile, kept_file_in
 
 
 def references_in(value: object) -> Iterator[Picture | KeptFile]:
@@ -11,7 +11,7 @@ def references_in(value: object) -> Iterator[Picture | KeptFile]:
     waiting = [value]
     while waiting:
         one = waiting.pop()
-        if found := picture_in(one) or download_in(one):
+        if found := picture_in(one) or kept_file_in(one):
             yield found
         elif isinstance(one, dict):
             waiting.extend(one.values())

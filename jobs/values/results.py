@@ -3,8 +3,8 @@
 from pydantic import BaseModel, ConfigDict, model_serializer
 
 from jobs.values.charts import CHART
-from jobs.values.downloads import FILE
 from jobs.values.images import REFERENCE
+from jobs.values.kept_file import FILE
 from jobs.values.tables import FRAME
 from jobs.values.text import in_unicode
 

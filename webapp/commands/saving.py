@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import click
 
 from jobs.storage import FileStore
-from jobs.values import download_in, picture_in
+from jobs.values import kept_file_in, picture_in
 from webapp.runs import filters
 
 SAVE = click.Option(
@@ -32,14 +32,14 @@ def save(result: Any, files: FileStore, targets: Sequence[BinaryIO]) -> bool:
             shutil.copyfileobj(stream, targets[number])
     if len(targets) > len(found):
         click.echo(f"Too many --save options: the result has {len(found) or 'no'} images and files.", err=True)
-    return not (picture_in(result) or download_in(result))
+    return not (picture_in(result) or kept_file_in(result))
 
 
 def _files_in(value: Any) -> Iterator[tuple[str, str]]:
     """Yield the hash and a description of each image and file."""
     if picture := picture_in(value):
         yield picture.sha256, f"An image of {picture.width} × {picture.height} pixels"
-    elif file := download_in(value):
+    elif file := kept_file_in(value):
         yield file.sha256, f"A file of {filters.size(file.size)}, {file.name}"
     elif isinstance(value, dict | list):
         for part in value.values() if isinstance(value, dict) else value:

@@ -11,7 +11,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from jobs.runs import Run, stored_in
-from jobs.values import chart_in, download_in, html_in, label_of, markdown_in, picture_in
+from jobs.values import chart_in, html_in, kept_file_in, label_of, markdown_in, picture_in
 from webapp.current import backend
 from webapp.rendering import fragments, guards
 from webapp.rendering.files import safe_filename
@@ -88,7 +88,7 @@ def _is_picture(result: Result) -> bool:
 
 
 def _is_file(result: Result) -> bool:
-    file = download_in(result.value)
+    file = kept_file_in(result.value)
     return file is not None and file.sha256 in result.known
 
 
@@ -113,7 +113,7 @@ SHAPES: Mapping[str, Callable[[Result], bool]] = {
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.filters.update(file=download_in, full_result=full_result, brief_result=brief_result)
+    app.jinja_env.filters.update(file=kept_file_in, full_result=full_result, brief_result=brief_result)
     app.jinja_env.filters.update(label=label_of, shortened=shortened, stored=stored, safe_filename=safe_filename)
     app.jinja_env.globals.update(drawn=drawn)
 
@@ -183,7 +183,7 @@ def _cut(result: Result) -> Any:
         return "…"
     if chart := chart_in(value):
         return chart.title or "A chart"
-    if (file := download_in(value)) and result.shape == "file":
+    if (file := kept_file_in(value)) and result.shape == "file":
         return safe_filename(file.name)
     if result.shape == "picture":
         return "A picture" if result.depth else value

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from jobs import File
 from jobs.runs import Run, State, WaitEstimate
-from jobs.values import chart_in, download_in, frame_in, html_in, label_of, markdown_in, picture_in
+from jobs.values import chart_in, frame_in, html_in, kept_file_in, label_of, markdown_in, picture_in
 from webapp.current import backend
 from webapp.forms import Field, spoken
 from webapp.rendering.files import safe_filename
@@ -106,7 +106,7 @@ def summary(run: Run) -> str:
 
 def cell(value: Any, run_id: int, known: Collection[str], brief: bool) -> str:
     """Format a cell of a table: a file that the run has stored as a link, other values as one line, cut if brief."""
-    reference = download_in(value) or picture_in(value)
+    reference = kept_file_in(value) or picture_in(value)
     if reference and reference.sha256 in known:
         url = address("files.show", run_id=run_id, sha256=reference.sha256)
         return Markup('<a href="{}" download>{}</a>').format(url, in_one_line(value))
@@ -130,7 +130,7 @@ def in_one_line(value: Any) -> str:
 
 def _marked(value: Any) -> str:
     """Return a few words about an image, file, chart, table or formatted text; "" for any other value."""
-    if file := download_in(value):
+    if file := kept_file_in(value):
         return safe_filename(file.name)
     if picture := picture_in(value):
         return f"image of {picture.width:,} × {picture.height:,} pixels"

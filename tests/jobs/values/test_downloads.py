@@ -11,8 +11,8 @@ from PIL import Image
 
 from jobs import Download, Emit
 from jobs.values import downloads
-from jobs.values.downloads import download_in
 from jobs.values.images import picture_in
+from jobs.values.kept_file import kept_file_in
 from jobs.values.outcome import Failure, Success
 from tests.support.calling import Received, called
 
@@ -50,7 +50,7 @@ def test_a_file_is_kept_with_its_name_size_and_hash(tmp_path: Path, way: str) ->
     path.write_bytes(CONTENT)
     value = {"path": path, "download": Download(path), "bytes": Download(CONTENT, "menu.csv")}[way]
     result, heard = kept(value)
-    file = download_in(result)
+    file = kept_file_in(result)
     assert file is not None
     assert (file.name, file.size, file.media_type) == ("menu.csv", len(CONTENT), "text/csv")
     assert file.sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -59,7 +59,7 @@ def test_a_file_is_kept_with_its_name_size_and_hash(tmp_path: Path, way: str) ->
 
 @pytest.mark.parametrize(("kind", "media_type"), downloads.IMAGES.items())
 def test_what_is_a_picture_is_told_by_its_content(kind: str, media_type: str) -> None:
-    file = download_in(kept(Download(image(kind), "x.bin", "text/plain"))[0])
+    file = kept_file_in(kept(Download(image(kind), "x.bin", "text/plain"))[0])
     assert file is not None
     assert (file.media_type, file.width, file.height) == (media_type, 4, 3)
 
@@ -68,7 +68,7 @@ def test_what_is_a_picture_is_told_by_its_content(kind: str, media_type: str) ->
     "content", [b"", CONTENT, image("PNG")[:40], image("BMP"), b"<svg onload=alert(1)>", b"GIF89a"]
 )
 def test_what_only_says_that_it_is_a_picture_is_none(content: bytes) -> None:
-    file = download_in(kept(Download(content, "x.png", "image/png"))[0])
+    file = kept_file_in(kept(Download(content, "x.png", "image/png"))[0])
     assert file is not None
     assert (file.media_type, file.width) == ("application/octet-stream", None)
 
@@ -78,7 +78,7 @@ def test_what_only_says_that_it_is_a_picture_is_none(content: bytes) -> None:
     [("../../etc/passwd", "passwd"), ("", "file"), ("a\x00b", "a\\x00b"), ("x" * 300 + ".csv", "x" * 96 + ".csv")],
 )
 def test_a_name_is_only_a_name(name: str, expected: str) -> None:
-    file = download_in(kept(Download(b"", name, "nonsense\r\nX: 1"))[0])
+    file = kept_file_in(kept(Download(b"", name, "nonsense\r\nX: 1"))[0])
     assert file is not None
     assert (file.name, file.media_type in ("text/csv", "application/octet-stream")) == (expected, True)
 
@@ -92,8 +92,8 @@ def test_files_may_be_parts_and_partial_results(tmp_path: Path) -> None:
 
     outcome, heard = called(give)
     assert isinstance(outcome, Success)
-    assert [download_in(one) is not None for one in outcome.result["files"]] == [True, True]
-    assert download_in(heard.values[0]) is not None
+    assert [kept_file_in(one) is not None for one in outcome.result["files"]] == [True, True]
+    assert kept_file_in(heard.values[0]) is not None
     assert heard.files == [b"1", b"a", b"b"]
 
 
@@ -111,7 +111,7 @@ def test_other_bytes_are_text_or_hexadecimal_or_if_they_are_many_a_file() -> Non
     assert kept(b"\x00\xff\xfe\x00")[0] == "00fffe00"
     for many in (b"\x00\xff" * 100, b"soup " * 100_000):
         result, heard = kept({"a": many})
-        assert download_in(result["a"]) is not None
+        assert kept_file_in(result["a"]) is not None
         assert heard.files == [many]
 
 
@@ -139,5 +139,5 @@ def test_called_as_a_plain_function_a_task_keeps_nothing() -> None:
 @pytest.mark.parametrize("change", [{"sha256": "../x"}, {"size": -1}, {"name": ""}, {"href": "javascript:alert(1)"}])
 def test_what_has_not_the_form_of_a_file_is_none(change: Any) -> None:
     result, _heard = kept(Download(b""))
-    assert download_in({"$file": {**result["$file"], **change}}) is None
-    assert download_in({**result, "more": 1}) is None
+    assert kept_file_in({"$file": {**result["$file"], **change}}) is None
+    assert kept_file_in({**result, "more": 1}) is None
