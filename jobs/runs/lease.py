@@ -8,7 +8,7 @@ discard its work. After a crash two workers may execute the same run, but only o
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -25,6 +25,7 @@ RENEWALS_PER_LEASE = 4
 LONGEST_BACKOFF_SECONDS = 3600.0
 CLOCKS_DIFFER_SECONDS = 60.0
 UNKNOWN_SECONDS = 600.0
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def claim(
     """Claim a queued run that is due and return the columns that its holder needs, or None if it is not available.
 
     `tasks` are those that the worker knows. A run of an unknown task may be meant for workers of a newer deployment, so
-    it is claimed only if no worker has claimed it for UNKNOWN_SECONDS, and then fails with an explanation.
+    it is claimed only if no worker has claimed it for UNKNOWN_SECONDS since it was due, and then fails with an
+    explanation.
     """
     with database.change() as connection:
         row = _claim(connection, Claim(run_id, worker, seconds, tasks))
@@ -73,8 +75,8 @@ def claim(
 def _claim(connection: Connection, claim: Claim) -> Any:
     now = utcnow()
     values = {"id": claim.run_id, "worker": claim.worker, "token": secrets.token_hex(16)}
-    known = UNKNOWN_SECONDS if claim.tasks is None else -UNKNOWN_SECONDS
-    times = {"now": now, "until": _from(now, claim.seconds), "long_ago": _from(now, known)}
+    long_ago = END_OF_TIME if claim.tasks is None else _from(now, -UNKNOWN_SECONDS)
+    times = {"now": now, "until": _from(now, claim.seconds), "long_ago": long_ago}
     future = _from(now, CLOCKS_DIFFER_SECONDS)
     given = _given(**values, **times, future=future, tasks=list(claim.tasks or ()))
     return connection.execute(sql.CLAIM, given).mappings().first()

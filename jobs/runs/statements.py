@@ -6,7 +6,7 @@ They are built once, at import: building one costs several times as much as exec
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ColumnElement, Table, Update, bindparam, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Table, Update, bindparam, func, or_, select, update
 
 from jobs.runs.run import Run, State
 
@@ -61,7 +61,10 @@ SPENT = {"attempt": R.attempt + 1}
 FAILED_ONCE_MORE = {"failures": R.failures + 1}
 LOST_ONCE_MORE = {"losses": R.losses + 1}
 
-KNOWN = R.task.in_(bindparam("given_tasks", expanding=True)) | (R.created_at < given("long_ago"))
+# Measured from when a worker could take the run, not from its creation: an old run may just have been queued again.
+KNOWN = R.task.in_(bindparam("given_tasks", expanding=True)) | (
+    func.coalesce(R.due_at, R.queued_at) < given("long_ago")
+)
 CLAIM = _update(
     (R.id == given("id")) & (R.state == State.QUEUED) & due(given("now"), given("future")) & KNOWN,
     {

@@ -20,6 +20,8 @@ from tests.support import databases
 from tests.support.people import execute, make_owner, make_run, read
 from tests.support.serving import catalog_of
 
+OLD = utcnow() - timedelta(minutes=11)
+
 
 class Mute(Exception):
     def __str__(self) -> str:
@@ -90,8 +92,7 @@ def test_the_traceback_begins_in_the_task(with_tasks: Backend) -> None:
 
 
 def test_a_task_that_is_gone_is_named_when_no_other_worker_has_taken_the_run(with_tasks: Backend) -> None:
-    old = utcnow() - timedelta(minutes=11)
-    assert executed(with_tasks, "vanished", {}, created_at=old).error_kind == "NoSuchTask"
+    assert executed(with_tasks, "vanished", {}, queued_at=OLD).error_kind == "NoSuchTask"
 
 
 def test_a_task_that_only_a_newer_deployment_knows_is_left_to_it(with_tasks: Backend, backend: Backend) -> None:
@@ -99,6 +100,14 @@ def test_a_task_that_only_a_newer_deployment_knows_is_left_to_it(with_tasks: Bac
     assert (run.state, run.version) == (State.QUEUED, 1)
     execute(backend, run.id)
     assert read(backend, run).result == "cba"
+
+
+@pytest.mark.parametrize("queued", [{}, {"queued_at": OLD, "due_at": utcnow()}], ids=["again", "for another attempt"])
+def test_an_old_run_that_has_just_been_queued_is_left_to_a_newer_deployment(
+    with_tasks: Backend, queued: dict[str, Any]
+) -> None:
+    run = executed(with_tasks, "reverse_text", {"text": "abc"}, created_at=OLD, **queued)
+    assert (run.state, run.version) == (State.QUEUED, 1)
 
 
 def test_parameters_that_no_longer_fit_are_named(with_tasks: Backend) -> None:
