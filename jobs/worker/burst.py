@@ -19,12 +19,13 @@ from jobs.runs.backend import Backend
 from jobs.runs.lease import Change
 from jobs.runs.queue import Refused, WakeUp
 from jobs.runs.run import Run
-from jobs.values.outcome import Outcome, Success
+from jobs.values.outcome import Interrupted, Outcome, Success
 from jobs.worker import attempt
 from jobs.worker.dispatch import NotRecorded
 from jobs.worker.monitor import Callback
 from jobs.worker.pending_output import PendingOutput
 from jobs.worker.rq_bookkeeping import RqBookkeeping
+from jobs.worker.sweeper import revive
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Burst:
         self._bookkeeping = RqBookkeeping(worker, backend.queue)
         self._ends_at = time.monotonic() + BURST_SECONDS
         self._next: WakeUp | None = None
+        self._given_back: list[Change] = []
 
     def take(self, job: WakeUp) -> None:
         """Execute the burst, starting with this job."""
@@ -75,6 +77,8 @@ class Burst:
         self._put_back()
         self._bookkeeping.idle()
         self._bookkeeping.send()
+        # Only now: the job of a run that was given back has the name of the one that has just been deleted.
+        revive(self._backend, self._given_back)
 
     def _execute_job(self, taken: Taken) -> Taken | None:
         """Execute the run of a job and return the next job, or None to end the burst."""
@@ -88,7 +92,10 @@ class Burst:
         seconds = time.monotonic() - began
         following = self._following(outcome)
         ended = attempt.end(self._backend, run, outcome, _named_by(following), pending)
-        self._bookkeeping.changed(*ended.changes)
+        if isinstance(outcome, Interrupted):
+            self._given_back = ended.changes
+        else:
+            self._bookkeeping.changed(*ended.changes)
         self._bookkeeping.ended(job, seconds)
         return Taken(following, ended.following) if following else None
 

@@ -148,7 +148,7 @@ class Supervisor:
         workspace.tidy(self._backend.workspaces)
         try:
             for name in killed:
-                lease.release(self._backend.database, name)
+                revive(self._backend, lease.release(self._backend.database, name))
             self._requeue_runs_of_exited()
             self._sweeper.leave()
         except SQLAlchemyError:

@@ -133,7 +133,7 @@ class Watch:
 
 
 def revive(backend: Backend, changes: Iterable[Change]) -> None:
-    """Publish changes to runs that were reclaimed, and push those that are queued again."""
+    """Publish changes to runs that have left their worker, and push those that are queued again."""
     taken = list(changes)
     if not taken:
         return
@@ -142,4 +142,5 @@ def revive(backend: Backend, changes: Iterable[Change]) -> None:
         queued = select(Run).where(Run.id.in_([change.run_id for change in taken]), Run.state == State.QUEUED)
         runs = list(session.scalars(queued))
     for run in runs:
-        push(backend, run)
+        if not push(backend, run):
+            return

@@ -19,7 +19,7 @@ from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.authoring.task import TaskSummary
-from jobs.runs import events, heartbeats, lease
+from jobs.runs import heartbeats, lease
 from jobs.runs.backend import Backend
 from jobs.runs.queue import WakeUp
 from jobs.runs.run import Run
@@ -28,6 +28,7 @@ from jobs.worker.burst import Burst
 from jobs.worker.file_requests import FileRequests
 from jobs.worker.monitor import Callback, Monitor, WorkerContext
 from jobs.worker.pending_output import PendingOutput
+from jobs.worker.sweeper import revive
 from jobs.worker.template_client import TemplateClient
 from jobs.worker.wakeup_pipe import WakeupPipe
 from jobs.worker.workspace import workspace
@@ -92,7 +93,7 @@ class RunWorker(SimpleWorker):
     def teardown(self) -> None:
         self._template.close_and_wait()
         # The stop may have arrived between a claim and its outcome: release what is still held.
-        events.publish(self._backend.redis, *lease.release(self._backend.database, self.name))
+        revive(self._backend, lease.release(self._backend.database, self.name))
         heartbeats.gone(self._backend.database, self.name)
         with contextlib.suppress(RedisError):  # if Redis is unavailable, RQ's key of this worker expires
             if self._shutdown_requested_date:

@@ -80,9 +80,13 @@ def start(backend: Backend, name: str, **parameters: Any) -> Run:
 
 def kill_worker_of(backend: Backend, run: Run) -> None:
     """Kill the worker that has the run."""
+    os.kill(worker_of(backend, run), signal.SIGKILL)
+
+
+def worker_of(backend: Backend, run: Run) -> int:
+    """Return the process id of the worker that has the run."""
     with backend.database.read() as session:
-        pid = session.scalars(select(WorkerRow.pid).where(WorkerRow.name == read(backend, run).worker)).one()
-    os.kill(pid, signal.SIGKILL)
+        return session.scalars(select(WorkerRow.pid).where(WorkerRow.name == read(backend, run).worker)).one()
 
 
 def ended(backend: Backend, run: Run) -> Run:

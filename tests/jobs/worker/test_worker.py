@@ -1,6 +1,7 @@
 """The worker: real jobs from a real queue, in a process of its own."""
 
 import contextlib
+import json
 import os
 import signal
 import threading
@@ -14,14 +15,14 @@ from rq.exceptions import StopRequested
 from rq.worker import Worker, WorkerStatus
 
 from jobs import Checkpoint, FinalFailure, Progress, task
-from jobs.runs import lease
+from jobs.runs import events, lease
 from jobs.runs.backend import Backend
 from jobs.runs.queue import push, taken
 from jobs.runs.run import Run, State
 from jobs.runs.submission import cancel
 from jobs.worker.worker import RunWorker
 from tests.support.people import read
-from tests.support.serving import catalog_of, ended, kill_worker_of, serving, start
+from tests.support.serving import catalog_of, ended, kill_worker_of, serving, start, worker_of
 from tests.support.waiting import until
 
 
@@ -101,9 +102,6 @@ def resume(folder: str, checkpoint: Checkpoint) -> list[int]:
             Path(folder, "at").write_text(str(step))
             signal.pause()
     return done
-
-
-LOADED: list[int] = []
 
 
 ALL = (who, linger, crash, tidy, stubborn, fail_twice, give_up, gobble, resume)
@@ -279,12 +277,22 @@ def _says(path: Path, text: str) -> bool:
     return path.exists() and path.read_text() == text
 
 
-def test_stopping_gives_a_run_at_hand_back_without_spending_an_attempt(
-    backend: Backend, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("how", ["by itself", "by force"])
+def test_stopping_gives_a_run_at_hand_back_without_spending_an_attempt_and_wakes_the_next_worker(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setattr("jobs.worker.worker.GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("jobs.worker.supervisor.KILL_SECONDS", 2)
     with serving(backend.settings, TASKS) as served:
         run = start(served, "stubborn")
         until(lambda: read(served, run).progress, "the start")
+        if how == "by force":
+            os.kill(worker_of(served, run), signal.SIGSTOP)
+        page = backend.redis.pubsub()
+        page.subscribe(events.channel(run.owner_id))
     now = read(served, run)
     assert (now.state, now.attempt, now.losses, now.lease_token) == (State.QUEUED, 1, 0, None)
+    heard = [message["data"] for message in iter(partial(page.get_message, timeout=0.2), None)]
+    assert json.dumps({"run": run.id, "version": now.version}).encode() in heard
+    assert backend.queue.get_job_ids() == [f"run-{run.id}-1"]
+    assert backend.queue.fetch_job(f"run-{run.id}-1"), "the job that was pushed last is there"
