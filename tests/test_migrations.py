@@ -12,6 +12,7 @@ from alembic.config import Config
 from sqlalchemy import MetaData, Table, insert, inspect, select, text
 
 from jobs.runs.file_cleanup import FileCleanup
+from jobs.runs.file_ownership import used_bytes
 from jobs.runs.files import FileRow, RecordedFiles
 from jobs.runs.vault import Vault
 from jobs.storage.database import Database, utcnow
@@ -152,6 +153,7 @@ def test_files_that_were_stored_before_they_were_recorded_are_kept_and_can_be_de
         rows = session.scalars(select(FileRow).order_by(FileRow.sha256)).all()
         assert [(row.sha256, row.size) for row in rows] == [OLD, SENT]
         assert all(row.put_at > utcnow() - timedelta(minutes=5) for row in rows)
+        assert used_bytes(session, owner_id=1) == OLD[1] + SENT[1]
     let_pass(database, AN_HOUR)
     FileCleanup(database, objects).sweep()
     files = RecordedFiles(objects, database)

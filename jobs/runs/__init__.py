@@ -6,8 +6,9 @@ from jobs.runs.heartbeats import alive
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
 from jobs.runs.people import Person
-from jobs.runs.run import LARGEST_ID, Ending, Run, Selection, State, endings, listed, owned, versions
+from jobs.runs.run import LARGEST_ID, Run, State, owned
 from jobs.runs.run_files import owned_file, stored_in
+from jobs.runs.selection import Ending, Selection, endings, listed, versions
 from jobs.runs.submission import Conflict, given_parameters, submit
 from jobs.runs.task_records import TaskRecord, record_task, recorded_task, tasks_of
 from jobs.runs.vault import RefusedSecret

@@ -3,20 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.runs.lease import LEASE_SECONDS, renew_in
-from jobs.runs.run import Run, State
+from jobs.runs.run import Run, State, run_key
 from jobs.storage.database import Base, Database, PlainJson, UtcDateTime, utcnow
+
+MOST_CHECKPOINTS = 100
 
 
 class CheckpointRow(Base):
     __tablename__ = "checkpoints"
 
-    run_id: Mapped[int] = mapped_column(
-        ForeignKey("runs.id", name="fk_checkpoints_run", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    run_id: Mapped[int] = mapped_column(run_key("checkpoints"), primary_key=True, autoincrement=False)
     value: Mapped[Any] = mapped_column(PlainJson, nullable=True)
     saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -36,12 +36,21 @@ def save(database: Database, run: Run, value: Any, lease_seconds: float = LEASE_
         return True
 
 
-def forget(database: Database) -> None:
-    """Delete the checkpoints of runs that have succeeded."""
-    succeeded = select(Run.id).where(Run.state == State.SUCCEEDED)
-    kept = select(CheckpointRow.run_id).where(CheckpointRow.run_id.in_(succeeded)).limit(1)
-    with database.read() as session:
-        if session.scalar(kept) is None:
-            return
-    with database.write() as session:
-        session.execute(delete(CheckpointRow).where(CheckpointRow.run_id.in_(succeeded)))
+class CheckpointCleanup:
+    """A walk through all checkpoints, a page at each sweep."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._after = 0
+
+    def sweep(self) -> None:
+        """Delete the next page's checkpoints of runs that have succeeded."""
+        state = select(Run.state).where(Run.id == CheckpointRow.run_id).scalar_subquery()
+        page = select(CheckpointRow.run_id, state).where(CheckpointRow.run_id > self._after)
+        with self._database.read() as session:
+            found = session.execute(page.order_by(CheckpointRow.run_id).limit(MOST_CHECKPOINTS)).all()
+        self._after = found[-1][0] if len(found) == MOST_CHECKPOINTS else 0
+        succeeded = [run_id for run_id, state in found if state is State.SUCCEEDED]
+        if succeeded:
+            with self._database.change() as connection:
+                connection.execute(delete(CheckpointRow).where(CheckpointRow.run_id.in_(succeeded)))

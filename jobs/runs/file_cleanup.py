@@ -38,10 +38,11 @@ class FileCleanup:
 
     def _unused(self) -> set[str]:
         with self._database.read() as session:
-            page = select(FileRow.sha256).where(FileRow.sha256 > self._after).order_by(FileRow.sha256).limit(MOST_FILES)
-            names = session.scalars(page).all()
-            self._after = names[-1] if len(names) == MOST_FILES else ""
-            return _unused_among(session, names, self._old())
+            further = FileRow.sha256 > self._after
+            last = select(FileRow.sha256).where(further).order_by(FileRow.sha256).offset(MOST_FILES - 1).limit(1)
+            self._after = session.scalar(last) or ""
+            page = further & (FileRow.sha256 <= self._after) if self._after else further
+            return set(session.scalars(select(FileRow.sha256).where(page, self._old(), UNUSED)))
 
     def _give_up(self, names: Collection[str]) -> None:
         """Turn files into stray objects, except those that are used or protected by now."""

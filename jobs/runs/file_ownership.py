@@ -34,8 +34,8 @@ def sizes_of(session: Session, owner_id: int, wanted: Collection[str]) -> dict[s
 def used_bytes(session: Session, owner_id: int) -> int:
     """Return the total size of a user's files in bytes, counting the same content once."""
     sent = select(Upload.sha256, Upload.size).where(Upload.owner_id == owner_id)
-    noted = select(RunFileRow.sha256, RunFileRow.size).join(Run, Run.id == RunFileRow.run_id)
-    every = union(sent, noted.where(Run.owner_id == owner_id)).subquery()
+    noted = select(RunFileRow.sha256, RunFileRow.size).where(RunFileRow.owner_id == owner_id)
+    every = union(sent, noted).subquery()
     return int(session.scalar(select(func.coalesce(func.sum(every.c.size), 0))) or 0)
 
 

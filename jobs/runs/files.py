@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import IO, BinaryIO
 
-from sqlalchemy import BigInteger, String, delete, select, update
+from sqlalchemy import BigInteger, Index, String, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -42,6 +42,7 @@ class StrayObject(Base):
     """An object that no file names, and the time at which it is to be deleted."""
 
     __tablename__ = "stray_objects"
+    __table_args__ = (Index("ix_stray_objects_delete", "delete_at"),)
 
     name: Mapped[str] = mapped_column(String(120), primary_key=True)
     delete_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, bindparam, delete, false, func, select
+from sqlalchemy import BigInteger, String, bindparam, delete, false, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs import run_files
 from jobs.runs.files import protect
 from jobs.runs.lease import LEASE_SECONDS, Change, renew_in
 from jobs.runs.output_entries import LARGEST_BYTES, Batch, Entry, OutputKind
-from jobs.runs.run import Run, State
+from jobs.runs.run import Run, State, run_key
 from jobs.storage.database import Base, Database, PlainJson
 from jobs.values.stored_file import RunFile
 
@@ -25,9 +25,7 @@ class OutputRow(Base):
 
     __tablename__ = "output"
 
-    run_id: Mapped[int] = mapped_column(
-        ForeignKey("runs.id", name="fk_output_run", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    run_id: Mapped[int] = mapped_column(run_key("output"), primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     count: Mapped[int]

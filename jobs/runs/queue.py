@@ -21,7 +21,7 @@ DISPATCHER = "jobs.worker.dispatch.execute"
 
 NO_TIMEOUT = -1  # the worker enforces the task's own, from outside the process that executes it
 KEPT_FAILURE_SECONDS = 24 * 3600
-JOB_ID = re.compile(r"run-([1-9]\d{0,9})-\d{1,9}", re.ASCII)
+JOB_ID = re.compile(r"run-([1-9]\d{0,18})-\d{1,9}", re.ASCII)
 
 
 class Refused(Exception):
@@ -122,14 +122,17 @@ def forget(queue: Queue, jobs: Iterable[str]) -> None:
         pipeline.execute()
 
 
-def waiting(queue: Queue) -> set[str]:
-    """Return the ids of queued jobs. Raises RedisError if Redis is unavailable, or if the key does not hold a list."""
-    return _ids(queue, queue.key)
+def waiting(queue: Queue, first: int = 0) -> set[str]:
+    """Return the ids of the first queued jobs, or of all.
+
+    Raises RedisError if Redis is unavailable, or if the key does not hold a list.
+    """
+    return _ids(queue, queue.key, first)
 
 
-def _ids(queue: Queue, key: str) -> set[str]:
+def _ids(queue: Queue, key: str, first: int = 0) -> set[str]:
     # Others are not ours, and may be no text at all.
-    return {as_text(found) for found in queue.connection.lrange(key, 0, -1) if found.isascii()}
+    return {as_text(found) for found in queue.connection.lrange(key, 0, first - 1) if found.isascii()}
 
 
 def wake(redis: Redis, worker: str) -> None:

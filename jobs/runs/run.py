@@ -1,16 +1,26 @@
-"""The run model, one submission of a task by a user, and queries for runs."""
+"""The run model, one submission of a task by a user, and queries for single runs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import CTE, JSON, CheckConstraint, ColumnElement, Enum, Index, Select, String, Text, func, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    select,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs.people import owner_key
-from jobs.storage.database import Base, PlainJson, UtcDateTime, at_once, integers, utcnow
+from jobs.storage.database import Base, PlainJson, UtcDateTime, utcnow
 
 
 class State(StrEnum):
@@ -25,8 +35,17 @@ class State(StrEnum):
         return self in ENDED
 
 
-LARGEST_ID = 2**31 - 1
+LARGEST_ID = 2**63 - 1
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
+
+
+# SQLite numbers rows itself, with 64 bits, only if the column's type is INTEGER.
+RunId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def run_key(table: str) -> ForeignKey:
+    """Return the foreign key of a table whose rows go with their run. It gives its column the type of a run's id."""
+    return ForeignKey("runs.id", name=f"fk_{table}_run", ondelete="CASCADE")
 
 
 class Run(Base):
@@ -45,14 +64,16 @@ class Run(Base):
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in State)})", name="known_state"),
         Index("ix_runs_owner", "owner_id", "id"),
         Index("ix_runs_owner_task", "owner_id", "task", "id"),
-        Index("ix_runs_state", "state", "queued_at", "id"),
-        # In the databases it holds only rows that have a due_at, as its migration says. Said here with the dialects'
+        Index("ix_runs_owner_state", "owner_id", "state", "id"),
+        Index("ix_runs_owner_task_state", "owner_id", "task", "state", "id"),
+        Index("ix_runs_state", "state", "due_at", "queued_at", "id"),
+        # In the databases it holds only runs that succeeded, as its migration says. Said here with the dialects'
         # options, it would make every process import all of Postgres's dialects: 2 MB.
-        Index("ix_runs_due", "due_at"),
+        Index("ix_runs_succeeded", "task", "id"),
         {"sqlite_autoincrement": True},
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(RunId, primary_key=True)
     owner_id: Mapped[int] = mapped_column(owner_key("runs"))
     task: Mapped[str] = mapped_column(String(100))
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -100,92 +121,11 @@ class Run(Base):
         return max(0.0, (self.ended_at - self.started_at).total_seconds())
 
 
-@dataclass(frozen=True)
-class Selection:
-    """A selection of one owner's runs, newest first, filtered by task, state or id, and below the id `before`."""
-
-    owner_id: int
-    task: str | None = None
-    state: State | None = None
-    run_id: int | None = None
-    before: int | None = None
-    limit: int = 25
-
-
-def listed(session: Session, selection: Selection) -> Sequence[Run]:
-    """Return the runs of a selection, newest first."""
-    return session.scalars(_listed(selection)).all()
-
-
-def versions(session: Session, selections: Sequence[Selection]) -> list[list[tuple[int, int]]]:
-    """Return each selection's run ids and versions, newest first, with one statement per distinct filter."""
-    found: list[list[tuple[int, int]]] = [[] for _ in selections]
-    alike: dict[tuple[Any, ...], list[int]] = {}
-    for place, one in enumerate(selections):
-        alike.setdefault((one.task, one.state, one.limit), []).append(place)
-    connection = session.connection()  # its rows are plain; a session would look for objects in them
-    for places in alike.values():
-        each = [(place, selections[place].owner_id, *_bounds(selections[place])) for place in places]
-        asked = integers(session, "selections", "place", "owner_id", "first", "last")
-        statement = _versions(asked, selections[places[0]])
-        for place, run_id, version in connection.execute(statement, {"selections": each}).all():
-            found[place].append((run_id, version))
-    return [sorted(runs, reverse=True) for runs in found]
-
-
-def _versions(asked: CTE, one: Selection) -> Select[int, int, int]:
-    """Return a query for run versions of all selections with this filter. It finds the last run of each first."""
-    fitting = select(Run.id).where(*_between(asked), *_narrowed(one)).order_by(Run.id.desc())
-    last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
-    first = func.coalesce(last, asked.c.first).label("first")
-    each = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
-    return select(each.c.place, Run.id, Run.version).where(*_between(each), *_narrowed(one))
-
-
-def _between(each: CTE) -> list[ColumnElement[bool]]:
-    return [Run.owner_id == each.c.owner_id, Run.id.between(each.c.first, each.c.last)]
-
-
-def _listed(selection: Selection) -> Select[Run]:
-    mine = Run.owner_id == selection.owner_id, Run.id.between(*_bounds(selection)), *_narrowed(selection)
-    return select(Run).where(*mine).order_by(Run.id.desc()).limit(selection.limit)
-
-
-def _bounds(selection: Selection) -> tuple[int, int]:
-    """Return the lowest and highest run id of a selection."""
-    last = LARGEST_ID if selection.before is None else selection.before - 1
-    return (0, last) if selection.run_id is None else (selection.run_id, min(selection.run_id, last))
-
-
-def _narrowed(selection: Selection) -> list[ColumnElement[bool]]:
-    narrowed = []
-    if selection.task is not None:
-        narrowed.append(Run.task == selection.task)
-    if selection.state is not None:
-        narrowed.append(Run.state == selection.state)
-    return narrowed
-
-
-LATEST = 100
-
-
-class Ending(NamedTuple):
-    """The end of a run: its attempt, final state and time."""
-
-    run_id: int
-    attempt: int
-    task: str
-    state: State
-    ended_at: datetime
-
-
-def endings(session: Session, owner_id: int, after: datetime) -> list[Ending]:
-    """Return the endings after a time among an owner's LATEST runs, oldest first."""
-    latest = select(Run.id).where(Run.owner_id == owner_id).order_by(Run.id.desc()).limit(LATEST).subquery()
-    columns = (Run.id, Run.attempt, Run.task, Run.state, Run.ended_at)
-    ended = select(*columns).where(Run.id.in_(select(latest.c.id)), Run.ended_at > after).order_by(Run.ended_at, Run.id)
-    found = session.execute(ended)
-    return [Ending(run_id, attempt, task, state, at) for run_id, attempt, task, state, at in found if at]
+def in_states(session: Session, run_ids: Collection[int], states: Collection[State]) -> set[int]:
+    """Return which of these runs are in one of these states."""
+    # The states are compared here: with a condition, SQLite would rather read all runs in these states.
+    found = session.execute(select(Run.id, Run.state).where(Run.id.in_(run_ids))) if run_ids else ()
+    return {run_id for run_id, state in found if state in states}
 
 
 def owned(session: Session, owner_id: int, run_id: int) -> Run | None:

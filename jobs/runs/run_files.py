@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, select
+from sqlalchemy import BigInteger, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs.run import Run
+from jobs.runs.run import Run, run_key
 from jobs.storage.database import Base, Database
 from jobs.values.references import references_in
 from jobs.values.stored_file import RunFile
@@ -13,12 +13,15 @@ from jobs.values.stored_file import RunFile
 
 class RunFileRow(Base):
     __tablename__ = "run_files"
-    __table_args__ = (Index("ix_run_files_sha256", "sha256"),)
-
-    run_id: Mapped[int] = mapped_column(
-        ForeignKey("runs.id", name="fk_run_files_run", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    __table_args__ = (
+        Index("ix_run_files_sha256", "sha256"),
+        Index("ix_run_files_owner", "owner_id", "sha256", "size"),
     )
+
+    run_id: Mapped[int] = mapped_column(run_key("run_files"), primary_key=True, autoincrement=False)
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # The run's owner, once more: an owner's files could otherwise be found only by reading all of the owner's runs.
+    owner_id: Mapped[int] = mapped_column(server_default="0")
     size: Mapped[int] = mapped_column(BigInteger)
     name: Mapped[str] = mapped_column(String(200))
     media_type: Mapped[str] = mapped_column(String(100))
@@ -29,7 +32,7 @@ def add(session: Session, run: Run, files: Sequence[RunFile]) -> None:
     new = {file.sha256: file for file in reversed(files)}
     for sha256 in _known(session, new, run.id):
         del new[sha256]
-    session.add_all(RunFileRow(run_id=run.id, **file._asdict()) for file in new.values())
+    session.add_all(RunFileRow(run_id=run.id, owner_id=run.owner_id, **file._asdict()) for file in new.values())
 
 
 def owned_file(session: Session, owner_id: int, run_id: int, sha256: str) -> RunFile | None:

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from jobs.runs import heartbeats
 from jobs.runs.heartbeats import Alive
 from jobs.runs.run import Run, State
+from jobs.runs.selection import newest_first
 from jobs.storage.database import Database
 
 RECENT = 20
+MOST_AHEAD = 1000  # the queue may be longer, and this is called whenever a page changes
+SUCCEEDED = Run.state == bindparam(None, State.SUCCEEDED, literal_execute=True)
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,15 @@ class WaitEstimate:
     """For one queued run: the workers there are, the runs that wait before it, the seconds until it may start.
 
     `seconds` is None where no run of a task before it has ever succeeded, and while there is no worker. `has_task` is
-    whether a worker has the run's task; None if that is unknown.
+    whether a worker has the run's task; None if that is unknown. With `more`, further runs wait before it, and it takes
+    longer: no more than MOST_AHEAD are counted.
     """
 
     workers: int
     ahead: int
     seconds: float | None
     has_task: bool | None = None
+    more: bool = False
 
 
 def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, WaitEstimate]:
@@ -50,27 +55,24 @@ def _estimate(
 ) -> WaitEstimate:
     seconds = _seconds(ahead, running, typical, alive.workers)
     has_task = run.task in alive.tasks if alive.workers and alive.tasks is not None else None
-    return WaitEstimate(alive.workers, sum(ahead.values()), seconds, has_task)
+    count = ahead.total()
+    return WaitEstimate(alive.workers, min(count, MOST_AHEAD), seconds, has_task, count > MOST_AHEAD)
 
 
 def _ahead(session: Session, waiting: Collection[Run]) -> dict[int, Counter[str]]:
-    """Count the runs of each task that wait ahead of each given run.
-
-    Runs ahead of the first one are counted by the database, because the queue may be long and this is called whenever a
-    page changes.
-    """
-    queued = select(Run.task).where(Run.state == State.QUEUED, Run.due_at.is_(None))
-    first, last = min(map(_place, waiting)), max(map(_place, waiting))
+    """Count the runs of each task that wait ahead of each given run."""
+    last = max(map(_place, waiting))
     place = tuple_(Run.queued_at, Run.id)
-    counted = queued.add_columns(func.count()).where(place < first).group_by(Run.task)
-    before = Counter({task: count for task, count in session.execute(counted)})
-    line = queued.add_columns(Run.id).where(place >= first, place <= last).order_by(Run.queued_at, Run.id)
-    found: dict[int, Counter[str]] = {run.id: Counter() for run in waiting}
-    for task, run_id in session.execute(line):
-        if run_id in found:
+    queued = select(Run.task, Run.id).where(Run.state == State.QUEUED, Run.due_at.is_(None), place <= last)
+    line = session.execute(queued.order_by(Run.due_at, Run.queued_at, Run.id).limit(MOST_AHEAD + 1)).all()
+    before, found = Counter[str](), {}
+    wanted = {run.id for run in waiting}
+    for task, run_id in line:
+        if run_id in wanted:
             found[run_id] = before.copy()
         before[task] += 1
-    return found
+    further = before if len(line) > MOST_AHEAD else Counter[str]()
+    return {run_id: found.get(run_id, further) for run_id in wanted}
 
 
 def _place(run: Run) -> tuple[datetime, int]:
@@ -84,8 +86,8 @@ def _running(session: Session) -> dict[str, int]:
 
 def _typical_seconds(session: Session, task: str) -> float | None:
     """The median of how long the task's latest successes took."""
-    recent = select(Run.started_at, Run.ended_at).where(Run.task == task, Run.state == State.SUCCEEDED)
-    rows = session.execute(recent.order_by(Run.id.desc()).limit(RECENT)).all()
+    succeeded = select(Run.started_at, Run.ended_at).where(SUCCEEDED)
+    rows = session.execute(newest_first(session, succeeded, {Run.task: task}).limit(RECENT)).all()
     took = [(row.ended_at - row.started_at).total_seconds() for row in rows if row.started_at and row.ended_at]
     return max(0.0, median(took)) if took else None
 

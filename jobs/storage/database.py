@@ -13,12 +13,14 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     JSON,
+    BigInteger,
     DateTime,
     Dialect,
     Engine,
     Select,
     Text,
     bindparam,
+    cast,
     column,
     create_engine,
     event,
@@ -93,7 +95,8 @@ def integers(session: Session, parameter: str, *names: str) -> CTE:
     """
     each = func.json_each if session.get_bind().dialect.name == "sqlite" else func.json_array_elements
     given = each(bindparam(parameter, type_=JSON)).table_valued(column("value", JSON)).c.value
-    return at_once(select(*(given[number].as_integer().label(name) for number, name in enumerate(names))))
+    columns = [cast(given[number].as_string(), BigInteger).label(name) for number, name in enumerate(names)]
+    return at_once(select(*columns))
 
 
 def at_once(rows: Select[*tuple[Any, ...]]) -> CTE:

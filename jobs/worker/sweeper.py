@@ -5,16 +5,18 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import select
 
-from jobs.runs import checkpoints, events, lease, uploads
+from jobs.runs import events, lease, uploads
 from jobs.runs.backend import Backend
+from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
 from jobs.runs.queue import forget, job_id, taken, waiting
-from jobs.runs.run import ENDED, Run, State
+from jobs.runs.run import ENDED, Run, State, in_states
 from jobs.runs.statements import due
 from jobs.runs.submission import push
 from jobs.storage.database import utcnow
@@ -27,6 +29,7 @@ TURN_SECONDS = 1.0
 WAITS_FOR_SECONDS = 3
 MOST_PUSHES = 1000
 PUSHES_AT_ONCE = 100
+TO_PUSH = (Run.id, Run.attempt, Run.version, Run.queued_at, Run.push_failed_at)
 
 
 class Sweeper:
@@ -36,6 +39,7 @@ class Sweeper:
         self._backend = backend
         self._leadership = Leadership(backend.database, "sweeper")
         self._watch = Watch(backend.settings.lease_seconds)
+        self._checkpoints = CheckpointCleanup(backend.database)
         self._files = FileCleanup(backend.database, backend.files.objects)
         self._next = 0.0
 
@@ -53,7 +57,7 @@ class Sweeper:
             return
         unrenewed = self._watch.unrenewed(lease.leases(self._backend.database))
         revive(self._backend, lease.expire(self._backend.database, unrenewed))
-        checkpoints.forget(self._backend.database)
+        self._checkpoints.sweep()
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()
         uploads.forget(self._backend.database)
@@ -64,23 +68,27 @@ class Sweeper:
         self._leadership.give_up()
 
     def _push_what_redis_does_not_know(self) -> None:
+        queue = self._backend.queue
         try:
-            known = waiting(self._backend.queue)
+            known = waiting(queue, 2 * MOST_PUSHES)
+            missing = [row for row in self._waiting() if job_id(row.id, row.attempt) not in known]
+            if missing:  # others may have been pushed before them; the whole queue may be long, so it is read only now
+                known = waiting(queue)
         except ResponseError as error:
             advice = "If it holds no list, delete it: the queue is rebuilt from the database."
-            log.error("could not read the key %s in Redis (%s). %s", self._backend.queue.key, error, advice)
+            log.error("could not read the key %s in Redis (%s). %s", queue.key, error, advice)
             return
         except RedisError:
             return  # Redis is unavailable; the runs stay queued in the database
-        self._push([run for run in self._waiting() if job_id(run.id, run.attempt) not in known])
+        self._push([_run(row) for row in missing if job_id(row.id, row.attempt) not in known])
 
     def _forget_jobs_of_ended_runs(self) -> None:
         """Delete jobs of runs that ended while Redis was unavailable; RQ would mark them failed after a minute."""
         with contextlib.suppress(RedisError):
-            jobs = taken(self._backend.queue)
-            named = Run.id.in_(list(jobs.values())[:MOST_PUSHES])
+            if not (jobs := taken(self._backend.queue)):
+                return
             with self._backend.database.read() as session:
-                ended = set(session.scalars(select(Run.id).where(named, Run.state.in_(ENDED))))
+                ended = in_states(session, list(jobs.values())[:MOST_PUSHES], ENDED)
             forget(self._backend.queue, [job for job, run_id in jobs.items() if run_id in ended])
 
     def _push(self, runs: Sequence[Run]) -> None:
@@ -96,21 +104,30 @@ class Sweeper:
         if more:
             self._next = 0.0
 
-    def _waiting(self) -> list[Run]:
+    def _waiting(self) -> list[Any]:
+        """Return what it takes to push the runs that may start and have waited longest."""
         now = utcnow()
         # Skip runs that were queued just now: the process that queued them is pushing them.
         old = (Run.queued_at < now - timedelta(seconds=WAITS_FOR_SECONDS)) | (Run.queued_at > now)
         ready = due(now, now + timedelta(seconds=CLOCKS_DIFFER_SECONDS))
-        query = select(Run).where(Run.state == State.QUEUED, old, ready)
+        oldest = select(*TO_PUSH).where(Run.state == State.QUEUED, old).order_by(Run.due_at, Run.queued_at, Run.id)
+        # Two queries, each of which reads the index in its order.
+        queries = oldest.where(Run.due_at.is_(None)), oldest.where(Run.due_at.is_not(None), ready)
         with self._backend.database.read() as session:
-            return list(session.scalars(query.order_by(Run.queued_at, Run.id).limit(MOST_PUSHES)))
+            found = [row for query in queries for row in session.execute(query.limit(MOST_PUSHES))]
+        return sorted(found, key=lambda row: (row.queued_at, row.id))[:MOST_PUSHES]
 
     def _due(self) -> list[Run]:
         """Return the runs that became due since the last turn. The next sweep finds older ones."""
         now = utcnow()
         lately = Run.due_at.between(now - timedelta(seconds=TURN_SECONDS), now)
         with self._backend.database.read() as session:
-            return list(session.scalars(select(Run).where(Run.state == State.QUEUED, lately)))
+            return list(map(_run, session.execute(select(*TO_PUSH).where(Run.state == State.QUEUED, lately))))
+
+
+def _run(row: Any) -> Run:
+    """Return a run with the columns of TO_PUSH alone."""
+    return Run(**row._mapping)
 
 
 class Watch:
@@ -139,8 +156,8 @@ def revive(backend: Backend, changes: Iterable[Change]) -> None:
         return
     events.publish(backend.redis, *taken)
     with backend.database.read() as session:
-        queued = select(Run).where(Run.id.in_([change.run_id for change in taken]), Run.state == State.QUEUED)
-        runs = list(session.scalars(queued))
+        queued = in_states(session, [change.run_id for change in taken], {State.QUEUED})
+        runs = list(map(_run, session.execute(select(*TO_PUSH).where(Run.id.in_(queued)))))
     for run in runs:
         if not push(backend, run):
             return

@@ -27,6 +27,7 @@ class LoginFailure(Base):
     __table_args__ = (
         Index("ix_login_failures_email", "email_digest", "at"),
         Index("ix_login_failures_place", "place", "at"),
+        Index("ix_login_failures_at", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,6 +1,6 @@
 """Values in query strings."""
 
-LONGEST = 10  # digits; more fit no id
+LONGEST = 19  # digits; more fit no id
 
 
 def whole_number(text: str | None) -> int | None:

@@ -86,8 +86,9 @@ def queue_position(wait_estimate: WaitEstimate) -> str:
     """Describe a run's position in the queue and its estimated wait."""
     if not wait_estimate.ahead:
         return "Next in line"
-    after = f"Starts after {wait_estimate.ahead:,} run{'' if wait_estimate.ahead == 1 else 's'}"
-    return after if wait_estimate.seconds is None else f"{after}, in about {roughly(wait_estimate.seconds)}"
+    more, about = ("more than ", "more than") if wait_estimate.more else ("", "about")
+    after = f"Starts after {more}{wait_estimate.ahead:,} run{'' if wait_estimate.ahead == 1 else 's'}"
+    return after if wait_estimate.seconds is None else f"{after}, in {about} {roughly(wait_estimate.seconds)}"
 
 
 def parameters(run: Run) -> dict[str, Any]:

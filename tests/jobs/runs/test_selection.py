@@ -1,10 +1,11 @@
-"""The questions that are asked about runs."""
+"""Selections of runs: what a page shows, and its versions."""
 
 import itertools
 from collections.abc import Sequence
 
 from jobs.runs.backend import Backend
-from jobs.runs.run import Run, Selection, State, listed, versions
+from jobs.runs.run import Run, State
+from jobs.runs.selection import Selection, listed, versions
 from tests.support.people import make_owner, make_run
 from tests.support.work import calls_of
 

@@ -7,8 +7,9 @@ import pytest
 from jobs.runs import heartbeats
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
-from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
+from jobs.runs.wait_estimate import MOST_AHEAD, WaitEstimate, wait_estimates
 from jobs.storage.database import utcnow
+from tests.support.history import write_queue
 from tests.support.people import make_owner, make_run
 
 NOW = utcnow()
@@ -38,6 +39,16 @@ def test_runs_of_everybody_that_wait_longer_are_ahead(backend: Backend, owner_id
     make_run(backend, other, due_at=NOW, queued_at=NOW - timedelta(hours=1))
     found = wait_estimates(backend.database, [last, first, middle])
     assert [found[run.id].ahead for run in (first, middle, last)] == [0, 1, 2]
+
+
+def test_runs_are_counted_up_to_a_limit(backend: Backend, owner_id: int) -> None:
+    heartbeats.seen(backend.database, "one")
+    took(backend, owner_id, 2)
+    write_queue(backend.database, make_owner(backend, "other@example.com"), MOST_AHEAD)
+    last, beyond = waiting(backend, owner_id, 1), waiting(backend, owner_id, 0)
+    found = wait_estimates(backend.database, [beyond, last])
+    assert (found[last.id].ahead, found[last.id].more) == (MOST_AHEAD, False)
+    assert (found[beyond.id].ahead, found[beyond.id].more) == (MOST_AHEAD, True)
 
 
 def test_the_time_is_what_such_runs_took_shared_by_the_workers(backend: Backend, owner_id: int) -> None:

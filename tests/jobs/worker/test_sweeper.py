@@ -50,6 +50,16 @@ def test_a_flushed_queue_is_rebuilt_in_its_order(backend: Backend, owner_id: int
     assert backend.queue.get_job_ids() == [f"run-{run.id}-1" for run in (second, third, first)]
 
 
+def test_a_run_whose_job_is_far_behind_in_the_queue_is_not_pushed_again(
+    backend: Backend, old: Run, owner_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.worker.sweeper.MOST_PUSHES", 1)
+    push(backend.queue, *[(make_run(backend, owner_id).id, 1) for _ in range(5)], (old.id, 1))
+    before = backend.queue.get_job_ids()
+    Sweeper(backend).sweep()
+    assert backend.queue.get_job_ids() == before
+
+
 def test_a_queue_of_the_wrong_type_is_logged_and_rebuilt_when_it_is_deleted(
     backend: Backend, old: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,6 +163,21 @@ def test_checkpoints_go_when_their_run_has_succeeded(backend: Backend, old: Run)
     lease.succeed(backend.database, held, "done")
     sweeper.sweep()
     assert checkpoints.load(backend.database, old.id) is None
+
+
+def test_the_sweeper_comes_by_every_checkpoint(
+    backend: Backend, owner_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "MOST_CHECKPOINTS", 2)
+    held = [claimed(backend, make_run(backend, owner_id)) for _ in range(5)]
+    for run in held:
+        checkpoints.save(backend.database, run, 1)
+        if run is not held[0]:
+            lease.succeed(backend.database, run, "done")
+    sweeper = Sweeper(backend)
+    for _page in range(3):
+        sweeper.sweep()
+    assert [checkpoints.load(backend.database, run.id) for run in held] == [1, None, None, None, None]
 
 
 def test_a_checkpoint_of_a_lost_run_is_not_kept(backend: Backend, old: Run) -> None:

@@ -168,6 +168,8 @@ def test_the_answer_to_a_form_says_what_to_expect(ada: Visitor) -> None:
         (WaitEstimate(2, 1, 0.2), "Starts after 1 run, in about 1 s"),
         (WaitEstimate(2, 3, 12.4), "Starts after 3 runs, in about 12 s"),
         (WaitEstimate(2, 1200, 180.0), "Starts after 1,200 runs, in about 3 min"),
+        (WaitEstimate(2, 1000, 180.0, more=True), "Starts after more than 1,000 runs, in more than 3 min"),
+        (WaitEstimate(0, 1000, None, more=True), "Starts after more than 1,000 runs"),
     ],
 )
 def test_a_place_is_told_in_words(wait_estimate: WaitEstimate, words: str) -> None:

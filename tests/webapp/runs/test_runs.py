@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from jobs.runs import lease
+from jobs.runs import Selection, lease, versions
 from jobs.runs.backend import Backend
+from jobs.runs.queue import push, take_next, taken
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
-from tests.support.people import claimed, execute, make_run, owner_id, read
+from tests.support.people import claimed, execute, make_run, note_file, owner_id, read
 from tests.support.visitor import Visitor, soup, the
 from webapp.rendering.listings import PAGE_SIZE
 
@@ -55,6 +57,27 @@ def test_history_is_filtered_by_task_and_state(ada: Visitor, ada_id: int, backen
 def test_a_meaningless_filter_is_left_out(ada: Visitor, ada_id: int, backend: Backend, query: str) -> None:
     run = make_run(backend, ada_id)
     assert ids(ada, f"/runs?{query}") == [run.id]
+
+
+def test_a_run_with_a_number_of_more_than_32_bits_is_like_any_other(
+    ada: Visitor, ada_id: int, backend: Backend
+) -> None:
+    before, large = make_run(backend, ada_id), make_run(backend, ada_id, id=2**40)
+    push(backend.queue, (large.id, 1))
+    take_next(backend.queue, backend.redis)
+    assert taken(backend.queue) == {f"run-{2**40}-1": 2**40}
+    note_file(backend, large.id, b"text", "text/plain")
+    execute(backend, large.id)
+    assert "olleh" in ada.get(f"/runs/{2**40}").text
+    assert ids(ada, "/runs") == [2**40, before.id]
+    assert ids(ada, f"/runs?before={2**40}") == [before.id]
+    assert ada.get(f"/runs/{2**63 - 1}").status_code == ada.get(f"/runs/{2**63}").status_code == 404
+    with backend.database.read() as session:
+        assert versions(session, [Selection(ada_id, limit=1)]) == [[(2**40, 3)]]
+    if backend.database.engine.dialect.name == "postgresql":
+        with backend.database.change() as connection:
+            connection.execute(text(f"ALTER SEQUENCE runs_id_seq RESTART WITH {2**40 + 1}"))
+    assert ada.submit("reverse_text", text="next") == 2**40 + 1
 
 
 def test_users_see_their_own_runs_only(ada: Visitor, ben: Visitor) -> None:

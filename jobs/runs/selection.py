@@ -1,0 +1,122 @@
+"""Selections of an owner's runs, newest first, each read from an index in its order, and never further than shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVarTuple
+
+from sqlalchemy import CTE, Select, func, select, true, tuple_
+from sqlalchemy.orm import Session
+
+from jobs.runs.run import LARGEST_ID, Run, State
+from jobs.storage.database import at_once, integers
+
+LATEST = 100
+
+Columns = TypeVarTuple("Columns")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A selection of one owner's runs, newest first, filtered by task, state or id, and below the id `before`."""
+
+    owner_id: int
+    task: str | None = None
+    state: State | None = None
+    run_id: int | None = None
+    before: int | None = None
+    limit: int = 25
+
+
+class Ending(NamedTuple):
+    """The end of a run: its attempt, final state and time."""
+
+    run_id: int
+    attempt: int
+    task: str
+    state: State
+    ended_at: datetime
+
+
+def listed(session: Session, selection: Selection) -> Sequence[Run]:
+    """Return the runs of a selection, newest first."""
+    first, last = _bounds(selection)
+    mine = newest_first(session, select(Run), _columns(selection.owner_id, selection), first, last)
+    return session.scalars(mine.limit(selection.limit)).all()
+
+
+def versions(session: Session, selections: Sequence[Selection]) -> list[list[tuple[int, int]]]:
+    """Return each selection's run ids and versions, newest first, with one statement per distinct filter."""
+    query = _versions if _is_postgres(session) else _versions_in_sqlite
+    found: list[list[tuple[int, int]]] = [[] for _ in selections]
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for place, one in enumerate(selections):
+        alike.setdefault((one.task, one.state, one.limit), []).append(place)
+    connection = session.connection()  # its rows are plain; a session would look for objects in them
+    for places in alike.values():
+        each = [(place, selections[place].owner_id, *_bounds(selections[place])) for place in places]
+        asked = integers(session, "selections", "place", "owner_id", "first", "last")
+        statement = query(session, asked, selections[places[0]])
+        for place, run_id, version in connection.execute(statement, {"selections": each}).all():
+            found[place].append((run_id, version))
+    return [sorted(runs, reverse=True) for runs in found]
+
+
+def endings(session: Session, owner_id: int, after: datetime) -> list[Ending]:
+    """Return the endings after a time among an owner's LATEST runs, oldest first."""
+    latest = newest_first(session, select(Run.id), {Run.owner_id: owner_id}).limit(LATEST).subquery()
+    columns = (Run.id, Run.attempt, Run.task, Run.state, Run.ended_at)
+    ended = select(*columns).where(Run.id.in_(select(latest.c.id)), Run.ended_at > after).order_by(Run.ended_at, Run.id)
+    found = session.execute(ended)
+    return [Ending(run_id, attempt, task, state, at) for run_id, attempt, task, state, at in found if at]
+
+
+def newest_first(
+    session: Session, query: Select[*Columns], columns: Mapping[Any, Any], first: Any = 0, last: Any = LARGEST_ID
+) -> Select[*Columns]:
+    """Restrict a query to runs with these values in these columns and an id between two, newest first.
+
+    There must be an index with these columns and the id.
+    """
+    if not _is_postgres(session):
+        same = (column == value for column, value in columns.items())
+        return query.where(*same, Run.id.between(first, last)).order_by(Run.id.desc())
+    # Postgres takes tasks and states for equally frequent among old and new runs. If they are not, it would go through
+    # the newest runs of all, in the hope of soon finding enough. No other index has the order of whole rows, though.
+    row, values = (*columns, Run.id), tuple(columns.values())
+    between = (tuple_(*row) >= tuple_(*values, first)) & (tuple_(*row) <= tuple_(*values, last))
+    return query.where(between).order_by(*(column.desc() for column in row))
+
+
+def _versions(session: Session, asked: CTE, one: Selection) -> Select[int, int, int]:
+    """Return a query for run versions of all selections with this filter."""
+    fitting = select(Run.id, Run.version)
+    found = newest_first(session, fitting, _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
+    each = found.limit(one.limit).lateral()
+    return select(asked.c.place, each.c.id, each.c.version).join_from(asked, each, true())
+
+
+def _versions_in_sqlite(session: Session, asked: CTE, one: Selection) -> Select[int, int, int]:
+    """Return the same query without LATERAL, which SQLite lacks. It finds the last run of each selection first."""
+    fitting = newest_first(session, select(Run.id), _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
+    last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
+    first = func.coalesce(last, asked.c.first).label("first")
+    each = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
+    found = select(each.c.place, Run.id, Run.version)
+    return newest_first(session, found, _columns(each.c.owner_id, one), each.c.first, each.c.last).order_by(None)
+
+
+def _bounds(selection: Selection) -> tuple[int, int]:
+    """Return the lowest and highest run id of a selection."""
+    last = LARGEST_ID if selection.before is None else selection.before - 1
+    return (0, last) if selection.run_id is None else (selection.run_id, min(selection.run_id, last))
+
+
+def _columns(owner_id: Any, one: Selection) -> dict[Any, Any]:
+    """Return the columns that a selection fixes, with their values."""
+    columns = {Run.owner_id: owner_id, Run.task: one.task, Run.state: one.state}
+    return {column: value for column, value in columns.items() if value is not None}
+
+
+def _is_postgres(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"

@@ -1,0 +1,178 @@
+"""A long history costs nothing: no statement reads a whole table, and none takes work that grows with the history."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from jobs.runs import State, checkpoints, heartbeats, lease, output
+from jobs.runs.backend import Backend
+from jobs.runs.lease import Claim
+from jobs.runs.output_entries import Batch, Entry, OutputKind
+from jobs.runs.queue import push, take_next
+from jobs.runs.run import Run
+from jobs.storage.database import Base
+from jobs.values.outcome import Failure
+from jobs.worker import attempt
+from jobs.worker.sweeper import Sweeper, revive
+from tests.conftest import opened
+from tests.support.history import write_history, write_queue
+from tests.support.people import make_run, note_file, owner_id
+from tests.support.recorded import Recorded, recorded
+from tests.support.uploading import file
+from tests.support.visitor import Visitor
+from tests.webapp.test_access import ADMIN, addresses, fill
+from webapp import create_app
+from webapp.accounts import users
+from webapp.live.subscribers import Subscribers, outdated
+from webapp.live.toasts import Toasts
+from webapp.rendering.listings import Listing
+
+RUNS = 20_000
+WAITING = 20_000
+POSTPONED = 500
+# More than reading a page takes, or a thousand runs to push, and less than reading an index once.
+MOST_WORK = {"sqlite": 20_000, "postgresql": 3_000}
+SMALL = {"workers", "leaders"}
+"""The tables that hold a row for each process."""
+
+TASKS = (None, "reverse_text", "factorise", "mandelbrot", "none such")
+STATES = (None, *State)
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory, redis_url: str, empty_database: Path) -> Iterator[Backend]:
+    with opened(tmp_path_factory.mktemp("scale"), redis_url, empty_database) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def app(backend: Backend) -> Flask:
+    return create_app(backend)
+
+
+@pytest.fixture(scope="module")
+def ada(app: Flask, backend: Backend) -> Visitor:
+    """Somebody with a long history, and with runs in a long queue; an administrator."""
+    visitor = Visitor(app).registered("ada@example.com")
+    users.set_admin(backend.database, visitor.email, True)
+    me = owner_id(backend, visitor.email)
+    write_history(backend.database, me, RUNS)
+    write_queue(backend.database, me, WAITING, POSTPONED)
+    heartbeats.seen(backend.database, "worker")
+    return visitor
+
+
+def assert_costs_little(found: Recorded, backend: Backend) -> None:
+    most = MOST_WORK[backend.database.engine.dialect.name]
+    large = set(Base.metadata.tables) - SMALL
+    assert found.work
+    costly = [
+        f"{statement}: reads {found.scans[statement]}, {work} steps"
+        for statement, work in found.work.items()
+        if found.scans[statement] & large or work > most
+    ]
+    assert not costly, "\n".join(costly)
+
+
+def test_a_statement_that_would_read_all_runs_is_found(backend: Backend, ada: Visitor) -> None:
+    of_its_worker, all_of_mine = select(Run.id).where(Run.worker == ada.email), select(Run.id).where(Run.version == 7)
+    for statement in (of_its_worker, all_of_mine.where(Run.owner_id == owner_id(backend, ada.email))):
+        with recorded(backend.database) as found, backend.database.read() as session:
+            assert session.scalars(statement).all() == []
+        with pytest.raises(AssertionError, match="FROM runs"):
+            assert_costs_little(found, backend)
+
+
+def test_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
+    """Every address, and the history with every pair of filters, also from a place within it."""
+    me = owner_id(backend, ada.email)
+    with recorded(backend.database) as found:
+        for method, rule in addresses():
+            if rule == "/logout" or rule.startswith(ADMIN):
+                continue
+            run = make_run(backend, me)
+            note_file(backend, run.id, b"noted", "text/plain")
+            path = fill(rule, run.id)
+            assert (ada.get(path) if method == "GET" else ada.post(path)).status_code < 500
+        for task, state, before in product(TASKS, STATES, (None, 5000)):
+            query = {"task": task, "state": state, "before": before}
+            assert ada.get("/runs", query_string={k: v for k, v in query.items() if v}).status_code == 200
+        assert ada.post("/tasks/count_words", {"texts": [file()], "most": "3"}).status_code == 303
+        assert ada.post("/tasks/reverse_text", {"text": "abc"}, HX_Request="true").status_code == 200
+    assert_costs_little(found, backend)
+
+
+def test_live_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
+    """What pages read when they open, at each event, and at every check."""
+    me = owner_id(backend, ada.email)
+    listings = [Listing(me, task=task, state=state) for task, state in product(TASKS, STATES)]
+    waiting = make_run(backend, me)
+    listings += [Listing(me, run_id=waiting.id), Listing(me, limit=10)]
+    with recorded(backend.database) as found, app.app_context(), app.test_request_context("/live"):
+        groups = [Subscribers(app, listing, Toasts(backend.database, me), prompt=True) for listing in listings]
+        for group in groups:
+            assert group.snapshot().page.listing == group.listing
+        assert outdated(backend.database, groups)
+        Toasts(backend.database, me).endings()
+        assert users.current_sessions(backend.database, [f"{me}.1"])
+    assert_costs_little(found, backend)
+
+
+def test_sweeps(backend: Backend, ada: Visitor) -> None:
+    """Everything that the sweeper does by itself, with Redis emptied before."""
+    backend.redis.flushdb()
+    for run_id in range(1, 500):
+        push(backend.queue, (run_id, 1))
+        take_next(backend.queue, backend.redis)
+    with recorded(backend.database) as found:
+        sweeper = Sweeper(backend)
+        for _turn in range(3):
+            sweeper.sweep()
+        sweeper.turn()
+        sweeper.leave()
+    assert len(backend.queue.get_job_ids()) == 1000
+    assert_costs_little(found, backend)
+
+
+def test_changes_of_a_run(backend: Backend, ada: Visitor) -> None:
+    """Everything that a worker, its supervisor and the owner do to a run."""
+    database, me = backend.database, owner_id(backend, ada.email)
+    failure = Failure("Oops", "it broke")
+
+    def claimed(**values: Any) -> Run:
+        run = attempt.take(backend, make_run(backend, me, **values).id, "worker")
+        assert run is not None
+        return run
+
+    with recorded(database) as found:
+        heartbeats.seen(database, "worker")
+        attempt.warm_up(backend)
+        held = claimed()
+        output.store(
+            database, held, [Batch(OutputKind.LOG, [Entry(0, "out", "hello")], 9)], unfinished=[Entry(0, "", "")]
+        )
+        output.store(database, held, [], replaces=True)
+        checkpoints.save(database, held, 1)
+        checkpoints.load(database, held.id)
+        lease.report(database, held, 0.5, "half")
+        lease.renew(database, held)
+        following = Claim(make_run(backend, me).id, "worker")
+        assert all(lease.succeed_and_claim(database, held, "done", following))
+        assert lease.lose(database, "worker")
+        assert lease.give_back(database, claimed())
+        assert lease.fail(database, claimed(), failure)
+        assert lease.postpone(database, claimed(), failure, 60)
+        assert lease.stop(database, claimed())
+        assert claimed()
+        assert lease.release(database, "worker")
+        for _each in range(100):
+            assert claimed()
+        revive(backend, lease.expire(database, lease.leases(database)))
+        heartbeats.gone(database, "worker")
+        ada.post(f"/runs/{held.id}/retry")
+    assert_costs_little(found, backend)
