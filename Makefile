@@ -45,6 +45,7 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.sockets
 	$(BIN)/python -m benchmarks.recovery
 	$(BIN)/python -m benchmarks.upload
+	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.memory
 
 # Regenerate the tables in docs/tasks.md from the code.
