@@ -39,6 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only_on(database): about something that this database alone has")
+    config.addinivalue_line("markers", "both_stores: about files, kept in a folder and in a bucket")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("both_stores"):
+        metafunc.parametrize("store_settings", ["folder", "bucket"], indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -132,15 +138,27 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield settings.redis
 
 
-@pytest.fixture
-def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
-    """A server that speaks S3, and its key in the environment as it is in production."""
+@pytest.fixture(scope="session")
+def keyless_object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
     server = ObjectServer(tmp_path_factory.mktemp("objects")).start()
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in KEY.items():
-            environment.setenv(name, value)
-        yield server
+    yield server
     server.stop()
+
+
+@pytest.fixture
+def object_server(keyless_object_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> ObjectServer:
+    """A server that speaks S3, and its key in the environment as it is in production."""
+    for name, value in KEY.items():
+        monkeypatch.setenv(name, value)
+    return keyless_object_server
+
+
+@pytest.fixture
+def store_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings for where files are kept: a folder or, for tests that are marked so, a bucket too."""
+    in_bucket = getattr(request, "param", "folder") == "bucket"
+    server: ObjectServer | None = request.getfixturevalue("object_server") if in_bucket else None
+    return server.settings() if server else {}
 
 
 @pytest.fixture(scope="session")
@@ -154,11 +172,11 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def opened(data_dir: Path, redis_url: str, empty_database: Path) -> Iterator[Backend]:
+def opened(data_dir: Path, redis_url: str, empty_database: Path, **values: str) -> Iterator[Backend]:
     """A backend with an empty database in `data_dir` and an empty Redis."""
     databases.copy(empty_database, data_dir)
     url = databases.url_of(data_dir)
-    backend = open_backend(settings_for(data_dir, redis_url=redis_url, database_url=url))
+    backend = open_backend(settings_for(data_dir, redis_url=redis_url, database_url=url, **values))
     backend.redis.flushdb()
     yield backend
     backend.database.close()
@@ -166,8 +184,8 @@ def opened(data_dir: Path, redis_url: str, empty_database: Path) -> Iterator[Bac
 
 
 @pytest.fixture
-def backend(tmp_path: Path, redis_url: str, empty_database: Path) -> Iterator[Backend]:
-    with opened(tmp_path, redis_url, empty_database) as one:
+def backend(tmp_path: Path, redis_url: str, empty_database: Path, store_settings: dict[str, str]) -> Iterator[Backend]:
+    with opened(tmp_path, redis_url, empty_database, **store_settings) as one:
         yield one
 
 

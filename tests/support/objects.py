@@ -44,22 +44,31 @@ class ObjectServer:
         self._process.wait()
 
     def bucket(self) -> str:
-        """A new bucket's name; they are made before anything is asked of the server."""
+        """Make a bucket, also before the server starts, and return its name."""
         name = f"bucket-{uuid.uuid4().hex}"
-        (self._folder / name).mkdir()
+        if self._process:
+            self._client().make_bucket(bucket_name=name)
+        else:
+            (self._folder / name).mkdir()
         return name
+
+    def settings(self) -> dict[str, str]:
+        """Settings of an application that keeps its files in a bucket of its own."""
+        return {"files_url": f"s3://{self.bucket()}", "aws_endpoint_url": self.url}
 
     def objects(self, bucket: str) -> list[Path]:
         return [path for path in (self._folder / bucket).rglob("*") if path.is_file()]
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
         """Store an object as another program would."""
-        access, secret = KEY.values()
-        client = Minio(endpoint=f"127.0.0.1:{self._port}", access_key=access, secret_key=secret, secure=False)
-        client.put_object(bucket_name=bucket, object_name=key, data=io.BytesIO(content), length=len(content))
+        self._client().put_object(bucket_name=bucket, object_name=key, data=io.BytesIO(content), length=len(content))
 
     def store(self, bucket: str, folder: Path) -> S3Store:
         return S3Store(Bucket(bucket, "some/prefix", self.url), folder)
+
+    def _client(self) -> Minio:
+        access, secret = KEY.values()
+        return Minio(endpoint=f"127.0.0.1:{self._port}", access_key=access, secret_key=secret, secure=False)
 
     def _listens(self) -> bool:
         with socket.socket() as probe:

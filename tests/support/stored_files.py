@@ -11,6 +11,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.file_cleanup import KEPT_SECONDS, FileCleanup
 from jobs.runs.files import WRITE_SECONDS, FileRow, StrayObject
 from jobs.storage.database import Database
+from jobs.storage.s3_store import Bucket, connect
 from jobs.storage.store import ObjectStore
 
 AN_HOUR, A_DAY = KEPT_SECONDS + 1, WRITE_SECONDS + 1
@@ -81,3 +82,13 @@ def sweep(backend: Backend) -> None:
 def objects_in(folder: Path) -> list[Path]:
     """The objects in a local store, without temporary files."""
     return [path for path in folder.glob("[0-9a-f][0-9a-f]/*") if path.is_file()]
+
+
+def hashes_in(backend: Backend) -> list[str]:
+    """The hash of each object in the backend's store, whether it is a folder or a bucket."""
+    settings = backend.settings
+    if not settings.files_url:
+        return [path.name.partition("-")[0] for path in objects_in(settings.files)]
+    bucket = settings.files_url.removeprefix("s3://")
+    found = connect(Bucket(bucket, endpoint=settings.aws_endpoint_url)).list_objects(bucket, recursive=True)
+    return [str(one.object_name).split("/")[1] for one in found]

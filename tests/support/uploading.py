@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 from flask import Flask
@@ -77,7 +76,3 @@ def error(response: TestResponse, name: str) -> str:
 def run_of(backend: Backend, response: TestResponse) -> Run:
     assert response.status_code == 303, response.text
     return read(backend, Run(id=int(response.headers["Location"].rpartition("/")[2])))
-
-
-def stored(backend: Backend) -> list[Path]:
-    return [path for path in (backend.settings.data_dir / "files").glob("*/*") if path.is_file()]

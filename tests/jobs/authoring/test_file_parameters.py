@@ -48,6 +48,7 @@ def test_a_task_stays_a_plain_function_of_files_at_paths(tmp_path: Path) -> None
     assert count_lines(file, [file]) == [2, 2]
 
 
+@pytest.mark.both_stores
 def test_what_is_kept_leads_to_the_same_file_in_the_store(backend: Backend) -> None:
     given = {"table": kept(backend, b"a\nb\n"), "more": [kept(backend, b"c\n", "c.txt")]}
     parameters = COUNT_LINES.parameters.model_validate(given)
@@ -57,6 +58,7 @@ def test_what_is_kept_leads_to_the_same_file_in_the_store(backend: Backend) -> N
     assert outcome_of(backend, given) == Success([2, 1])
 
 
+@pytest.mark.both_stores
 def test_a_file_that_is_not_kept_any_more_fails_the_run_by_its_name(backend: Backend) -> None:
     given = {"table": kept(backend, b"gone")}
     lose(backend, given["table"]["$file"]["sha256"])

@@ -20,7 +20,9 @@ from jobs.storage.database import Database
 from jobs.values.stored_file import RunFile, StoreAway
 from jobs.worker.sweeper import Sweeper
 from tests.support.people import make_owner, make_run, note_file
-from tests.support.stored_files import AN_HOUR, Hooked, let_pass, objects_in, strays, sweep
+from tests.support.stored_files import AN_HOUR, Hooked, hashes_in, let_pass, strays, sweep
+
+pytestmark = pytest.mark.both_stores
 
 PLENTY = 10**9
 
@@ -78,7 +80,7 @@ def test_what_nothing_refers_to_is_deleted_after_an_hour(backend: Backend, owner
     forget_uploads(backend.database)
     sweep(backend)
     assert [is_there(backend, one) for one in (noted, sent, young)] == [False] * 3
-    assert objects_in(backend.settings.data_dir / "files") == []
+    assert hashes_in(backend) == []
     assert strays(backend.database) == set()
 
 
@@ -110,7 +112,7 @@ def test_the_sweeper_comes_by_every_file(backend: Backend, monkeypatch: pytest.M
     for _page in range(4):
         sweeper.sweep()
     assert not any(is_there(backend, file) for file in files)
-    assert objects_in(backend.settings.data_dir / "files") == []
+    assert hashes_in(backend) == []
 
 
 def test_a_page_of_files_in_use_does_not_end_the_walk(
@@ -136,9 +138,9 @@ def test_a_store_that_is_away_is_swept_when_it_is_back(backend: Backend) -> None
     let_pass(backend.database, AN_HOUR)
     with pytest.raises(StoreAway):
         FileCleanup(backend.database, Hooked(backend.files.objects, before_delete=fail)).sweep()
-    assert len(objects_in(backend.settings.data_dir / "files")) == 1
+    assert len(hashes_in(backend)) == 1
     FileCleanup(backend.database, backend.files.objects).sweep()
-    assert (is_there(backend, file), objects_in(backend.settings.data_dir / "files")) == (False, [])
+    assert (is_there(backend, file), hashes_in(backend)) == (False, [])
 
 
 class Meanwhile(threading.Thread):

@@ -12,25 +12,20 @@ from sqlalchemy import event
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.files import FileRow, RecordedFiles
-from jobs.storage.local_store import LocalStore
 from jobs.storage.s3_store import FIRST_BYTES
-from jobs.storage.store import ObjectStore, plain_name
+from jobs.storage.store import FileStore, ObjectStore
 from jobs.values.stored_file import StoreAway, StoredFile
-from tests.support.objects import ObjectServer
-from tests.support.stored_files import A_DAY, AN_HOUR, Hooked, let_pass, object_of, objects_in, strays
+from tests.support.stored_files import A_DAY, AN_HOUR, Hooked, hashes_in, let_pass, object_of, strays
+
+pytestmark = pytest.mark.both_stores
 
 CONTENT = b"the dish of the day"
 HASH = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "files"
-
-
-@pytest.fixture
-def objects(folder: Path) -> LocalStore:
-    return LocalStore(folder)
+def objects(backend: Backend) -> ObjectStore:
+    return backend.files.objects
 
 
 @pytest.fixture
@@ -50,12 +45,11 @@ def sweep(backend: Backend, objects: ObjectStore) -> None:
     FileCleanup(backend.database, objects).sweep()
 
 
-def test_a_file_is_stored_once_and_recorded(files: RecordedFiles, backend: Backend, folder: Path) -> None:
+def test_a_file_is_stored_once_and_recorded(files: RecordedFiles, backend: Backend) -> None:
     for _ in range(2):
         assert files.put(CONTENT) == StoredFile(HASH, len(CONTENT))
     assert files.open(HASH).read() == CONTENT
-    (path,) = objects_in(folder)
-    assert path.name.startswith(f"{HASH}-"), "its name says what it holds"
+    assert hashes_in(backend) == [HASH], "its name says what it holds"
     assert strays(backend.database) == set()
     with backend.database.read() as session:
         assert session.get_one(FileRow, HASH).size == len(CONTENT)
@@ -74,10 +68,8 @@ def test_a_file_that_was_never_stored_is_not_found(files: RecordedFiles) -> None
         files.open(HASH)
 
 
-def test_a_file_of_a_version_without_a_record_is_found(files: RecordedFiles, folder: Path) -> None:
-    path = folder / plain_name(HASH)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(CONTENT)
+def test_a_file_of_a_version_without_a_record_is_found(files: RecordedFiles, objects: ObjectStore) -> None:
+    FileStore(objects).put(CONTENT)
     assert files.open(HASH).read() == CONTENT
 
 
@@ -96,17 +88,17 @@ def test_putting_a_file_again_helps_when_the_store_has_lost_it(
 
 
 def test_a_file_that_is_stored_twice_at_once_is_recorded_once(
-    backend: Backend, objects: ObjectStore, other: RecordedFiles, folder: Path
+    backend: Backend, objects: ObjectStore, other: RecordedFiles
 ) -> None:
     files = RecordedFiles(Hooked(objects, before_write=lambda: other.put(CONTENT)), backend.database)
     assert files.put(CONTENT) == StoredFile(HASH, len(CONTENT))
-    assert len(objects_in(folder)) == 2
+    assert len(hashes_in(backend)) == 2
     let_pass(backend.database, AN_HOUR)
     other.put(CONTENT)
     let_pass(backend.database, A_DAY - AN_HOUR)
     other.put(CONTENT)
     sweep(backend, objects)
-    assert len(objects_in(folder)) == 1
+    assert len(hashes_in(backend)) == 1
     assert files.open(HASH).read() == CONTENT
 
 
@@ -141,7 +133,7 @@ def test_files_that_are_stored_at_the_same_moment_are_recorded_once(
     assert len(strays(backend.database)) <= 1, "on Postgres that of the one who was refused"
 
 
-def test_a_stream_that_is_stored_for_too_long_is_refused(backend: Backend, objects: ObjectStore, folder: Path) -> None:
+def test_a_stream_that_is_stored_for_too_long_is_refused(backend: Backend, objects: ObjectStore) -> None:
     def meanwhile() -> None:
         let_pass(backend.database, A_DAY)
         sweep(backend, objects)
@@ -149,14 +141,12 @@ def test_a_stream_that_is_stored_for_too_long_is_refused(backend: Backend, objec
     files = RecordedFiles(Hooked(objects, before_write=meanwhile), backend.database)
     with pytest.raises(StoreAway, match="took too long"):
         files.put(CONTENT)
-    assert (objects_in(folder), strays(backend.database)) == ([], set())
+    assert (hashes_in(backend), strays(backend.database)) == ([], set())
     files.put(CONTENT)
     assert files.open(HASH).read() == CONTENT
 
 
-def test_a_store_that_fails_leaves_a_stray_that_is_swept_after_a_day(
-    backend: Backend, objects: ObjectStore, folder: Path
-) -> None:
+def test_a_store_that_fails_leaves_a_stray_that_is_swept_after_a_day(backend: Backend, objects: ObjectStore) -> None:
     def fail() -> None:
         raise StoreAway("gone")
 
@@ -164,10 +154,10 @@ def test_a_store_that_fails_leaves_a_stray_that_is_swept_after_a_day(
         RecordedFiles(Hooked(objects, after_write=fail), backend.database).put(CONTENT)
     let_pass(backend.database, AN_HOUR)
     sweep(backend, objects)
-    assert len(objects_in(folder)) == 1, "it may still be on its way"
+    assert len(hashes_in(backend)) == 1, "it may still be on its way"
     let_pass(backend.database, A_DAY)
     sweep(backend, objects)
-    assert (objects_in(folder), strays(backend.database)) == ([], set())
+    assert (hashes_in(backend), strays(backend.database)) == ([], set())
 
 
 def test_without_the_database_the_store_is_away(files: RecordedFiles, backend: Backend, tmp_path: Path) -> None:
@@ -202,7 +192,7 @@ def test_a_file_that_is_put_before_the_sweeper_locks_it_stays(
 
 
 def test_a_file_that_is_put_while_its_row_is_deleted_is_stored_again(
-    files: RecordedFiles, other: RecordedFiles, backend: Backend, objects: ObjectStore, folder: Path
+    files: RecordedFiles, other: RecordedFiles, backend: Backend, objects: ObjectStore
 ) -> None:
     files.put(CONTENT)
     let_pass(backend.database, AN_HOUR)
@@ -218,18 +208,18 @@ def test_a_file_that_is_put_while_its_row_is_deleted_is_stored_again(
     putting.join()
     assert object_of(backend.database, HASH) not in (None, before)
     assert files.open(HASH).read() == CONTENT
-    assert len(objects_in(folder)) == 1
+    assert len(hashes_in(backend)) == 1
 
 
 @pytest.mark.parametrize("moment", ["before_delete", "after_delete"])
 def test_a_file_that_is_put_while_its_object_is_deleted_is_stored_again(
-    files: RecordedFiles, other: RecordedFiles, backend: Backend, objects: ObjectStore, folder: Path, moment: str
+    files: RecordedFiles, other: RecordedFiles, backend: Backend, objects: ObjectStore, moment: str
 ) -> None:
     files.put(CONTENT)
     let_pass(backend.database, AN_HOUR)
     sweep(backend, Hooked(objects, **{moment: lambda: other.put(CONTENT)}))
     assert files.open(HASH).read() == CONTENT
-    assert (len(objects_in(folder)), strays(backend.database)) == (1, set())
+    assert (len(hashes_in(backend)), strays(backend.database)) == (1, set())
 
 
 def test_a_sweeper_that_was_asleep_deletes_nothing_that_is_new(
@@ -247,15 +237,14 @@ def test_a_sweeper_that_was_asleep_deletes_nothing_that_is_new(
     assert files.open(HASH).read() == CONTENT
 
 
-def test_who_reads_a_file_of_a_bucket_reads_on_when_it_is_put_again(
-    backend: Backend, object_server: ObjectServer, tmp_path: Path
+def test_who_reads_a_file_reads_on_when_it_is_put_again(
+    files: RecordedFiles, backend: Backend, objects: ObjectStore
 ) -> None:
-    files = RecordedFiles(object_server.store(bucket := object_server.bucket(), tmp_path), backend.database)
     stored = files.put(content := os.urandom(4 * FIRST_BYTES))
     with files.open(stored.sha256) as file:
         begun = file.read(10)
         files.put(content)
         assert begun + file.read() == content
     let_pass(backend.database, AN_HOUR)
-    sweep(backend, files.objects)
-    assert object_server.objects(bucket) == []
+    sweep(backend, objects)
+    assert hashes_in(backend) == []

@@ -112,6 +112,7 @@ def test_what_has_not_the_form_of_a_reference_is_none(backend: Backend, run: Run
     assert stored_in(backend.database, run.id, [forged, beside]) == set()
 
 
+@pytest.mark.both_stores
 def test_a_file_that_was_deleted_before_it_was_noted_is_not_noted(backend: Backend, run: Run) -> None:
     gone = put(backend)
     sweep(backend)

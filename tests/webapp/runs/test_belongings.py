@@ -15,8 +15,8 @@ from jobs.runs.uploads import Upload
 from jobs.values.stored_file import RunFile
 from tests.support.html_form import sent_by
 from tests.support.people import execute, note_file, owner_id, read
-from tests.support.stored_files import sweep
-from tests.support.uploading import cramped, error, file, good, run_of, send, stored
+from tests.support.stored_files import hashes_in, sweep
+from tests.support.uploading import cramped, error, file, good, run_of, send
 from tests.support.visitor import Visitor, soup, the
 
 
@@ -32,6 +32,7 @@ def test_a_file_of_somebody_else_is_refused_at_its_field(ada: Visitor, ben: Visi
     assert run_of(small, send(ben, {"title": "x", "cover": theirs}))
 
 
+@pytest.mark.both_stores
 def test_running_again_and_changing_parameters_keep_files(ada: Visitor, small: Backend) -> None:
     run = run_of(small, send(ada, good(pages=[file(b"12", "1.txt")])))
     execute(small, run.id)
@@ -51,18 +52,20 @@ def forget_uploads(backend: Backend) -> None:
     uploads.forget(backend.database)
 
 
+@pytest.mark.both_stores
 def test_what_no_run_took_is_swept_after_a_day_and_refused_then(ada: Visitor, small: Backend) -> None:
     run = run_of(small, send(ada, good()))
     waiting = sent_by(the(soup(send(ada, good(title="", cover=file(b"waits")))), "#task-form"))
     sweep(small)
-    assert len(stored(small)) == 2, "a form may still be put right"
+    assert len(hashes_in(small)) == 2, "a form may still be put right"
     forget_uploads(small)
     sweep(small)
-    assert [path.name.partition("-")[0] for path in stored(small)] == [run.parameters["cover"]["$file"]["sha256"]]
+    assert hashes_in(small) == [run.parameters["cover"]["$file"]["sha256"]]
     waiting["title"] = "y"
     assert "no longer available" in error(send(ada, waiting.to_dict(flat=False)), "cover")
 
 
+@pytest.mark.both_stores
 def test_a_quota_holds_for_all_files_of_a_user_and_says_what_to_do(ada: Visitor, ben: Visitor, small: Backend) -> None:
     for number in range(4):
         assert send(ada, good(pages=[file(bytes([number]) * 90_000)])).status_code == 303

@@ -47,6 +47,7 @@ def rewrite(backend: Backend, **values: str) -> None:
         session.execute(update(RunFileRow).values(**values))
 
 
+@pytest.mark.both_stores
 def test_its_owner_gets_a_file_whole_and_for_good(ada: Visitor, run: Run, file: RunFile) -> None:
     response = ada.get(address(run, file))
     assert (response.status_code, response.data) == (200, CONTENT)
@@ -64,6 +65,7 @@ def test_its_owner_gets_a_file_whole_and_for_good(ada: Visitor, run: Run, file: 
     assert not {"Set-Cookie", "Vary"} & set(response.headers.keys()), "a browser would ask again each time"
 
 
+@pytest.mark.both_stores
 def test_nobody_else_gets_it(ben: Visitor, visitor: Visitor, backend: Backend, run: Run, file: RunFile) -> None:
     other = make_run(backend, owner_id(backend, ben.email))
     for path in (address(run, file), address(other, file)):
@@ -82,6 +84,7 @@ def test_a_browser_that_has_it_gets_nothing_again(ada: Visitor, run: Run, file: 
     assert response.headers["Cache-Control"] == "private, max-age=31536000, immutable"
 
 
+@pytest.mark.both_stores
 @pytest.mark.parametrize(
     ("asked", "start", "end"), [("bytes=0-9", 0, 10), ("bytes=255990-", 255990, 256000), ("bytes=-5", 255995, 256000)]
 )
@@ -91,6 +94,7 @@ def test_a_part_of_it_can_be_asked_for(ada: Visitor, run: Run, file: RunFile, as
     assert response.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(CONTENT)}"
 
 
+@pytest.mark.both_stores
 def test_a_part_beyond_its_end_is_refused(ada: Visitor, run: Run, file: RunFile) -> None:
     response = ada.get(address(run, file), headers={"Range": "bytes=999999-"})
     assert (response.status_code, response.headers["Content-Range"]) == (416, f"bytes */{len(CONTENT)}")
@@ -116,8 +120,10 @@ class Forwards:
             yield chunk
 
 
+@pytest.mark.both_stores
 def test_nothing_before_a_part_is_read(ada: Visitor, run: Run, file: RunFile) -> None:
     server = {"wsgi.file_wrapper": Forwards}
+    Forwards.read.clear()
     response = ada.get(address(run, file), headers={"Range": "bytes=255990-"}, environ_overrides=server)
     assert (response.data, Forwards.read) == (CONTENT[255990:], [])
     assert ada.get(address(run, file), environ_overrides=server).data == CONTENT == b"".join(Forwards.read)
@@ -190,6 +196,7 @@ def test_an_address_of_no_file_is_not_found(ada: Visitor, run: Run, file: RunFil
     assert ada.get(f"/runs/{10**30}/files/{file.sha256}").status_code == 404
 
 
+@pytest.mark.both_stores
 def test_a_file_that_the_store_has_lost_is_not_found_and_says_so(
     ada: Visitor, backend: Backend, run: Run, file: RunFile
 ) -> None:

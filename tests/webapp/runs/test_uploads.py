@@ -21,7 +21,8 @@ from tests.support.html_form import sent_by
 from tests.support.people import execute, read
 from tests.support.raw_upload import END, head_of, text
 from tests.support.serving import catalog_of
-from tests.support.uploading import cramped, error, file, good, run_of, send, stored
+from tests.support.stored_files import hashes_in
+from tests.support.uploading import cramped, error, file, good, run_of, send
 from tests.support.visitor import ORIGIN, Visitor, soup, the
 from webapp.current import put_backend
 
@@ -40,6 +41,7 @@ def test_the_form_has_inputs_for_files_and_says_how_it_is_sent(ada: Visitor) -> 
     assert not the(soup(ada.get("/tasks/plain")), "#task-form").has_attr("enctype")
 
 
+@pytest.mark.both_stores
 def test_a_run_has_its_files_and_its_task_reads_them(ada: Visitor, small: Backend) -> None:
     content = bytes(range(256)) * 300
     response = send(ada, good(pages=[file(content, "1.bin"), file(b"", "2.bin")], index=file(b"i", "")))
@@ -54,6 +56,7 @@ def test_a_run_has_its_files_and_its_task_reads_them(ada: Visitor, small: Backen
     assert ada.get(str(links[1]["href"])).data == content
 
 
+@pytest.mark.both_stores
 def test_a_refused_form_keeps_its_files_and_sends_what_refers_to_them(ada: Visitor, small: Backend) -> None:
     refused = send(ada, good(title="", pages=[file(b"1", "1.txt"), file(b"2", "2.txt")], index=file(b"i", "i.txt")))
     assert error(refused, "title")
@@ -112,10 +115,11 @@ def renewed(value: Any) -> Any:
     return (io.BytesIO(value[0].getvalue()), value[1]) if isinstance(value, tuple) else value
 
 
+@pytest.mark.both_stores
 def test_much_more_than_allowed_is_not_heard_out(ada: Visitor, small: Backend) -> None:
     assert send(ada, good(pages=[file(b"x" * 1_300_000)])).status_code == 413
     assert send(ada, good(title="x" * 1_100_000)).status_code == 413
-    assert stored(small) == []
+    assert hashes_in(small) == []
 
 
 def test_texts_have_their_limit_together_wherever_they_stand(ada: Visitor, small: Backend) -> None:
@@ -125,7 +129,7 @@ def test_texts_have_their_limit_together_wherever_they_stand(ada: Visitor, small
     for parts, code in ((texts[:9], 422), (texts, 413), ([*before, *in_the_middle, *after], 413)):
         body = {"data": b"".join([*parts, end]), "content_type": "multipart/form-data; boundary=dumbwaiter"}
         assert ada.client.post("/tasks/bind", headers=ORIGIN, **body).status_code == code
-    assert stored(small) == []
+    assert hashes_in(small) == []
 
 
 def test_a_file_that_is_too_large_for_its_field_takes_no_room_from_others(ada: Visitor) -> None:
@@ -134,9 +138,10 @@ def test_a_file_that_is_too_large_for_its_field_takes_no_room_from_others(ada: V
     assert [one.text for one in soup(response).select(".kept-file bdi")] == ["b.txt"]
 
 
+@pytest.mark.both_stores
 def test_a_file_for_no_field_is_not_kept(ada: Visitor, small: Backend) -> None:
     run_of(small, send(ada, good(nonsense=file(b"x" * 1000), title_=file(b"x"))))
-    assert len(stored(small)) == 1
+    assert len(hashes_in(small)) == 1
 
 
 @pytest.mark.parametrize(("change", "code"), [({}, 303), ({"_change": "add chapters"}, 200), ({"title": ""}, 422)])
@@ -160,7 +165,7 @@ def test_a_form_without_files_has_its_old_limit(ada: Visitor) -> None:
 def test_nobody_uploads_without_an_account_or_from_another_site(visitor: Visitor, ada: Visitor, small: Backend) -> None:
     assert send(visitor, good()).status_code == 303
     assert send(ada, good(), {"Origin": "https://elsewhere.example"}).status_code == 403
-    assert stored(small) == []
+    assert hashes_in(small) == []
 
 
 HOSTILE = (
@@ -257,13 +262,14 @@ def test_a_file_that_is_refused_is_not_kept_and_the_others_are(app: Flask, ada: 
     assert (parameters["letter"]["$file"]["name"], parameters["reply"]) == ("letter.txt", None)
 
 
+@pytest.mark.both_stores
 def test_a_body_that_is_no_form_is_refused_and_leaves_nothing(ada: Visitor, small: Backend) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="cover"; filename="a.txt"\r\n\r\n'
     for body in (b"nonsense", head + b"half a fi", head[:40], b"--x\r\n\r\n\r\n--x--", head + b"\r\n--x"):
         content_type = "multipart/form-data; boundary=x"
         response = ada.client.post("/tasks/bind", data=body, headers=ORIGIN, content_type=content_type)
         assert response.status_code == 400, body
-    assert stored(small) == []
+    assert hashes_in(small) == []
     with small.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Upload)) == 0
         assert session.scalar(select(func.count()).select_from(RunFileRow)) == 0
@@ -284,6 +290,7 @@ def test_a_store_that_takes_nothing_is_told_at_the_field(ada: Visitor) -> None:
     assert error(send(ada, good()), "cover").startswith("The file could not be saved.")
 
 
+@pytest.mark.both_stores
 def test_an_example_brings_its_files_with_it(ada: Visitor, small: Backend) -> None:
     form = the(soup(ada.get("/tasks/weigh?example=1")), "#task-form")
     assert [one.text for one in form.select(".kept-file bdi")] == ["uploading.py"]
