@@ -1,7 +1,7 @@
 """Error pages, and notices for htmx requests from a page that is already open."""
 
 from flask import Flask, current_app, make_response, render_template, request
-from sqlalchemy.exc import OperationalError
+from redis.exceptions import RedisError
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -11,11 +11,14 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
+from jobs.storage import AWAY
 from jobs.values import StoreAway
 from webapp import messages
 from webapp.rendering import fragments
 
 READING = ("GET", "HEAD", "OPTIONS")
+RETRY_SECONDS = 10
+BACKGROUND = ("live.changes", "tasks.check")  # requests that nobody made: they show no notice
 
 
 def init_app(app: Flask) -> None:
@@ -38,15 +41,28 @@ def show(error: HTTPException) -> Response:
 
 
 def show_unexpected(error: Exception) -> Response:
-    current_app.logger.exception("unexpected error in %s %s", request.method, request.path, exc_info=error)
-    if isinstance(error, OperationalError) and request.method not in READING:
-        return show(ServiceUnavailable(messages.UNSAVED))
+    if (message := _unavailable(error)) is None:
+        current_app.logger.exception("unexpected error in %s %s", request.method, request.path, exc_info=error)
+        return show(InternalServerError())
+    reason = getattr(error, "orig", None) or error
+    current_app.logger.warning("%s %s: %s: %s", request.method, request.path, type(reason).__name__, reason)
+    response = show(ServiceUnavailable(message))
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def _unavailable(error: Exception) -> str | None:
+    """Return the message for an error of something that is unavailable for now; None for any other error."""
+    if isinstance(error, AWAY):
+        return messages.DATABASE_AWAY if request.method in READING else messages.UNSAVED
     if isinstance(error, StoreAway):
-        return show(ServiceUnavailable(messages.STORE_AWAY))
-    return show(InternalServerError())
+        return messages.STORE_AWAY
+    return messages.REDIS_AWAY if isinstance(error, RedisError) else None
 
 
 def _body(code: int, name: str, message: str) -> str:
+    if request.endpoint in BACKGROUND:
+        return ""
     if request.headers.get("HX-Request"):
         notice = render_template("_partials/notice.html", message=message)
         return fragments.partial("#notices", "innerHTML", notice)

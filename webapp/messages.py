@@ -14,6 +14,11 @@ UNSAVED = (
     "Your changes have not been saved because the database can't be written to right now. "
     "Everything saved earlier is safe. Try again in a moment."
 )
+DATABASE_AWAY = (
+    "This page can't be shown right now because the database is not responding. "
+    "Everything saved earlier is safe. Try again in a moment."
+)
+REDIS_AWAY = "The queue is not responding. Submitted runs are safe and start when it is back. Try again in a moment."
 STORE_AWAY = "The file store is not responding. Stored files are safe. Try again in a moment."
 FOREIGN_REQUEST = "This request did not come from this site. Reload the page and try again."
 NO_JOB = "RQ no longer has this job."

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError, TimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -41,8 +41,8 @@ LONGEST_WAIT_SECONDS = 0.02
 BUSY_MILLISECONDS = 50
 CONNECT_SECONDS = 5
 
-# The errors of a database that is unavailable, for now.
-AWAY = (InterfaceError, InternalError, OperationalError)
+# The errors of a database that is unavailable, for now. TimeoutError: all connections wait for its answers.
+AWAY = (InterfaceError, InternalError, OperationalError, TimeoutError)
 
 
 def utcnow() -> datetime:
@@ -194,7 +194,10 @@ def _prepare_sqlite(engine: Engine) -> None:
         assert isinstance(connection, sqlite3.Connection)
         connection.isolation_level = None  # `begin` below starts transactions, not the driver
         for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            _patiently(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}"))
+            try:
+                _patiently(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}"))
+            except sqlite3.Error as error:  # SQLAlchemy does not translate errors from here
+                raise DBAPIError.instance(f"PRAGMA {pragma}", None, error, sqlite3.Error) from error
 
     # By default a SQLite transaction starts as a reader. If two such transactions then write, one loses an update or
     # fails immediately. Therefore a writer takes the write lock with its first statement (BEGIN IMMEDIATE).

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.postgres import Postgres
@@ -56,6 +57,22 @@ def bring_back(data_dir: Path) -> None:
         _rename_table(data_dir, "runs_away", "runs")
     else:
         server.admit(_name(data_dir))
+
+
+@contextlib.contextmanager
+def unreachable(data_dir: Path) -> Iterator[None]:
+    """Make every new connection fail. Existing ones to a file must have been closed; the server ends its own."""
+    if server is not None:
+        server.refuse(_name(data_dir))
+        yield
+        server.admit(_name(data_dir))
+        return
+    file, away = data_dir / FILE, data_dir / "away.db"
+    file.rename(away)
+    file.mkdir()
+    yield
+    file.rmdir()
+    away.rename(file)
 
 
 def _rename_table(data_dir: Path, old: str, new: str) -> None:

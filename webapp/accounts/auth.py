@@ -8,6 +8,7 @@ from flask import (
     Flask,
     Response,
     abort,
+    g,
     make_response,
     redirect,
     render_template,
@@ -16,6 +17,7 @@ from flask import (
     url_for,
 )
 from flask_login import LoginManager, current_user, login_user, logout_user
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
@@ -45,9 +47,23 @@ PUBLIC_ENDPOINTS = frozenset(
 def init_app(app: Flask) -> None:
     manager = LoginManager(app, add_context_processor=False)  # the layout asks for the viewer with more care
     manager.session_protection = None  # a session is bound to its version in the database, not to an address
-    manager.user_loader(lambda session_id: users.of_session(backend().database, session_id))
+    manager.user_loader(_load_user)
     app.before_request(require_sign_in)
     app.register_blueprint(bp)
+
+
+def _load_user(session_id: str) -> Account | None:
+    """Return the active user of a valid session, or None.
+
+    If the database is away, the error page asks for the user again. It gets the same error without another wait.
+    """
+    if "user_unknown" in g:
+        raise g.user_unknown
+    try:
+        return users.of_session(backend().database, session_id)
+    except SQLAlchemyError as error:
+        g.user_unknown = error
+        raise
 
 
 def require_sign_in() -> BaseResponse | None:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, make_response, request, sess
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
 
+from jobs.storage import AWAY
 from webapp.current import backend
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.snapshot import client_state_from, difference, take_snapshot
@@ -40,20 +41,31 @@ def changes() -> Response:
 
 @sock.route("/live", bp=bp)  # type: ignore[untyped-decorator]  # flask-sock has no types
 def stream(socket: LiveSocket) -> None:
-    """Authorise and register an open page; the connection outlives this handler."""
+    """Authorise and register an open page; the connection outlives this handler.
+
+    The connection is open already, so an error must close it. Otherwise the page would wait on a connection that
+    nobody serves.
+    """
+    try:
+        _admit(socket)
+    except TooManyPages:
+        log.info("user %s has too many open live pages", current_user.id)
+        socket.close(TOO_MANY, "too many pages")
+    except AWAY as error:
+        log.warning("closing a live page so that it reconnects: the database is away (%s)", error)
+        socket.close(RESTART)
+    except Exception:
+        log.exception("closing a live page so that it reconnects")
+        socket.close(RESTART)
+
+
+def _admit(socket: LiveSocket) -> None:
     if not _is_owner():
         socket.close(SIGNED_OUT, "signed out")
         return
     owner_id, hub = int(current_user.id), cast(Hub, current_app.extensions["hub"])
     sent = SentState(client_state_from(request.args), moment_in(request.args.get("since")))
-    try:
-        hub.join(OpenPage(socket, current_user.get_id(), _session_ends_at(), sent), from_query(owner_id, request.args))
-    except TooManyPages:
-        log.info("user %d has too many open live pages", owner_id)
-        socket.close(TOO_MANY, "too many pages")
-    except Exception:  # otherwise an error response would be written into the socket
-        log.exception("closing a live page of user %d so that it reconnects", owner_id)
-        socket.close(RESTART)
+    hub.join(OpenPage(socket, current_user.get_id(), _session_ends_at(), sent), from_query(owner_id, request.args))
 
 
 def _is_owner() -> bool:

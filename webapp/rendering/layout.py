@@ -19,12 +19,11 @@ def init_app(app: Flask) -> None:
 
 
 def layout_values() -> dict[str, Any]:
-    """Return the signed-in viewer, or None if the database fails, so that an error page can still be shown."""
+    """Return the signed-in viewer, or None; if the database fails, nobody knows, and an error page is still shown."""
     try:
-        viewer = current_user if current_user.is_authenticated else None
+        return {"viewer": current_user if current_user.is_authenticated else None, "viewer_known": True}
     except SQLAlchemyError:
-        viewer = None
-    return {"viewer": viewer}
+        return {"viewer": None, "viewer_known": False}
 
 
 def asset(filename: str) -> str:
