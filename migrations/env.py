@@ -46,7 +46,7 @@ def _render(kind: str, item: Any, _context: Any) -> Any:
 def _from_environment() -> Database:
     settings = config.load()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Database(settings.database)
+    return Database(settings.database, answer_seconds=None)
 
 
 migrate()

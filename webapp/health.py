@@ -21,7 +21,9 @@ def healthz() -> dict[str, str]:
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """Return the status of each dependency: 200 if all are available, otherwise 503."""
-    parts = {"database": _database(), "redis": _redis(), "worker": _worker()}
+    database = _database()
+    # A database that is away is not asked twice: it may take many seconds not to answer.
+    parts = {"database": database, "redis": _redis(), "worker": database and _worker()}
     ready = all(parts.values())
     statuses = {name: "ok" if available else "missing" for name, available in parts.items()}
     return jsonify(status="ready" if ready else "not ready", **statuses), 200 if ready else 503

@@ -39,7 +39,9 @@ WRITE_LOCK_SECONDS = 15.0
 SHORTEST_WAIT_SECONDS = 0.00002
 LONGEST_WAIT_SECONDS = 0.02
 BUSY_MILLISECONDS = 50
-CONNECT_SECONDS = 5
+# A request during a silent partition fails within 20 s: one statement without an answer, then one vain connect.
+ANSWER_SECONDS = 15
+POOL_SECONDS = 10
 
 # The errors of a database that is unavailable, for now. TimeoutError: all connections wait for its answers.
 AWAY = (InterfaceError, InternalError, OperationalError, TimeoutError)
@@ -107,17 +109,21 @@ def at_once(rows: Select[*tuple[Any, ...]]) -> CTE:
 class Database:
     """An engine and its sessions. The first session opens the first connection.
 
-    Raises ConfigError, without the password, when the URL is malformed.
+    On Postgres a statement that takes longer than `answer_seconds` fails, as if the server had closed the connection.
+    Migrations, which may take long, set no limit. Raises ConfigError, without the password, when the URL is malformed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, answer_seconds: float | None = ANSWER_SECONDS) -> None:
         # Hide parameters in errors: user input must not appear in logs or in the queue's dashboard.
         try:
-            self.engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
+            options = {} if url.startswith("sqlite") else {"pool_pre_ping": True, "pool_timeout": POOL_SECONDS}
+            self.engine = create_engine(url, hide_parameters=True, **options)
         except (ArgumentError, ValueError):
             raise ConfigError("DATABASE_URL: not a valid URL; in the password, write @ as %40 and % as %25") from None
-        prepare = _prepare_sqlite if self.engine.dialect.name == "sqlite" else _prepare_postgres
-        prepare(self.engine)
+        if self.engine.dialect.name == "sqlite":
+            _prepare_sqlite(self.engine)
+        else:
+            _prepare_postgres(self.engine, answer_seconds)
         self._reader = self.engine.execution_options(reads_only=True)
         self._kept: Connection | None = None
         self._line = threading.Lock() if self.engine.dialect.name == "sqlite" else None
@@ -221,11 +227,12 @@ def _prepare_sqlite(engine: Engine) -> None:
             driver.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
 
 
-def _prepare_postgres(engine: Engine) -> None:
-    # The driver's default is 130 seconds, which is longer than a lease. DATABASE_URL can set another value.
+def _prepare_postgres(engine: Engine, answer_seconds: float | None) -> None:
+    from jobs.storage.postgres import connect  # the driver takes 6 MB, which an application on SQLite saves
+
     @event.listens_for(engine, "do_connect")
-    def limit_waiting(_dialect: Dialect, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
-        options.setdefault("connect_timeout", CONNECT_SECONDS)
+    def open_connection(_dialect: Dialect, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:
+        return connect(answer_seconds, *arguments, **options)
 
     # Postgres quotes values, or the whole row, after the first line of an error. Cut them off, like the parameters.
     @event.listens_for(engine, "handle_error")

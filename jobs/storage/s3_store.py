@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from minio import Minio
 
 AMAZON = "https://s3.amazonaws.com"
+# A service that falls silent is asked once more: each request ends within 21 seconds.
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 30.0
+READ_SECONDS = 10.0
+SILENT_RETRIES = 1
+ERROR_RETRIES = 2
+CREDENTIALS_SECONDS = 2.0
 PART_BYTES = 8 * 1024 * 1024
 # The first request is small, because it may be all that the reader needs; each further request is twice as large.
 FIRST_BYTES = 64 * 1024
@@ -207,12 +211,19 @@ def connect(bucket: Bucket) -> "Minio":
     scheme, _, host = (bucket.endpoint or AMAZON).partition("://")
     http = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-        retries=Retries(total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
+        retries=Retries(
+            total=ERROR_RETRIES,
+            connect=SILENT_RETRIES,
+            read=SILENT_RETRIES,
+            backoff_factor=0.2,
+            status_forcelist=(500, 502, 503, 504),
+        ),
     )
-    providers = ChainedProvider([EnvAWSProvider(), AWSConfigProvider(), IamAwsProvider()])
+    machine = urllib3.PoolManager(timeout=CREDENTIALS_SECONDS, retries=SILENT_RETRIES)
+    providers = ChainedProvider([EnvAWSProvider(), AWSConfigProvider(), IamAwsProvider(http_client=machine)])
     try:
         providers.retrieve()
-    except ValueError:
+    except (ValueError, urllib3.exceptions.HTTPError):  # the latter outside Amazon's machines, where nobody answers
         words = "The file store has no credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         raise StoreAway(words) from None
     return Minio(

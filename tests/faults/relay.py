@@ -1,4 +1,4 @@
-"""A relay between us and Redis that a test may have refuse, or lose replies on their way back."""
+"""A relay between us and a server that a test may have refuse, fall silent, or lose replies on their way back."""
 
 import contextlib
 import socket
@@ -15,6 +15,8 @@ class Relay:
         self._target = target
         self._sockets: set[socket.socket] = set()
         self._replies_to_lose = 0
+        self.silent = False
+        """Whether nothing is passed on, as in a network partition; connections stay open."""
         self._lock = threading.Lock()
         self.lost = 0
         """The number of replies lost so far."""
@@ -66,7 +68,8 @@ class Relay:
             while asked := client.recv(65536):
                 if PUSH in asked.lower() and self._take_one():
                     loses.set()
-                server.sendall(asked)
+                if not self.silent:
+                    server.sendall(asked)
         self._end(client, server)
 
     def _answer(self, server: socket.socket, client: socket.socket, loses: threading.Event) -> None:
@@ -74,7 +77,8 @@ class Relay:
             while answer := server.recv(65536):
                 if loses.is_set():
                     break
-                client.sendall(answer)
+                if not self.silent:
+                    client.sendall(answer)
         self._end(client, server)
 
     def _take_one(self) -> bool:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.postgres import Postgres
+from tests.support.postgres import SUPERUSER, Postgres
 
 FILE = "dumbwaiter.db"
 
@@ -27,6 +27,11 @@ def url_of(data_dir: Path) -> str:
     if not server.has(_name(data_dir)):
         server.create(_name(data_dir))
     return server.url(_name(data_dir))
+
+
+def url_through(port: int, data_dir: Path) -> str:
+    """Its DATABASE_URL through a relay to the server's socket."""
+    return f"postgresql://{SUPERUSER}@127.0.0.1:{port}/{_name(data_dir)}"
 
 
 def copy(source: Path, target: Path) -> None:

@@ -47,6 +47,10 @@ class Postgres:
         """A database's address as platforms spell it."""
         return f"postgresql://{SUPERUSER}@/{name}?host={self._folder}&port={PORT}"
 
+    @property
+    def socket(self) -> Path:
+        return self._folder / f".s.PGSQL.{PORT}"
+
     def answers(self) -> bool:
         try:
             return bool(self._execute("SELECT 1"))

@@ -1,5 +1,6 @@
 """`python -m webapp.server.prepare`: the checks and migrations that precede the web server and the workers."""
 
+import contextlib
 import logging
 import sys
 import time
@@ -70,7 +71,8 @@ def _migrate(settings: Settings) -> None:
             raise CannotStart(f"The database's {newer}")
         if settings.production and not migrations.is_current(database):
             raise CannotStart("The database's schema is out of date. Run the release step first: alembic upgrade head")
-        migrations.upgrade(database)
+        with contextlib.closing(Database(settings.database, answer_seconds=None)) as patient:
+            migrations.upgrade(patient)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).splitlines()[0]
         raise CannotStart(f"The database at DATABASE_URL cannot be used: {reason}") from None

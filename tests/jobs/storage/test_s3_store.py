@@ -2,17 +2,20 @@
 
 import hashlib
 import os
+import socket
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jobs.storage import s3_store
 from jobs.storage.s3_store import FIRST_BYTES, Bucket, S3Store
 from jobs.storage.store import CHUNK_BYTES, FileStore, new_name, plain_name
 from jobs.values.stored_file import StoreAway, StoredFile
 from tests.jobs.storage.test_store import CONTENT, HASH, Broken, Endless
-from tests.support.objects import ObjectServer
+from tests.support.objects import KEY, ObjectServer
 from tests.support.stack import free_port
 
 
@@ -160,3 +163,30 @@ def test_a_store_that_is_away_says_so(object_server: ObjectServer, tmp_path: Pat
     for ask in (lambda: nowhere.put(CONTENT), lambda: nowhere.open(HASH)):
         with pytest.raises(StoreAway):
             ask()
+
+
+@pytest.mark.usefixtures("object_server")
+def test_a_store_that_falls_silent_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = 1 + s3_store.SILENT_RETRIES
+    assert tries * max(s3_store.READ_SECONDS, s3_store.CONNECT_SECONDS) < 21
+    monkeypatch.setattr(s3_store, "READ_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        begun = time.monotonic()
+        with pytest.raises(StoreAway, match="is not responding"):
+            S3Store(Bucket("bucket", "", place, "us-east-1"), tmp_path).open(plain_name(HASH))
+    assert time.monotonic() - begun < 2
+
+
+def test_a_machine_without_a_key_is_told_so_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address that gives Amazon's machines their key is another machine's, which does not answer."""
+    monkeypatch.setattr(s3_store, "CREDENTIALS_SECONDS", 0.2)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in KEY:
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        begun = time.monotonic()
+        with pytest.raises(StoreAway, match="Set AWS_ACCESS_KEY_ID"):
+            S3Store(Bucket("bucket"), tmp_path).open(plain_name(HASH))
+    assert time.monotonic() - begun < 2
