@@ -40,7 +40,7 @@ class Settings(BaseModel):
     redis_tls_verify: bool = True
     secret_key: str = ""
     secret_key_previous: str = ""
-    workers: int = Field(default=2, ge=1, le=256)
+    workers: int = Field(default=2, ge=0, le=256)
     tasks: tuple[Path, ...] = (ROOT / "jobs" / "tasks",)
     task_environment: str = ""
     lease_seconds: int = Field(default=60, ge=2, le=3600)

@@ -14,11 +14,11 @@ from tests.support.stack import ROOT, Stack, free_port
 from tests.support.tasks import FOLDER
 
 
-def start_and_fail(**environment: str) -> str:
-    """Start the application, which must fail and exit, and return its output."""
+def start_and_fail(program: str = "webapp", /, **environment: str) -> str:
+    """Start the application or its workers, which must fail and exit, and return their output."""
     own = {"PATH": os.environ["PATH"], "DATABASE_URL": databases.url_of(Path(environment["DATA_DIR"]))}
     done = subprocess.run(
-        [sys.executable, "-m", "webapp"],
+        [sys.executable, "-m", program],
         cwd=ROOT,
         env={**own, **environment},
         capture_output=True,
@@ -82,6 +82,11 @@ def test_a_folder_of_tasks_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     folders = f"{FOLDER}:{tmp_path / 'none'}"
     said = start_and_fail(TASKS=folders, DATA_DIR=str(tmp_path / "data"), PORT=str(free_port()))
     assert f"TASKS: {tmp_path}/none cannot be read" in said
+
+
+def test_workers_without_a_number_of_them_are_refused(tmp_path: Path) -> None:
+    said = start_and_fail("jobs", DATA_DIR=str(tmp_path), WORKERS="0")
+    assert said.startswith("WORKERS: 0 is for a machine that only serves pages.")
 
 
 def test_production_does_not_migrate_by_itself(tmp_path: Path) -> None:

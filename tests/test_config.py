@@ -42,7 +42,7 @@ def test_without_an_environment_everything_lives_in_data_dir(tmp_path: Path) -> 
     [
         ("PORT", "eighty"),
         ("PORT", "70000"),
-        ("WORKERS", "0"),
+        ("WORKERS", "-1"),
         ("DATABASE_URL", "mysql://x"),
         ("REDIS_URL", "localhost"),
         ("FILES_URL", "/srv/files"),

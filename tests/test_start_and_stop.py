@@ -20,11 +20,9 @@ from websockets.exceptions import ConnectionClosedError
 
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
-from tests.support import databases
 from tests.support.people import make_owner, make_run, note_file, owner_id, read
 from tests.support.person import Person, receive_until
 from tests.support.stack import ROOT, Stack, free_port
-from tests.support.tasks import FOLDER
 from tests.support.visitor import the
 from tests.support.waiting import PATIENCE_SECONDS, until
 
@@ -248,25 +246,6 @@ def test_stopping_gives_back_a_run_that_takes_longer(own: Stack) -> None:
         run = session.get_one(Run, run_id)
     assert (run.state, run.attempt, run.lease_token) == (State.QUEUED, 1, None)
     backend.database.engine.dispose()
-
-
-def test_the_procfile_releases_and_serves(tmp_path: Path) -> None:
-    release, web = (line.partition(": ")[2] for line in (ROOT / "Procfile").read_text().splitlines())
-    port = free_port()
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {"PATH": path, "DATA_DIR": str(tmp_path), "PORT": str(port), "SECRET_KEY": "x" * 40}
-    environment |= {"DATABASE_URL": databases.url_of(tmp_path), "TASKS": str(FOLDER)}
-    subprocess.run(["sh", "-c", release], cwd=ROOT, env=environment, check=True, capture_output=True)
-    output = (tmp_path / "output.txt").open("w+")
-    served = subprocess.Popen(["sh", "-c", f"exec {web}"], cwd=ROOT, env=environment, stdout=output, stderr=output)
-    try:
-        until(lambda: "is ready" in (tmp_path / "output.txt").read_text(), "the start")
-        ada = Person(f"http://127.0.0.1:{port}", "ada@example.com")
-        run_id = ada.submit("reverse_text", text="hello")
-        until(lambda: ada.get(f"/runs/{run_id}").select_one(".result"), "the result")
-    finally:
-        served.terminate()
-        assert served.wait(60) == 0
 
 
 def test_a_run_whose_worker_vanished_is_taken_up_when_its_lease_has_run_out(tmp_path: Path) -> None:

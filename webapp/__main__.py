@@ -30,6 +30,7 @@ def options_of(settings: config.Settings) -> Options:
         embeds_redis=settings.embeds_redis,
         redis_folder=str(settings.redis_folder),
         redis_socket=str(settings.redis_socket),
+        workers=settings.workers,
         web_concurrency=settings.web_concurrency,
         trusted_proxies=settings.trusted_proxies,
         log_level=settings.log_level,

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.runs import alive
+from webapp import messages
 from webapp.current import backend
 
 bp = Blueprint("health", __name__)
@@ -26,7 +27,10 @@ def readyz() -> tuple[Response, int]:
     parts = {"database": database, "redis": _redis(), "worker": database and _worker()}
     ready = all(parts.values())
     statuses = {name: "ok" if available else "missing" for name, available in parts.items()}
-    return jsonify(status="ready" if ready else "not ready", **statuses), 200 if ready else 503
+    advice = (
+        {} if ready else {"advice": [messages.NOT_READY[name] for name, available in parts.items() if not available]}
+    )
+    return jsonify(status="ready" if ready else "not ready", **statuses, **advice), 200 if ready else 503
 
 
 def _database() -> bool:

@@ -1,5 +1,7 @@
 """Messages of error pages, and of requests that no view answers."""
 
+from jobs.runs import SEEN_WITHIN_SECONDS
+
 # By status code, instead of Werkzeug's descriptions.
 ERRORS = {
     400: "The browser sent an invalid request. Go back and try again.",
@@ -22,3 +24,10 @@ REDIS_AWAY = "The queue is not responding. Submitted runs are safe and start whe
 STORE_AWAY = "The file store is not responding. Stored files are safe. Try again in a moment."
 FOREIGN_REQUEST = "This request did not come from this site. Reload the page and try again."
 NO_JOB = "RQ no longer has this job."
+
+# By what is missing, at /readyz.
+NOT_READY = {
+    "database": "The database does not answer. Check DATABASE_URL and the server behind it.",
+    "redis": "Redis does not answer. Check REDIS_URL and the server behind it.",
+    "worker": f"No worker was seen in the last {SEEN_WITHIN_SECONDS} s. Start python -m jobs, or set WORKERS above 0.",
+}

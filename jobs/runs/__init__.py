@@ -2,7 +2,7 @@
 
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
-from jobs.runs.heartbeats import alive
+from jobs.runs.heartbeats import SEEN_WITHIN_SECONDS, alive
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
 from jobs.runs.people import Person
@@ -16,6 +16,7 @@ from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
 
 __all__ = [
     "LARGEST_ID",
+    "SEEN_WITHIN_SECONDS",
     "Backend",
     "Conflict",
     "Ending",

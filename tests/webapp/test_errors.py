@@ -59,7 +59,9 @@ def test_ready_names_what_is_missing(visitor: Visitor, backend: Backend, tmp_pat
     assert visitor.get("/healthz").get_json() == {"status": "ok"}
     response = visitor.get("/readyz")
     assert response.status_code == 503
-    assert response.get_json() == {"status": "not ready", "database": "ok", "redis": "ok", "worker": "missing"}
+    answer = response.get_json()
+    assert "python -m jobs" in answer.pop("advice")[0]
+    assert answer == {"status": "not ready", "database": "ok", "redis": "ok", "worker": "missing"}
     away = backend.settings.model_copy(update={"redis_url": f"unix://{tmp_path}/nobody.sock"})
     alone = Visitor(create_app(open_backend(away, backend.catalog)))
     assert alone.get("/readyz").get_json()["redis"] == "missing"

@@ -33,6 +33,8 @@ REDIS_STOP_SECONDS = 2
 RESTART_PAUSE_SECONDS = 1.0
 LOOK_SECONDS = 0.5
 
+NO_WORKERS = "WORKERS is 0: runs wait until python -m jobs runs somewhere.\n"
+
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
 
@@ -50,6 +52,7 @@ class Options(NamedTuple):
     embeds_redis: bool
     redis_folder: str
     redis_socket: str
+    workers: int
     web_concurrency: int
     trusted_proxies: int
     log_level: str
@@ -81,7 +84,8 @@ def serve(options: Options) -> None:
         _prepare(options, children)
         if children.stopping:
             return
-        children.start("workers", _python("-m", "jobs"))
+        if options.workers:
+            children.start("workers", _python("-m", "jobs"))
         children.start("web", _python("-m", "gunicorn", *_gunicorn_arguments(options)))
         _announce(options, children)
         children.watch(files)
@@ -130,9 +134,10 @@ class Children:
         files.reloaded()
         log.warning("The tasks have changed; reloading web server and workers.")
         self._leaving = [process for process in self._leaving if process.poll() is None]
-        self._leaving.append(self._running["workers"])
-        self._running["workers"].terminate()
-        self._running["workers"] = self._starts["workers"]()
+        if "workers" in self._running:
+            self._leaving.append(self._running["workers"])
+            self._running["workers"].terminate()
+            self._running["workers"] = self._starts["workers"]()
         self._running["web"].send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
@@ -244,7 +249,9 @@ def _announce(options: Options, children: Children) -> None:
     while not children.stopping:
         if _answers(host, options.port):
             address = f"http://{_in_brackets(host)}:{options.port}"
-            sys.stdout.write(f"Dumbwaiter is ready: {address} (press Ctrl-C to stop)\n")
+            sys.stdout.write(
+                f"Dumbwaiter is ready: {address} (press Ctrl-C to stop)\n{NO_WORKERS * (not options.workers)}"
+            )
             sys.stdout.flush()
             return
         if children.ended("web") or time.monotonic() > deadline:
