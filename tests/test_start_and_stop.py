@@ -68,6 +68,7 @@ def test_stopping_sends_open_pages_away_to_come_back(own: Stack) -> None:
     with Person(own.url, "ada@example.com").socket() as page:
         page.recv(timeout=PATIENCE_SECONDS)
         own.process.terminate()
+        receive_until(page, lambda frame: "Server restarting" in frame)
         with pytest.raises(ConnectionClosedError) as closed:
             receive_until(page, lambda _frame: False)
     assert closed.value.rcvd is not None
@@ -234,6 +235,28 @@ def is_child_of_template_copy(process: psutil.Process) -> bool:
         return len([parent for parent in process.parents() if " jobs.worker.template " in command(parent)]) == 2
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_second_ctrl_c_stops_a_long_run_at_once(own: Stack) -> None:
+    ada, started = Person(own.url, "ada@example.com"), descendants(own)
+    run_id = ada.submit("estimate_pi", samples="10000000000")
+    until(lambda: ada.get(f"/runs/{run_id}").select_one("progress[value]"), "progress")
+    own.process.send_signal(signal.SIGINT)
+    own.process.send_signal(signal.SIGINT)  # the same key press, passed on by another program
+    until(lambda: "Waiting up to" in own.output, "saying so")
+    assert "Stopping. Press Ctrl-C again to stop at once." in own.output
+    assert "for the workers to end their runs" in own.output
+    assert own.process.poll() is None
+    asked_at = time.monotonic()
+    assert own.stop(signal.SIGINT) == 0
+    assert time.monotonic() - asked_at < MOST_STOP_SECONDS
+    until(lambda: names(started) == "", "the end of every process")
+    assert "Traceback" not in own.output
+    backend = own.backend()
+    with backend.database.read() as session:
+        run = session.get_one(Run, run_id)
+    backend.database.close()
+    assert (run.state, run.lease_token) == (State.QUEUED, None), "it need not wait for the end of a lease"
 
 
 def test_stopping_gives_back_a_run_that_takes_longer(own: Stack) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import FrameType
 
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 KILL_SECONDS = GRACE_SECONDS + 3
 RESTART_SECONDS = 1.0
+AGAIN_SECONDS = 0.5  # programs such as uv and npm pass on one Ctrl-C a second time
 LOOK_SECONDS = 0.2
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -43,10 +44,13 @@ class Supervisor:
         self._workers: dict[int, str] = {}
         self._started_at: dict[int, float] = {}
         self._exited: list[str] = []
-        self._stopping = False
+        self._stopping = self._at_once = False
+        self._asked_at = 0.0
 
     def run(self) -> None:
         """Keep the workers running until SIGTERM or SIGINT, then let current runs finish or requeue them.
+
+        A SIGINT that follows, such as a second Ctrl-C, requeues them at once.
 
         Raises TaskError if no task can be served.
         """
@@ -66,9 +70,13 @@ class Supervisor:
             time.sleep(LOOK_SECONDS)
         self._end_workers()
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not self._stopping:
+            self._stopping, self._asked_at = True, now
+        elif number == signal.SIGINT and now - self._asked_at > AGAIN_SECONDS:
+            self._at_once = True
         # Signal the workers here, not in the loop, which may be waiting for a database that does not respond.
-        self._stopping = True
         self._signal(signal.SIGTERM)
 
     def _prepare(self, tasks: Mapping[str, TaskSummary] | None) -> None:
@@ -140,10 +148,11 @@ class Supervisor:
 
     def _end_workers(self) -> None:
         self._signal(signal.SIGTERM)
-        self._reap_until(time.monotonic() + KILL_SECONDS)
+        kill_at = time.monotonic() + KILL_SECONDS
+        self._reap_until(lambda: self._at_once or time.monotonic() >= kill_at)
         killed = set(self._workers.values())
         self._signal(signal.SIGKILL)
-        self._reap_until(float("inf"))
+        self._reap_until(lambda: False)
         self._template.close()
         workspace.tidy(self._backend.workspaces)
         try:
@@ -154,8 +163,8 @@ class Supervisor:
         except SQLAlchemyError:
             log.warning("could not release this pool's leases; they will expire", exc_info=True)
 
-    def _reap_until(self, deadline: float) -> None:
-        while self._workers and time.monotonic() < deadline:
+    def _reap_until(self, is_over: Callable[[], bool]) -> None:
+        while self._workers and not is_over():
             self._reap()
             time.sleep(LOOK_SECONDS / 4)
 

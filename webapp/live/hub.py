@@ -9,7 +9,7 @@ may be slow, and the pings.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from functools import partial
 
@@ -20,8 +20,9 @@ from jobs.runs import Backend, events
 from webapp.live.listener import Listener
 from webapp.live.open_pages import OpenPages
 from webapp.live.pings import PingQueue
-from webapp.live.socket import RESTART, SIGNED_OUT
+from webapp.live.socket import RESTART, SIGNED_OUT, framed
 from webapp.live.subscribers import OpenPage, Owner, Subscribers, outdated
+from webapp.rendering import fragments
 from webapp.rendering.listings import Listing
 
 log = logging.getLogger(__name__)
@@ -80,13 +81,12 @@ class Hub:
         subscribers.mark_stale()
         subscribers.update([open_page])
         if self.leaving:
-            open_page.socket.close(RESTART)
+            self._send_away([open_page])
 
     def close_pages(self) -> None:
-        """Close every page with a code that makes it reconnect to another process."""
+        """Close every page with a code that makes it reconnect to another process, and say so on the page."""
         self.leaving = True
-        for open_page in self._open_pages:
-            open_page.socket.close(RESTART)
+        self._send_away(self._open_pages)
 
     def end(self) -> None:
         """Close every page and stop the threads. An exiting process need not call this: its threads are daemons."""
@@ -95,6 +95,13 @@ class Hub:
         self._check_wanted.set()
         for thread in self._threads:
             thread.join()
+
+    def _send_away(self, open_pages: Iterable[OpenPage]) -> None:
+        with self._app.app_context():
+            notice = framed(fragments.connecting(restarting=True))
+        for open_page in open_pages:
+            open_page.socket.push(notice)
+            open_page.socket.close(RESTART)
 
     def _admit(self, open_page: OpenPage, listing: Listing) -> tuple[Owner, Subscribers]:
         self._start()

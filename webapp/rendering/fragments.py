@@ -49,8 +49,13 @@ def announcement(run: Run) -> str:
 
 
 def live_status(prompt: bool) -> str:
-    """Return the partial that shows on a page whether it receives changes immediately or with a delay."""
-    return partial("#live-status", "outerMorph", render("live/_status.html", prompt=prompt))
+    """Return the partials that show on a page whether it receives changes immediately or with a delay."""
+    return partial("#live-status", "outerMorph", render("live/_status.html", prompt=prompt)) + connecting()
+
+
+def connecting(restarting: bool = False) -> str:
+    """Return the partial with the words for the time until the page has connected again."""
+    return partial("#live-connecting", "outerMorph", render("live/_connecting.html", restarting=restarting))
 
 
 def toast(ending: Ending) -> str:

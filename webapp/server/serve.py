@@ -17,9 +17,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
+from webapp.server.children import REDIS_STOP_SECONDS, Children, Start, end, say
 from webapp.server.embedded_redis import NoRedis, start_redis
 from webapp.server.process import die_with_parent
 from webapp.server.watch import TaskFiles
@@ -28,14 +28,6 @@ log = logging.getLogger("dumbwaiter")
 
 ROOT = Path(__file__).parents[2]
 WEB_SECONDS = 60
-STOP_SECONDS = 27  # platforms kill all processes 30 s after the stop request
-REDIS_STOP_SECONDS = 2
-RESTART_PAUSE_SECONDS = 1.0
-LOOK_SECONDS = 0.5
-
-NO_WORKERS = "WORKERS is 0: runs wait until python -m jobs runs somewhere.\n"
-
-Start = Callable[[], "subprocess.Popen[bytes]"]
 
 
 class CannotStart(Exception):
@@ -89,77 +81,6 @@ def serve(options: Options) -> None:
         children.start("web", _python("-m", "gunicorn", *_gunicorn_arguments(options)))
         _announce(options, children)
         children.watch(files)
-
-
-class Children:
-    """The child processes, in start order; each is restarted when it exits, until all are stopped."""
-
-    def __init__(self) -> None:
-        self._starts: dict[str, Start] = {}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._leaving: list[subprocess.Popen[bytes]] = []
-        self.stopping = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask_to_stop)
-
-    def start(self, name: str, start: Start) -> None:
-        self._starts[name] = start
-        self._running[name] = start()
-
-    def ended(self, name: str) -> bool:
-        return self._running[name].poll() is not None
-
-    def watch(self, files: TaskFiles | None) -> None:
-        """Restart processes that exit, until all are stopped; reload changed tasks if `files` is given."""
-        look_at = time.monotonic()
-        while not self.stopping:
-            if files and time.monotonic() >= look_at:
-                self._take_up(files)
-                look_at = time.monotonic() + LOOK_SECONDS
-            for name in [name for name in self._running if self.ended(name)]:
-                log.warning("%s exited with %s; restarting", name, self._running[name].returncode)
-                time.sleep(RESTART_PAUSE_SECONDS)
-                if not self.stopping:
-                    self._running[name] = self._starts[name]()
-            time.sleep(0.2)
-
-    def _take_up(self, files: TaskFiles) -> None:
-        """Reload changed tasks; the old workers finish their current runs while new ones start."""
-        if not files.changed():
-            return
-        problems = files.problems()
-        if problems and files.hold_up(problems):
-            log.warning("%s\nRunning processes keep the previous version until this is fixed.", problems)
-            return
-        files.reloaded()
-        log.warning("The tasks have changed; reloading web server and workers.")
-        self._leaving = [process for process in self._leaving if process.poll() is None]
-        if "workers" in self._running:
-            self._leaving.append(self._running["workers"])
-            self._running["workers"].terminate()
-            self._running["workers"] = self._starts["workers"]()
-        self._running["web"].send_signal(signal.SIGHUP)
-
-    def stop(self) -> None:
-        """Stop the web server and the workers together, and Redis after them, all within STOP_SECONDS."""
-        deadline = time.monotonic() + STOP_SECONDS
-        others = [process for name, process in self._running.items() if name != "Redis"]
-        _end([*others, *self._leaving], deadline - REDIS_STOP_SECONDS)
-        _end([process for name, process in self._running.items() if name == "Redis"], deadline)
-
-    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.stopping = True
-
-
-def _end(processes: list["subprocess.Popen[bytes]"], deadline: float) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _python(*arguments: str) -> Start:
@@ -231,7 +152,7 @@ def _prepare(options: Options, children: Children) -> None:
     child = _python("-m", "webapp.server.prepare")()
     while child.poll() is None:
         if children.stopping or (options.embeds_redis and children.ended("Redis")):
-            _end([child], time.monotonic() + REDIS_STOP_SECONDS)
+            end([child], time.monotonic() + REDIS_STOP_SECONDS)
         time.sleep(0.05)
     if children.stopping:
         return
@@ -249,10 +170,9 @@ def _announce(options: Options, children: Children) -> None:
     while not children.stopping:
         if _answers(host, options.port):
             address = f"http://{_in_brackets(host)}:{options.port}"
-            sys.stdout.write(
-                f"Dumbwaiter is ready: {address} (press Ctrl-C to stop)\n{NO_WORKERS * (not options.workers)}"
-            )
-            sys.stdout.flush()
+            say(f"Dumbwaiter is ready: {address} (press Ctrl-C to stop)")
+            if not options.workers:
+                say("WORKERS is 0: runs wait until python -m jobs runs somewhere.")
             return
         if children.ended("web") or time.monotonic() > deadline:
             raise CannotStart("The web server did not start. See its output above for the reason.")
