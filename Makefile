@@ -62,15 +62,23 @@ requirements: .venv/ready-dev
 clean:
 	rm -rf .venv
 
+# Pip says much when something is missing. Its last error says what.
+define install
+@said=$$($(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1) 2>&1) || { echo "$$said" >.venv/pip.log; \
+	echo "The packages cannot be installed: $$(echo "$$said" | grep -i '^ *error' | tail -1). See .venv/pip.log. If one has no wheel for this Python, name another one: make clean run PYTHON=python3.12" >&2; exit 1; }
+@touch $@
+endef
+
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Dumbwaiter needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another one: make run PYTHON=python3.12"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Install Python 3.11 or newer, or name another one: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Dumbwaiter needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another one: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module. Install it (Debian, Ubuntu: apt-get install python3-venv), or name another Python: make run PYTHON=python3.12" >&2; exit 1; }
+	@test -w . || { echo "$(CURDIR) is not writable. Change its owner, or clone into a folder of your own." >&2; exit 1; }
 	@echo "Creating the environment in .venv (once) ..."
-	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+	@said=$$($(PYTHON) -m venv .venv 2>&1) || { echo "The environment cannot be created: $$(echo "$$said" | tail -1). Free some space, or name another Python: make run PYTHON=python3.12" >&2; rm -rf .venv; exit 1; }
 
 .venv/ready: requirements.txt | .venv/bin/python
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+	$(call install,requirements.txt)
 
 .venv/ready-dev: requirements-dev.txt .venv/ready
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+	$(call install,requirements-dev.txt)

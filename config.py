@@ -73,6 +73,8 @@ class Settings(BaseModel):
             return f"postgresql+psycopg://{rest}"
         if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("must start with sqlite:/// or postgresql://")
+        if value == "sqlite:///" or value.startswith("sqlite:///:memory:") or "mode=memory" in rest:
+            raise ValueError("must name a file, because several processes use the database")
         return value
 
     @field_validator("redis_url")
@@ -148,6 +150,15 @@ class Settings(BaseModel):
         if self.secret_key:
             return self.secret_key
         path = self.data_dir / "secret_key"
+        try:
+            key = self._kept_key(path)
+        except OSError as error:
+            raise ConfigError(f"DATA_DIR: {error.strerror}: {path}. Free it up, or set SECRET_KEY.") from None
+        if not key:
+            raise ConfigError(f"DATA_DIR: {path} holds no key. Delete it to have a new one made, or set SECRET_KEY.")
+        return key
+
+    def _kept_key(self, path: Path) -> str:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             # Write a temporary file and link it into place: no process reads a partial key, and the first key wins.
@@ -171,5 +182,6 @@ def load() -> Settings:
         lines = []
         for problem in error.errors(include_url=False):
             name = "".join(str(part) for part in problem["loc"]).upper()
-            lines.append(f"{name}: {problem['msg']}" if name else problem["msg"].removeprefix("Value error, "))
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{name}: {message}" if name else message)
         raise ConfigError("\n".join(lines)) from None

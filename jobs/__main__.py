@@ -3,9 +3,12 @@
 import logging
 import sys
 
+from sqlalchemy.exc import SQLAlchemyError
+
 import config
 from jobs.authoring import Catalog, TaskError
-from jobs.runs import open_backend
+from jobs.runs import alive, open_backend
+from jobs.storage import unusable
 from jobs.worker.supervisor import Supervisor
 
 NO_WORKERS = "WORKERS: 0 is for a machine that only serves pages. Set it to at least 1 where python -m jobs runs."
@@ -17,7 +20,11 @@ def main() -> None:
         if settings.workers == 0:
             raise config.ConfigError(NO_WORKERS)
         logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
-        Supervisor(open_backend(settings, Catalog({})), settings.workers).run()
+        backend = open_backend(settings, Catalog({}))
+        alive(backend.database)  # the database answers, and has our tables
+        Supervisor(backend, settings.workers).run()
+    except SQLAlchemyError as error:
+        sys.exit(unusable(error))
     except (config.ConfigError, TaskError) as error:
         sys.exit(str(error))
 

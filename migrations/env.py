@@ -3,12 +3,15 @@
 from typing import Any
 
 from alembic import context
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
 
 import config
 from jobs.runs import checkpoints, files, heartbeats, output, run_files, task_records, uploads, vault
-from jobs.storage.database import Base, Database, UtcDateTime
+from jobs.storage.database import Base, Database, UtcDateTime, unusable
 from jobs.worker import leader
 from webapp.accounts import throttle, users
+from webapp.server import migrations
 
 # These imports register the tables of each module in the metadata.
 __all__ = [
@@ -27,7 +30,22 @@ __all__ = [
 
 
 def migrate() -> None:
-    database = context.config.attributes.get("database") or _from_environment()
+    """Migrate the database that the caller has open, or the one of the settings: then errors are one line each."""
+    if database := context.config.attributes.get("database"):
+        _migrate(database)
+        return
+    try:
+        database = _from_environment()
+        if newer := migrations.newer(database):
+            raise CommandError(f"The database's {newer}")
+        _migrate(database)
+    except (config.ConfigError, OSError) as error:
+        raise CommandError(str(error)) from None
+    except SQLAlchemyError as error:
+        raise CommandError(unusable(error)) from None
+
+
+def _migrate(database: Database) -> None:
     with database.engine.connect() as connection:
         batch = database.engine.dialect.name == "sqlite"
         context.configure(

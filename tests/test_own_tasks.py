@@ -141,4 +141,4 @@ def test_a_start_without_the_folder_names_the_setting(tmp_path: Path) -> None:
     done = run(tmp_path / "data", f"{tmp_path}/none", "webapp")
     assert (done.returncode, done.stdout) == (1, "")
     reason = f"TASKS: {tmp_path}/none cannot be read: No such file or directory."
-    assert done.stderr == f"Dumbwaiter cannot start.\n{reason} Create this folder, or name another one.\n"
+    assert done.stderr == f"Dumbwaiter cannot start: {reason} Create this folder, or name another one.\n"

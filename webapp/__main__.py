@@ -4,8 +4,11 @@ import json
 import os
 import sys
 
-import config
-from webapp.server.serve import Options
+try:
+    import config
+    from webapp.server.serve import Options
+except ModuleNotFoundError as missing:
+    sys.exit(f"{sys.executable} has no package {missing.name}. Use make run, or .venv/bin/python -m webapp.")
 
 
 def main() -> None:
@@ -17,7 +20,7 @@ def main() -> None:
     try:
         options = options_of(config.load())
     except config.ConfigError as error:
-        sys.exit(f"Dumbwaiter cannot start.\n{error}")
+        sys.exit(f"Dumbwaiter cannot start: {error}")
     os.execv(sys.executable, [sys.executable, "-m", "webapp.server.serve", json.dumps(options._asdict())])  # noqa: S606  # ours
 
 

@@ -29,7 +29,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError, TimeoutError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError,
+)
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -45,6 +53,19 @@ POOL_SECONDS = 10
 
 # The errors of a database that is unavailable, for now. TimeoutError: all connections wait for its answers.
 AWAY = (InterfaceError, InternalError, OperationalError, TimeoutError)
+
+
+def unusable(error: SQLAlchemyError) -> str:
+    """Return one line that says why the database cannot be used, and what to do."""
+    cause = getattr(error, "orig", None) or error
+    reason = (str(cause).splitlines() or [type(cause).__name__])[0]
+    if "no such table" in reason or "does not exist" in reason:
+        advice = "Create the database if there is none, then run the release step: alembic upgrade head"
+    elif isinstance(cause, sqlite3.Error):
+        advice = "Check that its file and folder can be written and its disk has free space."
+    else:
+        advice = "Check that its server is running and that host, port, user and password are right."
+    return f"The database at DATABASE_URL cannot be used: {reason}. {advice}"
 
 
 def utcnow() -> datetime:

@@ -55,7 +55,7 @@ def browser() -> Iterator[Browser]:
             path = chromium_path("chromium-headless-shell")
             launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         except Error as error:
-            pytest.fail(f"{HOW_TO_GET_ONE}\n{error}", pytrace=False)
+            pytest.fail(f"{HOW_TO_GET_ONE} {error.message.splitlines()[0]}", pytrace=False)
         yield launched
         launched.close()
 

@@ -1,16 +1,30 @@
 """`flask admin ...`: manage administrators, accounts and the encryption of secrets."""
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.runs import events
+from jobs.storage import unusable
 from webapp.accounts import users
 from webapp.accounts.users import Account
 from webapp.current import backend
 
-admin = AppGroup("admin", help="Manage administrators and accounts, and re-encrypt secrets.")
+
+class DatabaseGroup(AppGroup):
+    """Commands that end with one line when the database cannot be used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SQLAlchemyError as error:
+            raise click.ClickException(unusable(error)) from None
+
+
+admin = DatabaseGroup("admin", help="Manage administrators and accounts, and re-encrypt secrets.")
 
 
 @admin.command("grant")

@@ -17,8 +17,24 @@ def start_redis(folder: Path, socket: Path, in_child: Callable[[], None] | None 
     """Start the server as a child process.
 
     It listens only on a private socket, writes every change to an append-only file in the folder, and refuses writes
-    rather than evict keys when memory is full. Raises NoRedis if there is no binary, or a folder is not private.
+    rather than evict keys when memory is full. Raises NoRedis if there is no binary, or its folder cannot be used.
     """
+    try:
+        return _start(folder, socket, in_child)
+    except OSError as error:
+        words = f"{error.filename or folder} cannot be used ({error.strerror}). Move it away, or set another DATA_DIR."
+        raise NoRedis(words) from None
+
+
+def why_redis_ended(folder: Path) -> str:
+    """Return the last words of its log, and what to do."""
+    log = folder / "redis.log"
+    text = log.read_text(errors="replace") if log.exists() else ""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return f"{lines[-1] if lines else 'it wrote no reason'}. Check the disk's free space and {log}."
+
+
+def _start(folder: Path, socket: Path, in_child: Callable[[], None] | None) -> "subprocess.Popen[bytes]":
     _private(folder)
     _private(socket.parent)
     socket.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import config
 from config import Settings
 from jobs.authoring import errors_that_stop
-from jobs.storage import Database, connect_redis
+from jobs.storage import Database, connect_redis, unusable
 from webapp.server import migrations
 from webapp.server.serve import CannotStart
 from webapp.tasks.catalog import usable
@@ -25,7 +25,7 @@ def main() -> None:
     try:
         prepare(config.load())
     except (config.ConfigError, CannotStart) as error:
-        sys.exit(f"Dumbwaiter cannot start.\n{error}")
+        sys.exit(f"Dumbwaiter cannot start: {error}")
 
 
 def prepare(settings: Settings) -> None:
@@ -59,7 +59,9 @@ def _wait_for_redis(settings: Settings) -> None:
         except RedisError as error:
             if time.monotonic() > deadline:
                 place = settings.redis.rpartition("@")[2]
-                raise CannotStart(f"Redis at REDIS_URL ({place}) does not answer: {error}") from None
+                said = str(error).rstrip(".")
+                words = f"Redis at REDIS_URL ({place}) does not answer: {said}. Start it, or correct REDIS_URL."
+                raise CannotStart(words) from None
         time.sleep(0.05)
 
 
@@ -74,8 +76,7 @@ def _migrate(settings: Settings) -> None:
         with contextlib.closing(Database(settings.database, answer_seconds=None)) as patient:
             migrations.upgrade(patient)
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).splitlines()[0]
-        raise CannotStart(f"The database at DATABASE_URL cannot be used: {reason}") from None
+        raise CannotStart(unusable(error)) from None
     finally:
         database.close()
 

@@ -6,6 +6,7 @@ process runs the startup checks and migrations.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from webapp.server.children import REDIS_STOP_SECONDS, Children, Start, end, say
-from webapp.server.embedded_redis import NoRedis, start_redis
+from webapp.server.embedded_redis import NoRedis, start_redis, why_redis_ended
 from webapp.server.process import die_with_parent
 from webapp.server.watch import TaskFiles
 
@@ -55,7 +56,7 @@ def main() -> None:
     try:
         serve(Options(**json.loads(sys.argv[1])))
     except (NoRedis, CannotStart) as error:
-        sys.exit(f"Dumbwaiter cannot start.\n{error}")
+        sys.exit(f"Dumbwaiter cannot start: {error}")
 
 
 def serve(options: Options) -> None:
@@ -123,7 +124,8 @@ def _lock(data_dir: Path) -> Iterator[None]:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (data_dir / "lock").open("w")
     except OSError as error:
-        raise CannotStart(f"DATA_DIR ({data_dir}) is not writable: {error.strerror}.") from None
+        words = f"DATA_DIR ({data_dir}) is not writable: {error.strerror}. Change its owner, or set another DATA_DIR."
+        raise CannotStart(words) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,10 +143,13 @@ def _check_port(options: Options) -> None:
         try:
             probe.bind((options.host, options.port))
         except OSError as error:
-            raise CannotStart(
-                f"Port {options.port} on {options.host} cannot be used ({error.strerror}). "
-                f"Stop the program that uses it, or choose another port: PORT={options.port + 1} make run"
-            ) from None
+            advice = {
+                errno.EADDRINUSE: "Stop the program that uses it, or choose another port: "
+                f"PORT={options.port % 65535 + 1} make run",
+                errno.EACCES: "Ports below 1024 need special rights. Choose another port: PORT=8000 make run",
+            }.get(error.errno or 0, "Set HOST to an address of this machine, such as 127.0.0.1.")
+            words = f"Port {options.port} on {options.host} cannot be used ({error.strerror}). {advice}"
+            raise CannotStart(words) from None
 
 
 def _prepare(options: Options, children: Children) -> None:
@@ -157,7 +162,7 @@ def _prepare(options: Options, children: Children) -> None:
     if children.stopping:
         return
     if options.embeds_redis and children.ended("Redis"):
-        raise CannotStart(f"Redis exited during startup. See {options.redis_folder}/redis.log for the reason.")
+        raise CannotStart(f"Redis exited during startup: {why_redis_ended(Path(options.redis_folder))}")
     if child.returncode < 0:
         raise CannotStart(f"The startup checks were killed by signal {-child.returncode}.")
     if child.returncode:
