@@ -15,6 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 LONGEST_SOCKET_PATH = 100
 ROOT = Path(__file__).parent
 S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
+URL_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+")
+# The application's own addresses: as a prefix they could not be told from a path whose prefix the proxy has taken off.
+OWN_ADDRESSES = frozenset(
+    {"account", "admin", "healthz", "live", "login", "logout", "readyz", "register", "runs", "static", "tasks"}
+)
 ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
 
 
@@ -31,6 +36,7 @@ class Settings(BaseModel):
     app_name: str = Field(default="Dumbwaiter", min_length=1, max_length=60)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    url_prefix: str = ""
     data_dir: Path = Path("instance")
     database_url: str = ""
     redis_url: str = ""
@@ -90,6 +96,16 @@ class Settings(BaseModel):
         if value and not S3_URL.fullmatch(value):
             raise ValueError("must be s3://bucket or s3://bucket/prefix")
         return value.rstrip("/")
+
+    @field_validator("url_prefix")
+    @classmethod
+    def _known_prefix(cls, value: str) -> str:
+        prefix = value.rstrip("/")
+        if prefix and not URL_PREFIX.fullmatch(prefix):
+            raise ValueError("must be a path such as /dumbwaiter")
+        if OWN_ADDRESSES.intersection(prefix.split("/")[1:2]):
+            raise ValueError("must not begin with an address of the application; choose another, such as /dumbwaiter")
+        return prefix
 
     @field_validator("aws_endpoint_url")
     @classmethod

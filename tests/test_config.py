@@ -18,6 +18,7 @@ NAMES = (
     "SECRET_KEY",
     "WORKERS",
     "WEB_CONCURRENCY",
+    "URL_PREFIX",
     "TASKS",
 )
 
@@ -49,6 +50,11 @@ def test_without_an_environment_everything_lives_in_data_dir(tmp_path: Path) -> 
         ("FILES_URL", "s3://"),
         ("FILES_URL", "s3://bucket/../other//x"),
         ("TASKS", ":"),
+        ("URL_PREFIX", "dumbwaiter"),
+        ("URL_PREFIX", "//evil.example"),
+        ("URL_PREFIX", "/a/../b"),
+        ("URL_PREFIX", "/a b"),
+        ("URL_PREFIX", "/runs/of/others"),
         ("AWS_ENDPOINT_URL", "minio:9000"),
         ("AWS_ENDPOINT_URL", "https://minio:9000/path"),
     ],

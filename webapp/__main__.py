@@ -29,6 +29,7 @@ def options_of(settings: config.Settings) -> Options:
         production=settings.production,
         host=settings.host,
         port=settings.port,
+        url_prefix=settings.url_prefix,
         data_dir=str(settings.data_dir),
         embeds_redis=settings.embeds_redis,
         redis_folder=str(settings.redis_folder),

@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from jobs.runs import Backend, open_backend
-from webapp import errors, forms, health, live, rq_dashboard, security
+from webapp import errors, forms, health, live, rq_dashboard, security, url_prefix
 from webapp.accounts import auth, secrets
 from webapp.current import put_backend
 from webapp.rendering import charts, files, fragments, layout, markdown, results, static_files
@@ -52,6 +52,7 @@ def make(backend: Backend | None = None) -> Flask:
     app.jinja_loader = ChoiceLoader([app.jinja_loader, FileSystemLoader(settings.tasks)])
     app.jinja_env.globals.update(app_name=settings.app_name)
     put_backend(app, backend)
+    url_prefix.init_app(app, settings.url_prefix)
     for task in backend.catalog.values():
         forms.fields_of(task)
     for part in PARTS:

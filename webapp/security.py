@@ -81,13 +81,14 @@ def set_headers(response: Response) -> Response:
     return response
 
 
-def local_path(target: str | None) -> str:
-    """Return the target if it is a path on this site, otherwise the start page (prevents open redirects).
+def local_path(target: str | None, prefix: str = "") -> str:
+    """Return the target if it is a path below the prefix, otherwise the start page (prevents open redirects).
 
     Browsers resolve `//host`, `/\\host` and paths with control characters to other sites.
     """
-    if not target or not target.startswith("/") or target.startswith("//"):
-        return "/"
+    start = f"{prefix}/"
+    if not target or not target.startswith(start) or target.startswith("//"):
+        return start
     if "\\" in target or any(ord(character) < 33 or ord(character) == 127 for character in target):
-        return "/"
+        return start
     return target

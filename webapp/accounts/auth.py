@@ -70,7 +70,7 @@ def require_sign_in() -> BaseResponse | None:
     """Require a login for every endpoint but the public ones. The live socket closes with its own code instead."""
     if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
         return None
-    address = f"/login?{urlencode({'next': _page_asking()}, safe='/')}"
+    address = f"{url_for('auth.login')}?{urlencode({'next': _page_asking()}, safe='/')}"
     if request.endpoint == "tasks.check" and request.headers.get("HX-Request"):
         return Response(status=204)  # a background check must not navigate away: keep the user's input on screen
     if request.headers.get("HX-Request"):
@@ -82,12 +82,17 @@ def _page_asking() -> str:
     """Return the path of the page that sent the request, or of the requested page if the browser opens it."""
     is_fragment = bool(request.headers.get("HX-Request"))
     if request.method == "GET" and not is_fragment:
-        return request.full_path.rstrip("?")
+        return request.script_root + request.full_path.rstrip("?")
     try:
         page = urlsplit(request.headers.get("HX-Current-URL", "") if is_fragment else request.referrer or "")
     except ValueError:
-        return "/"
-    return local_path(page._replace(scheme="", netloc="", fragment="").geturl()) if page.netloc == request.host else "/"
+        return _local_path(None)
+    path = page._replace(scheme="", netloc="", fragment="").geturl()
+    return _local_path(path if page.netloc == request.host else None)
+
+
+def _local_path(target: str | None) -> str:
+    return local_path(target, request.script_root)
 
 
 @bp.get("/register")
@@ -137,7 +142,7 @@ def logout() -> BaseResponse:
     events.publish_sign_out(backend().redis, current_user.id)
     logout_user()
     session.clear()
-    return redirect("/login", 303)
+    return redirect(url_for("auth.login"), 303)
 
 
 @bp.get("/account")
@@ -175,12 +180,12 @@ def _credentials() -> tuple[str, str]:
 
 def _page(form: str) -> str | BaseResponse:
     if current_user.is_authenticated:
-        return redirect(local_path(request.args.get("next")))
-    return render_template(f"accounts/{form}.html", email="", errors={}, next=local_path(request.args.get("next")))
+        return redirect(_local_path(request.args.get("next")))
+    return render_template(f"accounts/{form}.html", email="", errors={}, next=_local_path(request.args.get("next")))
 
 
 def _refuse(form: str, status: int, email: str, errors: dict[str, str | None]) -> Response:
-    target = local_path(request.values.get("next"))
+    target = _local_path(request.values.get("next"))
     return make_response(render_template(f"accounts/{form}.html", email=email, errors=errors, next=target), status)
 
 
@@ -205,4 +210,4 @@ def _log_in(user: Account, target: str | None = None) -> BaseResponse:
     session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
     login_user(user)
-    return redirect(target or local_path(request.values.get("next")), 303)
+    return redirect(target or _local_path(request.values.get("next")), 303)

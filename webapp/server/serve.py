@@ -41,6 +41,7 @@ class Options(NamedTuple):
     production: bool
     host: str
     port: int
+    url_prefix: str
     data_dir: str
     embeds_redis: bool
     redis_folder: str
@@ -174,7 +175,7 @@ def _announce(options: Options, children: Children) -> None:
     deadline = time.monotonic() + WEB_SECONDS
     while not children.stopping:
         if _answers(host, options.port):
-            address = f"http://{_in_brackets(host)}:{options.port}"
+            address = f"http://{_in_brackets(host)}:{options.port}{options.url_prefix}"
             say(f"Dumbwaiter is ready: {address} (press Ctrl-C to stop)")
             if not options.workers:
                 say("WORKERS is 0: runs wait until python -m jobs runs somewhere.")
