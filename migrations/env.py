@@ -1,5 +1,6 @@
 """The entry point for Alembic: migrate the database given by the settings."""
 
+import sys
 from typing import Any
 
 from alembic import context
@@ -62,7 +63,10 @@ def _render(kind: str, item: Any, _context: Any) -> Any:
 
 
 def _from_environment() -> Database:
-    settings = config.load()
+    try:
+        settings = config.load()
+    except config.ConfigError as error:
+        sys.exit(str(error))
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Database(settings.database, answer_seconds=None)
 
