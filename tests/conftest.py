@@ -70,8 +70,8 @@ def reaches_database(item: pytest.Item) -> bool:
 
 
 def is_about_pages(item: pytest.Item) -> bool:
-    """Return whether a test drives a browser; the server's queries have tests of their own."""
-    return ROOT / "tests" / "browser" in item.path.parents
+    """Return whether a test drives a browser or a proxy; the server's queries have tests of their own."""
+    return not {ROOT / "tests" / "browser", ROOT / "tests" / "proxies"}.isdisjoint(item.path.parents)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

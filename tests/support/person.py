@@ -2,6 +2,7 @@
 
 import http.cookiejar
 import re
+import ssl
 import time
 import urllib.parse
 import urllib.request
@@ -19,11 +20,15 @@ NoRedirect = type("NoRedirect", (urllib.request.HTTPRedirectHandler,), {"redirec
 
 
 class Person:
-    def __init__(self, url: str, email: str) -> None:
+    def __init__(self, url: str, email: str, trusted: ssl.SSLContext | None = None) -> None:
         self.url = url
+        self.origin = urllib.parse.urljoin(url, "/").rstrip("/")
+        self._trusted = trusted
         self.email = email
         self.cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(NoRedirect, urllib.request.HTTPCookieProcessor(self.cookies))
+        self._opener = urllib.request.build_opener(
+            NoRedirect, urllib.request.HTTPCookieProcessor(self.cookies), urllib.request.HTTPSHandler(context=trusted)
+        )
         self.post("/register", email=email, password=PASSWORD)
 
     @property
@@ -39,7 +44,7 @@ class Person:
         return self._sent(path, urllib.parse.urlencode(form).encode())
 
     def _sent(self, path: str, data: bytes) -> str:
-        request = urllib.request.Request(self.url + path, data, {"Origin": self.url})
+        request = urllib.request.Request(self.url + path, data, {"Origin": self.origin})
         try:
             self._opener.open(request, timeout=PATIENCE_SECONDS)
         except urllib.error.HTTPError as answer:
@@ -57,9 +62,16 @@ class Person:
         return int(self._sent(f"/tasks/{task}", data).rpartition("/")[2])
 
     def socket(self, query: str = "", **options: str) -> ClientConnection:
-        headers = {"Cookie": self.cookie, "Origin": options.get("origin", self.url)}
+        headers = {"Cookie": self.cookie, "Origin": options.get("origin", self.origin)}
         address = f"{self.url.replace('http', 'ws')}/live{query}"
-        return connect(address, additional_headers=headers, open_timeout=PATIENCE_SECONDS, max_size=None, proxy=None)
+        return connect(
+            address,
+            additional_headers=headers,
+            open_timeout=PATIENCE_SECONDS,
+            max_size=None,
+            proxy=None,
+            ssl=self._trusted,
+        )
 
 
 def receive_until(socket: ClientConnection, wanted: Callable[[str], bool]) -> list[str]:

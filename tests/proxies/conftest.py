@@ -1,0 +1,35 @@
+"""The application behind each proxy, at the root of a site and below a path of it."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.browser.conftest import browser, new_context
+from tests.proxies.servers import Proxy
+from tests.support.stack import ROOT, Stack
+from tests.support.tasks import FOLDER
+
+__all__ = ["browser", "new_context"]
+
+TASKS = f"{FOLDER}:{ROOT / 'tests' / 'proxies' / 'tasks'}"
+PLACES = {"root": "", "path": "/dumbwaiter"}
+
+
+@pytest.fixture(scope="session", params=PLACES)
+def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    prefix = PLACES[request.param]
+    settings = {"URL_PREFIX": prefix, "TRUSTED_PROXIES": "1", "WORKERS": "1", "TASKS": TASKS}
+    with Stack(tmp_path_factory.mktemp("stack"), **settings) as running:
+        running.url += prefix
+        yield running
+
+
+@pytest.fixture(scope="session", params=["nginx", "caddy"])
+def proxy(stack: Stack, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Proxy]:
+    made = Proxy(tmp_path_factory.mktemp(request.param), stack.port, stack.url.partition(str(stack.port))[2])
+    with ExitStack() as ending:
+        process = made.start(request.param)
+        ending.callback(process.wait)
+        ending.callback(process.terminate)
+        yield made
