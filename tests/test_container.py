@@ -27,3 +27,11 @@ def test_a_start_needs_nothing_that_is_kept_out_of_the_image(tmp_path: Path) -> 
     for arguments in (["-m", "webapp.commands.check"], ["-c", START], ["-m", "alembic", "upgrade", "head"]):
         done = subprocess.run([sys.executable, *arguments], cwd=image, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+def test_a_bad_setting_is_named_before_the_migration(tmp_path: Path) -> None:
+    environment = {"APP_ENV": "production", "DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("SECRET_KEY: must be set")
