@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-postgres faults forms soak check bench docs requirements clean
+.PHONY: run test test-postgres faults machines forms soak check bench docs requirements clean
 
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
@@ -24,6 +24,11 @@ test-postgres: .venv/ready-dev
 # The fault injection tests at full length, about 40 minutes; `make test` runs a few of each.
 faults: .venv/ready-dev
 	FAULTS=full $(BIN)/python -m pytest tests/faults tests/browser/test_connection.py tests/browser/test_hidden_tabs.py
+
+# Several machines, each a network namespace, with every link cut in turn; then both proxies with 1,000 MB. As root.
+machines: .venv/ready-dev
+	$(BIN)/python -m tests.machines
+	PROXIES=full $(BIN)/python -m pytest -q tests/proxies
 
 # Generated forms, 10,000 of each kind instead of 100: about 15 minutes.
 forms: .venv/ready-dev

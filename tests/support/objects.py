@@ -20,10 +20,11 @@ KEY = {"AWS_ACCESS_KEY_ID": "dumbwaiter", "AWS_SECRET_ACCESS_KEY": "not-a-secret
 class ObjectServer:
     """Buckets in a folder, for those who have the KEY."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self._folder = folder
+        self._host = host
         self._port = free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url = f"http://{host}:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "ObjectServer":
@@ -33,7 +34,7 @@ class ObjectServer:
         # answers nobody for half a minute now and then.
         plain = ("--vfs-cache-mode=off", "--config=/dev/null", "--log-level=ERROR")
         self._process = subprocess.Popen(
-            [RCLONE, "serve", "s3", str(self._folder), f"--addr=127.0.0.1:{self._port}", f"--auth-key={key}", *plain]
+            [RCLONE, "serve", "s3", str(self._folder), f"--addr={self._host}:{self._port}", f"--auth-key={key}", *plain]
         )
         until(self._listens, "the object server starting")
         return self
@@ -68,8 +69,8 @@ class ObjectServer:
 
     def _client(self) -> Minio:
         access, secret = KEY.values()
-        return Minio(endpoint=f"127.0.0.1:{self._port}", access_key=access, secret_key=secret, secure=False)
+        return Minio(endpoint=f"{self._host}:{self._port}", access_key=access, secret_key=secret, secure=False)
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+            return probe.connect_ex((self._host, self._port)) == 0

@@ -82,13 +82,17 @@ class Postgres:
 
 
 @contextmanager
-def throw_away() -> Iterator[Postgres]:
-    """Run a new server while the block lasts. Raises NoPostgres."""
+def throw_away(network: str = "", host: str = "") -> Iterator[Postgres]:
+    """Run a new server while the block lasts, for a whole network if one is given. Raises NoPostgres."""
     with tempfile.TemporaryDirectory(prefix="dumbwaiter-postgres-") as name:
         folder = Path(name)
         if _spawn(folder, *INITDB).wait() != 0:
             raise NoPostgres(f"Postgres cannot be set up:\n{(folder / 'log').read_text()}")
-        options = [part for option, value in OPTIONS.items() for part in ("-c", f"{option}={value}")]
+        if network:
+            with (folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {network} trust\n")
+        chosen = {**OPTIONS, "listen_addresses": host}
+        options = [part for option, value in chosen.items() for part in ("-c", f"{option}={value}")]
         process, server = _spawn(folder, "postgres", "-D", "data", "-k", name, *options), Postgres(folder)
         try:
             until(lambda: server.answers() or process.poll() is not None, "Postgres starting")
