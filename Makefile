@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-postgres faults machines forms soak check bench docs requirements clean
+.PHONY: run test test-postgres faults machines interpreters forms soak check bench docs requirements clean
 
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
@@ -29,6 +29,10 @@ faults: .venv/ready-dev
 machines: .venv/ready-dev
 	$(BIN)/python -m tests.machines
 	PROXIES=full $(BIN)/python -m pytest -q tests/proxies
+
+# Every Python from 3.11 to 3.15 on PATH or in pyenv, installed without a compiler; others: make interpreters PYTHONS=...
+interpreters: .venv/ready-dev
+	$(BIN)/python -m tests.interpreters $(PYTHONS)
 
 # Generated forms, 10,000 of each kind instead of 100: about 15 minutes.
 forms: .venv/ready-dev

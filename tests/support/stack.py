@@ -52,9 +52,10 @@ def free_port() -> int:
 
 
 class Stack:
-    """`python -m webapp` with its own data and the tests' tasks; `root` may be a copy of the project."""
+    """`python -m webapp` with its own data and the tests' tasks, perhaps of a copy of the project or another Python."""
 
     root = ROOT
+    python = sys.executable
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
@@ -92,7 +93,7 @@ class Stack:
         parent = os.getpid()
         with (self.data_dir / "output.txt").open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "webapp"],
+                [self.python, "-m", "webapp"],
                 cwd=self.root,
                 env={**kept, **own, **self._environment},
                 stdin=subprocess.DEVNULL,
