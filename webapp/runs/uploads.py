@@ -22,6 +22,7 @@ from webapp import forms
 from webapp.current import backend
 from webapp.forms import OwnInputs
 from webapp.rendering.files import safe_filename
+from webapp.runs import messages
 from webapp.runs.own_inputs import own_inputs
 from webapp.threads import WRITING
 
@@ -36,17 +37,6 @@ LARGEST_TEXTS = 1024 * 1024
 FOREIGN = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8
 # Oversized requests are read to their end, up to this multiple of the limit, so that browsers receive the error.
 HEARD_OUT = 2
-
-BROKEN_OFF = "The upload was interrupted. Try again."
-SLOW = "The upload timed out: no data arrived for a minute. Try again."
-TOO_LARGE = "{name} is larger than {most:,.10g} MB. Choose a smaller file."
-TOO_MUCH = "The files in a form can total at most {most:,.10g} MB. Send fewer or smaller files."
-TOO_MANY = f"A form can have at most {MOST_FILES} files. Send fewer."
-NO_ROOM = (
-    "Storage limit reached: your files can total at most {most:,.10g} MB. Uploads that no run uses are deleted after a "
-    "day. For more space, contact the administrator."
-)
-CANNOT_KEEP = "The file could not be saved. Try again later, or contact the administrator."
 
 
 def init_app(app: Flask) -> None:
@@ -147,7 +137,7 @@ class Receiver:
         try:
             posted = self._posted(Decoder(boundary, LARGEST_TEXTS, max_parts=MOST_PARTS))
         except ValueError:
-            abort(400, description=BROKEN_OFF)
+            abort(400, description=messages.BROKEN_OFF)
         files = [(one.place, stored) for one in self._files if (stored := self._stored(one))]
         if words := _note([stored for _place, stored in files]):
             return Received(posted, self._refused | {one.place: words for one in self._files})
@@ -191,7 +181,7 @@ class Receiver:
 
     def _begin(self, one: Incoming) -> None:
         if len(self._files) >= MOST_FILES:
-            self._refused[one.place] = TOO_MANY
+            self._refused[one.place] = messages.TOO_MANY.format(most=MOST_FILES)
             return
         self._files.append(one)
         try:
@@ -216,10 +206,10 @@ class Receiver:
 
     def _problem(self, one: Incoming) -> str | None:
         if one.size > one.most:
-            return TOO_LARGE.format(name=one.name, most=one.most / MB)
+            return messages.TOO_LARGE.format(name=one.name, most=one.most / MB)
         if self._kept > self._most:
-            return TOO_MUCH.format(most=self._most / MB)
-        return NO_ROOM.format(most=_quota() / MB) if self._kept > self._room else None
+            return messages.TOO_MUCH.format(most=self._most / MB)
+        return messages.NO_ROOM.format(most=_quota() / MB) if self._kept > self._room else None
 
     def _stored(self, one: Incoming) -> RunFile | None:
         try:
@@ -230,7 +220,7 @@ class Receiver:
 
     def _fail(self, one: Incoming) -> None:
         log.exception("could not store an uploaded file")
-        self._refused[one.place] = CANNOT_KEEP
+        self._refused[one.place] = messages.CANNOT_KEEP
         one.drop()
 
 
@@ -247,7 +237,7 @@ class Body:
         self._size = self._since_turn = 0
 
     def read(self, size: int) -> bytes:
-        with gevent.Timeout(SILENT_SECONDS, RequestTimeout(SLOW)):
+        with gevent.Timeout(SILENT_SECONDS, RequestTimeout(messages.SLOW)):
             chunk = request.stream.read(size)
         self._size += len(chunk)
         self._since_turn += len(chunk)
@@ -265,7 +255,7 @@ def _note(files: Sequence[RunFile]) -> str | None:
         if files:
             note_uploads(backend().database, current_user.id, files, _quota())
     except QuotaExceeded:
-        return NO_ROOM.format(most=_quota() / MB)
+        return messages.NO_ROOM.format(most=_quota() / MB)
     except NotKept:
-        return CANNOT_KEEP
+        return messages.CANNOT_KEEP
     return None
