@@ -46,7 +46,7 @@ def _check_tasks(settings: Settings) -> None:
     if stopping := errors_that_stop(catalog, errors):
         raise CannotStart("\n".join(map(str, stopping)))
     for error in errors:
-        log.warning("%s\nThis file's tasks are left out until it is fixed.", error)
+        log.warning("%s\nIt is left out until this is fixed. The other tasks start.", error)
 
 
 def _wait_for_redis(settings: Settings) -> None:
