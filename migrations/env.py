@@ -8,10 +8,10 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 import config
-from jobs.runs import checkpoints, files, heartbeats, output, run_files, task_records, uploads, vault
+from jobs.runs import checkpoints, files, heartbeats, idempotency, output, run_files, task_records, uploads, vault
 from jobs.storage.database import Base, Database, UtcDateTime, unusable
 from jobs.worker import leader
-from webapp.accounts import throttle, users
+from webapp.accounts import throttle, tokens, users
 from webapp.server import migrations
 
 # These imports register the tables of each module in the metadata.
@@ -19,11 +19,13 @@ __all__ = [
     "checkpoints",
     "files",
     "heartbeats",
+    "idempotency",
     "leader",
     "output",
     "run_files",
     "task_records",
     "throttle",
+    "tokens",
     "uploads",
     "users",
     "vault",

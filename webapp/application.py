@@ -10,8 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from jobs.runs import Backend, open_backend
-from webapp import errors, forms, health, live, rq_dashboard, security, url_prefix
-from webapp.accounts import auth, secrets
+from webapp import api, errors, forms, health, live, rq_dashboard, security, url_prefix
+from webapp.accounts import auth, secrets, token_views
 from webapp.current import put_backend
 from webapp.rendering import charts, files, fragments, layout, markdown, results, static_files
 from webapp.runs import filters, known_tasks, output, own_inputs, uploads
@@ -58,7 +58,7 @@ def make(backend: Backend | None = None) -> Flask:
     for part in PARTS:
         part.init_app(app)
     live.init_app(app, backend)
-    for blueprint in (tasks.bp, runs.bp, files.bp, secrets.bp, health.bp):
+    for blueprint in (tasks.bp, runs.bp, files.bp, secrets.bp, token_views.bp, api.bp, health.bp):
         app.register_blueprint(blueprint)
     return app
 

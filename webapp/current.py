@@ -1,10 +1,17 @@
-"""Access to the backend of the current application."""
+"""The backend of the current application, and whether a request is for its API."""
 
 from typing import cast
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 
 from jobs.runs import Backend
+
+API = "/api/v1"
+
+
+def is_for_api() -> bool:
+    """Return whether the request is for the API, where cookies mean nothing and errors are JSON."""
+    return request.path == API or request.path.startswith(f"{API}/")
 
 
 def put_backend(app: Flask, backend: Backend) -> None:

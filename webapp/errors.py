@@ -14,6 +14,8 @@ from werkzeug.wrappers import Response
 from jobs.storage import AWAY
 from jobs.values import StoreAway
 from webapp import messages
+from webapp.current import is_for_api
+from webapp.problems import problem
 from webapp.rendering import fragments
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -32,7 +34,8 @@ def show(error: HTTPException) -> Response:
     code = error.code or 500
     ours = error.description if error.description != type(error).description else None
     message = ours or messages.ERRORS.get(code) or str(type(error).description)
-    response = make_response(_body(code, error.name.capitalize(), message), code)
+    name = error.name.capitalize()
+    response = problem(code, name, message, error) if is_for_api() else make_response(_body(code, name, message), code)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
     if isinstance(error, RequestedRangeNotSatisfiable):

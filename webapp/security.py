@@ -4,6 +4,7 @@ from flask import Flask, Request, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from webapp import messages
+from webapp.current import is_for_api
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -35,6 +36,8 @@ class ConnectionSessionInterface(SecureCookieSessionInterface):
         Renewing the cookie adds `Vary: Cookie`, so the browser would never reuse its cached copy. A shared cache might
         even hand the cookie to somebody else.
         """
+        if is_for_api():
+            return
         if session.modified or not (request.endpoint == "static" or response.cache_control.immutable):
             super().save_session(app, session, response)
 
@@ -50,8 +53,11 @@ def refuse_other_origins() -> None:
 
     Browsers report the origin of a request in `Sec-Fetch-Site`, older ones in `Origin`, and pages cannot forge these
     headers. An unsafe request without either is rejected. A WebSocket handshake is a GET request, and browsers do not
-    apply the same-origin policy to it, so it is checked as well.
+    apply the same-origin policy to it, so it is checked as well. The API reads no cookies, so a page of another site
+    gains nothing by calling it.
     """
+    if is_for_api():
+        return
     is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
     if (request.method not in SAFE_METHODS or is_socket) and not comes_from_here(request):
         abort(403, description=messages.FOREIGN_REQUEST)

@@ -2,8 +2,8 @@
 
 The table and every foreign key to it belong to jobs/, which uses a row to read the e-mail address, and as a lock that
 serialises changes to what its owner has. The columns for signing in belong to the web application, which adds them to
-this table (webapp.accounts.users.User). A second table would be purer, but every request would have to read both, and
-an older version could not run beside a newer one while the columns move.
+this table (webapp.accounts.users.Account). A second table would be purer, but every request would have to read both,
+and an older version could not run beside a newer one while the columns move.
 """
 
 from sqlalchemy import ForeignKey, String, select

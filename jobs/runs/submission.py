@@ -6,13 +6,14 @@ from typing import Any
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from jobs.authoring.parameters import Unstorable, stored
 from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
-from jobs.runs import events, file_ownership, lease, queue
+from jobs.runs import events, file_ownership, idempotency, lease, queue
 from jobs.runs.backend import Backend
+from jobs.runs.idempotency import IdempotencyKey, Reused
 from jobs.runs.lease import Change
 from jobs.runs.run import Run, State, owned
 from jobs.storage.database import utcnow
@@ -27,7 +28,7 @@ class Conflict(Exception):
     """An action that the run's state does not allow; the message is shown to its owner."""
 
 
-def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -> Run:
+def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, key: str | None = None) -> Run:
     """Store a new run with its files attached and its parameters encrypted if they hold secrets, and return it.
 
     On return the run is committed, and it will start even if Redis is unavailable now. Raises NotKept if the owner does
@@ -41,7 +42,23 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel) -
         message = "its validators must return accepted values unchanged"
         raise TaskError(f"{task.source}: task {task.name!r}: {message}") from None
     encrypted = backend.vault.seal_parameters(owner_id, whole, secrets) if secrets else None
-    return _accept(backend, task.name, owner_id, shown, encrypted)
+    run = Run(task=task.name, owner_id=owner_id, parameters=shown, encrypted_parameters=encrypted)
+    return _accept(backend, run, key)
+
+
+def submit_once(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, key: str) -> tuple[Run, bool]:
+    """Submit a run unless its owner has used the key before; return the run of the key, and whether it is new.
+
+    Raises Reused if the key was used for another task or other parameters, and what `submit` raises.
+    """
+    if earlier := _with_key(backend, task, owner_id, parameters, key):
+        return earlier, False
+    try:
+        return submit(backend, task, owner_id, parameters, key), True
+    except IntegrityError:  # another request with this key came first
+        if earlier := _with_key(backend, task, owner_id, parameters, key):
+            return earlier, False
+        raise
 
 
 def cancel(backend: Backend, owner_id: int, run_id: int) -> None:
@@ -69,14 +86,16 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
     if run.task not in backend.catalog:
         raise Conflict(NO_WORKER)
     if run.state is State.SUCCEEDED:
-        return _accept(backend, run.task, owner_id, run.parameters, _encrypted(backend, run))
+        again = Run(task=run.task, owner_id=owner_id, parameters=run.parameters)
+        again.encrypted_parameters = _encrypted(backend, run)
+        return _accept(backend, again)
     change = lease.requeue(backend.database, run.id, owner_id)
     if change is None:
         raise Conflict("This run has not ended yet. Wait until it ends, or stop it.")
-    again = _read(backend, owner_id, run.id)
-    assert again is not None
-    _wake(backend, again, change)
-    return again
+    requeued = _read(backend, owner_id, run.id)
+    assert requeued is not None
+    _wake(backend, requeued, change)
+    return requeued
 
 
 def given_parameters(backend: Backend, run: Run) -> dict[str, Any]:
@@ -141,14 +160,35 @@ def _encrypted(backend: Backend, run: Run) -> str | None:
         return session.scalar(select(Run.encrypted_parameters).where(Run.id == run.id))
 
 
-def _accept(
-    backend: Backend, task: str, owner_id: int, parameters: dict[str, Any], encrypted: str | None = None
-) -> Run:
-    run = Run(task=task, owner_id=owner_id, parameters=parameters, encrypted_parameters=encrypted)
+def _with_key(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, key: str) -> Run | None:
+    with backend.database.read() as session:
+        run = idempotency.run_with(session, owner_id, key)
+    if run is None:
+        return None
+    if run.task != task.name:
+        raise Reused(None)
+    now, before = written(parameters).whole, _whole(backend, run)
+    differing = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
+    if differing:
+        raise Reused(min(differing))
+    return run
+
+
+def _whole(backend: Backend, run: Run) -> dict[str, Any]:
+    """Return a run's parameters with its secrets in clear; without them if no key decrypts them any more."""
+    encrypted = _encrypted(backend, run)
+    whole, _secrets = (encrypted and backend.vault.unseal_parameters(run.owner_id, encrypted)) or (None, ())
+    return run.parameters if whole is None else whole
+
+
+def _accept(backend: Backend, run: Run, key: str | None = None) -> Run:
     with backend.database.write() as session:
         session.add(run)
         file_ownership.attach(session, run)
-    _wake(backend, run, Change(run.id, owner_id, run.version))
+        if key is not None:
+            session.flush()
+            session.add(IdempotencyKey(owner_id=run.owner_id, key=key, run_id=run.id))
+    _wake(backend, run, Change(run.id, run.owner_id, run.version))
     return run
 
 

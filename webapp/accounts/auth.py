@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import (
     Blueprint,
     Flask,
+    Request,
     Response,
     abort,
     g,
@@ -21,9 +22,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
-from webapp.accounts import messages, passwords, throttle, users
+from webapp.accounts import bearer, messages, passwords, throttle, tokens, users
 from webapp.accounts.users import Account, EmailTaken
-from webapp.current import backend
+from webapp.current import backend, is_for_api
 from webapp.security import local_path
 
 bp = Blueprint("auth", __name__)
@@ -48,15 +49,18 @@ def init_app(app: Flask) -> None:
     manager = LoginManager(app, add_context_processor=False)  # the layout asks for the viewer with more care
     manager.session_protection = None  # a session is bound to its version in the database, not to an address
     manager.user_loader(_load_user)
+    manager.request_loader(_of_token)
     app.before_request(require_sign_in)
     app.register_blueprint(bp)
 
 
 def _load_user(session_id: str) -> Account | None:
-    """Return the active user of a valid session, or None.
+    """Return the active user of a valid session, or None. The API does not read sessions.
 
     If the database is away, the error page asks for the user again. It gets the same error without another wait.
     """
+    if is_for_api():
+        return None
     if "user_unknown" in g:
         raise g.user_unknown
     try:
@@ -66,8 +70,18 @@ def _load_user(session_id: str) -> Account | None:
         raise
 
 
+def _of_token(_request: Request) -> Account | None:
+    found = bearer.caller() if is_for_api() else None
+    return found.account if found else None
+
+
 def require_sign_in() -> BaseResponse | None:
-    """Require a login for every endpoint but the public ones. The live socket closes with its own code instead."""
+    """Require a login for every endpoint but the public ones.
+
+    The live socket closes with its own code instead, and the API asks for a token.
+    """
+    if is_for_api():
+        return None
     if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
         return None
     address = f"{url_for('auth.login')}?{urlencode({'next': _page_asking()}, safe='/')}"
@@ -125,15 +139,34 @@ def login() -> str | BaseResponse:
 @bp.post("/login")
 def sign_in() -> BaseResponse:
     email, password = _credentials()
+    try:
+        return _log_in(with_credentials(email, password))
+    except Refused as refused:
+        response = _refuse("login", refused.status, email, {"password": str(refused)})
+        return _retry_later(response) if refused.status == 429 else response
+
+
+class Refused(Exception):
+    """Credentials that do not let anybody in, with the status and the message to answer with."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def with_credentials(email: str, password: str) -> Account:
+    """Return the account with this e-mail address and password, throttling guesses. Raises Refused."""
     address = users.normalised(email) or email.replace("\x00", "").strip().lower()[:254]
     attempt = throttle.begin_attempt(backend().database, address, request.remote_addr or "")
     if attempt is None:
-        return _retry_later(_refuse("login", 429, email, {"password": TOO_MANY}))
+        raise Refused(429, TOO_MANY)
     user = users.with_password(backend().database, address, password[: passwords.LONGEST + 1])
     if user is None:
-        return _refuse("login", 422, email, {"password": messages.WRONG_CREDENTIALS})
+        raise Refused(422, messages.WRONG_CREDENTIALS)
     throttle.clear_failures(backend().database, attempt)
-    return _log_in(user) if user.is_active else _refuse("login", 403, email, {"password": messages.DISABLED})
+    if not user.is_active:
+        raise Refused(403, messages.DISABLED)
+    return user
 
 
 @bp.post("/logout")
@@ -194,8 +227,8 @@ def _retry_later(response: Response) -> Response:
     return response
 
 
-def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "") -> str:
-    """Render the account page, with error messages by field name."""
+def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "", new_token: str = "") -> str:
+    """Render the account page, with error messages by field name, and the secret of a token that was just created."""
     return render_template(
         "accounts/show.html",
         errors=errors or {},
@@ -203,6 +236,11 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "")
         secret_names=backend().vault.names(current_user.id),
         secret_name=secret_name or request.args.get("needs", ""),
         kept=request.args.get("kept", ""),
+        tokens=tokens.listed(backend().database, current_user.id),
+        scopes=tokens.SCOPES,
+        lifetimes=tokens.LIFETIMES,
+        tasks=backend().catalog.values(),
+        new_token=new_token,
     )
 
 

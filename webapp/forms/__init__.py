@@ -34,6 +34,7 @@ __all__ = [
     "fields_of",
     "file_field_at",
     "has_files",
+    "posted_of",
     "put",
     "read",
     "reference_to",

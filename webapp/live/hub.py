@@ -9,19 +9,22 @@ may be slow, and the pings.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from functools import partial
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.runs import Backend, events
+from webapp.live import watchers
 from webapp.live.listener import Listener
 from webapp.live.open_pages import OpenPages
 from webapp.live.pings import PingQueue
 from webapp.live.socket import RESTART, SIGNED_OUT, framed
 from webapp.live.subscribers import OpenPage, Owner, Subscribers, outdated
+from webapp.live.watchers import Watcher
 from webapp.rendering import fragments
 from webapp.rendering.listings import Listing
 
@@ -46,6 +49,7 @@ class Hub:
         self._backend = backend
         self._owners: dict[int, Owner] = {}
         self._open_pages = OpenPages()
+        self._watching = 0
         self._pings = PingQueue()
         self._listener = Listener(backend)
         self._lock = threading.Lock()
@@ -75,17 +79,58 @@ class Hub:
         open_page.socket.set_callbacks(
             partial(subscribers.update, [open_page]), partial(self._leave, open_page, subscribers, time.monotonic())
         )
-        if not owner.confirmed.is_set():
-            self._listener.wake()
-            owner.confirmed.wait(CONFIRM_SECONDS)
+        self._confirm(owner)
         subscribers.mark_stale()
         subscribers.update([open_page])
         if self.leaving:
             self._send_away([open_page])
 
+    @contextmanager
+    def watching(self, owner_id: int, watcher: Watcher) -> Iterator[None]:
+        """Wake a watcher during the block whenever its run may have changed. Raises TooManyPages at the limit.
+
+        Like a page, it begins once Redis has confirmed the subscription, so read the run within the block.
+        """
+        with self._lock:
+            self._start()
+            if len(self._open_pages) + self._watching >= MOST_PAGES_OF_ALL:
+                raise TooManyPages
+            owner = self._owners.setdefault(owner_id, Owner(self._backend.database, owner_id))
+            owner.watchers.add(watcher)
+            self._watching += 1
+        try:
+            self._confirm(owner)
+            if self.leaving:
+                watcher.leave()
+            yield
+        finally:
+            with self._lock:
+                owner.watchers.discard(watcher)
+                self._watching -= 1
+                gone = self._forget(owner_id)
+            if gone:
+                self._listener.wake()
+
+    def _confirm(self, owner: Owner) -> None:
+        if not owner.confirmed.is_set():
+            self._listener.wake()
+            owner.confirmed.wait(CONFIRM_SECONDS)
+
+    def _forget(self, owner_id: int) -> bool:
+        """Drop an owner whose events nobody needs any more, and return whether it is gone."""
+        if owner_id in self._owners and self._owners[owner_id].is_gone:
+            del self._owners[owner_id]
+            return True
+        return False
+
     def close_pages(self) -> None:
-        """Close every page with a code that makes it reconnect to another process, and say so on the page."""
+        """Close every page with a code that makes it reconnect to another process, and say so on the page.
+
+        Requests that wait are answered.
+        """
         self.leaving = True
+        for watcher in self._watchers():
+            watcher.leave()
         self._send_away(self._open_pages)
 
     def end(self) -> None:
@@ -125,9 +170,7 @@ class Hub:
             owner = self._owners[listing.owner_id]
             if not subscribers.open_pages and owner.groups.get(listing) is subscribers:
                 del owner.groups[listing]
-            gone = not owner.groups
-            if gone:
-                del self._owners[listing.owner_id]
+            gone = self._forget(listing.owner_id)
         if gone:
             self._listener.wake()
         lasted, code = time.monotonic() - since, int(open_page.socket.close_reason)
@@ -159,6 +202,8 @@ class Hub:
             return
         if b"sign_out" in data:
             self._check_wanted.set()
+        for watcher in list(owner.watchers):
+            watcher.wake()
         owner.toasts.mark_stale()
         _refresh(list(owner.groups.values()), events.changes_state(data))
 
@@ -196,6 +241,11 @@ class Hub:
             for owner in owners:
                 owner.toasts.mark_stale()
             _refresh(outdated(self._backend.database, [one for owner in owners for one in list(owner.groups.values())]))
+            for watcher in watchers.outdated(self._backend.database, self._watchers()):
+                watcher.wake()
+
+    def _watchers(self) -> list[Watcher]:
+        return [watcher for owner in self._current_owners() for watcher in list(owner.watchers)]
 
     def _current_owners(self) -> list[Owner]:
         with self._lock:

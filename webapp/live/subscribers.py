@@ -16,6 +16,7 @@ from webapp.live.rate_limit import RateLimit
 from webapp.live.snapshot import ClientState, Snapshot, difference, take_snapshot
 from webapp.live.socket import RESTART, LiveSocket, framed
 from webapp.live.toasts import Toasts, ended_after
+from webapp.live.watchers import Watcher
 from webapp.rendering import fragments
 from webapp.rendering.listings import Listing
 
@@ -188,9 +189,15 @@ class Owner:
 
     def __init__(self, database: Database, owner_id: int) -> None:
         self.groups: dict[Listing, Subscribers] = {}
+        self.watchers: set[Watcher] = set()
         self.toasts = Toasts(database, owner_id)
         self.confirmed = threading.Event()
 
     @property
     def open_pages(self) -> list[OpenPage]:
         return [page for group in list(self.groups.values()) for page in list(group.open_pages)]
+
+    @property
+    def is_gone(self) -> bool:
+        """Return whether neither an open page nor a waiting request needs the owner's events."""
+        return not (self.groups or self.watchers)

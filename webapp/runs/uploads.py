@@ -74,6 +74,15 @@ def receive(task: Task) -> Received:
         receiver.discard()
 
 
+def receive_one(name: str) -> RunFile | str:
+    """Store the request's body as a file of the user's, or return a message that says why not."""
+    receiver = Receiver(())
+    try:
+        return receiver.receive_file(name)
+    finally:
+        receiver.discard()
+
+
 def example_of(task: Task) -> OwnInputs:
     """Store the files of a task's example as the user's uploads."""
     if words := _note([_stored(file) for file in task.example_files]):
@@ -144,6 +153,16 @@ class Receiver:
         for place, one in files:
             posted.add(place, forms.reference_to(File(one.name, one.size, one.sha256, one.media_type)))
         return Received(posted, self._refused)
+
+    def receive_file(self, name: str) -> RunFile | str:
+        """Store the whole body as one file and record it as the user's, or return a message that says why not."""
+        request.max_content_length = HEARD_OUT * self._most + LARGEST_TEXTS
+        body, one = Body(self), Incoming("", safe_filename(name), self._most, self._take)
+        self._begin(one)
+        while chunk := body.read(CHUNK_BYTES):
+            one.write(chunk)
+        stored = self._stored(one)
+        return (_note([stored]) or stored) if stored else self._refused[one.place]
 
     def discard(self) -> None:
         """Delete unfinished files."""

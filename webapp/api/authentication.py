@@ -1,0 +1,39 @@
+"""What a token allows: each view of the API names the scope that it needs."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import request
+
+from webapp.accounts import bearer
+from webapp.accounts.tokens import Caller
+from webapp.api import messages
+from webapp.problems import refuse
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def needs(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Require a token with this scope."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not caller().may(scope):
+                refuse(403, messages.NO_SCOPE.format(scope=scope))
+            return view(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def caller() -> Caller:
+    """Return who calls, or end the request with 401."""
+    found = bearer.caller()
+    if found is None:
+        sent = "Authorization" in request.headers
+        refuse(401, messages.NOT_VALID if sent else messages.SIGN_IN, WWW_Authenticate="Bearer")
+    return found

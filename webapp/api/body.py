@@ -1,0 +1,58 @@
+"""The JSON body and the query string of a request."""
+
+import json
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any
+
+from flask import request
+
+from webapp.api import messages
+from webapp.problems import refuse
+
+
+def json_object() -> dict[str, Any]:
+    """Return the body's JSON object, with exact numbers, or end the request with a problem."""
+    if request.mimetype != "application/json":
+        refuse(415, messages.NOT_JSON)
+    try:
+        value = json.loads(request.get_data(), parse_float=_number, parse_constant=_refused)
+    except RecursionError:
+        refuse(400, messages.TOO_DEEP)
+    except ValueError as error:  # also bytes that are no text
+        refuse(400, messages.BAD_JSON.format(reason=error))
+    if not isinstance(value, dict):
+        refuse(422, messages.NO_OBJECT, {"": messages.NO_OBJECT})
+    return value
+
+
+def whole_number(name: str, default: int, least: int, most: int) -> int:
+    """Return a whole number from the query string, or end the request with a problem."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most):
+        refuse_query(name, messages.NO_NUMBER.format(least=least, most=most))
+    return int(text)
+
+
+def choice(name: str, choices: Collection[str]) -> str | None:
+    """Return one of these texts from the query string, or end the request with a problem."""
+    text = request.args.get(name)
+    if text is not None and text not in choices:
+        refuse_query(name, messages.NO_STATE.format(states=", ".join(choices)))
+    return text
+
+
+def refuse_query(name: str, message: str) -> None:
+    refuse(400, f"{name}: {message}")
+
+
+def _number(text: str) -> float | Decimal:
+    """Return a number as a float if that is exact, otherwise as a Decimal."""
+    number = float(text)
+    return number if Decimal(repr(number)) == Decimal(text) else Decimal(text)
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is not a JSON number")

@@ -1,0 +1,158 @@
+"""A task's parameters from JSON.
+
+The values are turned into what a browser would post for them and read as a form is. The API therefore accepts and
+refuses the same values as the form, in the same words. What a form cannot even express, such as a list for a number or
+a name that no parameter has, is refused before.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from jobs.authoring import Task
+from webapp import forms
+from webapp.api import messages
+from webapp.forms import Field, posted_of
+from webapp.runs.own_inputs import own_inputs
+
+FILE = "$file"
+
+
+class Read(NamedTuple):
+    """The parameters, or None and the messages by JSON pointer."""
+
+    parameters: BaseModel | None
+    errors: dict[str, str]
+
+
+def read(task: Task, values: Mapping[str, Any]) -> Read:
+    """Validate the parameters of a task."""
+    fields = forms.fields_of(task)
+    whole = Field("", "", "group", children=fields)
+    if wrong := dict(_misshapen(whole, values, "")):
+        return Read(None, wrong)
+    parameters, form = forms.read(task, posted_of(fields, values), own_inputs())
+    pointers = {_pointer(whole, values, name.split(".") if name else []): text for name, text in form.errors.items()}
+    return Read(parameters, pointers)
+
+
+def _misshapen(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
+    """Yield a pointer and a message for each part of a value that has no place in its field."""
+    if value is None and (field.optional or field.default is None):
+        return
+    yield from SHAPES.get(field.kind, _single)(field, value, at)
+
+
+def _single(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list | dict):
+        yield at, messages.NO_SINGLE
+
+
+def _switch(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, bool):
+        yield at, messages.NO_BOOL
+
+
+def _file(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
+    kept = value.get(FILE) if isinstance(value, dict) else None
+    if not isinstance(kept, dict) or not isinstance(kept.get("sha256"), str):
+        yield at, messages.NO_FILE
+
+
+def _list(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, list):
+        yield at, messages.NO_LIST
+        return
+    for n, one in enumerate(value):
+        if field.kind == "files":
+            yield from _file(field, one, f"{at}/{n}")
+        elif field.item:
+            yield from _misshapen(field.item, one, f"{at}/{n}")
+        elif isinstance(one, list | dict):
+            yield f"{at}/{n}", messages.NO_SINGLE
+
+
+def _pairs(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        yield at, messages.NO_DICT
+        return
+    assert field.item is not None
+    for key, one in value.items():
+        yield from _misshapen(field.item.children[1], one, f"{at}/{_escaped(key)}")
+
+
+def _tuple(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, list) or len(value) != len(field.children):
+        yield at, messages.LENGTH.format(length=len(field.children))
+        return
+    for n, (child, one) in enumerate(zip(field.children, value, strict=True)):
+        yield from _misshapen(child, one, f"{at}/{n}")
+
+
+def _group(field: Field, value: Any, at: str, tags: Mapping[str, Any] | None = None) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        yield at, messages.NO_DICT
+        return
+    known = {child.name: child for child in field.children}
+    for name, one in value.items():
+        if name in known:
+            yield from _misshapen(known[name], one, f"{at}/{_escaped(name)}")
+        elif name not in (tags or {}):
+            yield f"{at}/{_escaped(name)}", messages.UNKNOWN
+
+
+def _variant(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
+    for variant in field.variants:
+        if not variant.tags:
+            yield from _misshapen(variant.group, value, at)
+        elif isinstance(value, dict) and all(value.get(name) == tag for name, tag in variant.tags.items()):
+            yield from _group(variant.group, value, at, variant.tags)
+            return
+    if field.is_tagged:
+        yield from _unmatched(field, value, at)
+
+
+def _unmatched(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
+    name = next(iter(field.variants[0].tags))
+    tags = ", ".join(str(variant.tags[name]) for variant in field.variants)
+    yield at, messages.NO_VARIANT.format(name=name, tags=tags)
+
+
+SHAPES: dict[str, Callable[[Field, Any, str], Iterator[tuple[str, str]]]] = {
+    "switch": _switch,
+    "checks": _list,
+    "file": _file,
+    "files": _list,
+    "rows": _list,
+    "pairs": _pairs,
+    "tuple": _tuple,
+    "group": _group,
+    "variant": _variant,
+}
+
+
+def _pointer(field: Field, value: Any, path: list[str]) -> str:
+    """Return the JSON pointer for the dotted name of a form's field."""
+    if not path:
+        return ""
+    first, *rest = path
+    if field.kind == "pairs" and isinstance(value, dict):
+        assert field.item is not None
+        key, one = list(value.items())[int(first)]
+        return f"/{_escaped(key)}{_pointer(field.item.children[1], one, rest[1:])}"
+    inside = field.item or next((child for child in _children(field) if child.own_name == first), None)
+    part = value[int(first)] if isinstance(value, list) and int(first) < len(value) else None
+    if isinstance(value, dict):
+        part = value.get(first)
+    return f"/{_escaped(first)}{_pointer(inside, part, rest) if inside else ''}"
+
+
+def _children(field: Field) -> Iterator[Field]:
+    yield from field.children
+    for variant in field.variants:
+        yield from _children(variant.group)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

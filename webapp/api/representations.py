@@ -1,0 +1,88 @@
+"""Tasks and runs as JSON. Values have the form in which they are stored; files in them get an address."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+
+from jobs.authoring import Task
+from jobs.runs import Entry, Run, StoredBatch, WaitEstimate
+from jobs.values import download_in, picture_in
+
+TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
+
+
+def task(task: Task) -> dict[str, Any]:
+    """Return a task's description, the JSON schema of its parameters, its limits and its example."""
+    return {
+        "name": task.name,
+        "title": task.title,
+        "description": task.description,
+        "parameters": task.parameters.model_json_schema(mode="validation"),
+        "timeout": task.timeout,
+        "retries": task.retries,
+        "memory": task.memory,
+        "secrets": list(task.secrets),
+        "example": task.example,
+        "url": url_for("api.task", name=task.name),
+        "page": url_for("tasks.show", name=task.name),
+    }
+
+
+def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
+    """Return a run with its parameters and its result or error. Secrets stand as marks."""
+    return {
+        "id": run.id,
+        "task": run.task,
+        "state": run.state.value,
+        "version": run.version,
+        "attempt": run.attempt,
+        "parameters": run.parameters,
+        "result": with_addresses(run.result, run.id),
+        "notes": run.notes or [],
+        "error": _error(run),
+        "progress": run.progress,
+        "progress_note": run.progress_note,
+        "wait": {"ahead": expected.ahead, "seconds": expected.seconds} if expected else None,
+        **{name: _time(getattr(run, name)) for name in TIMES},
+        "url": url_for("api.run", run_id=run.id),
+        "page": url_for("runs.show", run_id=run.id),
+    }
+
+
+def batch(batch: StoredBatch, run_id: int) -> list[dict[str, Any]]:
+    """Return the entries of a batch of output with their numbers."""
+    return [_entry(batch, number, entry, run_id) for number, entry in enumerate(batch.entries, batch.number)]
+
+
+def _entry(batch: StoredBatch, number: int, entry: Entry, run_id: int) -> dict[str, Any]:
+    at, source, content = entry
+    return {
+        "number": number,
+        "attempt": batch.attempt,
+        "at": datetime.fromtimestamp(at).astimezone().isoformat(),
+        "source": source,
+        "content": with_addresses(content, run_id),
+        "unfinished": batch.unfinished,
+    }
+
+
+def with_addresses(value: Any, run_id: int) -> Any:
+    """Return a stored value with the address of each file that it refers to."""
+    if found := picture_in(value) or download_in(value):
+        [(mark, kept)] = value.items()
+        return {mark: {**kept, "url": url_for("api.file", run_id=run_id, sha256=found.sha256)}}
+    if isinstance(value, Mapping):
+        return {name: with_addresses(part, run_id) for name, part in value.items()}
+    return [with_addresses(part, run_id) for part in value] if isinstance(value, list) else value
+
+
+def _error(run: Run) -> dict[str, Any] | None:
+    if run.error_kind is None and run.error_message is None:
+        return None
+    return {"kind": run.error_kind, "message": run.error_message, "traceback": run.error_traceback}
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,123 @@
+"""Runs: list, read, wait, cancel, retry, output, result and files."""
+
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from flask import Response, jsonify, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from jobs.runs import LARGEST_ID, Conflict, OutputKind, Run, State, read_output, submission
+from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE
+from webapp.api import messages, representations, waiting
+from webapp.api.authentication import caller, needs
+from webapp.api.blueprint import bp
+from webapp.api.body import choice, whole_number
+from webapp.current import backend
+from webapp.problems import refuse
+from webapp.rendering import files
+from webapp.rendering.listings import PAGE_SIZE, Listing, look_up
+from webapp.runs.messages import NO_RUN
+
+MOST_RUNS = 100
+
+
+@bp.get("/runs", endpoint="runs")
+@needs(RUNS_READ)
+def index() -> Response:
+    """List runs, newest first. `Link` has the address of the next page."""
+    task, state = request.args.get("task"), choice("state", list(State))
+    if caller().token.tasks and task not in caller().token.tasks:
+        refuse(403, messages.NAME_TASK.format(tasks=", ".join(caller().token.tasks)))
+    listing = Listing(
+        caller().account.id,
+        task=task,
+        state=State(state) if state else None,
+        before=whole_number("before", 0, 1, LARGEST_ID) or None,
+        limit=whole_number("limit", PAGE_SIZE, 1, MOST_RUNS),
+    )
+    page = look_up(backend().database, listing)
+    response = jsonify(runs=[representations.run(run, page.wait_estimates.get(run.id)) for run in page.runs])
+    if page.more:
+        query = {**request.args, "before": page.runs[-1].id}
+        response.headers["Link"] = f'<{url_for("api.runs")}?{urlencode(query)}>; rel="next"'
+    return response
+
+
+@bp.get("/runs/<int:run_id>", endpoint="run")
+@needs(RUNS_READ)
+def show(run_id: int) -> Response:
+    """Return a run; with `wait`, as soon as its version differs from `version` or after that many seconds."""
+    seconds = whole_number("wait", 0, 0, waiting.LONGEST_SECONDS)
+    version = whole_number("version", 0, 0, LARGEST_ID)
+    if waiting.wants_events():
+        return waiting.events(_mine(run_id), caller())
+    return answer(waiting.changed(_mine(run_id), version, seconds) if seconds else _mine(run_id))
+
+
+@bp.get("/runs/<int:run_id>/output", endpoint="output")
+@needs(RUNS_READ)
+def output(run_id: int) -> dict[str, object]:
+    """Return the entries of the log, or with `kind=emitted` the partial results, after the number `after`."""
+    run = _mine(run_id)
+    kind = OutputKind(choice("kind", list(OutputKind)) or OutputKind.LOG)
+    found = read_output(backend().database, run.id, kind, whole_number("after", 0, 0, 2**53))
+    entries = [entry for batch in found.batches for entry in representations.batch(batch, run.id)]
+    return {"entries": entries, "dropped": found.dropped, "version": found.version}
+
+
+@bp.get("/runs/<int:run_id>/result", endpoint="result")
+@needs(RUNS_READ)
+def result(run_id: int) -> Response:
+    """Return the result alone."""
+    run = _mine(run_id)
+    if run.state is not State.SUCCEEDED:
+        refuse(409, messages.NO_RESULT.format(state=run.state.value))
+    return jsonify(representations.with_addresses(run.result, run.id))
+
+
+@bp.post("/runs/<int:run_id>/cancel", endpoint="cancel")
+@needs(RUNS_WRITE)
+def cancel(run_id: int) -> Response:
+    """Cancel a queued run, or ask a running one to stop."""
+    _mine(run_id)
+    try:
+        submission.cancel(backend(), caller().account.id, run_id)
+    except Conflict as conflict:
+        refuse(409, str(conflict))
+    return answer(_mine(run_id))
+
+
+@bp.post("/runs/<int:run_id>/retry", endpoint="retry")
+@needs(RUNS_WRITE)
+def retry(run_id: int) -> Response:
+    """Run again: a failed or cancelled run is queued for its next attempt, of a succeeded one a new run starts."""
+    try:
+        again = submission.retry(backend(), caller().account.id, _mine(run_id))
+    except Conflict as conflict:
+        refuse(409, str(conflict))
+    return answer(again, HTTPStatus.OK if again.id == run_id else HTTPStatus.CREATED)
+
+
+@bp.get("/runs/<int:run_id>/files/<sha256>", endpoint="file")
+@needs(FILES)
+def file(run_id: int, sha256: str) -> BaseResponse:
+    """Download a file of a run."""
+    return files.show(_mine(run_id).id, sha256)
+
+
+def answer(run: Run, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Return the response with a run."""
+    page = look_up(backend().database, Listing(run.owner_id, run_id=run.id, output=False))
+    response = jsonify(representations.run(run, page.wait_estimates.get(run.id)))
+    response.status_code = status
+    response.headers["ETag"] = f'"{run.version}"'
+    if status == HTTPStatus.CREATED:
+        response.headers["Location"] = url_for("api.run", run_id=run.id)
+    return response
+
+
+def _mine(run_id: int) -> Run:
+    """Return a run of the caller's. One of somebody else's, or of a task that the token is not for, is like none."""
+    page = look_up(backend().database, Listing(caller().account.id, run_id=min(run_id, LARGEST_ID), output=False))
+    run = page.runs[0] if page.runs else None
+    return run if run and caller().is_for(run.task) else refuse(404, NO_RUN)

@@ -1,0 +1,72 @@
+"""Tasks, and submitting runs of them."""
+
+from http import HTTPStatus
+
+from flask import Response, request
+
+from jobs.authoring import Task
+from jobs.runs import LONGEST_KEY, NotKept, Reused, submit, submit_once
+from webapp.accounts.tokens import RUNS_WRITE, TASKS_READ
+from webapp.api import messages, parameters, representations
+from webapp.api.authentication import caller, needs
+from webapp.api.blueprint import bp
+from webapp.api.body import json_object
+from webapp.api.runs import answer
+from webapp.current import backend
+from webapp.forms.messages import LOST_FILE
+from webapp.problems import refuse
+
+
+@bp.get("/tasks", endpoint="tasks")
+@needs(TASKS_READ)
+def index() -> dict[str, object]:
+    """List the tasks that the token may be used for."""
+    mine = [task for task in backend().catalog.values() if caller().is_for(task.name)]
+    return {"tasks": [representations.task(task) for task in mine]}
+
+
+@bp.get("/tasks/<name>", endpoint="task")
+@needs(TASKS_READ)
+def show(name: str) -> dict[str, object]:
+    """Describe a task with the schema of its parameters."""
+    return representations.task(_task(name))
+
+
+@bp.post("/tasks/<name>/runs", endpoint="submit")
+@needs(RUNS_WRITE)
+def run(name: str) -> Response:
+    """Start a run. The body holds the parameters; with an Idempotency-Key, repeating the request has no effect."""
+    task = _task(name)
+    key = _key()
+    read = parameters.read(task, json_object())
+    if read.parameters is None:
+        refuse(422, messages.INVALID, read.errors)
+    try:
+        if key is None:
+            new, created = submit(backend(), task, caller().account.id, read.parameters), True
+        else:
+            new, created = submit_once(backend(), task, caller().account.id, read.parameters, key)
+    except NotKept:
+        refuse(422, messages.INVALID, {"": LOST_FILE})
+    except Reused as reused:
+        _refuse_key(reused)
+    return answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
+
+
+def _task(name: str) -> Task:
+    """Return the task; one that the token may not be used for is the same as none."""
+    task = backend().catalog.get(name)
+    return task if task and caller().is_for(name) else refuse(404, messages.NO_TASK)
+
+
+def _key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+        refuse(400, messages.LONG_KEY.format(longest=LONGEST_KEY))
+    return key
+
+
+def _refuse_key(reused: Reused) -> None:
+    if reused.parameter is None:
+        refuse(422, f"{messages.KEY_REUSED} {messages.KEY_OTHER_TASK}")
+    refuse(422, messages.KEY_REUSED, {f"/{reused.parameter}": messages.KEY_OTHER_VALUE})

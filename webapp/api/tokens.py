@@ -1,0 +1,44 @@
+"""Signing in by e-mail address and password, for a token that expires soon."""
+
+from datetime import timedelta
+from http import HTTPStatus
+
+from flask import Response, jsonify
+
+from webapp.accounts import auth, throttle, tokens
+from webapp.accounts.tokens import Grant, TooManyTokens
+from webapp.api import messages
+from webapp.api.blueprint import bp
+from webapp.api.body import json_object
+from webapp.current import backend
+from webapp.problems import refuse
+
+LIFETIME = timedelta(hours=1)
+NAME = "Signed in with a password"
+
+
+@bp.post("/tokens", endpoint="tokens")
+def sign_in() -> Response:
+    """Return a token with all scopes that expires after an hour."""
+    email, password = _credentials()
+    try:
+        account = auth.with_credentials(email, password)
+        token, secret = tokens.create(backend().database, account.id, Grant(NAME, lifetime=LIFETIME))
+    except auth.Refused as refused:
+        if refused.status == HTTPStatus.TOO_MANY_REQUESTS:
+            refuse(429, str(refused), Retry_After=str(throttle.WINDOW_SECONDS))
+        refuse(refused.status, str(refused))
+    except TooManyTokens:
+        refuse(409, messages.TOO_MANY_TOKENS.format(most=tokens.MOST_TOKENS))
+    assert token.expires_at is not None
+    response = jsonify(token=secret, expires_at=token.expires_at.isoformat())
+    response.status_code = HTTPStatus.CREATED
+    return response
+
+
+def _credentials() -> tuple[str, str]:
+    body = json_object()
+    wrong = [name for name in ("email", "password") if not isinstance(body.get(name), str)]
+    if wrong:
+        refuse(422, messages.INVALID, {f"/{name}": messages.FILL_IN for name in wrong})
+    return body["email"], body["password"]
