@@ -58,7 +58,7 @@ def make(backend: Backend | None = None) -> Flask:
     for part in PARTS:
         part.init_app(app)
     live.init_app(app, backend)
-    for blueprint in (tasks.bp, runs.bp, files.bp, secrets.bp, token_views.bp, api.bp, health.bp):
+    for blueprint in (tasks.bp, runs.bp, files.bp, secrets.bp, token_views.bp, api.bp, api.openapi.bp, health.bp):
         app.register_blueprint(blueprint)
     return app
 

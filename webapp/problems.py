@@ -31,7 +31,7 @@ def refuse(code: int, detail: str, pointers: Mapping[str, str] | None = None, **
     raise Problem(code, detail, pointers, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def problem(code: int, name: str, message: str, error: HTTPException) -> Response:
+def problem(code: int, name: str, message: str, error: HTTPException | None = None) -> Response:
     """Return the response for an error."""
     body: dict[str, object] = {"type": "about:blank", "title": name, "status": code, "detail": message}
     if isinstance(error, Problem) and error.pointers:

@@ -122,6 +122,11 @@ KINDS = {
 
 def field_of(annotation: str) -> Field:
     """Return the field of a parameter with this annotation."""
+    return fields_of(task_with(annotation))[0]
+
+
+def task_with(annotation: str) -> Task:
+    """Return a task with one parameter, `it`, with this annotation."""
     names: dict[str, Any] = {}
     exec(NAMES, names)
 
@@ -129,7 +134,7 @@ def field_of(annotation: str) -> Field:
 
     one.__annotations__["it"] = eval(annotation, names)
     made: Task = task(one).__dict__["__task__"]
-    return fields_of(made)[0]
+    return made
 
 
 def table() -> str:

@@ -1,0 +1,72 @@
+"""The API's description: valid, complete, and true of what the API takes and answers."""
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.support.field_table import ANNOTATIONS, task_with
+from tests.support.program import Program
+from tests.support.visitor import Visitor
+from webapp.api import openapi
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    ignored_auth,
+]
+
+
+def test_the_description_is_valid_and_for_those_who_may_see_the_tasks(
+    ada: Visitor, program: Program, app: Flask
+) -> None:
+    described = ada.get("/api/openapi.json").get_json()
+    OpenAPIV31SpecValidator(described).validate()
+    assert "/tasks/reverse_text/runs" in described["paths"]
+    token = {"Authorization": f"Bearer {program.token}", "Accept-Encoding": "identity"}
+    assert app.test_client().get("/api/openapi.json", headers=token).get_json() == described
+    assert app.test_client().get("/api/openapi.json").status_code == 401
+
+
+def test_every_operation_is_described(ada: Visitor, app: Flask) -> None:
+    described = ada.get("/api/openapi.json").get_json()["paths"]
+    for rule in (rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/v1/")):
+        path = rule.rule.removeprefix("/api/v1").replace("<int:run_id>", "{run_id}").replace("<sha256>", "{sha256}")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            named = path.replace("<name>/runs", "reverse_text/runs").replace("<name>", "{name}")
+            assert method.lower() in described.get(named, {}), f"{method} {path}"
+
+
+@pytest.mark.parametrize("annotation", ANNOTATIONS)
+def test_a_parameter_of_every_annotation_is_described(annotation: str) -> None:
+    described = openapi.described([task_with(annotation)], "Test", "http://localhost")
+    OpenAPIV31SpecValidator(described).validate()
+
+
+def test_every_request_is_answered_as_described(app: Flask, program: Program) -> None:
+    """Made from the description, valid and not, with a token."""
+    for text in ("a", "b", "c"):
+        program.submit("reverse_text", text=text)
+    token = {"Authorization": f"Bearer {program.token}", "Accept-Encoding": "identity"}
+    schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app, headers=token)
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) == 11 + len(app.extensions["dumbwaiter"].catalog)
+    for operation in operations:
+
+        @given(case=operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+        @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        def check(case: schemathesis.Case) -> None:
+            case.call_and_validate(headers=token, checks=CHECKS)
+
+        check()

@@ -1,0 +1,210 @@
+"""The OpenAPI 3.1 description of the API, made from the tasks as they are."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask_login import current_user
+
+from jobs.authoring import Task
+from jobs.runs import LARGEST_ID, LONGEST_KEY, OutputKind, State
+from webapp.accounts import bearer
+from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE, TASKS_READ
+from webapp.api import messages, schemas
+from webapp.api.schemas import Schema
+from webapp.api.waiting import LONGEST_SECONDS
+from webapp.current import API, backend
+from webapp.problems import MEDIA_TYPE, problem
+
+bp = Blueprint("openapi", __name__)
+
+DESCRIPTION = (
+    "Start and follow the runs of this application's tasks. Send a token in the Authorization header; create one under "
+    "Account → API tokens. Errors are application/problem+json; `errors` has a JSON pointer to each wrong parameter."
+)
+RUN_ID = {"name": "run_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Repeating a request with the same key and body returns the same run.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
+ERRORS = {
+    400: "The request is malformed.",
+    401: "The token is missing, unknown, expired or revoked.",
+    403: "The token lacks the scope.",
+    404: "There is no such task, run or file, or it belongs to somebody else.",
+    409: "The run's state does not allow this.",
+    413: "The body is too large.",
+    416: "The file has no such range.",
+    415: "The body is not JSON.",
+    422: "Parameters are invalid; `errors` names them.",
+    429: "Too many attempts; see Retry-After.",
+    503: "The service is not available right now; see Retry-After.",
+}
+
+
+@bp.get("/api/openapi.json")
+def description() -> Response:
+    """Return the description, for a signed-in person or a valid token."""
+    caller = bearer.caller()
+    if not (current_user.is_authenticated or caller):
+        return problem(401, "Unauthorized", messages.SIGN_IN)
+    tasks = [one for one in backend().catalog.values() if caller is None or caller.is_for(one.name)]
+    return jsonify(described(tasks, backend().settings.app_name, request.host_url.rstrip("/")))
+
+
+def described(tasks: Iterable[Task], name: str, server: str) -> Schema:
+    """Return the description of the API for these tasks."""
+    components = dict(schemas.COMMON)
+    paths = dict(_paths())
+    for task in tasks:
+        parameters, definitions = schemas.parameters_of(task)
+        components |= definitions
+        paths[f"/tasks/{task.name}/runs"] = {"post": _submit(task, parameters)}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": name, "version": "1", "description": DESCRIPTION},
+        "servers": [{"url": server + API}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "A token, dw_…"}},
+        },
+    }
+
+
+def _task() -> Schema:
+    name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+    return _operation("Describe a task", TASKS_READ, {200: ("The task.", "Task")}, (404,), [name], "task")
+
+
+def _submit(task: Task, parameters: Schema) -> Schema:
+    body: Schema = {"schema": parameters}
+    if task.example is not None and not task.example_files:
+        body["example"] = task.example
+    answers = {201: ("The run has been accepted.", "Run"), 200: ("The run of this Idempotency-Key.", "Run")}
+    operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, (400, 413, 415, 422), [KEY], f"run_{task.name}")
+    operation["requestBody"] = {"required": True, "content": {"application/json": body}}
+    return operation | {"description": task.description}
+
+
+def _paths() -> Schema:
+    run, runs = {200: ("The run.", "Run")}, {200: ("Runs, newest first.", "Runs")}
+    again = {200: ("The run, queued for its next attempt.", "Run"), 201: ("A new run.", "Run")}
+    return {
+        "/tokens": {"post": _sign_in()},
+        "/tasks": {"get": _operation("List the tasks", TASKS_READ, {200: ("The tasks.", "Tasks")}, (), [], "tasks")},
+        "/tasks/{name}": {"get": _task()},
+        "/runs": {"get": _operation("List runs", RUNS_READ, runs, (400,), _filters(), "runs")},
+        "/runs/{run_id}": {
+            "get": _operation("Read a run, or wait for it", RUNS_READ, run, (400, 404, 503), _wait(), "run")
+        },
+        "/runs/{run_id}/output": {"get": _output()},
+        "/runs/{run_id}/result": {
+            "get": _operation(
+                "Read the result alone", RUNS_READ, {200: ("The result.", "Value")}, (404, 409), [RUN_ID], "result"
+            )
+        },
+        "/runs/{run_id}/cancel": {
+            "post": _operation("Cancel or stop a run", RUNS_WRITE, run, (404, 409), [RUN_ID], "cancel")
+        },
+        "/runs/{run_id}/retry": {"post": _operation("Run again", RUNS_WRITE, again, (404, 409), [RUN_ID], "retry")},
+        "/runs/{run_id}/files/{sha256}": {"get": _download()},
+        "/files": {"post": _upload()},
+    }
+
+
+def _operation(  # noqa: PLR0913  # all that OpenAPI asks of one
+    summary: str,
+    scope: str,
+    answers: Mapping[int, tuple[str, str]],
+    errors: Iterable[int],
+    parameters: list[Schema],
+    name: str,
+) -> Schema:
+    found: Schema = {str(code): _json(text, schema) for code, (text, schema) in answers.items()}
+    found |= {str(code): _problem(code) for code in sorted({401, 403, *errors})}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "description": f"Needs the scope `{scope}`.",
+        "parameters": parameters,
+        "responses": found,
+    }
+
+
+def _json(text: str, schema: str) -> Schema:
+    content = {"application/json": {"schema": {"$ref": schemas.reference(schema)}}}
+    return {"description": text, "content": content}
+
+
+def _problem(code: int) -> Schema:
+    return {"description": ERRORS[code], "content": {MEDIA_TYPE: {"schema": {"$ref": schemas.reference("Problem")}}}}
+
+
+def _query(name: str, description: str, **schema: Any) -> Schema:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _filters() -> list[Schema]:
+    return [
+        _query("task", "Only runs of this task.", type="string"),
+        _query("state", "Only runs in this state.", enum=[state.value for state in State]),
+        _query(
+            "before", "Only runs with a smaller id; see the Link header.", type="integer", minimum=1, maximum=LARGEST_ID
+        ),
+        _query("limit", "At most so many runs.", type="integer", minimum=1, maximum=100),
+    ]
+
+
+def _wait() -> list[Schema]:
+    seconds = {"type": "integer", "minimum": 0, "maximum": LONGEST_SECONDS}
+    return [
+        RUN_ID,
+        _query("wait", "Answer once the version differs from `version`, or after so many seconds.", **seconds),
+        _query("version", "The version that the client has.", type="integer", minimum=0, maximum=LARGEST_ID),
+    ]
+
+
+def _output() -> Schema:
+    parameters = [
+        RUN_ID,
+        _query("kind", "Lines of the log, or partial results.", enum=[kind.value for kind in OutputKind]),
+        _query("after", "Only entries after this number.", type="integer", minimum=0),
+    ]
+    answers = {200: ("The entries.", "Output")}
+    return _operation("Read the output", RUNS_READ, answers, (400, 404), parameters, "output")
+
+
+def _download() -> Schema:
+    sha256 = {
+        "name": "sha256",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    }
+    operation = _operation("Download a file", FILES, {}, (404, 416), [RUN_ID, sha256], "file")
+    operation["responses"]["200"] = {"description": "The content.", "content": {"*/*": {}}}
+    operation["responses"]["206"] = {"description": "The range asked for.", "content": {"*/*": {}}}
+    return operation
+
+
+def _upload() -> Schema:
+    name = _query("name", "The file's name.", type="string", minLength=1) | {"required": True}
+    operation = _operation("Upload a file", FILES, {201: ("A reference.", "File")}, (400, 413), [name], "upload")
+    operation["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
+    return operation
+
+
+def _sign_in() -> Schema:
+    operation = _operation(
+        "Get a token for an hour", "", {201: ("A token.", "Token")}, (400, 409, 415, 422, 429), [], "sign_in"
+    )
+    content = {"application/json": {"schema": {"$ref": schemas.reference("Credentials")}}}
+    return operation | {
+        "description": "Sign in with an e-mail address and a password.",
+        "security": [],
+        "requestBody": {"required": True, "content": content},
+    }

@@ -1,0 +1,100 @@
+"""JSON schemas of what the API takes and returns."""
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from jobs.authoring import Task
+from jobs.runs import State
+
+Schema = dict[str, Any]
+
+NULLABLE_TIME = {"type": ["string", "null"], "format": "date-time"}
+
+
+def reference(name: str) -> str:
+    return f"#/components/schemas/{name}"
+
+
+def parameters_of(task: Task) -> tuple[Schema, Schema]:
+    """Return the schema of a task's parameters and the definitions that it refers to, under names of their own."""
+    schema = task.parameters.model_json_schema(
+        schema_generator=GenerateJsonSchema, ref_template=f"#/components/schemas/{task.name}.{{model}}"
+    )
+    definitions = {f"{task.name}.{name}": _files(one) for name, one in schema.pop("$defs", {}).items()}
+    return {**_files(schema), "additionalProperties": False}, definitions
+
+
+def _files(schema: Any) -> Any:
+    """Return a schema with the form of a file reference in the place of each file."""
+    if isinstance(schema, list):
+        return [_files(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "object" and schema.get("format") == "file":
+        beside = {name: value for name, value in schema.items() if name in ("title", "description")}
+        return {**beside, "$ref": reference("FileReference")}
+    return {name: _files(value) for name, value in schema.items()}
+
+
+def _object(required: dict[str, Any], **optional: Any) -> Schema:
+    return {"type": "object", "required": list(required), "properties": {**required, **optional}}
+
+
+TEXT, NUMBER, WHOLE, FLAG = {"type": "string"}, {"type": "number"}, {"type": "integer"}, {"type": "boolean"}
+TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
+SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+COMMON: Schema = {
+    "Run": _object(
+        {
+            "id": WHOLE,
+            "task": TEXT,
+            "state": {"enum": [state.value for state in State]},
+            "version": {**WHOLE, "description": "Grows with every change of the run."},
+            "attempt": WHOLE,
+            "parameters": {"type": "object", "description": "Secrets stand as marks."},
+            "result": {"$ref": reference("Value")},
+            "notes": {"type": "array", "description": "What was changed in the result to store it, or left out."},
+            "error": {"oneOf": [{"type": "null"}, {"$ref": reference("Error")}]},
+            "progress": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+            "progress_note": TEXT,
+            "wait": {"oneOf": [{"type": "null"}, {"$ref": reference("Wait")}]},
+            **dict.fromkeys(TIMES, NULLABLE_TIME),
+            "url": TEXT,
+            "page": TEXT,
+        }
+    ),
+    "Runs": _object({"runs": {"type": "array", "items": {"$ref": reference("Run")}}}),
+    "Error": _object({"kind": {"type": ["string", "null"]}, "message": {"type": ["string", "null"]}}, traceback={}),
+    "Wait": _object({"ahead": WHOLE, "seconds": {"type": ["number", "null"]}}),
+    "Task": _object({"name": TEXT, "title": TEXT, "description": TEXT, "parameters": {"type": "object"}, "url": TEXT}),
+    "Tasks": _object({"tasks": {"type": "array", "items": {"$ref": reference("Task")}}}),
+    "Output": _object(
+        {"entries": {"type": "array", "items": {"$ref": reference("Entry")}}, "dropped": WHOLE, "version": WHOLE}
+    ),
+    "Entry": _object(
+        {
+            "number": WHOLE,
+            "attempt": WHOLE,
+            "at": {**TEXT, "format": "date-time"},
+            "source": {**TEXT, "description": "out, err or a log level"},
+            "content": {"$ref": reference("Value")},
+            "unfinished": {**FLAG, "description": "Whether it may still change, and its number be used again."},
+        }
+    ),
+    "Value": {
+        "description": (
+            "Any JSON value. An object whose only key begins with $ is a value of a type: $file and $picture (a file, "
+            "with its url), $frame (a table), $chart, $markdown, $html."
+        )
+    },
+    "FileReference": _object({"$file": _object({"sha256": SHA256}, name=TEXT)}),
+    "File": _object({"$file": _object({"sha256": SHA256, "size": WHOLE, "name": TEXT, "media_type": TEXT})}),
+    "Token": _object({"token": {**TEXT, "pattern": "^dw_"}, "expires_at": {**TEXT, "format": "date-time"}}),
+    "Credentials": _object({"email": TEXT, "password": {**TEXT, "format": "password"}}),
+    "Problem": _object(
+        {"type": TEXT, "title": TEXT, "status": WHOLE, "detail": TEXT},
+        errors={"type": "array", "items": _object({"pointer": TEXT, "detail": TEXT})},
+    ),
+}
