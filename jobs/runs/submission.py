@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from jobs.authoring.parameters import Unstorable, stored
-from jobs.authoring.secret_parameters import reopened
+from jobs.authoring.secret_parameters import reopened, written
 from jobs.authoring.task import Task, TaskError
 from jobs.runs import events, file_ownership, idempotency, lease, queue
 from jobs.runs.backend import Backend

@@ -41,6 +41,7 @@ PUBLIC_ENDPOINTS = frozenset(
         "health.readyz",
         "live.stream",
         "live.changes",
+        "openapi.client",
         "openapi.description",
     }
 )

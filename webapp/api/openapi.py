@@ -1,9 +1,10 @@
 """The OpenAPI 3.1 description of the API, made from the tasks as they are."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, request, send_file
 from flask_login import current_user
 
 from jobs.authoring import Task
@@ -17,6 +18,8 @@ from webapp.current import API, backend
 from webapp.problems import MEDIA_TYPE, problem
 
 bp = Blueprint("openapi", __name__)
+
+CLIENT = Path(__file__).with_name("client.py")
 
 DESCRIPTION = (
     "Start and follow the runs of this application's tasks. Send a token in the Authorization header; create one under "
@@ -52,6 +55,12 @@ def description() -> Response:
         return problem(401, "Unauthorized", messages.SIGN_IN)
     tasks = [one for one in backend().catalog.values() if caller is None or caller.is_for(one.name)]
     return jsonify(described(tasks, backend().settings.app_name, request.host_url.rstrip("/")))
+
+
+@bp.get("/api/client.py")
+def client() -> Response:
+    """Return the Python client, which holds nothing secret."""
+    return send_file(CLIENT, mimetype="text/x-python", as_attachment=True, download_name="dumbwaiter.py")
 
 
 def described(tasks: Iterable[Task], name: str, server: str) -> Schema:

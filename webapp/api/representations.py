@@ -8,7 +8,7 @@ from flask import url_for
 
 from jobs.authoring import Task
 from jobs.runs import Entry, Run, StoredBatch, WaitEstimate
-from jobs.values import download_in, picture_in
+from jobs.values import kept_file_in, picture_in
 
 TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
 
@@ -70,7 +70,7 @@ def _entry(batch: StoredBatch, number: int, entry: Entry, run_id: int) -> dict[s
 
 def with_addresses(value: Any, run_id: int) -> Any:
     """Return a stored value with the address of each file that it refers to."""
-    if found := picture_in(value) or download_in(value):
+    if found := picture_in(value) or kept_file_in(value):
         [(mark, kept)] = value.items()
         return {mark: {**kept, "url": url_for("api.file", run_id=run_id, sha256=found.sha256)}}
     if isinstance(value, Mapping):

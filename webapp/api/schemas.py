@@ -86,7 +86,7 @@ COMMON: Schema = {
     "Value": {
         "description": (
             "Any JSON value. An object whose only key begins with $ is a value of a type: $file and $picture (a file, "
-            "with its url), $frame (a table), $chart, $markdown, $html."
+            "with its url), $table (columns and rows), $chart, $markdown, $html."
         )
     },
     "FileReference": _object({"$file": _object({"sha256": SHA256}, name=TEXT)}),

@@ -1,5 +1,7 @@
 """The API's description: valid, complete, and true of what the API takes and answers."""
 
+from typing import Any
+
 import pytest
 import schemathesis
 from flask import Flask
@@ -7,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     ignored_auth,
@@ -60,13 +63,13 @@ def test_every_request_is_answered_as_described(app: Flask, program: Program) ->
         program.submit("reverse_text", text=text)
     token = {"Authorization": f"Bearer {program.token}", "Accept-Encoding": "identity"}
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app, headers=token)
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) == 11 + len(app.extensions["dumbwaiter"].catalog)
     for operation in operations:
 
         @given(case=operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
         @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-        def check(case: schemathesis.Case) -> None:
+        def check(case: Any) -> None:
             case.call_and_validate(headers=token, checks=CHECKS)
 
         check()
