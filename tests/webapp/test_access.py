@@ -12,17 +12,22 @@ from jobs.authoring.catalog import Catalog
 from jobs.runs import lease
 from jobs.runs.backend import Backend, open_backend
 from tests.conftest import opened
-from tests.support.people import note_file
+from tests.support.people import note_file, owner_id
+from tests.support.program import Program
 from tests.support.visitor import Visitor
 from webapp import create_app
-from webapp.accounts import users
+from webapp.accounts import tokens, users
+from webapp.accounts.tokens import Grant
 
 People = dict[str, Visitor]
 
-PUBLIC = {"/login", "/register", "/healthz", "/readyz", "/static/<path:filename>"}
+PUBLIC = {"/login", "/register", "/healthz", "/readyz", "/static/<path:filename>", "/api/client.py"}
+API = "/api/v1/"
+SIGN_IN = "/api/v1/tokens"
 ADMIN = "/admin/rq"
 SECRET = "only the owner may read this"
 VISITORS = ("anonymous", "owner", "other", "administrator")
+PROGRAMS = ("without a token", "without a scope", "owner", "other", "administrator")
 
 
 def addresses() -> list[tuple[str, str]]:
@@ -37,6 +42,10 @@ def expected(who: str, method: str, rule: str) -> set[int]:
     """Return the acceptable status codes for a visitor at an address."""
     if rule in PUBLIC:
         return {200, 302, 303, 404, 422, 503}
+    if rule.startswith(API):
+        return {415} if rule == SIGN_IN else {401}  # a session means nothing there
+    if rule == "/api/openapi.json" and who == "anonymous":
+        return {401}
     tidied = {308} if rule.startswith(ADMIN) else set()  # routing may tidy an address before anybody is asked
     if who == "anonymous":
         return {302, 303, 401} | tidied if rule == "/live/changes" else {302, 303} | tidied
@@ -45,6 +54,19 @@ def expected(who: str, method: str, rule: str) -> set[int]:
     if "<int:run_id>" in rule:
         return {200, 303, 409} if who == "owner" else {404}
     return {200, 204, 303, 422}
+
+
+def expected_of_program(who: str, method: str, rule: str) -> set[int]:
+    """Return the acceptable status codes for a program at an address of the API."""
+    if rule == SIGN_IN:
+        return {422}
+    if who == "without a token":
+        return {401}
+    if who == "without a scope":
+        return {403}
+    if "<int:run_id>" in rule:
+        return {200, 201, 409} if who == "owner" else {404}
+    return {200, 400, 422}
 
 
 def fill(rule: str, run_id: int) -> str:
@@ -56,6 +78,7 @@ def fill(rule: str, run_id: int) -> str:
         "<queue_name>": "runs",
         "<registry_name>": "queued",
         "<job_id>": f"run-{run_id}-1",
+        "<int:token_id>": "0",
         "<int:per_page>": "8",
         "<per_page>": "8",
         "<order>": "asc",
@@ -83,6 +106,29 @@ def people(tmp_path_factory: pytest.TempPathFactory, redis_url: str, empty_datab
         users.set_admin(backend.database, "boss@example.com", True)
         ada, ben = (Visitor(app).registered(f"{name}@example.com") for name in ("ada", "ben"))
         yield {"anonymous": Visitor(app), "owner": ada, "other": ben, "administrator": boss}
+
+
+@pytest.fixture(scope="module")
+def programs(people: People) -> dict[str, Program]:
+    app, ada = people["owner"].client.application, people["owner"].email
+    found = {who: Program.signed_in(app, people[who].email) for who in ("owner", "other", "administrator")}
+    backend = backend_of(people["owner"])
+    _token, nothing = tokens.create(backend.database, owner_id(backend, ada), Grant("nothing", ("none",)))
+    return {**found, "without a token": Program(app), "without a scope": Program(app, nothing)}
+
+
+@pytest.mark.parametrize(("method", "rule"), [address for address in addresses() if address[1].startswith(API)])
+@pytest.mark.parametrize("who", PROGRAMS)
+def test_every_program_gets_what_its_token_allows(
+    people: People, programs: dict[str, Program], who: str, method: str, rule: str
+) -> None:
+    run_id = people["owner"].submit("reverse_text", text=SECRET)
+    note_file(backend_of(people["owner"]), run_id, SECRET.encode(), "text/plain")
+    path = fill(rule, run_id).removeprefix("/api/v1")
+    response = programs[who].get(path) if method == "GET" else programs[who].post(path)
+    assert response.status_code in expected_of_program(who, method, rule)
+    if who != "owner":
+        assert SECRET.encode() not in response.data
 
 
 @pytest.mark.parametrize(("method", "rule"), [address for address in addresses() if address[1] != "/logout"])
