@@ -15,8 +15,13 @@ def json_object() -> dict[str, Any]:
     """Return the body's JSON object, with exact numbers, or end the request with a problem."""
     if request.mimetype != "application/json":
         refuse(415, messages.NOT_JSON)
+    return object_in(request.get_data())
+
+
+def object_in(text: str | bytes) -> dict[str, Any]:
+    """Return the JSON object in a text, with exact numbers, or end the request with a problem."""
     try:
-        value = json.loads(request.get_data(), parse_float=_number, parse_constant=_refused)
+        value = json.loads(text, parse_float=_number, parse_constant=_refused)
     except RecursionError:
         refuse(400, messages.TOO_DEEP)
     except ValueError as error:  # also bytes that are no text

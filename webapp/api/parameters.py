@@ -5,6 +5,7 @@ refuses the same values as the form, in the same words. What a form cannot even 
 a name that no parameter has, is refused before.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,9 +15,12 @@ from jobs.authoring import Task
 from webapp import forms
 from webapp.api import messages
 from webapp.forms import Field, posted_of
+from webapp.rendering.files import safe_filename
 from webapp.runs.own_inputs import own_inputs
+from webapp.runs.uploads import Received
 
 FILE = "$file"
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Read(NamedTuple):
@@ -26,20 +30,25 @@ class Read(NamedTuple):
     errors: dict[str, str]
 
 
-def read(task: Task, values: Mapping[str, Any]) -> Read:
-    """Validate the parameters of a task."""
+def read(task: Task, values: Mapping[str, Any], sent: Received | None = None) -> Read:
+    """Validate the parameters of a task: JSON values, and what a multipart form has sent beside them."""
     fields = forms.fields_of(task)
     whole = Field("", "", "group", children=fields)
     if wrong := dict(_misshapen(whole, values, "")):
         return Read(None, wrong)
-    parameters, form = forms.read(task, posted_of(fields, values), own_inputs())
+    posted = posted_of(fields, _completed(values))
+    for name, text in sent.posted.items(multi=True) if sent else ():
+        posted.add(name, text)
+    parameters, form = forms.read(task, posted, sent.own if sent else own_inputs())
     pointers = {_pointer(whole, values, name.split(".") if name else []): text for name, text in form.errors.items()}
     return Read(parameters, pointers)
 
 
 def _misshapen(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
     """Yield a pointer and a message for each part of a value that has no place in its field."""
-    if value is None and (field.optional or field.default is None):
+    if value is None:
+        if not field.optional:
+            yield at, messages.NO_NULL
         return
     yield from SHAPES.get(field.kind, _single)(field, value, at)
 
@@ -55,9 +64,25 @@ def _switch(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
 
 
 def _file(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
-    kept = value.get(FILE) if isinstance(value, dict) else None
-    if not isinstance(kept, dict) or not isinstance(kept.get("sha256"), str):
+    if _reference(value) is None:
         yield at, messages.NO_FILE
+
+
+def _reference(value: Any) -> Mapping[str, Any] | None:
+    """Return what a reference to a file names, or None if the value is no reference."""
+    kept = value.get(FILE) if isinstance(value, dict) and len(value) == 1 else None
+    is_one = isinstance(kept, dict) and SHA256.fullmatch(str(kept.get("sha256")))
+    return kept if is_one else None
+
+
+def _completed(value: Any) -> Any:
+    """Return the values with whole references to files. What they say beside hash and name does not count."""
+    if kept := _reference(value):
+        name = safe_filename(str(kept.get("name") or "file"))
+        return {FILE: {"sha256": kept["sha256"], "size": 0, "name": name, "media_type": ""}}
+    if isinstance(value, dict):
+        return {name: _completed(part) for name, part in value.items()}
+    return [_completed(part) for part in value] if isinstance(value, list) else value
 
 
 def _list(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:

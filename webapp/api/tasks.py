@@ -10,11 +10,16 @@ from webapp.accounts.tokens import RUNS_WRITE, TASKS_READ
 from webapp.api import messages, parameters, representations
 from webapp.api.authentication import caller, needs
 from webapp.api.blueprint import bp
-from webapp.api.body import json_object
+from webapp.api.body import json_object, object_in
+from webapp.api.parameters import Read
 from webapp.api.runs import answer
 from webapp.current import backend
 from webapp.forms.messages import LOST_FILE
 from webapp.problems import refuse
+from webapp.runs import uploads
+
+# The part of a multipart form that holds the parameters other than files. No parameter's name begins like this.
+PARAMETERS = "_parameters"
 
 
 @bp.get("/tasks", endpoint="tasks")
@@ -38,7 +43,7 @@ def run(name: str) -> Response:
     """Start a run. The body holds the parameters; with an Idempotency-Key, repeating the request has no effect."""
     task = _task(name)
     key = _key()
-    read = parameters.read(task, json_object())
+    read = _read(task)
     if read.parameters is None:
         refuse(422, messages.INVALID, read.errors)
     try:
@@ -51,6 +56,14 @@ def run(name: str) -> Response:
     except Reused as reused:
         _refuse_key(reused)
     return answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
+
+
+def _read(task: Task) -> Read:
+    """Read the parameters from a JSON object, or from a multipart form that has the object under PARAMETERS."""
+    if request.mimetype != "multipart/form-data":
+        return parameters.read(task, json_object())
+    sent = uploads.receive(task)
+    return parameters.read(task, object_in(sent.posted.pop(PARAMETERS, "{}")), sent)
 
 
 def _task(name: str) -> Task:

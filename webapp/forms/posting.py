@@ -40,6 +40,8 @@ def put(posted: Posted, field: Field, value: Any = Missing) -> None:
     # A secret that a task asked for before it changed must not appear in a field of another kind.
     if value is Missing or (isinstance(value, SecretStr) and field.kind != "secret"):
         value = field.initial
+    elif value is None and field.optional and field.kind not in PUT:
+        posted.add(field.name, "")  # emptied, which is not the same as left out: a default would stand for that
     if field.kind in PUT:
         PUT[field.kind](posted, field, value)
     elif value is not None:

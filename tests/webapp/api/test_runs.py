@@ -1,5 +1,6 @@
 """Runs over the API: submit, read, list, wait, cancel, retry, output, result and files."""
 
+import io
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -214,6 +215,29 @@ def test_a_file_of_a_run_is_downloaded_by_its_owner(
     part = program.get(address, Range="bytes=2-4")
     assert (part.status_code, part.data) == (206, b"234")
     assert other.get(address).status_code == 404
+
+
+def test_files_come_in_the_same_request_or_in_one_before(program: Program, other: Program) -> None:
+    form = {"_parameters": '{"most": 3}', "texts": (io.BytesIO(b"soup"), "soup.txt")}
+    headers = {"Authorization": f"Bearer {program.token}"}
+    together = program.client.post("/api/v1/tasks/count_words/runs", data=form, headers=headers)
+    assert together.status_code == 201, together.text
+    assert together.get_json()["parameters"]["most"] == 3
+    [kept] = together.get_json()["parameters"]["texts"]
+    uploaded = program.post("/files?name=day.txt", b"of the day", Content_Type="application/octet-stream")
+    assert uploaded.status_code == 201
+    reference = {"$file": {"sha256": uploaded.get_json()["$file"]["sha256"], "name": "day.txt"}}
+    run = program.submit("count_words", texts=[reference, kept])
+    assert [one["$file"]["name"] for one in run["parameters"]["texts"]] == ["day.txt", "soup.txt"]
+    strange = other.post("/tasks/count_words/runs", {"texts": [reference]})
+    assert [error["pointer"] for error in strange.get_json()["errors"]] == ["/texts"]
+
+
+def test_a_file_of_another_kind_is_refused_at_its_parameter(program: Program) -> None:
+    form = {"texts": (io.BytesIO(b"soup"), "soup.png")}
+    headers = {"Authorization": f"Bearer {program.token}"}
+    response = program.client.post("/api/v1/tasks/count_words/runs", data=form, headers=headers)
+    assert [error["pointer"] for error in response.get_json()["errors"]] == ["/texts"]
 
 
 def test_numbers_are_read_exactly() -> None:
