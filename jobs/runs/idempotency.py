@@ -3,11 +3,11 @@
 A key is committed together with its run and kept as long as the run, whatever becomes of it.
 """
 
-from sqlalchemy import ForeignKey, Index, String, select
+from sqlalchemy import Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs.people import owner_key
-from jobs.runs.run import Run
+from jobs.runs.run import Run, run_key
 from jobs.storage.database import Base
 
 LONGEST_KEY = 255
@@ -27,7 +27,7 @@ class IdempotencyKey(Base):
 
     owner_id: Mapped[int] = mapped_column(owner_key("idempotency_keys"), primary_key=True, autoincrement=False)
     key: Mapped[str] = mapped_column(String(LONGEST_KEY), primary_key=True)
-    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", name="fk_idempotency_keys_run", ondelete="CASCADE"))
+    run_id: Mapped[int] = mapped_column(run_key("idempotency_keys"))
 
 
 def run_with(session: Session, owner_id: int, key: str) -> Run | None:

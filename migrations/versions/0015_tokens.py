@@ -28,7 +28,7 @@ def upgrade() -> None:
         "idempotency_keys",
         sa.Column("owner_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
-        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_idempotency_keys_owner", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_idempotency_keys_run", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("owner_id", "key"),

@@ -54,7 +54,7 @@ def description() -> Response:
     if not (current_user.is_authenticated or caller):
         return problem(401, "Unauthorized", messages.SIGN_IN)
     tasks = [one for one in backend().catalog.values() if caller is None or caller.is_for(one.name)]
-    return jsonify(described(tasks, backend().settings.app_name, request.host_url.rstrip("/")))
+    return jsonify(described(tasks, backend().settings.app_name, request.root_url.rstrip("/")))
 
 
 @bp.get("/api/client.py")

@@ -16,7 +16,7 @@ from webapp.api.runs import answer
 from webapp.current import backend
 from webapp.forms.messages import LOST_FILE
 from webapp.problems import refuse
-from webapp.runs import uploads
+from webapp.runs import known_tasks, uploads
 
 # The part of a multipart form that holds the parameters other than files. No parameter's name begins like this.
 PARAMETERS = "_parameters"
@@ -46,6 +46,7 @@ def run(name: str) -> Response:
     read = _read(task)
     if read.parameters is None:
         refuse(422, messages.INVALID, read.errors)
+    known_tasks.record(task)
     try:
         if key is None:
             new, created = submit(backend(), task, caller().account.id, read.parameters), True

@@ -42,11 +42,16 @@ def init_app(app: Flask) -> None:
 
 def submit_recorded(task: Task, owner_id: int, parameters: BaseModel) -> Run:
     """Submit a run as `jobs.runs.submit` does, with a record of its task, so that the run outlives the task's code."""
+    record(task)
+    return submit(backend(), task, owner_id, parameters)
+
+
+def record(task: Task) -> None:
+    """Record a task that is about to be submitted, once in each process."""
     recorded = _memory().recorded
     if recorded.get(task.name) is not task:
         record_task(backend().database, task.name, TaskRecord(task.title, schema_of(task.parameters)))
         recorded[task.name] = task
-    return submit(backend(), task, owner_id, parameters)
 
 
 def exists(name: str) -> bool:

@@ -157,10 +157,10 @@ class Receiver:
     def receive_file(self, name: str) -> RunFile | str:
         """Store the whole body as one file and record it as the user's, or return a message that says why not."""
         request.max_content_length = HEARD_OUT * self._most + LARGEST_TEXTS
-        body, one = Body(self), Incoming("", safe_filename(name), self._most, self._take)
+        body, one = Body(self), Incoming("", safe_filename(name), self._most)
         self._begin(one)
         while chunk := body.read(CHUNK_BYTES):
-            one.write(chunk)
+            self._take(one, chunk)
         stored = self._stored(one)
         return (_note([stored]) or stored) if stored else self._refused[one.place]
 
