@@ -16,6 +16,7 @@ from webapp.current import put_backend
 from webapp.rendering import charts, files, fragments, layout, markdown, results, static_files
 from webapp.runs import filters, known_tasks, output, own_inputs, uploads
 from webapp.runs import views as runs
+from webapp.tasks import programs
 from webapp.tasks import views as tasks
 from webapp.tasks.catalog import usable
 
@@ -26,7 +27,7 @@ LARGEST_REQUEST_BYTES = 1024 * 1024
 SESSION_DAYS = 14
 PARTS = (
     *(static_files, security, auth, filters, fragments, results, charts, markdown),
-    *(output, errors, layout, rq_dashboard, uploads, own_inputs, known_tasks),
+    *(output, errors, layout, rq_dashboard, uploads, own_inputs, programs, known_tasks),
 )
 
 

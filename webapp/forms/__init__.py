@@ -26,6 +26,7 @@ __all__ = [
     "BoundField",
     "Field",
     "Form",
+    "Missing",
     "OwnInputs",
     "blank",
     "change",

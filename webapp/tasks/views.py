@@ -73,7 +73,7 @@ def check(name: str) -> str:
     """Validate a form that is being filled in. Files are ignored and nothing is stored."""
     task = _task(name)
     form = forms.check(task, request.form, own_inputs())
-    return render_template("tasks/_check_results.html", form=form, show_problems="_problems" in request.form)
+    return render_template("tasks/_check_results.html", task=task, form=form, show_problems="_problems" in request.form)
 
 
 def _is_of_another(posted: Mapping[str, str]) -> bool:
