@@ -16,6 +16,8 @@ from tests.support.waiting import PATIENCE_SECONDS
 from webapp.live.socket import RESTART
 
 READY = {"/healthz", "/readyz"}
+CLIENT = {"/api/client.py"}
+API = "/api/v1/"
 HANDSHAKE = {
     "HTTP_UPGRADE": "websocket",
     "HTTP_CONNECTION": "Upgrade",
@@ -34,7 +36,7 @@ def away(ada: Visitor, backend: Backend) -> Iterator[Visitor]:
     assert ada.get("/runs").status_code == HTTPStatus.OK, "it is back"
 
 
-def addresses(app: Flask, method: str) -> set[str]:
+def addresses(app: Flask, method: str, for_programs: bool = False) -> set[str]:
     """Return the addresses that answer a method, with values where they take any."""
     values = {"name": "reverse_text", "task": "reverse_text", "filename": "icon.svg", "queue_name": "default"}
     found = set()
@@ -43,7 +45,7 @@ def addresses(app: Flask, method: str) -> set[str]:
             if method in (rule.methods or ()) and not rule.websocket:
                 names = {name: values.get(name, 1) for name in rule.arguments}
                 found.add(app.url_map.bind("localhost").build(rule.endpoint, names, method))
-    return found - READY
+    return {address for address in found - READY - CLIENT if address.startswith(API) == for_programs}
 
 
 def test_every_page_says_in_words_that_it_is_away_and_when_to_come_again(app: Flask, away: Visitor) -> None:
@@ -64,6 +66,18 @@ def test_everything_that_changes_something_says_that_it_did_not(app: Flask, away
         assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE, address
         assert "Retry-After" in response.headers, address
         assert response.request.path.endswith("/check") or "not been saved" in response.text, address
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_program_is_told_when_to_come_again(app: Flask, away: Visitor, method: str) -> None:
+    headers = {"Authorization": "Bearer dw_any"}
+    body = {"email": "ada@example.com", "password": "correct horse battery staple"}
+    for address in addresses(app, method, for_programs=True):
+        response = app.test_client().open(address, method=method, headers=headers, json=body)
+        assert response.status_code == HTTPStatus.SERVICE_UNAVAILABLE, address
+        assert response.mimetype == "application/problem+json", address
+        assert int(response.headers["Retry-After"]) > 0, address
+        assert "database" in response.get_json()["detail"], address
 
 
 def test_what_a_page_asks_for_by_itself_shows_no_notice(away: Visitor) -> None:

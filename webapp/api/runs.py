@@ -51,7 +51,7 @@ def show(run_id: int) -> Response:
     version = whole_number("version", 0, 0, LARGEST_ID)
     if waiting.wants_events():
         return waiting.events(_mine(run_id), caller())
-    return answer(waiting.changed(_mine(run_id), version, seconds) if seconds else _mine(run_id))
+    return answer(waiting.changed(_mine(run_id), caller(), version, seconds) if seconds else _mine(run_id))
 
 
 @bp.get("/runs/<int:run_id>/output", endpoint="output")

@@ -26,8 +26,11 @@ BUSY_SECONDS = "30"
 EVENTS = "text/event-stream"
 
 
-def changed(run: Run, version: int, seconds: float) -> Run:
-    """Return the run once its version differs from `version`, or as it is after so many seconds."""
+def changed(run: Run, caller: Caller, version: int, seconds: float) -> Run:
+    """Return the run once its version differs from `version`, or as it is after so many seconds.
+
+    End the request with 401 if the token is revoked meanwhile.
+    """
     deadline = time.monotonic() + seconds
     watcher = Watcher(run.id, version)
     try:
@@ -37,7 +40,8 @@ def changed(run: Run, version: int, seconds: float) -> Run:
                 left = deadline - time.monotonic()
                 if run.version != version or left <= 0 or watcher.leaving:
                     return run
-                watcher.wait(left)
+                if watcher.wait(left) and not _still_allowed(caller):
+                    refuse(401, messages.NOT_VALID, WWW_Authenticate="Bearer")
     except TooManyPages:
         refuse(503, messages.BUSY, Retry_After=BUSY_SECONDS)
 

@@ -1,16 +1,21 @@
 """Tokens: who gets one, what it allows, and when it ends."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
+from jobs.runs import events
 from jobs.runs.backend import Backend
 from jobs.storage.database import utcnow
 from tests.support.people import owner_id
 from tests.support.program import Program
 from tests.support.visitor import PASSWORD, Visitor, soup, the
+from tests.support.waiting import until
 from webapp.accounts import tokens, users
 from webapp.accounts.tokens import RUNS_READ, RUNS_WRITE, TASKS_READ, Grant, Token
 
@@ -114,6 +119,29 @@ def test_a_revoked_token_ends_at_once(ada: Visitor, program: Program, backend: B
     [token] = tokens.listed(backend.database, owner_id(backend, ada.email))
     assert ada.post(f"/account/tokens/{token.id}/revoke").status_code == 303
     assert program.get("/runs").status_code == 401
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_what_waits_with_a_revoked_token_ends_at_once(
+    ada: Visitor, program: Program, backend: Backend, accept: str
+) -> None:
+    run_id = program.submit("reverse_text", text="secret")["id"]
+    [token] = tokens.listed(backend.database, owner_id(backend, ada.email))
+    began = time.monotonic()
+
+    def wait() -> TestResponse:
+        response = program.get(f"/runs/{run_id}?wait=60&version=1", Accept=accept, Last_Event_ID="1")
+        response.get_data()  # until the stream ends
+        return response
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wait)
+        until(lambda: backend.redis.pubsub_channels(events.channel(token.owner_id)), "the subscription")
+        ada.post(f"/account/tokens/{token.id}/revoke")
+        response = waiting.result(timeout=50)
+    assert time.monotonic() - began < 50
+    assert response.status_code == (401 if accept == "application/json" else 200)
+    assert "secret" not in response.text
 
 
 def test_nobody_else_revokes_a_token(ada: Visitor, ben: Visitor, program: Program, backend: Backend) -> None:

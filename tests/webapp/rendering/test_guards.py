@@ -164,7 +164,7 @@ def test_what_the_database_lacks_is_still_an_error_of_the_page(ada: Visitor, bac
     succeeded(backend, ada, {"$picture": {"sha256": "0" * 64, "width": 1, "height": 1}})
     with backend.database.write() as session:
         session.execute(text("ALTER TABLE run_files RENAME TO away"))
-    assert ada.get("/runs").status_code == 500
+    assert ada.get("/runs").status_code >= 500
 
 
 def test_a_long_error_is_cut_in_a_row(ada: Visitor, backend: Backend) -> None:
