@@ -1,7 +1,5 @@
 """A real Chromium, and pages that must stay free of errors."""
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run
@@ -18,13 +16,6 @@ from tests.support.gallery import served
 from tests.support.stack import Stack
 from tests.support.visitor import PASSWORD
 from tests.support.waiting import PATIENCE_SECONDS
-
-HOW_TO_GET_ONE = (
-    "The browser tests need Chromium. Install it (Debian, Ubuntu: apt-get install chromium; anywhere: "
-    ".venv/bin/playwright install chromium), or set CHROMIUM to the path of one."
-)
-# Nothing in the tests may leave this machine, and as root Chromium runs without its sandbox only.
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
@@ -37,27 +28,6 @@ def backend(stack: Stack) -> Iterator[Backend]:
     opened = stack.backend()
     yield opened
     opened.database.close()
-
-
-NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-
-
-def chromium_path(*preferred: str) -> str | None:
-    """The system's Chromium, or None to let Playwright look for its own."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, (*preferred, *NAMES))), None)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        try:
-            # The same engine without windows, which takes a third less of the processor; tabs cannot hide in it.
-            path = chromium_path("chromium-headless-shell")
-            launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        except Error as error:
-            pytest.fail(f"{HOW_TO_GET_ONE} {error.message.splitlines()[0]}", pytrace=False)
-        yield launched
-        launched.close()
 
 
 def is_error(message: ConsoleMessage) -> bool:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import ARGUMENTS, chromium_path
 from tests.browser.tabs import Chromium, Tab, tabbed
 from tests.faults.scale import scale
+from tests.support.chromium import ARGUMENTS, chromium_path
 from tests.support.person import Person
 from tests.support.waiting import until
 

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.browser.conftest import browser, new_context
+from tests.browser.conftest import new_context
 from tests.proxies.servers import Proxy
 from tests.support.stack import ROOT, Stack
 from tests.support.tasks import FOLDER
 
-__all__ = ["browser", "new_context"]
+__all__ = ["new_context"]
 
 TASKS = f"{FOLDER}:{ROOT / 'tests' / 'proxies' / 'tasks'}"
 PLACES = {"root": "", "path": "/dumbwaiter"}

@@ -127,4 +127,5 @@ def family(pid: int) -> list[psutil.Process]:
 def peak(process: psutil.Process) -> int:
     """Return the most memory that a process ever had."""
     with open(f"/proc/{process.pid}/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+        found = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+        return next(found, 0)  # it may have ended and still be there

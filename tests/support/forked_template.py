@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
 from jobs.authoring.catalog import Catalog
@@ -59,3 +59,5 @@ def _close_all_but(kept: set[int]) -> None:
                 os.close(int(name))
     tracker: Any = resource_tracker._resource_tracker  # of what it has started it would use the pipe that was closed
     tracker._fd = tracker._pid = None
+    server: Any = forkserver._forkserver  # the same: it is no child of this process
+    server.__init__()
