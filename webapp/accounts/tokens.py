@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import JSON, ColumnElement, Index, String, delete, func, or_, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs import owner_key
 from jobs.storage import Base, Database, UtcDateTime, utcnow
@@ -83,8 +83,11 @@ class Caller(NamedTuple):
         return not self.token.tasks or task in self.token.tasks
 
 
-def create(database: Database, owner_id: int, grant: Grant) -> tuple[Token, str]:
-    """Store a new token and return it with its secret. Raises TooManyTokens."""
+def create(database: Database, owner_id: int, grant: Grant, replaces: bool = False) -> tuple[Token, str]:
+    """Store a new token and return it with its secret.
+
+    At the limit of tokens, one that `replaces` takes the place of the oldest of the same name. Raises TooManyTokens.
+    """
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     expires_at = utcnow() + grant.lifetime if grant.lifetime else None
     token = Token(
@@ -98,10 +101,17 @@ def create(database: Database, owner_id: int, grant: Grant) -> tuple[Token, str]
     with database.write() as session:
         session.execute(delete(Token).where(Token.owner_id == owner_id, Token.expires_at < utcnow()))
         count = session.scalar(select(func.count()).select_from(Token).where(Token.owner_id == owner_id))
-        if (count or 0) >= MOST_TOKENS:
+        if (count or 0) >= MOST_TOKENS and not (replaces and _delete_oldest(session, token)):
             raise TooManyTokens
         session.add(token)
     return token, secret
+
+
+def _delete_oldest(session: Session, like: Token) -> bool:
+    same = (Token.owner_id == like.owner_id) & (Token.name == like.name)
+    oldest = session.scalar(select(func.min(Token.id)).where(same))
+    session.execute(delete(Token).where(Token.id == oldest))
+    return oldest is not None
 
 
 def listed(database: Database, owner_id: int) -> Sequence[Token]:

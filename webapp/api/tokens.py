@@ -23,7 +23,7 @@ def sign_in() -> Response:
     email, password = _credentials()
     try:
         account = auth.with_credentials(email, password)
-        token, secret = tokens.create(backend().database, account.id, Grant(NAME, lifetime=LIFETIME))
+        token, secret = tokens.create(backend().database, account.id, Grant(NAME, lifetime=LIFETIME), replaces=True)
     except auth.Refused as refused:
         if refused.status == HTTPStatus.TOO_MANY_REQUESTS:
             refuse(429, str(refused), Retry_After=str(throttle.WINDOW_SECONDS))

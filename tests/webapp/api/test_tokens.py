@@ -58,6 +58,14 @@ def test_a_password_gets_a_token_that_expires(app: Flask, ada: Visitor) -> None:
     assert Program(app, response.get_json()["token"]).get("/runs").status_code == 200
 
 
+def test_who_signs_in_again_and_again_loses_the_oldest_token(app: Flask, ada: Visitor, backend: Backend) -> None:
+    programs = [Program.signed_in(app, ada.email) for _ in range(tokens.MOST_TOKENS + 1)]
+    assert [one.get("/runs").status_code for one in (programs[0], programs[1], programs[-1])] == [401, 200, 200]
+    full = ada.post("/account/tokens", {"name": "Nightly", "scope": "runs:read"})
+    assert full.status_code == 422
+    assert "Revoke one first" in full.text
+
+
 def test_guessing_a_password_is_stopped_as_at_the_login(app: Flask, ada: Visitor) -> None:
     program = Program(app)
     wrong = [program.post("/tokens", {"email": ada.email, "password": "wrong"}).status_code for _ in range(6)]
