@@ -106,6 +106,8 @@ def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Fill in an example")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.get_by_text("Use from a program")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.locator(".run__title")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs/*")

@@ -1,5 +1,7 @@
 """Fixtures for tests of the application in this process, and its visitors."""
 
+from collections.abc import Iterator
+
 import pytest
 from flask import Flask
 
@@ -9,8 +11,11 @@ from webapp import create_app
 
 
 @pytest.fixture
-def app(backend: Backend) -> Flask:
-    return create_app(backend)
+def app(backend: Backend) -> Iterator[Flask]:
+    """The application; the threads that its waiting requests have started end with it."""
+    made = create_app(backend)
+    yield made
+    made.extensions["hub"].end()
 
 
 @pytest.fixture
