@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     here = config.getoption("database")
     elsewhere = [item for item in items if (mark := item.get_closest_marker("only_on")) and mark.args != (here,)]
     if here == "postgres":
-        elsewhere += [item for item in items if not reaches_database(item) or is_about_pages(item)]
+        elsewhere += [item for item in items if not reaches_database(item) or is_the_same_on_all(item)]
     config.hook.pytest_deselected(items=elsewhere)
     left_out = set(elsewhere)
     items[:] = [item for item in items if item not in left_out]
@@ -69,9 +69,17 @@ def reaches_database(item: pytest.Item) -> bool:
     return bool(MAKING_FIXTURES.intersection(item.fixturenames) or MAKING_NAMES.intersection(vars(item.module)))
 
 
-def is_about_pages(item: pytest.Item) -> bool:
-    """Return whether a test drives a browser or a proxy; the server's queries have tests of their own."""
-    return not {ROOT / "tests" / "browser", ROOT / "tests" / "proxies"}.isdisjoint(item.path.parents)
+# What no database affects: pages in a browser and behind proxies, forms and results as they are drawn, the processes of
+# runs, development, programs, and the repair of Redis.
+SAME_ON_ALL = (
+    *("browser", "proxies", "isolation", "webapp/forms", "webapp/rendering", "webapp/api/test_openapi.py"),
+    *("test_developing.py", "test_own_tasks.py", "test_client.py", "faults/test_damaged_redis.py"),
+)
+
+
+def is_the_same_on_all(item: pytest.Item) -> bool:
+    """Return whether a test is about something that no database affects; the queries have tests of their own."""
+    return any(item.path.is_relative_to(ROOT / "tests" / place) for place in SAME_ON_ALL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
