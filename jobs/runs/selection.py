@@ -40,23 +40,26 @@ class Ending(NamedTuple):
 
 def listed(session: Session, selection: Selection) -> Sequence[Run]:
     """Return the runs of a selection, newest first."""
-    first, last = _bounds(selection)
-    mine = newest_first(session, select(Run), _columns(selection.owner_id, selection), first, last)
-    return session.scalars(mine.limit(selection.limit)).all()
+    (first, last), columns = _bounds(selection), _columns(selection.owner_id, selection)
+    if selection.run_id is not None:
+        same = (column == value for column, value in columns.items())
+        return session.scalars(select(Run).where(Run.id == first, Run.id <= last, *same)).all()
+    return session.scalars(newest_first(session, select(Run), columns, first, last).limit(selection.limit)).all()
 
 
 def versions(session: Session, selections: Sequence[Selection]) -> list[list[tuple[int, int]]]:
     """Return each selection's run ids and versions, newest first, with one statement per distinct filter."""
-    query = _versions if _is_postgres(session) else _versions_in_sqlite
+    many = _versions if _is_postgres(session) else _versions_in_sqlite
     found: list[list[tuple[int, int]]] = [[] for _ in selections]
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, one in enumerate(selections):
-        alike.setdefault((one.task, one.state, one.limit), []).append(place)
+        alike.setdefault((one.task, one.state, one.limit, one.run_id is None), []).append(place)
     connection = session.connection()  # its rows are plain; a session would look for objects in them
     for places in alike.values():
         each = [(place, selections[place].owner_id, *_bounds(selections[place])) for place in places]
         asked = integers(session, "selections", "place", "owner_id", "first", "last")
-        statement = query(session, asked, selections[places[0]])
+        one = selections[places[0]]
+        statement = _versions_of_single_runs(asked, one) if one.run_id is not None else many(session, asked, one)
         for place, run_id, version in connection.execute(statement, {"selections": each}).all():
             found[place].append((run_id, version))
     return [sorted(runs, reverse=True) for runs in found]
@@ -86,6 +89,11 @@ def newest_first(
     row, values = (*columns, Run.id), tuple(columns.values())
     between = (tuple_(*row) >= tuple_(*values, first)) & (tuple_(*row) <= tuple_(*values, last))
     return query.where(between).order_by(*(column.desc() for column in row))
+
+
+def _versions_of_single_runs(asked: CTE, one: Selection) -> Select[int, int, int]:
+    same = [column == value for column, value in _columns(asked.c.owner_id, one).items()]
+    return select(asked.c.place, Run.id, Run.version).where(Run.id == asked.c.first, Run.id <= asked.c.last, *same)
 
 
 def _versions(session: Session, asked: CTE, one: Selection) -> Select[int, int, int]:
