@@ -1,4 +1,4 @@
-"""How a program starts the run that a form holds, in Python, JavaScript and for curl."""
+"""Generate programs that start the run that a form holds, in Python, JavaScript and for curl."""
 
 import json
 import shlex
@@ -24,7 +24,7 @@ class Program(NamedTuple):
 
 @dataclass(frozen=True)
 class Call:
-    """What a program sends: parameters as JSON, and files by the name of their parameter."""
+    """The content of a request: parameters as JSON, and file names by parameter."""
 
     task: str
     server: str  # with the path below which the application is served
@@ -75,7 +75,8 @@ def _parts_without_secrets(bound: BoundField) -> Any:
         return {str(row["key"].raw): _without_secrets(row["value"]) for row in rows}
     if bound.field.kind == "tuple":
         return [_without_secrets(part) for part in bound.children.values()]
-    parts = {str(name): _without_secrets(part) for name, part in bound.children.items()}
+    filled = {str(name): part for name, part in bound.children.items() if part.raw is not Missing}
+    parts = {name: _without_secrets(part) for name, part in filled.items()}
     return {**(bound.raw if isinstance(bound.raw, dict) else {}), **parts}
 
 

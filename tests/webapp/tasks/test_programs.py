@@ -42,11 +42,24 @@ def test_a_program_holds_no_secret_and_everything_else(app: Flask) -> None:
             assert "7" in program.text
 
 
+def test_what_is_not_filled_in_beside_a_secret_is_left_out(app: Flask) -> None:
+    @task
+    def enter(login: Login) -> None:
+        """Log in."""
+
+    found = enter.__dict__["__task__"]
+    with app.test_request_context():
+        form = forms.blank(found, {"login": {"password": SECRET}})
+        for program in programs(found, form):
+            assert SECRET not in program.text
+            assert "Missing" not in program.text
+
+
 @pytest.mark.parametrize("text", ["it's", 'say "ha"', "a\nb", "${x}`", "\\", "😀", "</script>", "$(reboot)"])
 def test_texts_are_quoted_as_the_language_wants(app: Flask, text: str) -> None:
     @task
     def say(words: str) -> None:
-        """Say it."""
+        """Repeat the words."""
 
     found = say.__dict__["__task__"]
     with app.test_request_context():
