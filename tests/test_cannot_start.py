@@ -38,7 +38,7 @@ def fail(program: Sequence[str], environment: dict[str, str], full_disk: bool = 
 
 
 def fill_disk() -> None:
-    """Let this process and its children write nothing to any file, as on a full disk."""
+    """Limit the size of files that this process and its children write to zero, as on a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 

@@ -108,7 +108,7 @@ def test_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
 
 
 def test_live_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
-    """What pages read when they open, at each event, and at every check."""
+    """Bound the reads that open pages make at first, at each event and at every check."""
     me = owner_id(backend, ada.email)
     listings = [Listing(me, task=task, state=state) for task, state in product(TASKS, STATES)]
     waiting = make_run(backend, me)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def init_app(app: Flask, prefix: str) -> None:
-    """Have every address of the application begin with the prefix, and the session's cookie apply below it only."""
+    """Put every address of the application below the prefix, and restrict the session cookie to it."""
     app.jinja_env.globals.update(url_prefix=prefix)
     if prefix:
         app.config["APPLICATION_ROOT"] = prefix

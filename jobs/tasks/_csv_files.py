@@ -39,7 +39,7 @@ Encoding = Literal["Automatic", "UTF-8", "UTF-16", "Windows-1252"]
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read a copied file: its column names, its delimiter, and the number of lines before the first record.
+    """The format of a copied file: its column names, its delimiter, and the number of lines before the first record.
 
     `encoding` is the codec of the original, and `unclosed` whether it has an odd number of quotation marks.
     """

@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
@@ -134,7 +134,7 @@ def _in_eight_bits(image: Image.Image, deep: bool, keep: bool) -> tuple[Image.Im
         return (image, ()) if keep else (image.convert("I").point(lambda value: value / 256).convert("L"), fewer)
     if image.mode not in NUMBERS:
         return image, fewer if deep else ()
-    least, most = (float(end) for end in image.convert("F").getextrema())  # type: ignore[arg-type]  # numbers, for F
+    least, most = cast(tuple[float, float], image.convert("F").getextrema())
     if not (math.isfinite(least) and math.isfinite(most)):
         raise NotConverted("Some of its numbers are not finite, so it has no darkest and no lightest grey.")
     scale = 255 / (most - least or 1)

@@ -16,7 +16,7 @@ class Relay:
         self._sockets: set[socket.socket] = set()
         self._replies_to_lose = 0
         self.silent = False
-        """Whether nothing is passed on, as in a network partition; connections stay open."""
+        """True while data is dropped, as in a network partition; connections stay open."""
         self._lock = threading.Lock()
         self.lost = 0
         """The number of replies lost so far."""

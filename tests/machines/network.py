@@ -58,7 +58,7 @@ class Machine:
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """Have this thread's sockets and new processes belong to the machine."""
+        """Move this thread, with its future sockets and processes, into the machine's network namespace."""
         _enter(self._namespace)
         try:
             yield

@@ -28,7 +28,7 @@ TASK = '''{first}{imports}
 
 @task
 def {name}({takes}) -> str:
-    """Say what the parameter is."""
+    """Return the representation of the parameter."""
     return repr(it)
 '''
 

@@ -1,4 +1,4 @@
-"""What a token allows: each view of the API names the scope that it needs."""
+"""Authorisation of API requests: each view names the scope that it requires."""
 
 from collections.abc import Callable
 from functools import wraps

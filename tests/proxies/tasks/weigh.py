@@ -7,5 +7,5 @@ from jobs import File, FileField, task
 
 @task
 def weigh(file: Annotated[File, FileField(max_mb=1000)]) -> str:
-    """Say how large a file is."""
+    """Return the size of a file in bytes."""
     return f"{file.size:,} bytes"
