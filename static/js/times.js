@@ -1,10 +1,11 @@
 // Shows every <time> in the reader's time zone and format: as relative time, with data-until as a countdown, with
-// data-exact as date and time, and with data-clock as time of day. The times of a log, in seconds since 1970 in data-at,
+// data-exact as date and time, with data-day as date, and with data-clock as time of day. The times of a log, in seconds since 1970 in data-at,
 // are converted once, because a log has thousands of lines.
 (() => {
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
   const ago = (moment) => {
@@ -23,6 +24,7 @@
 
   const words = (time, moment) => {
     if ("until" in time.dataset) return until(moment);
+    if ("day" in time.dataset) return day.format(moment);
     if ("clock" in time.dataset) return clock.format(moment);
     return "exact" in time.dataset ? absolute.format(moment) : ago(moment);
   };
