@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import ipaddress
 import os
 import re
 import secrets
@@ -21,6 +22,9 @@ OWN_ADDRESSES = frozenset(
     {"account", "admin", "api", "healthz", "live", "login", "logout", "readyz", "register", "runs", "static", "tasks"}
 )
 ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
+
+
+Registration = Literal["open", "invite", "closed"]
 
 
 class ConfigError(Exception):
@@ -52,6 +56,7 @@ class Settings(BaseModel):
     lease_seconds: int = Field(default=60, ge=2, le=3600)
     web_concurrency: int = Field(default=1, ge=1, le=64)
     trusted_proxies: int = Field(default=0, ge=0, le=5)
+    registration: Registration | None = None
     max_upload_mb: int = Field(default=1000, ge=1)
     user_quota_mb: int = Field(default=5000, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -126,6 +131,17 @@ class Settings(BaseModel):
     @property
     def production(self) -> bool:
         return self.app_env == "production"
+
+    @property
+    def registers(self) -> Registration:
+        """Who may register: REGISTRATION, or everybody on a developer's own machine and who is invited elsewhere."""
+        return self.registration or ("open" if not self.production and self._is_local else "invite")
+
+    @property
+    def _is_local(self) -> bool:
+        with contextlib.suppress(ValueError):
+            return ipaddress.ip_address(self.host).is_loopback
+        return self.host == "localhost"
 
     @property
     def database(self) -> str:

@@ -11,7 +11,7 @@ import config
 from jobs.runs import checkpoints, files, heartbeats, idempotency, output, run_files, task_records, uploads, vault
 from jobs.storage.database import Base, Database, UtcDateTime, unusable
 from jobs.worker import leader
-from webapp.accounts import throttle, tokens, users
+from webapp.accounts import invitations, resets, throttle, tokens, users
 from webapp.server import migrations
 
 # These imports register the tables of each module in the metadata.
@@ -20,8 +20,10 @@ __all__ = [
     "files",
     "heartbeats",
     "idempotency",
+    "invitations",
     "leader",
     "output",
+    "resets",
     "run_files",
     "task_records",
     "throttle",

@@ -22,13 +22,14 @@ ROOMS_WITHIN = {
     "jobs.runs": {"values", "authoring", "storage"},
     "jobs.worker": {"values", "authoring", "storage", "runs"},
     "webapp.accounts": {"current", "security", "threads"},
+    "webapp.admin": {"current", "security", "accounts"},
     "webapp.rendering": {"current", "threads"},
     "webapp.forms": {"rendering"},
     "webapp.runs": {"current", "threads", "rendering", "forms"},
     "webapp.tasks": {"current", "rendering", "forms", "runs"},
     "webapp.live": {"current", "accounts", "rendering", "runs"},
     "webapp.api": {"current", "problems", "accounts", "rendering", "forms", "runs", "live"},
-    "webapp.server": {"tasks"},
+    "webapp.server": {"accounts", "tasks"},
     "webapp.commands": {"current", "security", "accounts", "rendering", "forms", "runs", "tasks", "server"},
 }
 

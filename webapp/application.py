@@ -11,7 +11,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from jobs.runs import Backend, open_backend
 from webapp import api, errors, forms, health, live, rq_dashboard, security, url_prefix
-from webapp.accounts import auth, secrets, token_views
+from webapp.accounts import auth, registration, secrets, token_views
+from webapp.admin import users
 from webapp.current import put_backend
 from webapp.rendering import charts, files, fragments, layout, markdown, results, static_files
 from webapp.runs import filters, known_tasks, output, own_inputs, uploads
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
 SESSION_DAYS = 14
 PARTS = (
-    *(static_files, security, auth, filters, fragments, results, charts, markdown),
+    *(static_files, security, auth, registration, filters, fragments, results, charts, markdown),
     *(output, errors, layout, rq_dashboard, uploads, own_inputs, programs, known_tasks),
 )
 
@@ -59,7 +60,17 @@ def make(backend: Backend | None = None) -> Flask:
     for part in PARTS:
         part.init_app(app)
     live.init_app(app, backend)
-    for blueprint in (tasks.bp, runs.bp, files.bp, secrets.bp, token_views.bp, api.bp, api.openapi.bp, health.bp):
+    for blueprint in (
+        tasks.bp,
+        runs.bp,
+        files.bp,
+        secrets.bp,
+        token_views.bp,
+        users.bp,
+        api.bp,
+        api.openapi.bp,
+        health.bp,
+    ):
         app.register_blueprint(blueprint)
     return app
 

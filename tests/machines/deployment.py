@@ -79,6 +79,7 @@ class Deployment:
         self._start_redis(folder)
         environment = {
             "APP_ENV": "production",
+            "REGISTRATION": "open",
             "SECRET_KEY": secrets.token_urlsafe(48),
             "DATABASE_URL": f"postgresql://tests@{self.postgres.address}/{DATABASE}",
             "REDIS_URL": f"redis://{self.redis.address}",

@@ -21,10 +21,10 @@ from webapp.accounts.tokens import Grant
 
 People = dict[str, Visitor]
 
-PUBLIC = {"/login", "/register", "/healthz", "/readyz", "/static/<path:filename>", "/api/client.py"}
+PUBLIC = {"/login", "/register", "/reset", "/healthz", "/readyz", "/static/<path:filename>", "/api/client.py"}
 API = "/api/v1/"
 SIGN_IN = "/api/v1/tokens"
-ADMIN = "/admin/rq"
+ADMIN = "/admin/"
 SECRET = "only the owner may read this"
 VISITORS = ("anonymous", "owner", "other", "administrator")
 PROGRAMS = ("without a token", "without a scope", "owner", "other", "administrator")
@@ -41,7 +41,7 @@ def addresses() -> list[tuple[str, str]]:
 def expected(who: str, method: str, rule: str) -> set[int]:
     """Return the acceptable status codes for a visitor at an address."""
     if rule in PUBLIC:
-        return {200, 302, 303, 404, 422, 503}
+        return {403} if rule == "/reset" else {200, 302, 303, 404, 422, 503}
     if rule.startswith(API):
         return {415} if rule == SIGN_IN else {401}  # a session means nothing there
     if rule == "/api/openapi.json" and who == "anonymous":
@@ -50,7 +50,7 @@ def expected(who: str, method: str, rule: str) -> set[int]:
     if who == "anonymous":
         return {302, 303, 401} | tidied if rule == "/live/changes" else {302, 303} | tidied
     if rule.startswith(ADMIN):
-        return {200, 404, 405} | tidied if who == "administrator" else {403} | tidied
+        return {200, 303, 404, 405, 422} | tidied if who == "administrator" else {403} | tidied
     if "<int:run_id>" in rule:
         return {200, 303, 409} if who == "owner" else {404}
     return {200, 204, 303, 422}
@@ -79,6 +79,8 @@ def fill(rule: str, run_id: int) -> str:
         "<registry_name>": "queued",
         "<job_id>": f"run-{run_id}-1",
         "<int:token_id>": "0",
+        "<int:user_id>": "0",
+        "<int:invitation_id>": "0",
         "<int:per_page>": "8",
         "<per_page>": "8",
         "<order>": "asc",

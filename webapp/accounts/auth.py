@@ -1,4 +1,4 @@
-"""Views for registering, logging in and out, and changing the password."""
+"""Views for logging in and out, and changing the password."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
@@ -23,11 +23,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
 from webapp.accounts import bearer, messages, passwords, throttle, tokens, users
-from webapp.accounts.users import Account, EmailTaken
+from webapp.accounts.users import Account
 from webapp.current import backend, is_for_api
 from webapp.security import local_path
 
 bp = Blueprint("auth", __name__)
+
+Errors = Mapping[str, str | None]
 
 TOO_MANY = messages.TOO_MANY_ATTEMPTS.format(minutes=throttle.WINDOW_SECONDS // 60)
 PUBLIC_ENDPOINTS = frozenset(
@@ -35,8 +37,10 @@ PUBLIC_ENDPOINTS = frozenset(
         "static",
         "auth.login",
         "auth.sign_in",
-        "auth.register",
-        "auth.create_account",
+        "registration.register",
+        "registration.create",
+        "registration.choose_password",
+        "registration.set_password",
         "health.healthz",
         "health.readyz",
         "live.stream",
@@ -102,49 +106,30 @@ def _page_asking() -> str:
     try:
         page = urlsplit(request.headers.get("HX-Current-URL", "") if is_fragment else request.referrer or "")
     except ValueError:
-        return _local_path(None)
+        return local_target(None)
     path = page._replace(scheme="", netloc="", fragment="").geturl()
-    return _local_path(path if page.netloc == request.host else None)
+    return local_target(path if page.netloc == request.host else None)
 
 
-def _local_path(target: str | None) -> str:
+def local_target(target: str | None) -> str:
+    """Return the path if it is one of this application's, otherwise the start page."""
     return local_path(target, request.script_root)
 
 
-@bp.get("/register")
-def register() -> str | BaseResponse:
-    return _page("register")
-
-
-@bp.post("/register")
-def create_account() -> BaseResponse:
-    email, password = _credentials()
-    address = users.normalised(email)
-    errors = {
-        "email": None if address else messages.NO_EMAIL,
-        "password": passwords.problem_with(password),
-    }
-    if address is None or errors["password"]:
-        return _refuse("register", 422, email, errors)
-    try:
-        user = users.create(backend().database, address, password)
-    except EmailTaken:
-        return _refuse("register", 422, email, {"email": messages.EMAIL_TAKEN})
-    return _log_in(user)
-
-
 @bp.get("/login")
-def login() -> str | BaseResponse:
-    return _page("login")
+def login() -> BaseResponse:
+    if current_user.is_authenticated:
+        return redirect(local_target(request.args.get("next")))
+    return show_form("login")
 
 
 @bp.post("/login")
 def sign_in() -> BaseResponse:
-    email, password = _credentials()
+    email, password = credentials()
     try:
-        return _log_in(with_credentials(email, password))
+        return log_in(with_credentials(email, password))
     except Refused as refused:
-        response = _refuse("login", refused.status, email, {"password": str(refused)})
+        response = show_form("login", refused.status, email, {"password": str(refused)})
         return _retry_later(response) if refused.status == 429 else response
 
 
@@ -200,7 +185,7 @@ def change_password() -> Response | BaseResponse:
     throttle.clear_failures(backend().database, attempt)
     user = users.set_password(backend().database, current_user.id, new) or abort(404)
     events.publish_sign_out(backend().redis, user.id)
-    return _log_in(user, url_for("auth.account", changed=1))
+    return log_in(user, url_for("auth.account", changed=1))
 
 
 def require_admin() -> None:
@@ -209,19 +194,16 @@ def require_admin() -> None:
         abort(403, description=messages.ADMINISTRATORS_ONLY)
 
 
-def _credentials() -> tuple[str, str]:
+def credentials() -> tuple[str, str]:
+    """Return the e-mail address and the password that a form has sent."""
     return request.form.get("email", ""), request.form.get("password", "")
 
 
-def _page(form: str) -> str | BaseResponse:
-    if current_user.is_authenticated:
-        return redirect(_local_path(request.args.get("next")))
-    return render_template(f"accounts/{form}.html", email="", errors={}, next=_local_path(request.args.get("next")))
-
-
-def _refuse(form: str, status: int, email: str, errors: dict[str, str | None]) -> Response:
-    target = _local_path(request.values.get("next"))
-    return make_response(render_template(f"accounts/{form}.html", email=email, errors=errors, next=target), status)
+def show_form(name: str, status: int = 200, email: str = "", errors: Errors | None = None, **values: str) -> Response:
+    """Return the page with a form for visitors, with the messages by field name."""
+    target = local_target(request.values.get("next"))
+    page = render_template(f"accounts/{name}.html", email=email, errors=errors or {}, next=target, **values)
+    return make_response(page, status)
 
 
 def _retry_later(response: Response) -> Response:
@@ -246,8 +228,9 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "",
     )
 
 
-def _log_in(user: Account, target: str | None = None) -> BaseResponse:
+def log_in(user: Account, target: str | None = None) -> BaseResponse:
+    """Begin a session and lead to the target, or to the page that the request names."""
     session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
     login_user(user)
-    return redirect(target or _local_path(request.values.get("next")), 303)
+    return redirect(target or local_target(request.values.get("next")), 303)

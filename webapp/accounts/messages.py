@@ -1,4 +1,4 @@
-"""Messages about logging in, registering and passwords."""
+"""Messages about logging in, registering, passwords and tokens."""
 
 NO_EMAIL = "Enter an e-mail address, such as name@example.com."
 EMAIL_TAKEN = "An account with this address already exists. Log in instead."
@@ -13,3 +13,7 @@ ADMINISTRATORS_ONLY = "Only administrators can see this page."
 NAME_MISSING = "Enter a name of up to 100 characters that says what the token is for."
 NO_SCOPES = "Choose at least one."
 TOO_MANY_TOKENS = "You have {most} tokens. Revoke one first."
+BY_INVITATION = "Accounts are created by invitation here. Ask an administrator for an invitation, and open its link."
+REGISTRATION_CLOSED = "No new accounts are created here. Ask an administrator if you need one."
+NOT_INVITED = "This invitation has been used, revoked or has expired. Ask for a new one."
+LINK_USED = "This link has been used or has expired. Ask an administrator for a new one."

@@ -93,7 +93,7 @@ def create(database: Database, owner_id: int, grant: Grant, replaces: bool = Fal
     token = Token(
         owner_id=owner_id,
         name=grant.name,
-        digest=_digest(secret),
+        digest=digest_of(secret),
         scopes=list(grant.scopes),
         tasks=list(grant.tasks),
         expires_at=expires_at,
@@ -134,7 +134,7 @@ def caller_with(database: Database, secret: str) -> Caller | None:
         return None
     query = select(Token, Account).join(Account, Account.id == Token.owner_id)
     with database.read() as session:
-        row = session.execute(query.where(Token.digest == _digest(secret), _valid(), Account.is_active)).first()
+        row = session.execute(query.where(Token.digest == digest_of(secret), _valid(), Account.is_active)).first()
     if row is None:
         return None
     token, account = row
@@ -155,5 +155,5 @@ def _valid() -> ColumnElement[bool]:
     return or_(Token.expires_at.is_(None), Token.expires_at > utcnow())
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()

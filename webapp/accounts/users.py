@@ -1,6 +1,6 @@
 """User accounts and the validity of their sessions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +80,20 @@ def with_email(database: Database, email: str) -> Account | None:
     """Return the user with this e-mail address in any spelling, or None."""
     with database.read() as session:
         return session.scalar(select(Account).where(Account.email == normalised(email)))
+
+
+def with_id(database: Database, user_id: int) -> Account | None:
+    """Return a user, active or not, or None."""
+    with database.read() as session:
+        return session.get(Account, user_id)
+
+
+def search(database: Database, text: str, after: str, limit: int) -> Sequence[Account]:
+    """Return users whose e-mail address contains the text, in the order of their addresses, from after one of them."""
+    has_text = Account.email.contains(text.lower(), autoescape=True) if text else true()
+    query = select(Account).where(has_text, Account.email > after.lower()).order_by(Account.email).limit(limit)
+    with database.read() as session:
+        return session.scalars(query).all()
 
 
 def of_session(database: Database, session_id: str) -> Account | None:

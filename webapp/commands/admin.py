@@ -1,27 +1,32 @@
-"""`flask admin ...`: manage administrators, accounts and the encryption of secrets."""
+"""`flask admin ...` and `flask invite`: manage administrators, accounts and the encryption of secrets."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.runs import events
 from jobs.storage import unusable
-from webapp.accounts import users
-from webapp.accounts.users import Account
+from webapp.accounts import invitations, links, resets, users
+from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend
 
 
-class DatabaseGroup(AppGroup):
-    """Commands that end with one line when the database cannot be used."""
+class OnDatabase(click.Command):
+    """A command that ends with one line when the database cannot be used."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except SQLAlchemyError as error:
             raise click.ClickException(unusable(error)) from None
+
+
+class DatabaseGroup(OnDatabase, AppGroup):
+    """Commands that end with one line when the database cannot be used."""
 
 
 admin = DatabaseGroup("admin", help="Manage administrators and accounts, and re-encrypt secrets.")
@@ -58,6 +63,14 @@ def enable(email: str) -> None:
     click.echo(f"{user.email} can sign in again.")
 
 
+@admin.command("reset-link")
+@click.argument("email")
+def reset_link(email: str) -> None:
+    """Print a link with which a user sets a new password, once, within a day."""
+    user = _found(email, lambda address: users.with_email(backend().database, address))
+    click.echo(links.reset(backend().settings, resets.create(backend().database, user.id)))
+
+
 @admin.command("renew-secrets")
 def renew_secrets() -> None:
     """Re-encrypt users' secrets and runs' secret parameters with SECRET_KEY, also those of SECRET_KEY_PREVIOUS."""
@@ -70,6 +83,25 @@ def renew_secrets() -> None:
             f"Secrets that neither key decrypts: {lost}. Runs with such parameters: {lost_runs}. "
             "Their users must enter the secrets again."
         )
+
+
+@click.command(cls=OnDatabase)
+@click.argument("email")
+@click.option("--administrator", is_flag=True, help="The invited person becomes an administrator.")
+@click.option("--days", type=click.IntRange(1, 365), default=invitations.LIFETIME.days, show_default=True)
+@with_appcontext
+def invite(email: str, administrator: bool, days: int) -> None:
+    """Print a link with which a person creates an account, once."""
+    address = users.normalised(email)
+    if address is None:
+        raise click.ClickException(f"{email} is not an e-mail address.")
+    if backend().settings.registers == "closed":
+        raise click.ClickException("REGISTRATION is closed, so nobody can accept an invitation. Set it to invite.")
+    try:
+        secret = invitations.create(backend().database, address, administrator, lifetime=timedelta(days=days))
+    except EmailTaken:
+        raise click.ClickException(f"{address} has an account.") from None
+    click.echo(links.invitation(backend().settings, secret))
 
 
 def _set(email: str, is_admin: bool) -> None:

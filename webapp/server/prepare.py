@@ -12,7 +12,9 @@ import config
 from config import Settings
 from jobs.authoring import errors_that_stop
 from jobs.storage import Database, connect_redis, unusable
+from webapp.accounts import invitations, links
 from webapp.server import migrations
+from webapp.server.children import say
 from webapp.server.serve import CannotStart
 from webapp.tasks.catalog import usable
 
@@ -39,6 +41,7 @@ def prepare(settings: Settings) -> None:
     _check_tasks(settings)
     _wait_for_redis(settings)
     _migrate(settings)
+    _invite_first(settings)
 
 
 def _check_tasks(settings: Settings) -> None:
@@ -79,6 +82,16 @@ def _migrate(settings: Settings) -> None:
         raise CannotStart(unusable(error)) from None
     finally:
         database.close()
+
+
+def _invite_first(settings: Settings) -> None:
+    """While there is no account and nobody can register, print a link with which an administrator creates the first."""
+    if settings.registers != "invite":
+        return
+    with contextlib.closing(Database(settings.database)) as database:
+        if secret := invitations.first(database):
+            link = links.invitation(settings, secret)
+            say(f"Nobody has an account yet. Create the first one, an administrator's, with this link: {link}")
 
 
 if __name__ == "__main__":

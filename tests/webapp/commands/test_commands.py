@@ -29,25 +29,12 @@ from tests.support.people import make_owner, read
 from tests.support.serving import catalog_of
 from tests.support.stack import ROOT
 from tests.support.tasks import FOLDER
-from tests.support.visitor import PASSWORD, Visitor
 from tests.support.waiting import until
 from tests.webapp.forms.test_compounds import VALUES
 from webapp import commands, create_app
-from webapp.accounts import users
 from webapp.commands import arguments
 from webapp.commands.task import task as task_commands
 from webapp.current import backend_of
-
-
-@pytest.fixture
-def shell(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Flask:
-    """The application as `flask` makes it, on this test's data."""
-    settings = backend.settings
-    given = {"DATA_DIR": settings.data_dir, "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
-    given["TASKS"] = FOLDER
-    for name, value in given.items():
-        monkeypatch.setenv(name, str(value))
-    return commands.create_app()
 
 
 def flask(shell: Flask, *arguments: str) -> Result:
@@ -185,26 +172,6 @@ def test_ctrl_c_asks_a_task_to_stop(backend: Backend) -> None:
             seen += os.read(terminal, 1000)
         assert running.wait(60) == 1
     os.close(terminal)
-
-
-def test_an_administrator_is_made_on_the_command_line(shell: Flask, ada: Visitor, backend: Backend) -> None:
-    assert ada.get("/admin/rq/").status_code == 403
-    said = flask(shell, "admin", "grant", "Ada@example.com")
-    assert said.output == "ada@example.com is now an administrator.\n"
-    assert ada.get("/admin/rq/").status_code == 200
-    flask(shell, "admin", "revoke", "ada@example.com")
-    assert ada.get("/admin/rq/").status_code == 403
-    refused = flask(shell, "admin", "grant", "eve@example.com")
-    assert refused.exit_code == 1
-    assert "Register it first" in refused.output
-    assert not users.set_admin(backend.database, "eve@example.com", True)
-
-
-def test_an_account_is_disabled_and_enabled_on_the_command_line(shell: Flask, ada: Visitor) -> None:
-    assert flask(shell, "admin", "disable", "Ada@example.com").output == "ada@example.com can no longer sign in.\n"
-    assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 403
-    assert flask(shell, "admin", "enable", "ada@example.com").output == "ada@example.com can sign in again.\n"
-    assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 303
 
 
 @task

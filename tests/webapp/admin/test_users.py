@@ -1,0 +1,91 @@
+"""The administration of users."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+
+from jobs.runs.backend import Backend
+from tests.support.people import owner_id
+from tests.support.visitor import PASSWORD, Visitor, soup, the
+from webapp.accounts import users
+
+
+@pytest.fixture
+def boss(app: Flask, backend: Backend) -> Visitor:
+    visitor = Visitor(app).registered("boss@example.com")
+    users.set_admin(backend.database, visitor.email, True)
+    return visitor
+
+
+def test_an_invited_administrator_creates_the_account_with_the_link(app: Flask, boss: Visitor) -> None:
+    response = boss.post("/admin/users/invitations", {"email": " Vera@example.com", "role": "administrator"})
+    address = urlsplit(the(soup(response), ".tokens__secret").text)
+    assert "vera@example.com" in boss.get("/admin/users/").text
+    vera = Visitor(app)
+    secret = the(soup(vera.get(f"{address.path}?{address.query}")), "input[name=invitation]")["value"]
+    assert vera.post("/register", {"invitation": secret, "password": PASSWORD}).status_code == 303
+    assert vera.get("/admin/users/").status_code == 200
+    assert not soup(boss.get("/admin/users/")).select(".invitations li")
+
+
+@pytest.mark.parametrize(
+    ("email", "words"), [("nobody", "Enter an e-mail"), ("ada@example.com", "There is an account")]
+)
+def test_an_invitation_that_cannot_be_is_explained_at_the_field(
+    boss: Visitor, ada: Visitor, email: str, words: str
+) -> None:
+    response = boss.post("/admin/users/invitations", {"email": email})
+    assert response.status_code == 422
+    assert words in the(soup(response), "#email-error").text
+
+
+def test_a_revoked_invitation_is_gone(boss: Visitor) -> None:
+    boss.post("/admin/users/invitations", {"email": "vera@example.com"})
+    form = the(soup(boss.get("/admin/users/")), ".invitations li form")
+    boss.post(str(form["action"]))
+    assert "vera@example.com" not in boss.get("/admin/users/").text
+
+
+def test_a_disabled_user_is_out_at_once_and_back_when_enabled(boss: Visitor, ada: Visitor, backend: Backend) -> None:
+    address = f"/admin/users/{owner_id(backend, ada.email)}/active"
+    assert boss.post(address, {"active": "no"}).status_code == 303
+    assert ada.get("/").status_code == 302
+    assert ada.post("/login", {"email": ada.email, "password": PASSWORD}).status_code == 403
+    boss.post(address, {"active": "yes"})
+    assert ada.post("/login", {"email": ada.email, "password": PASSWORD}).status_code == 303
+
+
+def test_rights_are_given_and_taken(boss: Visitor, ada: Visitor, backend: Backend) -> None:
+    address = f"/admin/users/{owner_id(backend, ada.email)}/role"
+    boss.post(address, {"role": "administrator"})
+    assert ada.get("/admin/users/").status_code == 200
+    boss.post(address, {"role": "member"})
+    assert ada.get("/admin/users/").status_code == 403
+
+
+def test_an_administrator_cannot_shut_themselves_out(boss: Visitor, backend: Backend) -> None:
+    own = f"/admin/users/{owner_id(backend, boss.email)}"
+    assert boss.post(f"{own}/role", {"role": "member"}).status_code == 409
+    assert boss.post(f"{own}/active", {"active": "no"}).status_code == 409
+    assert boss.get("/admin/users/").status_code == 200
+
+
+def test_a_link_for_a_new_password_is_shown_once(app: Flask, boss: Visitor, ada: Visitor, backend: Backend) -> None:
+    response = boss.post(f"/admin/users/{owner_id(backend, ada.email)}/reset")
+    address = urlsplit(the(soup(response), ".tokens__secret").text)
+    assert address.path == "/reset"
+    assert ada.email in Visitor(app).get(f"{address.path}?{address.query}").text
+    assert address.query not in boss.get("/admin/users/").text
+
+
+def test_users_are_found_by_a_part_of_their_address_and_listed_in_pages(
+    boss: Visitor, ada: Visitor, ben: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "ben@example.com" not in boss.get("/admin/users/?q=ADA@").text
+    assert "No user has" in boss.get("/admin/users/?q=%25").text
+    monkeypatch.setattr("webapp.admin.users.PAGE_SIZE", 1)
+    page = soup(boss.get("/admin/users/"))
+    assert [one.text for one in page.select(".accounts strong")] == ["ada@example.com"]
+    following = soup(boss.get(str(the(page, "main p > a")["href"])))
+    assert [one.text for one in following.select(".accounts strong")] == ["ben@example.com"]

@@ -1,0 +1,47 @@
+"""Commands that manage users."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from flask import Flask
+
+from jobs.runs.backend import Backend
+from tests.support.visitor import PASSWORD, Visitor
+from tests.webapp.commands.test_commands import flask
+from webapp.accounts import users
+
+
+def test_an_administrator_is_made_on_the_command_line(shell: Flask, ada: Visitor, backend: Backend) -> None:
+    assert ada.get("/admin/rq/").status_code == 403
+    said = flask(shell, "admin", "grant", "Ada@example.com")
+    assert said.output == "ada@example.com is now an administrator.\n"
+    assert ada.get("/admin/rq/").status_code == 200
+    flask(shell, "admin", "revoke", "ada@example.com")
+    assert ada.get("/admin/rq/").status_code == 403
+    refused = flask(shell, "admin", "grant", "eve@example.com")
+    assert refused.exit_code == 1
+    assert "Register it first" in refused.output
+    assert not users.set_admin(backend.database, "eve@example.com", True)
+
+
+def test_an_account_is_disabled_and_enabled_on_the_command_line(shell: Flask, ada: Visitor) -> None:
+    assert flask(shell, "admin", "disable", "Ada@example.com").output == "ada@example.com can no longer sign in.\n"
+    assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 403
+    assert flask(shell, "admin", "enable", "ada@example.com").output == "ada@example.com can sign in again.\n"
+    assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 303
+
+
+def test_an_invitation_is_printed_as_a_link(shell: Flask, app: Flask, visitor: Visitor) -> None:
+    said = flask(shell, "invite", "Vera@example.com", "--administrator")
+    address = urlsplit(said.output.strip())
+    assert (address.path, address.netloc) == ("/register", "127.0.0.1:8000")
+    [secret] = parse_qs(address.query)["invitation"]
+    assert visitor.post("/register", {"invitation": secret, "password": PASSWORD}).status_code == 303
+    assert visitor.get("/admin/users/").status_code == 200
+    assert "has an account" in flask(shell, "invite", "vera@example.com").stderr
+    assert "not an e-mail address" in flask(shell, "invite", "vera").stderr
+
+
+def test_a_link_for_a_new_password_is_printed(shell: Flask, app: Flask, ada: Visitor) -> None:
+    address = urlsplit(flask(shell, "admin", "reset-link", "Ada@example.com").output.strip())
+    assert ada.email in Visitor(app).get(f"{address.path}?{address.query}").text
+    assert "No account found" in flask(shell, "admin", "reset-link", "eve@example.com").stderr

@@ -1,0 +1,122 @@
+"""Invitations: links with which a person creates an account while registration is not open to everybody.
+
+An invitation is bound to an e-mail address, so that whoever opens it owns the address as far as the inviter knows. Its
+secret is stored only as a hash, and the invitation is deleted in the transaction that creates the account.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, Index, String, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from jobs.storage import Base, Database, UtcDateTime, utcnow
+from webapp.accounts import passwords
+from webapp.accounts.tokens import digest_of
+from webapp.accounts.users import Account, EmailTaken
+
+SECRET_BYTES = 32
+LIFETIME = timedelta(days=7)
+
+
+class Invitation(Base):
+    """An invitation that has not been used. `email` is None for the first account, whose owner nobody knows yet."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        Index("ix_invitations_digest", "digest", unique=True),
+        Index("ix_invitations_inviter", "inviter_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    email: Mapped[str | None] = mapped_column(String(254), unique=True)
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    inviter_id: Mapped[int | None] = mapped_column(
+        ForeignKey(Account.id, name="fk_invitations_inviter", ondelete="SET NULL")
+    )
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class NotInvited(Exception):
+    """The invitation is unknown, used, revoked or expired."""
+
+
+def create(
+    database: Database,
+    email: str | None,
+    is_admin: bool = False,
+    inviter_id: int | None = None,
+    lifetime: timedelta = LIFETIME,
+) -> str:
+    """Store an invitation in place of an earlier one to the same address, and return its secret.
+
+    Raises EmailTaken if the address has an account.
+    """
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    new = Invitation(
+        digest=digest_of(secret),
+        email=email,
+        is_admin=is_admin,
+        inviter_id=inviter_id,
+        expires_at=utcnow() + lifetime,
+    )
+    same = Invitation.email == email if email else Invitation.email.is_(None)
+    with database.write() as session:
+        if email and session.scalar(select(Account.id).where(Account.email == email)):
+            raise EmailTaken
+        session.execute(delete(Invitation).where(same | (Invitation.expires_at < utcnow())))
+        session.add(new)
+    return secret
+
+
+def first(database: Database) -> str | None:
+    """Return the secret of a new invitation for the first account, an administrator's, or None if there is one."""
+    with database.read() as session:
+        if session.scalar(select(Account.id).limit(1)) is not None:
+            return None
+    return create(database, None, is_admin=True)
+
+
+def with_secret(database: Database, secret: str) -> Invitation | None:
+    """Return the invitation with this secret, or None if there is none or it has expired."""
+    is_it = (Invitation.digest == digest_of(secret)) & (Invitation.expires_at > utcnow())
+    with database.read() as session:
+        return session.scalar(select(Invitation).where(is_it))
+
+
+def accept(database: Database, secret: str, email: str, password: str) -> Account:
+    """Use an invitation up and create its account. `email` counts only if the invitation is to no address.
+
+    Raises NotInvited, and EmailTaken if the address has an account.
+    """
+    hashed = passwords.hash_password(password)
+    is_it = (Invitation.digest == digest_of(secret)) & (Invitation.expires_at > utcnow())
+    used = delete(Invitation).where(is_it).returning(Invitation.email, Invitation.is_admin)
+    try:
+        with database.write() as session:
+            row = session.execute(used).first()
+            if row is None:
+                raise NotInvited
+            user = Account(email=row.email or email, password_hash=hashed, is_admin=row.is_admin)
+            session.add(user)
+    except IntegrityError:
+        raise EmailTaken from None
+    return user
+
+
+def listed(database: Database) -> Sequence[Invitation]:
+    """Return the invitations that can still be used, newest first."""
+    with database.read() as session:
+        return session.scalars(
+            select(Invitation).where(Invitation.expires_at > utcnow()).order_by(Invitation.id.desc())
+        ).all()
+
+
+def revoke(database: Database, invitation_id: int) -> None:
+    """Delete an invitation that has not been used."""
+    with database.write() as session:
+        session.execute(delete(Invitation).where(Invitation.id == invitation_id))

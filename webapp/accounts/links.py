@@ -1,0 +1,20 @@
+"""Links that are handed over outside the application: printed by a command or at the start."""
+
+from urllib.parse import urlencode
+
+from config import Settings
+
+
+def invitation(settings: Settings, secret: str) -> str:
+    """Return the link that accepts an invitation."""
+    return f"{_address(settings)}/register?{urlencode({'invitation': secret})}"
+
+
+def reset(settings: Settings, secret: str) -> str:
+    """Return the link that sets a new password."""
+    return f"{_address(settings)}/reset?{urlencode({'link': secret})}"
+
+
+def _address(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}{settings.url_prefix}"

@@ -1,0 +1,111 @@
+"""Views for creating an account, and for setting a password with a link."""
+
+from flask import Blueprint, Flask, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from jobs.runs import events
+from webapp.accounts import invitations, messages, passwords, resets, users
+from webapp.accounts.auth import credentials, local_target, log_in, show_form
+from webapp.accounts.invitations import Invitation, NotInvited
+from webapp.accounts.users import Account, EmailTaken
+from webapp.current import backend
+
+bp = Blueprint("registration", __name__)
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(registers=registers)
+    app.register_blueprint(bp)
+
+
+def registers() -> str:
+    """Return who may register: open, invite or closed."""
+    return backend().settings.registers
+
+
+@bp.get("/register")
+def register() -> Response:
+    if current_user.is_authenticated:
+        return redirect(local_target(request.args.get("next")))
+    invitation = _invitation()
+    if refusal := _refusal(invitation):
+        return show_form("not_open", 403, message=refusal)
+    return show_form("register", email=_invited(invitation), invited=_invited(invitation), invitation=_secret())
+
+
+@bp.post("/register")
+def create() -> Response:
+    invitation = _invitation()
+    if refusal := _refusal(invitation):
+        return show_form("not_open", 403, message=refusal)
+    email, password = credentials()
+    email = _invited(invitation) or email
+    address = users.normalised(email)
+    errors = {
+        "email": None if address else messages.NO_EMAIL,
+        "password": passwords.problem_with(password),
+    }
+    if address is None or errors["password"]:
+        return _again(invitation, email, errors)
+    try:
+        return log_in(_created(invitation, address, password))
+    except EmailTaken:
+        return _again(invitation, email, {"email": messages.EMAIL_TAKEN})
+    except NotInvited:
+        return show_form("not_open", 403, message=messages.NOT_INVITED)
+
+
+def _secret() -> str:
+    return request.values.get("invitation", "")
+
+
+def _invitation() -> Invitation | None:
+    return invitations.with_secret(backend().database, _secret()) if _secret() else None
+
+
+def _invited(invitation: Invitation | None) -> str:
+    """Return the address that an invitation is bound to."""
+    return (invitation.email if invitation else None) or ""
+
+
+def _refusal(invitation: Invitation | None) -> str | None:
+    """Return why this visitor cannot register, or None."""
+    if registers() == "closed":
+        return messages.REGISTRATION_CLOSED
+    if invitation is not None or (registers() == "open" and not _secret()):
+        return None
+    return messages.NOT_INVITED if _secret() else messages.BY_INVITATION
+
+
+def _again(invitation: Invitation | None, email: str, errors: dict[str, str | None]) -> Response:
+    return show_form("register", 422, email, errors, invited=_invited(invitation), invitation=_secret())
+
+
+def _created(invitation: Invitation | None, address: str, password: str) -> Account:
+    if invitation is None:
+        return users.create(backend().database, address, password)
+    return invitations.accept(backend().database, _secret(), address, password)
+
+
+@bp.get("/reset")
+def choose_password() -> Response:
+    """Show the form for a new password, to whoever has a link for it."""
+    user = resets.account_for(backend().database, request.args.get("link", ""))
+    if user is None:
+        return show_form("not_open", 403, message=messages.LINK_USED)
+    return show_form("reset", email=user.email, link=request.args["link"])
+
+
+@bp.post("/reset")
+def set_password() -> Response:
+    """Set the password, end all sessions of the account and begin a new one."""
+    link, password = request.form.get("link", ""), request.form.get("password", "")
+    user = resets.account_for(backend().database, link)
+    if user and (problem := passwords.problem_with(password)):
+        return show_form("reset", 422, user.email, {"password": problem}, link=link)
+    changed = resets.use(backend().database, link, password) if user else None
+    if changed is None:
+        return show_form("not_open", 403, message=messages.LINK_USED)
+    events.publish_sign_out(backend().redis, changed.id)
+    return log_in(changed, url_for("tasks.index"))

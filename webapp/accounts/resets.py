@@ -1,0 +1,60 @@
+"""Links with which a person sets a new password. An administrator creates them and hands them over."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import Index, String, delete, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from jobs.runs import owner_key
+from jobs.storage import Base, Database, UtcDateTime, utcnow
+from webapp.accounts import passwords
+from webapp.accounts.tokens import digest_of
+from webapp.accounts.users import ENDED, Account
+
+SECRET_BYTES = 32
+LIFETIME = timedelta(hours=24)
+
+
+class PasswordReset(Base):
+    """A link that has not been used; there is one for each account at most. Its secret is stored as a hash."""
+
+    __tablename__ = "password_resets"
+    __table_args__ = (Index("ix_password_resets_digest", "digest", unique=True),)
+
+    owner_id: Mapped[int] = mapped_column(owner_key("password_resets"), primary_key=True, autoincrement=False)
+    digest: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def create(database: Database, user_id: int) -> str:
+    """Store a link in place of an earlier one for the same account, and return its secret."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    with database.write() as session:
+        session.execute(delete(PasswordReset).where(PasswordReset.owner_id == user_id))
+        session.add(PasswordReset(owner_id=user_id, digest=digest_of(secret), expires_at=utcnow() + LIFETIME))
+    return secret
+
+
+def account_for(database: Database, secret: str) -> Account | None:
+    """Return the active account that a link is for, or None if the link is unknown, used or expired."""
+    query = select(Account).join(PasswordReset, PasswordReset.owner_id == Account.id)
+    is_it = (PasswordReset.digest == digest_of(secret)) & (PasswordReset.expires_at > utcnow())
+    with database.read() as session:
+        return session.scalar(query.where(is_it, Account.is_active))
+
+
+def use(database: Database, secret: str, password: str) -> Account | None:
+    """Use a link up: set the password and end all of the user's sessions. Return the account, or None as above."""
+    hashed = passwords.hash_password(password)
+    is_it = (PasswordReset.digest == digest_of(secret)) & (PasswordReset.expires_at > utcnow())
+    with database.write() as session:
+        owner_id = session.scalar(delete(PasswordReset).where(is_it).returning(PasswordReset.owner_id))
+        user = session.get(Account, owner_id) if owner_id is not None else None
+        if user is None or not user.is_active:
+            return None
+        user.password_hash = hashed
+        user.session_version = ENDED["session_version"]
+        session.flush()
+        session.refresh(user)
+    return user
