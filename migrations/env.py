@@ -11,7 +11,7 @@ import config
 from jobs.runs import checkpoints, files, heartbeats, idempotency, output, run_files, task_records, uploads, vault
 from jobs.storage.database import Base, Database, UtcDateTime, unusable
 from jobs.worker import leader
-from webapp.accounts import invitations, resets, throttle, tokens, users
+from webapp.accounts import invitations, resets, sessions, throttle, tokens, users
 from webapp.server import migrations
 
 # These imports register the tables of each module in the metadata.
@@ -25,6 +25,7 @@ __all__ = [
     "output",
     "resets",
     "run_files",
+    "sessions",
     "task_records",
     "throttle",
     "tokens",

@@ -27,7 +27,7 @@ from tests.support.uploading import file
 from tests.support.visitor import Visitor
 from tests.webapp.test_access import ADMIN, addresses, fill
 from webapp import create_app
-from webapp.accounts import users
+from webapp.accounts import sessions, users
 from webapp.live.subscribers import Subscribers, outdated
 from webapp.live.toasts import Toasts
 from webapp.rendering.listings import Listing
@@ -119,7 +119,7 @@ def test_live_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
             assert group.snapshot().page.listing == group.listing
         assert outdated(backend.database, groups)
         Toasts(backend.database, me).endings()
-        assert users.current_sessions(backend.database, [f"{me}.1"])
+        assert sessions.current(backend.database, {one.id for one in sessions.listed(backend.database, me)})
     assert_costs_little(found, backend)
 
 

@@ -1,7 +1,6 @@
 """The application factory."""
 
 import logging
-from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
@@ -11,7 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from jobs.runs import Backend, open_backend
 from webapp import api, errors, forms, health, live, rq_dashboard, security, url_prefix
-from webapp.accounts import auth, registration, secrets, token_views
+from webapp.accounts import auth, registration, secrets, session_views, token_views
+from webapp.accounts.sessions import UNUSED
 from webapp.admin import users
 from webapp.current import put_backend
 from webapp.rendering import charts, files, fragments, layout, markdown, results, static_files
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
-SESSION_DAYS = 14
 PARTS = (
     *(static_files, security, auth, registration, filters, fragments, results, charts, markdown),
     *(output, errors, layout, rq_dashboard, uploads, own_inputs, programs, known_tasks),
@@ -42,7 +41,7 @@ def make(backend: Backend | None = None) -> Flask:
         SECRET_KEY_FALLBACKS=[settings.secret_key_previous] if settings.secret_key_previous else None,
         SESSION_COOKIE_NAME="dumbwaiter",
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
+        PERMANENT_SESSION_LIFETIME=UNUSED,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST_BYTES,
     )
@@ -60,18 +59,8 @@ def make(backend: Backend | None = None) -> Flask:
     for part in PARTS:
         part.init_app(app)
     live.init_app(app, backend)
-    for blueprint in (
-        tasks.bp,
-        runs.bp,
-        files.bp,
-        secrets.bp,
-        token_views.bp,
-        users.bp,
-        api.bp,
-        api.openapi.bp,
-        health.bp,
-    ):
-        app.register_blueprint(blueprint)
+    for room in (tasks, runs, files, secrets, session_views, token_views, users, api, api.openapi, health):
+        app.register_blueprint(room.bp)
     return app
 
 

@@ -1,4 +1,4 @@
-"""invitations, and links that reset a password."""
+"""invitations, links that reset a password, and a row for each session."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,8 +32,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("owner_id"),
     )
     op.create_index("ix_password_resets_digest", "password_resets", ["digest"], unique=True)
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("device", sa.String(length=60), nullable=False),
+        sa.Column("ip_address", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_sessions_owner", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_sessions_owner", "sessions", ["owner_id"])
 
 
 def downgrade() -> None:
+    op.drop_table("sessions")
     op.drop_table("password_resets")
     op.drop_table("invitations")

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
-from webapp.accounts import bearer, messages, passwords, throttle, tokens, users
+from webapp.accounts import bearer, messages, passwords, sessions, throttle, tokens, users
 from webapp.accounts.users import Account
 from webapp.current import backend, is_for_api
 from webapp.security import local_path
@@ -70,7 +70,7 @@ def _load_user(session_id: str) -> Account | None:
     if "user_unknown" in g:
         raise g.user_unknown
     try:
-        return users.of_session(backend().database, session_id)
+        return sessions.account_of(backend().database, session_id)
     except SQLAlchemyError as error:
         g.user_unknown = error
         raise
@@ -158,7 +158,8 @@ def with_credentials(email: str, password: str) -> Account:
 
 @bp.post("/logout")
 def logout() -> BaseResponse:
-    users.end_sessions(backend().database, current_user.id)
+    """End this session, on all of its open pages."""
+    sessions.end(backend().database, current_user.id, sessions.number_of(current_user.session_id))
     events.publish_sign_out(backend().redis, current_user.id)
     logout_user()
     session.clear()
@@ -220,6 +221,8 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "",
         secret_names=backend().vault.names(current_user.id),
         secret_name=secret_name or request.args.get("needs", ""),
         kept=request.args.get("kept", ""),
+        sessions=sessions.listed(backend().database, current_user.id),
+        session_number=sessions.number_of(current_user.session_id),
         tokens=tokens.listed(backend().database, current_user.id),
         scopes=tokens.SCOPES,
         lifetimes=tokens.LIFETIMES,
@@ -232,5 +235,7 @@ def log_in(user: Account, target: str | None = None) -> BaseResponse:
     """Begin a session and lead to the target, or to the page that the request names."""
     session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
+    agent, place = request.user_agent.string, request.remote_addr or ""
+    user.session_id = sessions.begin(backend().database, user, agent, place)
     login_user(user)
     return redirect(target or local_target(request.values.get("next")), 303)

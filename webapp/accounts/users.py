@@ -1,6 +1,6 @@
-"""User accounts and the validity of their sessions."""
+"""User accounts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,16 +29,11 @@ class Account(Person):
     is_authenticated = True
     is_anonymous = False
 
+    session_id = ""  # the text in the cookie of the session that the account was found by
+
     def get_id(self) -> str:
-        """Return the id that Flask-Login stores in the session.
-
-        It contains the session version, so that a cookie copied before a logout is no longer valid.
-        """
-        return session_id_of(self.id, self.session_version)
-
-
-def session_id_of(user_id: int, session_version: int) -> str:
-    return f"{user_id}.{session_version}"
+        """Return what Flask-Login stores in the session's cookie."""
+        return self.session_id
 
 
 # Column values that end all of a user's sessions.
@@ -96,31 +91,9 @@ def search(database: Database, text: str, after: str, limit: int) -> Sequence[Ac
         return session.scalars(query).all()
 
 
-def of_session(database: Database, session_id: str) -> Account | None:
-    """Return the active user of a valid session, or None."""
-    user_id, _, version = session_id.partition(".")
-    if not (user_id.isdecimal() and version.isdecimal()):
-        return None
-    query = select(Account).where(
-        Account.id == int(user_id), Account.session_version == int(version), Account.is_active
-    )
-    with database.read() as session:
-        return session.scalar(query)
-
-
-def current_sessions(database: Database, session_ids: Collection[str]) -> set[str]:
-    """Return the given session ids that are still valid."""
-    user_ids = {int(one.partition(".")[0]) for one in session_ids}
-    with database.read() as session:
-        users = session.execute(
-            select(Account.id, Account.session_version).where(Account.id.in_(user_ids), Account.is_active)
-        )
-        return {session_id_of(*user) for user in users} & set(session_ids)
-
-
-def end_sessions(database: Database, user_id: int) -> None:
-    """End all sessions of a user, including copied cookies."""
-    _change(database, Account.id == user_id, **ENDED)
+def end_sessions(database: Database, user_id: int) -> Account | None:
+    """End all sessions of a user. Return the user, or None if there is none."""
+    return _change(database, Account.id == user_id, **ENDED)
 
 
 def set_password(database: Database, user_id: int, password: str) -> Account | None:

@@ -65,6 +65,15 @@ def set_active(user_id: int) -> Response:
     return _back()
 
 
+@bp.post("/<int:user_id>/sessions/end")
+def end_sessions(user_id: int) -> Response:
+    """Log a user out everywhere."""
+    user = _other(user_id)
+    users.end_sessions(backend().database, user.id)
+    events.publish_sign_out(backend().redis, user.id)
+    return _back()
+
+
 @bp.post("/<int:user_id>/reset")
 def reset(user_id: int) -> Response:
     """Create a link that sets a new password, in the response to this form and nowhere else."""

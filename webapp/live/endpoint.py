@@ -10,6 +10,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
 
 from jobs.storage import AWAY
+from webapp.accounts.sessions import number_of
 from webapp.current import backend
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.snapshot import client_state_from, difference, take_snapshot
@@ -65,7 +66,10 @@ def _admit(socket: LiveSocket) -> None:
         return
     owner_id, hub = int(current_user.id), cast(Hub, current_app.extensions["hub"])
     sent = SentState(client_state_from(request.args), moment_in(request.args.get("since")))
-    hub.join(OpenPage(socket, current_user.get_id(), _session_ends_at(), sent), from_query(owner_id, request.args))
+    hub.join(
+        OpenPage(socket, number_of(current_user.session_id), _session_ends_at(), sent),
+        from_query(owner_id, request.args),
+    )
 
 
 def _is_owner() -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from jobs.storage import Database
-from webapp.accounts import users
+from webapp.accounts import sessions
 from webapp.live.subscribers import OpenPage
 
 
@@ -15,7 +15,7 @@ class OpenPages:
 
     def __init__(self) -> None:
         self._all: set[OpenPage] = set()
-        self._sessions = Counter[str]()
+        self._sessions = Counter[int]()
         self._first_end = math.inf  # no session expires before this
 
     def __len__(self) -> int:
@@ -26,21 +26,21 @@ class OpenPages:
 
     def add(self, open_page: OpenPage) -> None:
         self._all.add(open_page)
-        self._sessions[open_page.session_id] += 1
+        self._sessions[open_page.session] += 1
         self._first_end = min(self._first_end, open_page.ends_at)
 
     def remove(self, open_page: OpenPage) -> None:
         self._all.remove(open_page)
-        self._sessions[open_page.session_id] -= 1
-        if not self._sessions[open_page.session_id]:
-            del self._sessions[open_page.session_id]
+        self._sessions[open_page.session] -= 1
+        if not self._sessions[open_page.session]:
+            del self._sessions[open_page.session]
 
     def signed_out(self, database: Database) -> list[OpenPage]:
         """Return the pages whose session was revoked or has expired."""
         here = set(self._sessions)
-        ended = here - users.current_sessions(database, here) if here else here
+        ended = here - sessions.current(database, here) if here else here
         now = time.time()
         if not ended and now < self._first_end:
             return []
         self._first_end = min((open_page.ends_at for open_page in self), default=math.inf)
-        return [open_page for open_page in self if open_page.ends_at <= now or open_page.session_id in ended]
+        return [open_page for open_page in self if open_page.ends_at <= now or open_page.session in ended]

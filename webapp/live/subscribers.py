@@ -43,7 +43,7 @@ class OpenPage:
     """
 
     socket: LiveSocket
-    session_id: str
+    session: int
     ends_at: float
     sent: SentState
 

@@ -56,6 +56,12 @@ def test_a_disabled_user_is_out_at_once_and_back_when_enabled(boss: Visitor, ada
     assert ada.post("/login", {"email": ada.email, "password": PASSWORD}).status_code == 303
 
 
+def test_a_user_is_logged_out_everywhere(boss: Visitor, ada: Visitor, backend: Backend) -> None:
+    boss.post(f"/admin/users/{owner_id(backend, ada.email)}/sessions/end")
+    assert ada.get("/").status_code == 302
+    assert boss.get("/").status_code == 200
+
+
 def test_rights_are_given_and_taken(boss: Visitor, ada: Visitor, backend: Backend) -> None:
     address = f"/admin/users/{owner_id(backend, ada.email)}/role"
     boss.post(address, {"role": "administrator"})

@@ -21,7 +21,8 @@ from tests.support.frames import BINARY, PING, PONG, frame
 from tests.support.people import make_owner
 from tests.support.raw_page import RawPage
 from tests.support.waiting import PATIENCE_SECONDS, until
-from webapp.accounts.users import end_sessions, session_id_of
+from webapp.accounts import sessions, users
+from webapp.accounts.users import Account
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.open_pages import OpenPages
 from webapp.live.socket import RESTART, LiveSocket, framed
@@ -154,8 +155,8 @@ def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket]) -> None:
 def test_a_page_is_signed_out_when_its_session_ends_by_itself(
     ends: tuple[LiveSocket, socket], backend: Backend, owner: int
 ) -> None:
-    open_pages, live, session_id = OpenPages(), ends[0], session_id_of(owner, 1)
-    lasting, over = open_page(live, session_id), open_page(live, session_id, ends_at=time.time())
+    open_pages, live, number = OpenPages(), ends[0], begin(backend, owner)
+    lasting, over = open_page(live, number), open_page(live, number, ends_at=time.time())
     open_pages.add(lasting)
     assert not open_pages.signed_out(backend.database)
     open_pages.add(over)
@@ -169,16 +170,27 @@ def test_every_page_of_a_session_is_signed_out_when_it_was_ended(
     ends: tuple[LiveSocket, socket], backend: Backend, owner: int
 ) -> None:
     open_pages, live = OpenPages(), ends[0]
-    gone, one, another, new = (open_page(live, session_id_of(owner, version)) for version in (1, 1, 1, 2))
-    for taken in (gone, one, another, new):
+    ended, other = begin(backend, owner), begin(backend, owner)
+    gone, one, another, kept = (open_page(live, number) for number in (ended, ended, ended, other))
+    for taken in (gone, one, another, kept):
         open_pages.add(taken)
     open_pages.remove(gone)
-    end_sessions(backend.database, owner)
+    sessions.end(backend.database, owner, ended)
     assert set(open_pages.signed_out(backend.database)) == {one, another}
+    users.end_sessions(backend.database, owner)
+    assert set(open_pages.signed_out(backend.database)) == {one, another, kept}
 
 
-def open_page(live: LiveSocket, session_id: str, ends_at: float = math.inf) -> OpenPage:
-    return OpenPage(live, session_id, ends_at, SentState(None, datetime.now(UTC)))
+def begin(backend: Backend, owner: int) -> int:
+    """Begin a session and return its number."""
+    with backend.database.read() as session:
+        user = session.get(Account, owner)
+    assert user
+    return sessions.number_of(sessions.begin(backend.database, user))
+
+
+def open_page(live: LiveSocket, number: int, ends_at: float = math.inf) -> OpenPage:
+    return OpenPage(live, number, ends_at, SentState(None, datetime.now(UTC)))
 
 
 @pytest.fixture
@@ -201,7 +213,7 @@ def test_no_more_pages_are_let_in_than_a_process_is_to_hold(hub: Hub, monkeypatc
         ours, theirs = socketpair()
         theirs.settimeout(PATIENCE_SECONDS)
         live = LiveSocket({**HANDSHAKE, "werkzeug.socket": ours})
-        hub.join(open_page(live, session_id_of(owner_id, 1)), Listing(owner_id))
+        hub.join(open_page(live, owner_id), Listing(owner_id))
         return RawPage(theirs)
 
     page = join(1)

@@ -1,0 +1,131 @@
+"""Sessions of signed-in people, one for each browser, so that each can be seen and ended.
+
+A cookie has the session's number and a secret, which is stored as a hash only. Incrementing an account's
+`session_version` ends all of its sessions at once.
+"""
+
+import hmac
+import re
+import secrets
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Index, String, and_, delete, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from jobs.runs import owner_key
+from jobs.storage import Base, Database, UtcDateTime, utcnow
+from webapp.accounts.tokens import digest_of
+from webapp.accounts.users import Account
+
+SECRET_BYTES = 32
+UNUSED = timedelta(days=14)  # a session ends when it has not been used for so long,
+LONGEST = timedelta(days=30)  # and at the latest after this
+# The use of a session is recorded at most this often, so that requests seldom write.
+USE = timedelta(minutes=10)
+BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "Windows": "Windows",
+    "Mac OS X": "macOS",
+    "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}
+
+
+class Session(Base):
+    __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_owner", "owner_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int] = mapped_column(owner_key("sessions"))
+    digest: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int]
+    device: Mapped[str] = mapped_column(String(60))
+    ip_address: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def begin(database: Database, user: Account, user_agent: str = "", ip_address: str = "") -> str:
+    """Store a new session, forget the owner's expired ones, and return the text for the cookie."""
+    secret, now = secrets.token_urlsafe(SECRET_BYTES), utcnow()
+    new = Session(
+        owner_id=user.id,
+        digest=digest_of(secret),
+        version=user.session_version,
+        device=device_of(user_agent),
+        ip_address=ip_address[:64],
+        created_at=now,
+        last_used_at=now,
+    )
+    with database.write() as session:
+        over = (Session.last_used_at < now - UNUSED) | (Session.created_at < now - LONGEST)
+        session.execute(delete(Session).where(Session.owner_id == user.id, over))
+        session.add(new)
+        session.flush()
+        return f"{new.id}.{secret}"
+
+
+def number_of(session_id: str) -> int:
+    """Return the number of a session from the text in its cookie, or 0 if it has none."""
+    number, _, _secret = session_id.partition(".")
+    return int(number) if re.fullmatch("[0-9]{1,9}", number, re.ASCII) else 0
+
+
+def account_of(database: Database, session_id: str) -> Account | None:
+    """Return the active account of a valid session, or None; record that the session was used."""
+    query = select(Session, Account).join(Account, Account.id == Session.owner_id)
+    with database.read() as session:
+        row = session.execute(query.where(Session.id == number_of(session_id), _valid())).first()
+    if row is None:
+        return None
+    found, account = row
+    if not hmac.compare_digest(found.digest, digest_of(session_id.partition(".")[2])):
+        return None
+    if utcnow() - found.last_used_at > USE:
+        with database.write() as session:
+            session.execute(update(Session).where(Session.id == found.id).values(last_used_at=utcnow()))
+    account.session_id = session_id
+    return account
+
+
+def current(database: Database, numbers: Collection[int]) -> set[int]:
+    """Return the numbers of those sessions that are still valid."""
+    query = select(Session.id).join(Account, Account.id == Session.owner_id)
+    with database.read() as session:
+        return set(session.scalars(query.where(Session.id.in_(numbers), _valid())))
+
+
+def listed(database: Database, owner_id: int) -> Sequence[Session]:
+    """Return an owner's valid sessions, the last used one first."""
+    query = select(Session).join(Account, Account.id == Session.owner_id)
+    with database.read() as session:
+        return session.scalars(
+            query.where(Session.owner_id == owner_id, _valid()).order_by(Session.last_used_at.desc(), Session.id.desc())
+        ).all()
+
+
+def end(database: Database, owner_id: int, number: int) -> None:
+    """End a session if it is this owner's."""
+    with database.write() as session:
+        session.execute(delete(Session).where(Session.id == number, Session.owner_id == owner_id))
+
+
+def device_of(user_agent: str) -> str:
+    """Return a browser and a system in words, such as "Firefox on Linux"."""
+    browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), "Unknown browser")
+    system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), "")
+    return f"{browser} on {system}" if system else browser
+
+
+def _valid() -> ColumnElement[bool]:
+    now = utcnow()
+    return and_(
+        Session.version == Account.session_version,
+        Session.last_used_at > now - UNUSED,
+        Session.created_at > now - LONGEST,
+        Account.is_active,
+    )
