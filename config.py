@@ -59,6 +59,7 @@ class Settings(BaseModel):
     registration: Registration | None = None
     max_upload_mb: int = Field(default=1000, ge=1)
     user_quota_mb: int = Field(default=5000, ge=1)
+    user_queued_runs: int = Field(default=1000, ge=1)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("data_dir")

@@ -135,7 +135,7 @@ def line(label: str, figures: Sequence[float], decimals: int) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        settings = settings_for(Path(folder))
+        settings = settings_for(Path(folder), user_queued_runs=1_000_000)
         with redis_running(settings) as redis:
             backend = open_backend(settings)
             migrate(backend.database)

@@ -98,7 +98,7 @@ class Site:
 @contextlib.contextmanager
 def made(runs: int, queued: int) -> Iterator[Site]:
     with tempfile.TemporaryDirectory() as folder:
-        stack = Stack(Path(folder), WORKERS="1", LOG_LEVEL="WARNING")
+        stack = Stack(Path(folder), WORKERS="1", LOG_LEVEL="WARNING", USER_QUEUED_RUNS="1000000")
         with stack:
             backend = stack.backend()
             person = Person(stack.url, "bench@example.com")

@@ -8,9 +8,11 @@ from werkzeug.exceptions import (
     MethodNotAllowed,
     RequestedRangeNotSatisfiable,
     ServiceUnavailable,
+    TooManyRequests,
 )
 from werkzeug.wrappers import Response
 
+from jobs.runs import TooManyRuns
 from jobs.storage import AWAY
 from jobs.values import StoreAway
 from webapp import messages
@@ -20,11 +22,13 @@ from webapp.rendering import fragments
 
 READING = ("GET", "HEAD", "OPTIONS")
 RETRY_SECONDS = 10
+QUEUE_SECONDS = 60
 BACKGROUND = ("live.changes", "tasks.check")  # requests that nobody made: they show no notice
 
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, show)
+    app.register_error_handler(TooManyRuns, show_too_many)
     app.register_error_handler(Exception, show_unexpected)
 
 
@@ -40,6 +44,12 @@ def show(error: HTTPException) -> Response:
         response.headers["Allow"] = ", ".join(error.valid_methods)
     if isinstance(error, RequestedRangeNotSatisfiable):
         response.headers["Content-Range"] = f"bytes */{error.length}"
+    return response
+
+
+def show_too_many(error: TooManyRuns) -> Response:
+    response = show(TooManyRequests(str(error)))
+    response.headers["Retry-After"] = str(QUEUE_SECONDS)
     return response
 
 

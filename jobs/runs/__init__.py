@@ -10,7 +10,7 @@ from jobs.runs.people import Person, owner_key
 from jobs.runs.run import LARGEST_ID, Run, State, owned
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
-from jobs.runs.submission import Conflict, given_parameters, submit, submit_once
+from jobs.runs.submission import Conflict, TooManyRuns, given_parameters, submit, submit_once
 from jobs.runs.task_records import TaskRecord, record_task, recorded_task, tasks_of
 from jobs.runs.vault import RefusedSecret
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
@@ -34,6 +34,7 @@ __all__ = [
     "State",
     "StoredBatch",
     "TaskRecord",
+    "TooManyRuns",
     "WaitEstimate",
     "alive",
     "endings",

@@ -5,8 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from jobs.authoring.parameters import Unstorable, stored
 from jobs.authoring.secret_parameters import reopened, written
@@ -24,6 +25,14 @@ log = logging.getLogger(__name__)
 NO_WORKER = "No worker has this task any more, so it cannot run again."
 
 
+class TooManyRuns(Exception):
+    """The owner has as many queued runs as a user may have; the message says what to do."""
+
+    def __init__(self, most: int) -> None:
+        runs = f"{most:,} runs" if most > 1 else "1 run"
+        super().__init__(f"You have {runs} waiting, as many as allowed. Wait until one has started, or cancel one.")
+
+
 class Conflict(Exception):
     """An action that the run's state does not allow; the message is shown to its owner."""
 
@@ -31,9 +40,9 @@ class Conflict(Exception):
 def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, key: str | None = None) -> Run:
     """Store a new run with its files attached and its parameters encrypted if they hold secrets, and return it.
 
-    On return the run is committed, and it will start even if Redis is unavailable now. Raises NotKept if the owner does
-    not have one of its files or no longer has it. Raises TaskError if the task's validators change a value that they
-    have accepted: the worker validates the stored value again.
+    On return the run is committed, and it will start even if Redis is unavailable now. Raises TooManyRuns, and NotKept
+    if the owner does not have one of its files or no longer has it. Raises TaskError if the task's validators change a
+    value that they have accepted: the worker validates the stored value again.
     """
     try:
         shown, whole, secrets = stored(parameters)
@@ -81,10 +90,13 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
     """Run a run again and return the run to show.
 
     A run that succeeded keeps its result, and a new run is created. A run that failed or was cancelled is queued for
-    its next attempt. Raises Conflict if the run has not ended, or if its task exists no more.
+    its next attempt. Raises Conflict if the run has not ended, or if its task exists no more, and TooManyRuns.
     """
     if run.task not in backend.catalog:
         raise Conflict(NO_WORKER)
+    if run.state.ended:
+        with backend.database.read() as session:
+            _check_queued(backend, session, owner_id)
     if run.state is State.SUCCEEDED:
         again = Run(task=run.task, owner_id=owner_id, parameters=run.parameters)
         again.encrypted_parameters = _encrypted(backend, run)
@@ -183,6 +195,7 @@ def _whole(backend: Backend, run: Run) -> dict[str, Any]:
 
 def _accept(backend: Backend, run: Run, key: str | None = None) -> Run:
     with backend.database.write() as session:
+        _check_queued(backend, session, run.owner_id)
         session.add(run)
         file_ownership.attach(session, run)
         if key is not None:
@@ -190,6 +203,14 @@ def _accept(backend: Backend, run: Run, key: str | None = None) -> Run:
             session.add(IdempotencyKey(owner_id=run.owner_id, key=key, run_id=run.id))
     _wake(backend, run, Change(run.id, run.owner_id, run.version))
     return run
+
+
+def _check_queued(backend: Backend, session: Session, owner_id: int) -> None:
+    """Raise TooManyRuns if no more runs of this owner may be queued. Submissions at the same time may pass together."""
+    most = backend.settings.user_queued_runs
+    queued = select(Run.id).where(Run.owner_id == owner_id, Run.state == State.QUEUED).limit(most)
+    if (session.scalar(select(func.count()).select_from(queued.subquery())) or 0) >= most:
+        raise TooManyRuns(most)
 
 
 def _wake(backend: Backend, run: Run, change: Change) -> None:

@@ -13,7 +13,7 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 import config
 from jobs import File
 from jobs.authoring import MB, Catalog, Task, TaskError
-from jobs.runs import OutputKind, QuotaExceeded, Run, State, note_uploads, owned, read_output
+from jobs.runs import OutputKind, QuotaExceeded, Run, State, TooManyRuns, note_uploads, owned, read_output
 from jobs.storage import FileStore, LocalStore
 from jobs.values import Failure, Outcome, RunFile, Success, media_type_of
 from jobs.worker.local import run_here
@@ -153,7 +153,7 @@ def _submit(found: Task, **given: Any) -> None:
     parameters = arguments.read(found, given, partial(_keep_for, owner.id))
     try:
         run = submit_recorded(found, owner.id, parameters)
-    except TaskError as error:
+    except (TaskError, TooManyRuns) as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Run {run.id} submitted. Its page is /runs/{run.id}.", err=True)
     if follow:

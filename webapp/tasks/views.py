@@ -10,7 +10,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from jobs.authoring import Task, TaskError
-from jobs.runs import NotKept, Run, given_parameters, wait_estimates
+from jobs.runs import NotKept, Run, TooManyRuns, given_parameters, wait_estimates
 from webapp import forms
 from webapp.current import backend
 from webapp.forms import Form
@@ -96,6 +96,8 @@ def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
         return submit_recorded(task, current_user.id, parameters), form
     except NotKept:  # a file was deleted since the form was read; reading it again reports which
         return None, forms.read(task, sent.posted, sent.own)[1]
+    except TooManyRuns as error:
+        return None, form.refused({"": str(error)})
     except TaskError as error:
         log.error("%s", error)
         return None, form.refused({"": messages.NOT_STORABLE})

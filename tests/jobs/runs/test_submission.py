@@ -1,6 +1,7 @@
 """Submitting: the row first, then the wake-up; and the sweeper for what got lost between."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from jobs.runs import events, lease
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.queue import DISPATCHER
 from jobs.runs.run import Run, State
-from jobs.runs.submission import Conflict, cancel, retry, submit
+from jobs.runs.submission import Conflict, TooManyRuns, cancel, retry, submit
 from tests.support.people import claimed, make_owner, read
 
 
@@ -125,3 +126,17 @@ def test_a_task_whose_validators_change_values_is_refused(backend: Backend, owne
     for number in (5, 50):
         with pytest.raises(TaskError, match=r"test_submission\.py:\d+: task 'tenfold': its validators"):
             submit(backend, definition, owner_id, definition.parameters.model_validate({"number": number}))
+
+
+def test_a_user_has_no_more_runs_waiting_than_allowed(backend: Backend) -> None:
+    few = replace(backend, settings=backend.settings.model_copy(update={"user_queued_runs": 2}))
+    ada, ben = make_owner(backend), make_owner(backend, "ben@example.com")
+    first, second = order(few, ada), order(few, ada)
+    with pytest.raises(TooManyRuns, match="You have 2 runs waiting"):
+        order(few, ada)
+    order(few, ben)
+    cancel(few, ada, first.id)
+    order(few, ada)
+    with pytest.raises(TooManyRuns):
+        retry(few, ada, read(backend, first))
+    assert read(backend, second).state is State.QUEUED
