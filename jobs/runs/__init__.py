@@ -1,6 +1,7 @@
 """Runs: their row and every change of its state, submitting, the queue, events, output, files and secrets."""
 
 from jobs.runs.backend import Backend, open_backend
+from jobs.runs.deletion import delete_person, delete_run
 from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
 from jobs.runs.heartbeats import SEEN_WITHIN_SECONDS, alive
 from jobs.runs.idempotency import LONGEST_KEY, Reused
@@ -37,6 +38,8 @@ __all__ = [
     "TooManyRuns",
     "WaitEstimate",
     "alive",
+    "delete_person",
+    "delete_run",
     "endings",
     "given_parameters",
     "listed",

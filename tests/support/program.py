@@ -31,6 +31,9 @@ class Program:
         sent = {"Content-Type": "application/json", **self._headers(headers)}
         return self.client.post(API + path, data=data, headers=sent)
 
+    def delete(self, path: str) -> TestResponse:
+        return self.client.delete(API + path, headers=self._headers({}))
+
     def submit(self, task: str, **parameters: Any) -> Any:
         """Start a run and return it."""
         response = self.post(f"/tasks/{task}/runs", parameters)

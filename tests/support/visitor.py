@@ -22,6 +22,9 @@ class Visitor:
         sent = {**ORIGIN, **{name.replace("_", "-"): value for name, value in headers.items()}}
         return self.client.post(path, data=data or {}, headers=sent)
 
+    def delete(self, path: str) -> TestResponse:
+        return self.client.delete(path, headers=ORIGIN)
+
     def registered(self, email: str) -> "Visitor":
         response = self.post("/register", {"email": email, "password": PASSWORD})
         assert response.status_code == 303, response.text

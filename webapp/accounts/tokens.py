@@ -29,7 +29,7 @@ TASKS_READ, RUNS_READ, RUNS_WRITE, FILES = "tasks:read", "runs:read", "runs:writ
 SCOPES = {
     TASKS_READ: "See the tasks and their parameters",
     RUNS_READ: "See runs, their output and results",
-    RUNS_WRITE: "Start, stop and retry runs",
+    RUNS_WRITE: "Start, stop, retry and delete runs",
     FILES: "Upload and download files",
 }
 

@@ -108,7 +108,8 @@ def _paths() -> Schema:
         "/tasks/{name}": {"get": _task()},
         "/runs": {"get": _operation("List runs", RUNS_READ, runs, (400,), _filters(), "runs")},
         "/runs/{run_id}": {
-            "get": _operation("Read a run, or wait for it", RUNS_READ, run, (400, 404, 503), _wait(), "run")
+            "get": _operation("Read a run, or wait for it", RUNS_READ, run, (400, 404, 503), _wait(), "run"),
+            "delete": _delete(),
         },
         "/runs/{run_id}/output": {"get": _output()},
         "/runs/{run_id}/result": {
@@ -175,6 +176,12 @@ def _wait() -> list[Schema]:
         _query("wait", "Answer once the version differs from `version`, or after so many seconds.", **seconds),
         _query("version", "The version that the client has.", type="integer", minimum=0, maximum=LARGEST_ID),
     ]
+
+
+def _delete() -> Schema:
+    operation = _operation("Delete a run that has ended", RUNS_WRITE, {}, (404, 409), [RUN_ID], "delete")
+    operation["responses"]["204"] = {"description": "The run is gone, with its output, result and files."}
+    return operation
 
 
 def _output() -> Schema:

@@ -1,4 +1,4 @@
-"""Runs: list, read, wait, cancel, retry, output, result and files."""
+"""Runs: list, read, wait, cancel, retry, delete, output, result and files."""
 
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from flask import Response, jsonify, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.runs import LARGEST_ID, Conflict, OutputKind, Run, State, read_output, submission
+from jobs.runs import LARGEST_ID, Conflict, OutputKind, Run, State, delete_run, read_output, submission
 from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE
 from webapp.api import messages, representations, waiting
 from webapp.api.authentication import caller, needs
@@ -96,6 +96,17 @@ def retry(run_id: int) -> Response:
     except Conflict as conflict:
         refuse(409, str(conflict))
     return answer(again, HTTPStatus.OK if again.id == run_id else HTTPStatus.CREATED)
+
+
+@bp.delete("/runs/<int:run_id>", endpoint="delete")
+@needs(RUNS_WRITE)
+def delete(run_id: int) -> Response:
+    """Delete a run that has ended, with its output, result and files."""
+    try:
+        delete_run(backend(), caller().account.id, _mine(run_id).id)
+    except Conflict as conflict:
+        refuse(409, str(conflict))
+    return Response(status=HTTPStatus.NO_CONTENT)
 
 
 @bp.get("/runs/<int:run_id>/files/<sha256>", endpoint="file")

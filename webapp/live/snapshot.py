@@ -112,6 +112,8 @@ def difference(shown: ClientState | None, now: Snapshot) -> str:
 def _frame(shown: ClientState, now: Snapshot) -> str:
     if not now.page.is_single and (list(shown.versions) != list(now.fragments) or shown.more != now.page.more):
         return _list(shown, now)
+    if now.page.is_single and shown.versions and not now.fragments:
+        return fragments.deleted(*shown.versions)
     changed = "".join(_change(shown, run_id, fragment) for run_id, fragment in now.fragments.items())
     return changed + output_difference.difference(shown.output, now.output)
 

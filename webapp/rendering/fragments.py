@@ -32,6 +32,11 @@ def full(run: Run, expected: WaitEstimate | None = None, output: str = "") -> Ma
     return escaped(_guarded(run, "runs/_full.html", "runs/_full_plain.html", expected=expected, output=output))
 
 
+def deleted(run_id: int) -> str:
+    """Return the partial that tells a run's own page that the run was deleted elsewhere."""
+    return partial(f"#run-{run_id}", "outerHTML", render("runs/_deleted.html", run_id=run_id))
+
+
 def wait_estimate(run: Run, expected: WaitEstimate | None) -> str:
     """Render a run's wait estimate, the part of its fragment that changes without a new version."""
     return render("runs/_wait_estimate.html", run=run, expected=expected)

@@ -1,4 +1,4 @@
-"""Views of runs: the history, one run, its tables, cancel and retry."""
+"""Views of runs: the history, one run, its tables, cancel, retry and delete."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import LARGEST_ID, Conflict, Run, State, stored_in, submission
+from jobs.runs import LARGEST_ID, Conflict, Run, State, delete_run, stored_in, submission
 from jobs.values import chart_in
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
@@ -79,6 +79,16 @@ def retry(run_id: int) -> Response:
     except Conflict as conflict:
         abort(409, description=str(conflict))
     return redirect(url_for("runs.show", run_id=again.id), 303)
+
+
+@bp.post("/runs/<int:run_id>/delete")
+def delete(run_id: int) -> Response:
+    run = _mine(run_id, output=False).runs[0]
+    try:
+        delete_run(backend(), current_user.id, run.id)
+    except Conflict as conflict:
+        abort(409, description=str(conflict))
+    return redirect(url_for("runs.index"), 303)
 
 
 def _table(run: Run) -> Table:

@@ -265,3 +265,12 @@ def test_events_end_with_the_run_and_are_not_repeated(program: Program) -> None:
     assert stream.mimetype == "text/event-stream"
     assert "id: 2\nevent: run\n" in stream.text
     assert program.get(f"/runs/{run_id}", Accept="text/event-stream", Last_Event_ID="2").status_code == 204
+
+
+def test_a_run_is_deleted_once_it_has_ended(program: Program, other: Program) -> None:
+    run_id = program.submit("reverse_text", text="x")["id"]
+    assert program.delete(f"/runs/{run_id}").status_code == 409
+    program.post(f"/runs/{run_id}/cancel")
+    assert other.delete(f"/runs/{run_id}").status_code == 404
+    assert program.delete(f"/runs/{run_id}").status_code == 204
+    assert program.get(f"/runs/{run_id}").status_code == 404

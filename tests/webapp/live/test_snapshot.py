@@ -1,4 +1,4 @@
-"""Pictures: what is sent to a page that shows an earlier moment."""
+"""Snapshots: what is sent to a page that shows an earlier moment."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from sqlalchemy import delete, update
 
-from jobs.runs import heartbeats, lease
+from jobs.runs import delete_run, heartbeats, lease
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
@@ -64,7 +64,7 @@ def test_a_run_with_a_new_version_is_sent_alone(backend: Backend, owner_id: int)
     assert targets(difference(first.shown, look(backend, owner_id, first))) == [f"#run-{run.id}"]
 
 
-def test_an_wait_estimate_that_moved_is_sent_without_its_run(backend: Backend, owner_id: int) -> None:
+def test_a_wait_estimate_that_moved_is_sent_without_its_run(backend: Backend, owner_id: int) -> None:
     other = make_run(backend, make_owner(backend, "other@example.com"), queued_at=utcnow() - timedelta(minutes=1))
     run = make_run(backend, owner_id)
     heartbeats.seen(backend.database, "worker")
@@ -146,3 +146,13 @@ def test_a_stop_and_an_end_are_announced_once_each(backend: Backend, owner_id: i
     assert targets(difference(stopping.shown, tidying)) == [f"#run-{held.id}"]
     lease.stop(backend.database, held)
     assert f"run {held.id}: cancelled." in difference(tidying.shown, look(backend, owner_id, tidying))
+
+
+def test_the_page_of_a_run_that_was_deleted_says_so_once(backend: Backend, owner_id: int) -> None:
+    run = make_run(backend, owner_id, state=State.FAILED)
+    listing = Listing(owner_id, run_id=run.id)
+    before = take_snapshot(backend.database, listing, None)
+    delete_run(backend, owner_id, run.id)
+    now = take_snapshot(backend.database, listing, before)
+    assert "This run has been deleted." in difference(before.shown, now)
+    assert difference(now.shown, now) == ""

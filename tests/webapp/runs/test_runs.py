@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from jobs.runs import Selection, lease, versions
+from jobs.runs import Selection, lease, used_bytes, versions
 from jobs.runs.backend import Backend
 from jobs.runs.queue import push, take_next, taken
 from jobs.runs.run import Run, State
@@ -177,3 +177,30 @@ def test_parameters_may_be_called_anything(ada: Visitor, ada_id: int, backend: B
     link = the(soup(ada.get(f"/runs/{run.id}")), ".run-full__actions a")["href"]
     assert link == f"/tasks/reverse_text?run={run.id}"
     assert the(soup(ada.get(str(link))), "#text-input").text.strip() == "ж" * 1000
+
+
+def test_a_run_that_has_ended_is_deleted_with_all_that_is_its(ada: Visitor, ada_id: int, backend: Backend) -> None:
+    run, other = (make_run(backend, ada_id, state=State.SUCCEEDED) for _ in range(2))
+    note_file(backend, run.id, b"x" * 1000, "text/plain")
+    form = the(soup(ada.get(f"/runs/{run.id}")), ".delete form")
+    response = ada.post(str(form["action"]))
+    assert (response.status_code, response.headers["Location"]) == (303, "/runs")
+    assert ids(ada, "/runs") == [other.id]
+    assert ada.get(f"/runs/{run.id}").status_code == 404
+    with backend.database.read() as session:
+        assert used_bytes(session, ada_id) == 0
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING])
+def test_a_run_that_has_not_ended_is_not_deleted(ada: Visitor, ada_id: int, backend: Backend, state: State) -> None:
+    run = make_run(backend, ada_id)
+    if state is State.RUNNING:
+        claimed(backend, run)
+    assert ada.post(f"/runs/{run.id}/delete").status_code == 409
+    assert not soup(ada.get(f"/runs/{run.id}")).select(".delete")
+
+
+def test_nobody_deletes_the_run_of_another(ada: Visitor, ben: Visitor, ada_id: int, backend: Backend) -> None:
+    run = make_run(backend, ada_id, state=State.FAILED)
+    assert ben.post(f"/runs/{run.id}/delete").status_code == 404
+    assert ids(ada, "/runs") == [run.id]

@@ -1,0 +1,46 @@
+"""Delete runs and people. What belongs to a row goes with it, and its files once nothing else refers to them."""
+
+from sqlalchemy import delete, select
+
+from jobs.runs import events
+from jobs.runs.backend import Backend
+from jobs.runs.lease import Change
+from jobs.runs.people import Person
+from jobs.runs.run import ENDED, Run, State, owned
+from jobs.runs.submission import Conflict, cancel
+
+RUNS_AT_ONCE = 500
+
+
+def delete_run(backend: Backend, owner_id: int, run_id: int) -> None:
+    """Delete a run that has ended, with its output, result and references to files. Repeating it has no effect.
+
+    Raises Conflict if the run has not ended.
+    """
+    gone = delete(Run).where(Run.id == run_id, Run.owner_id == owner_id, Run.state.in_(ENDED)).returning(Run.version)
+    with backend.database.write() as session:
+        version = session.scalar(gone)
+        if version is None and owned(session, owner_id, run_id):
+            raise Conflict("This run has not ended yet. Stop it before you delete it.")
+    if version is not None:
+        events.publish(backend.redis, Change(run_id, owner_id, version + 1))
+
+
+def delete_person(backend: Backend, owner_id: int) -> None:
+    """Delete a person with everything that is theirs. Running runs are stopped.
+
+    Runs are deleted some hundreds at a time, so that others need not wait. If it is interrupted, it can be repeated.
+    """
+    with backend.database.read() as session:
+        running = session.scalars(select(Run.id).where(Run.owner_id == owner_id, Run.state == State.RUNNING)).all()
+    for run_id in running:
+        cancel(backend, owner_id, run_id)
+    oldest = select(Run.id).where(Run.owner_id == owner_id).order_by(Run.id).limit(RUNS_AT_ONCE)
+    while True:
+        with backend.database.write() as session:
+            runs = session.scalars(oldest).all()
+            session.execute(delete(Run).where(Run.id.in_(runs)))
+        if len(runs) < RUNS_AT_ONCE:
+            break
+    with backend.database.write() as session:
+        session.execute(delete(Person).where(Person.id == owner_id))
