@@ -21,7 +21,7 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.runs import events
+from jobs.runs import delete_person, events
 from webapp.accounts import bearer, messages, passwords, sessions, throttle, tokens, users
 from webapp.accounts.users import Account
 from webapp.current import backend, is_for_api
@@ -178,15 +178,36 @@ def change_password() -> Response | BaseResponse:
     problem = passwords.problem_with(new)
     if problem:
         return make_response(account_page(errors={"password": problem}), 422)
-    attempt = throttle.begin_attempt(backend().database, current_user.email, request.remote_addr or "")
-    if attempt is None:
-        return _retry_later(make_response(account_page(errors={"current": TOO_MANY}), 429))
-    if not users.with_password(backend().database, current_user.email, current[: passwords.LONGEST + 1]):
-        return make_response(account_page(errors={"current": messages.INCORRECT}), 422)
-    throttle.clear_failures(backend().database, attempt)
+    if refused := _refused_password("current", current):
+        return refused
     user = users.set_password(backend().database, current_user.id, new) or abort(404)
     events.publish_sign_out(backend().redis, user.id)
     return log_in(user, url_for("auth.account", changed=1))
+
+
+@bp.post("/account/delete")
+def delete_account() -> Response | BaseResponse:
+    """Delete the account with everything that is its user's, after checking the password."""
+    if refused := _refused_password("confirmation", request.form.get("confirmation", "")):
+        return refused
+    user_id = current_user.id
+    users.end_sessions(backend().database, user_id)
+    delete_person(backend(), user_id)
+    events.publish_sign_out(backend().redis, user_id)
+    logout_user()
+    session.clear()
+    return redirect(url_for("auth.login"), 303)
+
+
+def _refused_password(field: str, password: str) -> Response | None:
+    """Check the user's password once more, throttling guesses. Return the page that says what is wrong, or None."""
+    attempt = throttle.begin_attempt(backend().database, current_user.email, request.remote_addr or "")
+    if attempt is None:
+        return _retry_later(make_response(account_page(errors={field: TOO_MANY}), 429))
+    if not users.with_password(backend().database, current_user.email, password[: passwords.LONGEST + 1]):
+        return make_response(account_page(errors={field: messages.INCORRECT}), 422)
+    throttle.clear_failures(backend().database, attempt)
+    return None
 
 
 def require_admin() -> None:
