@@ -19,7 +19,21 @@ S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-
 URL_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+")
 # The application's own addresses: as a prefix they could not be told from a path whose prefix the proxy has taken off.
 OWN_ADDRESSES = frozenset(
-    {"account", "admin", "api", "healthz", "live", "login", "logout", "readyz", "register", "runs", "static", "tasks"}
+    {
+        "account",
+        "admin",
+        "api",
+        "healthz",
+        "live",
+        "login",
+        "logout",
+        "readyz",
+        "register",
+        "reset",
+        "runs",
+        "static",
+        "tasks",
+    }
 )
 ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
 

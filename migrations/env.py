@@ -8,7 +8,18 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 import config
-from jobs.runs import checkpoints, files, heartbeats, idempotency, output, run_files, task_records, uploads, vault
+from jobs.runs import (
+    audit,
+    checkpoints,
+    files,
+    heartbeats,
+    idempotency,
+    output,
+    run_files,
+    task_records,
+    uploads,
+    vault,
+)
 from jobs.storage.database import Base, Database, UtcDateTime, unusable
 from jobs.worker import leader
 from webapp.accounts import invitations, resets, sessions, throttle, tokens, users
@@ -16,6 +27,7 @@ from webapp.server import migrations
 
 # These imports register the tables of each module in the metadata.
 __all__ = [
+    "audit",
     "checkpoints",
     "files",
     "heartbeats",

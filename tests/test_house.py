@@ -22,7 +22,7 @@ ROOMS_WITHIN = {
     "jobs.runs": {"values", "authoring", "storage"},
     "jobs.worker": {"values", "authoring", "storage", "runs"},
     "webapp.accounts": {"current", "security", "threads"},
-    "webapp.admin": {"current", "security", "accounts"},
+    "webapp.admin": {"current", "accounts", "rendering"},
     "webapp.rendering": {"current", "threads"},
     "webapp.forms": {"rendering"},
     "webapp.runs": {"current", "threads", "rendering", "forms"},

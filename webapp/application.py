@@ -12,7 +12,7 @@ from jobs.runs import Backend, open_backend
 from webapp import api, errors, forms, health, live, rq_dashboard, security, url_prefix
 from webapp.accounts import auth, registration, secrets, session_views, token_views
 from webapp.accounts.sessions import UNUSED
-from webapp.admin import users
+from webapp.admin import audit_views, users
 from webapp.current import put_backend
 from webapp.rendering import charts, files, fragments, layout, markdown, results, static_files
 from webapp.runs import filters, known_tasks, output, own_inputs, uploads
@@ -59,7 +59,7 @@ def make(backend: Backend | None = None) -> Flask:
     for part in PARTS:
         part.init_app(app)
     live.init_app(app, backend)
-    for room in (tasks, runs, files, secrets, session_views, token_views, users, api, api.openapi, health):
+    for room in (tasks, runs, files, secrets, session_views, token_views, users, audit_views, api, api.openapi, health):
         app.register_blueprint(room.bp)
     return app
 

@@ -1,5 +1,6 @@
 """Runs: their row and every change of its state, submitting, the queue, events, output, files and secrets."""
 
+from jobs.runs.audit import Actor
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.deletion import delete_person, delete_run
 from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
@@ -20,6 +21,7 @@ __all__ = [
     "LARGEST_ID",
     "LONGEST_KEY",
     "SEEN_WITHIN_SECONDS",
+    "Actor",
     "Backend",
     "Conflict",
     "Ending",

@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, select
 
-from jobs.runs import events
+from jobs.runs import audit, events
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Change
 from jobs.runs.people import Person
@@ -22,6 +22,8 @@ def delete_run(backend: Backend, owner_id: int, run_id: int) -> None:
         version = session.scalar(gone)
         if version is None and owned(session, owner_id, run_id):
             raise Conflict("This run has not ended yet. Stop it before you delete it.")
+        if version is not None:
+            audit.note(session, "run deleted", f"run {run_id}")
     if version is not None:
         events.publish(backend.redis, Change(run_id, owner_id, version + 1))
 
@@ -43,4 +45,6 @@ def delete_person(backend: Backend, owner_id: int) -> None:
         if len(runs) < RUNS_AT_ONCE:
             break
     with backend.database.write() as session:
-        session.execute(delete(Person).where(Person.id == owner_id))
+        email = session.scalar(delete(Person).where(Person.id == owner_id).returning(Person.email))
+        if email is not None:
+            audit.note(session, "account deleted", email)

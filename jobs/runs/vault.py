@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from config import Settings
 from jobs.authoring.secrets import NAME
-from jobs.runs import people
+from jobs.runs import audit, people
 from jobs.runs.run import Run
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 from jobs.values.text import keepable
@@ -70,6 +70,7 @@ class Vault:
             if (session.scalar(mine) or 0) >= MOST_SECRETS:
                 raise RefusedSecret("name", f"You already have {MOST_SECRETS} secrets. Delete one first.")
             session.merge(SecretRow(owner_id=owner_id, name=name, encrypted=encrypted, changed_at=utcnow()))
+            audit.note(session, "secret saved", name)
 
     def names(self, owner_id: int) -> list[str]:
         with self._database.read() as session:
@@ -80,7 +81,10 @@ class Vault:
         """Delete a secret and return whether it existed."""
         with self._database.write() as session:
             mine = delete(SecretRow).where(SecretRow.owner_id == owner_id, SecretRow.name == name)
-            return session.scalar(mine.returning(SecretRow.name)) is not None
+            existed = session.scalar(mine.returning(SecretRow.name)) is not None
+            if existed:
+                audit.note(session, "secret deleted", name)
+        return existed
 
     def values(self, owner_id: int, names: Collection[str]) -> dict[str, str]:
         """Return an owner's secrets by name, all if `names` is empty, without those that no key decrypts."""

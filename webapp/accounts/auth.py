@@ -1,5 +1,7 @@
 """Views for logging in and out, and changing the password."""
 
+import logging
+import secrets
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
@@ -21,13 +23,15 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.runs import delete_person, events
+from jobs.runs import Actor, audit, delete_person, events
 from webapp.accounts import bearer, messages, passwords, sessions, throttle, tokens, users
 from webapp.accounts.users import Account
 from webapp.current import backend, is_for_api
 from webapp.security import local_path
 
 bp = Blueprint("auth", __name__)
+
+log = logging.getLogger("dumbwaiter.security")
 
 Errors = Mapping[str, str | None]
 
@@ -56,8 +60,26 @@ def init_app(app: Flask) -> None:
     manager.session_protection = None  # a session is bound to its version in the database, not to an address
     manager.user_loader(_load_user)
     manager.request_loader(_of_token)
+    app.before_request(begin_acting)
+    app.teardown_request(end_acting)
     app.before_request(require_sign_in)
     app.register_blueprint(bp)
+
+
+def begin_acting() -> None:
+    """Have entries of the audit log name who sends this request."""
+    g.request_id = secrets.token_hex(8)
+    audit.who_acts.set(_actor)
+
+
+def end_acting(_error: BaseException | None) -> None:
+    audit.who_acts.set(audit.nobody)
+
+
+def _actor() -> Actor:
+    user = g.get("signing_in") or current_user
+    name = user.email if user.is_authenticated else "a visitor"
+    return Actor(name, request.remote_addr or "", g.request_id)
 
 
 def _load_user(session_id: str) -> Account | None:
@@ -146,13 +168,16 @@ def with_credentials(email: str, password: str) -> Account:
     address = users.normalised(email) or email.replace("\x00", "").strip().lower()[:254]
     attempt = throttle.begin_attempt(backend().database, address, request.remote_addr or "")
     if attempt is None:
+        log.warning("login refused, too many attempts: %r from %s", address, request.remote_addr)
         raise Refused(429, TOO_MANY)
     user = users.with_password(backend().database, address, password[: passwords.LONGEST + 1])
     if user is None:
+        log.warning("login failed: %r from %s", address, request.remote_addr)
         raise Refused(422, messages.WRONG_CREDENTIALS)
     throttle.clear_failures(backend().database, attempt)
     if not user.is_active:
         raise Refused(403, messages.DISABLED)
+    g.signing_in = user
     return user
 
 
@@ -256,6 +281,7 @@ def log_in(user: Account, target: str | None = None) -> BaseResponse:
     """Begin a session and lead to the target, or to the page that the request names."""
     session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
+    g.signing_in = user
     agent, place = request.user_agent.string, request.remote_addr or ""
     user.session_id = sessions.begin(backend().database, user, agent, place)
     login_user(user)

@@ -12,6 +12,7 @@ from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
+from jobs.runs import audit
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts import passwords
 from webapp.accounts.tokens import digest_of
@@ -70,6 +71,7 @@ def create(
             raise EmailTaken
         session.execute(delete(Invitation).where(same | (Invitation.expires_at < utcnow())))
         session.add(new)
+        audit.note(session, "invitation created", email or "the first account", after={"is_admin": is_admin})
     return secret
 
 
@@ -103,6 +105,8 @@ def accept(database: Database, secret: str, email: str, password: str) -> Accoun
                 raise NotInvited
             user = Account(email=row.email or email, password_hash=hashed, is_admin=row.is_admin)
             session.add(user)
+            session.flush()
+            audit.note(session, "account created", user.email, after={"is_admin": user.is_admin})
     except IntegrityError:
         raise EmailTaken from None
     return user
@@ -119,4 +123,6 @@ def listed(database: Database) -> Sequence[Invitation]:
 def revoke(database: Database, invitation_id: int) -> None:
     """Delete an invitation that has not been used."""
     with database.write() as session:
-        session.execute(delete(Invitation).where(Invitation.id == invitation_id))
+        gone = delete(Invitation).where(Invitation.id == invitation_id).returning(Invitation.email)
+        if (row := session.execute(gone).first()) is not None:
+            audit.note(session, "invitation revoked", row.email or "the first account")

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Index, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import owner_key
+from jobs.runs import audit, owner_key
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts import passwords
 from webapp.accounts.tokens import digest_of
-from webapp.accounts.users import ENDED, Account
+from webapp.accounts.users import Account
 
 SECRET_BYTES = 32
 LIFETIME = timedelta(hours=24)
@@ -33,6 +33,8 @@ def create(database: Database, user_id: int) -> str:
     with database.write() as session:
         session.execute(delete(PasswordReset).where(PasswordReset.owner_id == user_id))
         session.add(PasswordReset(owner_id=user_id, digest=digest_of(secret), expires_at=utcnow() + LIFETIME))
+        email = session.scalar(select(Account.email).where(Account.id == user_id))
+        audit.note(session, "reset link created", email or "")
     return secret
 
 
@@ -54,7 +56,6 @@ def use(database: Database, secret: str, password: str) -> Account | None:
         if user is None or not user.is_active:
             return None
         user.password_hash = hashed
-        user.session_version = ENDED["session_version"]
-        session.flush()
-        session.refresh(user)
+        user.session_version += 1
+        audit.note(session, "password reset", user.email)
     return user

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Index, String, and_, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import owner_key
+from jobs.runs import audit, owner_key
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts.tokens import digest_of
 from webapp.accounts.users import Account
@@ -66,6 +66,7 @@ def begin(database: Database, user: Account, user_agent: str = "", ip_address: s
         session.execute(delete(Session).where(Session.owner_id == user.id, over))
         session.add(new)
         session.flush()
+        audit.note(session, "logged in", user.email, after={"device": new.device})
         return f"{new.id}.{secret}"
 
 
@@ -111,7 +112,9 @@ def listed(database: Database, owner_id: int) -> Sequence[Session]:
 def end(database: Database, owner_id: int, number: int) -> None:
     """End a session if it is this owner's."""
     with database.write() as session:
-        session.execute(delete(Session).where(Session.id == number, Session.owner_id == owner_id))
+        mine = delete(Session).where(Session.id == number, Session.owner_id == owner_id).returning(Session.device)
+        if device := session.scalar(mine):
+            audit.note(session, "logged out", device)
 
 
 def device_of(user_agent: str) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import JSON, ColumnElement, Index, String, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import owner_key
+from jobs.runs import audit, owner_key
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts.users import Account
 
@@ -104,6 +104,7 @@ def create(database: Database, owner_id: int, grant: Grant, replaces: bool = Fal
         if (count or 0) >= MOST_TOKENS and not (replaces and _delete_oldest(session, token)):
             raise TooManyTokens
         session.add(token)
+        audit.note(session, "token created", grant.name, after={"scopes": token.scopes, "tasks": token.tasks})
     return token, secret
 
 
@@ -125,7 +126,9 @@ def listed(database: Database, owner_id: int) -> Sequence[Token]:
 def revoke(database: Database, owner_id: int, token_id: int) -> None:
     """Delete a token if it is this owner's."""
     with database.write() as session:
-        session.execute(delete(Token).where(Token.id == token_id, Token.owner_id == owner_id))
+        mine = delete(Token).where(Token.id == token_id, Token.owner_id == owner_id).returning(Token.name)
+        if name := session.scalar(mine):
+            audit.note(session, "token revoked", name)
 
 
 def caller_with(database: Database, secret: str) -> Caller | None:

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import ColumnElement, String, select, true, update
+from sqlalchemy import ColumnElement, String, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import Person
+from jobs.runs import Person, audit
 from jobs.storage import Database, UtcDateTime, utcnow
 from webapp.accounts import passwords
 
@@ -36,8 +36,8 @@ class Account(Person):
         return self.session_id
 
 
-# Column values that end all of a user's sessions.
-ENDED = {"session_version": Account.session_version + 1}
+# What the audit log shows of a change.
+SHOWN = frozenset({"is_admin", "is_active"})
 
 
 class EmailTaken(Exception):
@@ -59,6 +59,8 @@ def create(database: Database, email: str, password: str) -> Account:
     try:
         with database.write() as session:
             session.add(user)
+            session.flush()
+            audit.note(session, "account created", email)
     except IntegrityError:
         raise EmailTaken from None
     return user
@@ -93,24 +95,38 @@ def search(database: Database, text: str, after: str, limit: int) -> Sequence[Ac
 
 def end_sessions(database: Database, user_id: int) -> Account | None:
     """End all sessions of a user. Return the user, or None if there is none."""
-    return _change(database, Account.id == user_id, **ENDED)
+    return _change(database, Account.id == user_id, "logged out everywhere", ends=True)
 
 
 def set_password(database: Database, user_id: int, password: str) -> Account | None:
     """Change a password and end all of the user's sessions. Return the user, or None if there is none."""
-    return _change(database, Account.id == user_id, password_hash=passwords.hash_password(password), **ENDED)
+    hashed = passwords.hash_password(password)
+    return _change(database, Account.id == user_id, "password changed", ends=True, password_hash=hashed)
 
 
 def set_admin(database: Database, email: str, is_admin: bool) -> Account | None:
     """Grant or revoke administrator rights. Return the user, or None if there is none."""
-    return _change(database, Account.email == email, is_admin=is_admin)
+    return _change(database, Account.email == email, "role changed", is_admin=is_admin)
 
 
 def set_active(database: Database, email: str, is_active: bool) -> Account | None:
     """Enable or disable an account and end its sessions. Return the user, or None if there is none."""
-    return _change(database, Account.email == email, is_active=is_active, **ENDED)
+    verb = "account enabled" if is_active else "account disabled"
+    return _change(database, Account.email == email, verb, ends=True, is_active=is_active)
 
 
-def _change(database: Database, which: ColumnElement[bool], **values: Any) -> Account | None:
+def _change(
+    database: Database, which: ColumnElement[bool], verb: str, ends: bool = False, **values: Any
+) -> Account | None:
+    """Change columns of an account, and end its sessions if asked to."""
     with database.write() as session:
-        return session.scalar(update(Account).where(which).values(values).returning(Account))
+        user = session.scalar(select(Account).where(which).with_for_update())
+        if user is None:
+            return None
+        shown = [name for name in values if name in SHOWN]
+        before = {name: getattr(user, name) for name in shown}
+        for name, value in values.items():
+            setattr(user, name, value)
+        user.session_version += ends
+        audit.note(session, verb, user.email, before, {name: values[name] for name in shown})
+    return user

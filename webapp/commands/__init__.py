@@ -10,7 +10,7 @@ import config
 import webapp
 from jobs.authoring import Catalog
 from jobs.runs import open_backend
-from webapp.commands.admin import admin, invite
+from webapp.commands.admin import admin, audit_log, invite
 from webapp.commands.doctor import doctor
 from webapp.commands.task import task
 from webapp.tasks.catalog import usable
@@ -32,7 +32,7 @@ def create_app() -> Flask:
         return _for_doctor()
     for wrong in errors:
         click.secho(str(wrong), err=True, fg="red")
-    for command in (admin, doctor, invite, task):
+    for command in (admin, audit_log, doctor, invite, task):
         app.cli.add_command(command)
     return app
 

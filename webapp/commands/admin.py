@@ -1,5 +1,6 @@
 """`flask admin ...` and `flask invite`: manage administrators, accounts and the encryption of secrets."""
 
+import getpass
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import events
+from jobs.runs import Actor, audit, events
 from jobs.storage import unusable
 from webapp.accounts import invitations, links, resets, users
 from webapp.accounts.users import Account, EmailTaken
@@ -16,9 +17,10 @@ from webapp.current import backend
 
 
 class OnDatabase(click.Command):
-    """A command that ends with one line when the database cannot be used."""
+    """A command that ends with one line when the database cannot be used; the audit log names who runs it."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        audit.who_acts.set(lambda: Actor(f"flask, as {getpass.getuser()}"))
         try:
             return super().invoke(ctx)
         except SQLAlchemyError as error:
@@ -102,6 +104,21 @@ def invite(email: str, administrator: bool, days: int) -> None:
     except EmailTaken:
         raise click.ClickException(f"{address} has an account.") from None
     click.echo(links.invitation(backend().settings, secret))
+
+
+@click.group("audit")
+def audit_log() -> None:
+    """Check the audit log."""
+
+
+@audit_log.command("verify", cls=OnDatabase)
+@with_appcontext
+def verify() -> None:
+    """Follow the chain of the audit log's entries, and print how many there are and the digest of the last."""
+    count, digest, broken = audit.verify(backend().database)
+    if broken is not None:
+        raise click.ClickException(f"Entry {broken} does not follow the {count:,} before it: something was changed.")
+    click.echo(f"{count:,} entries, all unchanged. The last digest is {digest or 'none'}; keep it elsewhere.")
 
 
 def _set(email: str, is_admin: bool) -> None:

@@ -93,5 +93,5 @@ def test_users_are_found_by_a_part_of_their_address_and_listed_in_pages(
     monkeypatch.setattr("webapp.admin.users.PAGE_SIZE", 1)
     page = soup(boss.get("/admin/users/"))
     assert [one.text for one in page.select(".accounts strong")] == ["ada@example.com"]
-    following = soup(boss.get(str(the(page, "main p > a")["href"])))
+    following = soup(boss.get(str(the(page, "a[rel=next]")["href"])))
     assert [one.text for one in following.select(".accounts strong")] == ["ben@example.com"]

@@ -3,7 +3,9 @@
 from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask
+from sqlalchemy import update
 
+from jobs.runs import audit
 from jobs.runs.backend import Backend
 from tests.support.visitor import PASSWORD, Visitor
 from tests.webapp.commands.test_commands import flask
@@ -45,3 +47,14 @@ def test_a_link_for_a_new_password_is_printed(shell: Flask, app: Flask, ada: Vis
     address = urlsplit(flask(shell, "admin", "reset-link", "Ada@example.com").output.strip())
     assert ada.email in Visitor(app).get(f"{address.path}?{address.query}").text
     assert "No account found" in flask(shell, "admin", "reset-link", "eve@example.com").stderr
+
+
+def test_the_audit_log_is_verified_and_names_the_command_that_changed_something(
+    shell: Flask, ada: Visitor, backend: Backend
+) -> None:
+    flask(shell, "admin", "grant", ada.email)
+    assert audit.listed(backend.database)[0].actor.startswith("flask, as ")
+    assert "all unchanged" in flask(shell, "audit", "verify").output
+    with backend.database.write() as session:
+        session.execute(update(audit.AuditEntry).values(verb="nothing"))
+    assert "Entry 1 does not follow" in flask(shell, "audit", "verify").stderr

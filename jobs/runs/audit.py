@@ -1,0 +1,137 @@
+"""The audit log: who changed which account, right, token or secret, and when.
+
+An entry is committed with the change that it is about. Each has a digest of itself and of the digest before it, so that
+an entry that is changed or removed later breaks the chain.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from jobs.runs.run import LARGEST_ID, RunId
+from jobs.storage.database import Base, Database, PlainJson, UtcDateTime, utcnow
+
+ENTRIES_AT_ONCE = 500
+LOCK = 0x64756D62  # a number that no other lock of the application has
+VERBS = (
+    *("account created", "account deleted", "account disabled", "account enabled", "invitation created"),
+    *("invitation revoked", "logged in", "logged out", "logged out everywhere", "password changed", "password reset"),
+    *("reset link created", "role changed", "run deleted", "secret deleted", "secret saved", "token created"),
+    "token revoked",
+)
+FIELDS = ("at", "actor", "verb", "object", "before", "after", "ip_address", "request_id")
+
+
+class AuditEntry(Base):
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_actor", "actor", "id"),
+        Index("ix_audit_verb", "verb", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(RunId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(254))
+    verb: Mapped[str] = mapped_column(String(60))
+    object: Mapped[str] = mapped_column(String(254))
+    before: Mapped[Any] = mapped_column(PlainJson, nullable=True)
+    after: Mapped[Any] = mapped_column(PlainJson, nullable=True)
+    ip_address: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(32))
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: an e-mail address or the name of a command, and the request that it comes with."""
+
+    name: str
+    ip_address: str = ""
+    request_id: str = ""
+
+
+def nobody() -> Actor:
+    """Return the actor of what the application does by itself."""
+    return Actor("the application")
+
+
+# Asked when an entry is written, so that a request which changes nothing need not know its user.
+who_acts: ContextVar[Callable[[], Actor]] = ContextVar("who_acts", default=nobody)
+
+
+def note(
+    session: Session,
+    verb: str,
+    what: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Add an entry to the transaction of a change. Other changes wait for its end, so that the chain has one order."""
+    assert verb in VERBS
+    actor = who_acts.get()()
+    entry = AuditEntry(
+        at=utcnow(),
+        actor=actor.name[:254],
+        verb=verb,
+        object=what[:254],
+        before=dict(before) if before else None,
+        after=dict(after) if after else None,
+        ip_address=actor.ip_address[:64],
+        request_id=actor.request_id[:32],
+    )
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    newest = select(func.max(AuditEntry.id)).scalar_subquery()
+    last = session.scalar(select(AuditEntry.digest).where(AuditEntry.id == newest))
+    entry.digest = _digest(last or "", entry)
+    session.add(entry)
+    session.flush()
+
+
+def listed(
+    database: Database, actor: str = "", verb: str = "", before: int | None = None, limit: int = ENTRIES_AT_ONCE
+) -> Sequence[AuditEntry]:
+    """Return entries, newest first, with an id below `before`; of an actor and with a verb, if those are given."""
+    query = select(AuditEntry).where(AuditEntry.id < (before or LARGEST_ID))
+    if actor:
+        query = query.where(AuditEntry.actor == actor)
+    if verb:
+        query = query.where(AuditEntry.verb == verb)
+    with database.read() as session:
+        return session.scalars(query.order_by(AuditEntry.id.desc()).limit(limit)).all()
+
+
+def verify(database: Database) -> tuple[int, str, int | None]:
+    """Follow the chain. Return how many entries fit, the last digest, and the id of the first that does not fit."""
+    digest, count = "", 0
+    for entry in _all(database):
+        if entry.digest != _digest(digest, entry):
+            return count, digest, entry.id
+        digest, count = entry.digest, count + 1
+    return count, digest, None
+
+
+def _all(database: Database) -> Iterator[AuditEntry]:
+    last = 0
+    while True:
+        query = select(AuditEntry).where(AuditEntry.id > last).order_by(AuditEntry.id).limit(ENTRIES_AT_ONCE)
+        with database.read() as session:
+            entries = session.scalars(query).all()
+        yield from entries
+        if len(entries) < ENTRIES_AT_ONCE:
+            return
+        last = entries[-1].id
+
+
+def _digest(previous: str, entry: AuditEntry) -> str:
+    values = {name: getattr(entry, name) for name in FIELDS}
+    values["at"] = entry.at.isoformat()
+    return hashlib.sha256(f"{previous}{json.dumps(values, sort_keys=True)}".encode()).hexdigest()

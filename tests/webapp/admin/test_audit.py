@@ -1,0 +1,129 @@
+"""The audit log: every change of accounts, rights, tokens and secrets, and what an administrator sees of it."""
+
+import csv
+import io
+
+import pytest
+from flask import Flask
+from sqlalchemy import delete, update
+
+from jobs.runs import audit
+from jobs.runs.audit import AuditEntry
+from jobs.runs.backend import Backend
+from jobs.runs.run import State
+from tests.support.people import make_run, owner_id
+from tests.support.visitor import PASSWORD, Visitor, soup, the
+from webapp.accounts import invitations, resets, users
+
+NEW = "a quite different password"
+# Endpoints that change something without an entry: a run's row says who submitted, stopped and retried it, and when.
+RUNS = {"tasks.run", "tasks.check", "runs.cancel", "runs.retry"}
+OF_PROGRAMS = {"api.submit", "api.cancel", "api.retry", "api.delete", "api.files", "api.tokens"}
+
+
+@pytest.fixture
+def boss(app: Flask, backend: Backend) -> Visitor:
+    visitor = Visitor(app).registered("boss@example.com")
+    users.set_admin(backend.database, visitor.email, True)
+    return visitor
+
+
+def newest(backend: Backend, verb: str) -> AuditEntry:
+    entries = audit.listed(backend.database, verb=verb)
+    assert entries, f"{verb} was not noted"
+    return entries[0]
+
+
+def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: Visitor, backend: Backend) -> None:
+    database, run = backend.database, make_run(backend, owner_id(backend, ada.email), state=State.FAILED)
+    ada_id = owner_id(backend, ada.email)
+    phone = Visitor(app)
+    steps = {
+        "auth.sign_in": ("logged in", phone, "/login", {"email": ada.email, "password": PASSWORD}),
+        "secrets.put": ("secret saved", ada, "/account/secrets", {"name": "API_TOKEN", "value": "x"}),
+        "secrets.delete": ("secret deleted", ada, "/account/secrets/API_TOKEN/delete", {}),
+        "tokens.create": ("token created", ada, "/account/tokens", {"name": "t", "scope": "files", "days": "0"}),
+        "tokens.revoke": ("token revoked", ada, "/account/tokens/1/revoke", {}),
+        "runs.delete": ("run deleted", ada, f"/runs/{run.id}/delete", {}),
+        "sessions.end": ("logged out", ada, "/account/sessions/3/end", {}),
+        "sessions.end_others": ("logged out everywhere", ada, "/account/sessions/end", {}),
+        "auth.change_password": ("password changed", ada, "/account/password", {"current": PASSWORD, "password": NEW}),
+        "users.invite": ("invitation created", boss, "/admin/users/invitations", {"email": "vera@example.com"}),
+        "users.revoke": ("invitation revoked", boss, "/admin/users/invitations/1/revoke", {}),
+        "users.set_role": ("role changed", boss, f"/admin/users/{ada_id}/role", {"role": "administrator"}),
+        "users.end_sessions": ("logged out everywhere", boss, f"/admin/users/{ada_id}/sessions/end", {}),
+        "users.reset": ("reset link created", boss, f"/admin/users/{ada_id}/reset", {}),
+        "users.set_active": ("account disabled", boss, f"/admin/users/{ada_id}/active", {"active": "no"}),
+    }
+    for verb, who, path, form in steps.values():
+        assert who.post(path, form).status_code in (200, 303), path
+        assert newest(backend, verb).actor == (who.email or ada.email), path
+    users.set_active(database, ada.email, True)
+    phone.post("/reset", {"link": resets.create(database, ada_id), "password": PASSWORD})
+    assert newest(backend, "password reset").object == ada.email
+    phone.post("/logout")
+    assert newest(backend, "logged out").actor == ada.email
+    invited = {"invitation": invitations.create(database, "vera@example.com"), "password": PASSWORD}
+    Visitor(app).post("/register", invited)
+    assert newest(backend, "account created").object == "vera@example.com"
+    boss.post("/account/delete", {"confirmation": PASSWORD})
+    assert newest(backend, "account deleted").object == boss.email
+    known = {*steps, "registration.create", "registration.set_password", "auth.logout", "auth.delete_account"}
+    changing = {rule.endpoint for rule in app.url_map.iter_rules() if {"POST", "DELETE"} & (rule.methods or set())}
+    changing = {endpoint for endpoint in changing if not endpoint.startswith("rq_dashboard.")}
+    assert changing - RUNS - OF_PROGRAMS == known, "an address changes something, and no entry of it is tried here"
+
+
+def test_an_entry_says_what_was_before_and_after_and_where_it_came_from(
+    boss: Visitor, ada: Visitor, backend: Backend
+) -> None:
+    boss.post(f"/admin/users/{owner_id(backend, ada.email)}/role", {"role": "administrator"})
+    entry = newest(backend, "role changed")
+    assert (entry.object, entry.before, entry.after) == (ada.email, {"is_admin": False}, {"is_admin": True})
+    assert entry.ip_address == "127.0.0.1"
+    assert len(entry.request_id) == 16
+
+
+def test_a_change_that_is_refused_leaves_no_entry(boss: Visitor, ada: Visitor, backend: Backend) -> None:
+    before = len(audit.listed(backend.database))
+    ada.post("/account/secrets", {"name": "not a name", "value": "x"})
+    ada.post("/account/tokens/99/revoke")
+    ada.post("/account/password", {"current": "wrong", "password": NEW})
+    boss.post("/admin/users/invitations/99/revoke")
+    assert len(audit.listed(backend.database)) == before
+
+
+def test_what_the_application_does_by_itself_has_no_person_as_its_actor(ada: Visitor, backend: Backend) -> None:
+    users.set_admin(backend.database, ada.email, True)
+    assert newest(backend, "role changed").actor == "the application"
+
+
+@pytest.mark.parametrize("change", ["changed", "removed"])
+def test_a_change_of_the_log_breaks_its_chain(ada: Visitor, backend: Backend, change: str) -> None:
+    for is_admin in (True, False, True):
+        users.set_admin(backend.database, ada.email, is_admin)
+    count, digest, broken = audit.verify(backend.database)
+    assert (broken, digest) == (None, newest(backend, "role changed").digest)
+    second = audit.listed(backend.database)[1].id
+    spoil = update(AuditEntry).values(actor="somebody else") if change == "changed" else delete(AuditEntry)
+    with backend.database.write() as session:
+        session.execute(spoil.where(AuditEntry.id == second))
+    fitting, _digest, broken = audit.verify(backend.database)
+    assert broken == second + (change == "removed")
+    assert fitting == count - 2
+
+
+def test_an_administrator_filters_pages_and_exports_the_log(
+    boss: Visitor, ada: Visitor, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.admin.audit_views.PAGE_SIZE", 1)
+    page = soup(boss.get(f"/admin/audit/?actor={ada.email}"))
+    assert "Logged in" in the(page, ".accounts").text
+    users.set_admin(backend.database, ada.email, True)
+    page = soup(boss.get("/admin/audit/?verb=role%20changed"))
+    assert ada.email in the(page, ".accounts").text
+    page = soup(boss.get(str(the(page, "a[rel=next]")["href"])))
+    assert boss.email in the(page, ".accounts").text
+    rows = list(csv.DictReader(io.StringIO(boss.get("/admin/audit/audit.csv").text.lstrip("\ufeff"))))
+    assert [row["verb"] for row in rows[:1]] == ["role changed"]
+    assert len(rows) == len(audit.listed(backend.database))
