@@ -7,8 +7,9 @@ import os
 import re
 import secrets
 import tempfile
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -35,6 +36,8 @@ OWN_ADDRESSES = frozenset(
         "tasks",
     }
 )
+HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+PORT_AFTER = re.compile(r"(?P<host>\[[^]]*\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
 ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
 
 
@@ -43,6 +46,14 @@ Registration = Literal["open", "invite", "closed"]
 
 class ConfigError(Exception):
     """An invalid environment variable; the message names it and says what to do."""
+
+
+class InternalReceiver(NamedTuple):
+    """An entry of WEBHOOK_ALLOW: a network or a name, with the port if it is not one of the usual ones."""
+
+    network: IPv4Network | IPv6Network | None
+    name: str
+    port: int | None
 
 
 class Settings(BaseModel):
@@ -74,6 +85,8 @@ class Settings(BaseModel):
     max_upload_mb: int = Field(default=1000, ge=1)
     user_quota_mb: int = Field(default=5000, ge=1)
     user_queued_runs: int = Field(default=1000, ge=1)
+    public_url: str = ""
+    webhook_allow: tuple[InternalReceiver, ...] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("data_dir")
@@ -127,7 +140,14 @@ class Settings(BaseModel):
             raise ValueError("must not begin with an address of the application; choose another, such as /dumbwaiter")
         return prefix
 
-    @field_validator("aws_endpoint_url")
+    @field_validator("webhook_allow", mode="before")
+    @classmethod
+    def _internal_receivers(cls, value: str | tuple[InternalReceiver, ...]) -> tuple[InternalReceiver, ...]:
+        if not isinstance(value, str):
+            return value
+        return tuple(_internal_receiver(entry.strip()) for entry in value.split(",") if entry.strip())
+
+    @field_validator("aws_endpoint_url", "public_url")
     @classmethod
     def _known_endpoint(cls, value: str) -> str:
         if value and not ENDPOINT_URL.fullmatch(value):
@@ -215,6 +235,24 @@ class Settings(BaseModel):
                 with contextlib.suppress(FileExistsError):
                     os.link(file.name, path)
         return path.read_text().strip()
+
+
+def _internal_receiver(entry: str) -> InternalReceiver:
+    """Parse an entry of WEBHOOK_ALLOW, such as 10.0.0.0/8, [fd00::/8]:8080 or hooks.internal:8080."""
+    named = PORT_AFTER.fullmatch(entry)
+    host, port = (named["host"], int(named["port"])) if named else (entry, None)
+    host = host.strip("[]").lower()
+    if port is not None and not 1 <= port <= 65535:
+        raise ValueError(f"{entry!r} has no valid port")
+    try:
+        return InternalReceiver(ipaddress.ip_network(host), "", port)
+    except ValueError as error:
+        # A name whose last part is a number would be read as an IPv4 address elsewhere.
+        if HOST_NAME.fullmatch(host) and not host.rpartition(".")[2].isdecimal():
+            return InternalReceiver(None, host, port)
+        reason = f" ({error})" if "host bits" in str(error) else ""
+        message = f"{entry!r} is neither a network, such as 10.0.0.0/8, nor a name, such as hooks.internal:8080"
+        raise ValueError(message + reason) from None
 
 
 def load() -> Settings:

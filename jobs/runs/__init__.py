@@ -9,27 +9,45 @@ from jobs.runs.idempotency import LONGEST_KEY, Reused
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
 from jobs.runs.people import Person, owner_key
+from jobs.runs.receivers import RefusedReceiver
 from jobs.runs.run import LARGEST_ID, Run, State, owned
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
-from jobs.runs.submission import Conflict, TooManyRuns, given_parameters, submit, submit_once
+from jobs.runs.submission import (
+    Asked,
+    Conflict,
+    OtherWebhook,
+    TooManyRuns,
+    WebhookAsked,
+    given_parameters,
+    submit,
+    submit_once,
+)
 from jobs.runs.task_records import TaskRecord, record_task, recorded_task, tasks_of
 from jobs.runs.vault import RefusedSecret
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
+from jobs.runs.webhook import LONGEST_URL, Delivery, Webhook
+from jobs.runs.webhook_secrets import is_secret, new_secret
+from jobs.runs.webhooks import TooManyWebhooks
 
 __all__ = [
     "LARGEST_ID",
     "LONGEST_KEY",
+    "LONGEST_URL",
     "SEEN_WITHIN_SECONDS",
     "Actor",
+    "Asked",
     "Backend",
     "Conflict",
+    "Delivery",
     "Ending",
     "Entry",
     "NotKept",
+    "OtherWebhook",
     "OutputKind",
     "Person",
     "QuotaExceeded",
+    "RefusedReceiver",
     "RefusedSecret",
     "Reused",
     "Run",
@@ -38,13 +56,18 @@ __all__ = [
     "StoredBatch",
     "TaskRecord",
     "TooManyRuns",
+    "TooManyWebhooks",
     "WaitEstimate",
+    "Webhook",
+    "WebhookAsked",
     "alive",
     "delete_person",
     "delete_run",
     "endings",
     "given_parameters",
+    "is_secret",
     "listed",
+    "new_secret",
     "note_uploads",
     "open_backend",
     "owned",

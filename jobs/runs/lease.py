@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
+from jobs.runs import deliveries
 from jobs.runs import statements as sql
 from jobs.runs.run import Run
 from jobs.runs.statements import MOST_LOSSES
@@ -30,11 +31,12 @@ END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Change:
-    """The content of an event: a run, its owner, and its new version."""
+    """The content of an event: a run, its owner, and its new version; and whether webhooks are to be told of it."""
 
     run_id: int
     owner_id: int
     version: int
+    has_deliveries: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def succeed_and_claim(
     values = _given(**_lease(run), result=result, notes=list(notes) or None, now=utcnow())
     with database.change() as connection:
         ended = connection.execute(sql.SUCCEED, values).first()
+        _tell(connection, [ended] if ended else [])
         claimed = _claim(connection, claim)
     # Build objects after the commit: the next writer waits until the transaction ends.
     return Change(*ended) if ended else None, Run(**claimed) if claimed else None
@@ -208,4 +211,13 @@ def _change(database: Database, statement: Any, **values: Any) -> Change | None:
 def _changes(database: Database, statement: Any, lease: Mapping[str, Any] | None = None, **values: Any) -> list[Change]:
     parameters = {**(lease or {}), **_given(**values, now=utcnow())}
     with database.change() as connection:
-        return [Change(*row) for row in connection.execute(statement, parameters)]
+        rows = connection.execute(statement, parameters).all()
+        _tell(connection, rows)
+    return [Change(*row) for row in rows]
+
+
+def _tell(connection: Connection, rows: Sequence[Any]) -> None:
+    """Note in the same transaction what webhooks are to be told of runs that have ended."""
+    for run_id, _owner_id, version, *is_told in rows:
+        if any(is_told):
+            deliveries.note(connection, run_id, version)

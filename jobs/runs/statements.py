@@ -6,14 +6,27 @@ They are built once, at import: building one costs several times as much as exec
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, ColumnElement, Table, Update, bindparam, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Table,
+    Update,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from jobs.runs.run import Run, State
+from jobs.runs.webhook import Webhook
 
 MOST_LOSSES = 3
 
-RUNS = cast(Table, Run.__table__)
-R = RUNS.c
+RUNS, WEBHOOKS = cast(Table, Run.__table__), cast(Table, Webhook.__table__)
+R, W = RUNS.c, WEBHOOKS.c
 
 
 def given(name: str) -> BindParameter[Any]:
@@ -34,10 +47,27 @@ def _changing(condition: ColumnElement[bool], values: Mapping[str, Any]) -> Any:
     return _update(condition, values).returning(R.id, R.owner_id, R.version)
 
 
+def _ending(condition: ColumnElement[bool], values: Mapping[str, Any]) -> Any:
+    """Return an UPDATE that ends runs; it also returns whether a webhook may have to be told.
+
+    So an end costs one statement where there is no webhook, which is almost everywhere.
+    """
+    return _update(condition, values).returning(R.id, R.owner_id, R.version, TOLD)
+
+
 MINE = (R.id == given("id")) & (R.owner_id == given("owner_id"))
 HELD = (R.id == given("id")) & (R.state == State.RUNNING) & (R.lease_token == given("token"))
 HELD_BY_WORKER = (R.worker == given("worker")) & (R.state == State.RUNNING)
 UNRENEWED = HELD & (R.lease_expires_at == given("until"))
+# The run's columns are named in full: within RETURNING, SQLAlchemy names those of SQLite without their table, and
+# `owner_id` alone would be the webhook's own.
+ITS_OWNER, ITS_ID = literal_column("runs.owner_id", R.owner_id.type), literal_column("runs.id", R.id.type)
+TOLD = or_(
+    *(
+        exists().where(whose, W.disabled_at.is_(None))
+        for whose in ((W.owner_id == ITS_OWNER) & W.run_id.is_(None), W.run_id == ITS_ID)
+    )
+)
 TO_STOP = R.stop_requested_at.is_not(None)
 OVER = R.state.in_([State.FAILED, State.CANCELLED])
 
@@ -91,12 +121,12 @@ CLAIM = _update(
 )
 RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at, R.version)
 REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
-SUCCEED = _changing(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result"), "notes": given("notes")})
-FAIL = _changing(HELD & ~TO_STOP, {**FAILED, **FAILED_ONCE_MORE})
+SUCCEED = _ending(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result"), "notes": given("notes")})
+FAIL = _ending(HELD & ~TO_STOP, {**FAILED, **FAILED_ONCE_MORE})
 POSTPONE = _changing(HELD & ~TO_STOP, {**QUEUED, **ERROR, **SPENT, **FAILED_ONCE_MORE, "due_at": given("due_at")})
-STOP = _changing(HELD, CANCELLED)
+STOP = _ending(HELD, CANCELLED)
 GIVE_BACK = _changing(HELD & ~TO_STOP, QUEUED)
-CANCEL = _changing(MINE & (R.state == State.QUEUED), CANCELLED)
+CANCEL = _ending(MINE & (R.state == State.QUEUED), CANCELLED)
 REQUEST_STOP = _changing(MINE & (R.state == State.RUNNING) & ~TO_STOP, {"stop_requested_at": given("now")})
 REQUEUE = _changing(MINE & OVER, {**QUEUED, **SPENT, "failures": 0, "losses": 0})
 NOTE_FAILED_PUSH, NOTE_PUSH = (
@@ -106,11 +136,11 @@ NOTE_FAILED_PUSH, NOTE_PUSH = (
     )
     for noted, value in ((R.push_failed_at.is_(None), given("now")), (R.push_failed_at.is_not(None), None))
 )
-RELEASE = (_changing(HELD_BY_WORKER & TO_STOP, CANCELLED), _changing(HELD_BY_WORKER, QUEUED))
+RELEASE = (_ending(HELD_BY_WORKER & TO_STOP, CANCELLED), _changing(HELD_BY_WORKER, QUEUED))
 LOSE, EXPIRE = (
     (
-        _changing(lost & TO_STOP, CANCELLED),
-        _changing(lost & (R.losses + 1 >= MOST_LOSSES), {**FAILED, **LOST_ONCE_MORE}),
+        _ending(lost & TO_STOP, CANCELLED),
+        _ending(lost & (R.losses + 1 >= MOST_LOSSES), {**FAILED, **LOST_ONCE_MORE}),
         _changing(lost, {**QUEUED, **SPENT, **LOST_ONCE_MORE}),
     )
     for lost in (HELD_BY_WORKER, UNRENEWED)

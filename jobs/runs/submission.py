@@ -1,6 +1,7 @@
 """Submit, cancel and retry runs. Each function commits the row before it publishes an event or pushes a job."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from jobs.authoring.parameters import Unstorable, stored
 from jobs.authoring.secret_parameters import reopened, written
 from jobs.authoring.task import Task, TaskError
-from jobs.runs import events, file_ownership, idempotency, lease, queue
+from jobs.runs import events, file_ownership, idempotency, lease, queue, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.idempotency import IdempotencyKey, Reused
 from jobs.runs.lease import Change
@@ -33,16 +34,40 @@ class TooManyRuns(Exception):
         super().__init__(f"You have {runs} waiting, as many as allowed. Wait until one has started, or cancel one.")
 
 
+@dataclass(frozen=True)
+class WebhookAsked:
+    """A webhook for one run: its address and the secret that signs its message."""
+
+    url: str
+    secret: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a program asks for beside a run: a key that makes the submission repeatable, and a webhook."""
+
+    key: str | None = None
+    webhook: WebhookAsked | None = None
+
+
+class OtherWebhook(Exception):
+    """An idempotency key that was used with another webhook."""
+
+
+NOTHING_MORE = Asked()
+
+
 class Conflict(Exception):
     """An action that the run's state does not allow; the message is shown to its owner."""
 
 
-def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, key: str | None = None) -> Run:
+def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked = NOTHING_MORE) -> Run:
     """Store a new run with its files attached and its parameters encrypted if they hold secrets, and return it.
 
-    On return the run is committed, and it will start even if Redis is unavailable now. Raises TooManyRuns, and NotKept
-    if the owner does not have one of its files or no longer has it. Raises TaskError if the task's validators change a
-    value that they have accepted: the worker validates the stored value again.
+    On return the run is committed, and it will start even if Redis is unavailable now. Raises TooManyRuns, NotKept if
+    the owner does not have one of its files or no longer has it, and RefusedReceiver if the webhook's address may not
+    be used. Raises TaskError if the task's validators change a value that they have accepted: the worker validates the
+    stored value again.
     """
     try:
         shown, whole, secrets = stored(parameters)
@@ -52,20 +77,21 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, k
         raise TaskError(f"{task.source}: task {task.name!r}: {message}") from None
     encrypted = backend.vault.seal_parameters(owner_id, whole, secrets) if secrets else None
     run = Run(task=task.name, owner_id=owner_id, parameters=shown, encrypted_parameters=encrypted)
-    return _accept(backend, run, key)
+    return _accept(backend, run, asked)
 
 
-def submit_once(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, key: str) -> tuple[Run, bool]:
+def submit_once(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked) -> tuple[Run, bool]:
     """Submit a run unless its owner has used the key before; return the run of the key, and whether it is new.
 
-    Raises Reused if the key was used for another task or other parameters, and what `submit` raises.
+    Raises Reused if the key was used for another task or other parameters, OtherWebhook if it was used with another
+    webhook, and what `submit` raises.
     """
-    if earlier := _with_key(backend, task, owner_id, parameters, key):
+    if earlier := _with_key(backend, task, owner_id, parameters, asked):
         return earlier, False
     try:
-        return submit(backend, task, owner_id, parameters, key), True
+        return submit(backend, task, owner_id, parameters, asked), True
     except IntegrityError:  # another request with this key came first
-        if earlier := _with_key(backend, task, owner_id, parameters, key):
+        if earlier := _with_key(backend, task, owner_id, parameters, asked):
             return earlier, False
         raise
 
@@ -172,9 +198,11 @@ def _encrypted(backend: Backend, run: Run) -> str | None:
         return session.scalar(select(Run.encrypted_parameters).where(Run.id == run.id))
 
 
-def _with_key(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, key: str) -> Run | None:
+def _with_key(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked) -> Run | None:
+    if asked.key is None:
+        return None
     with backend.database.read() as session:
-        run = idempotency.run_with(session, owner_id, key)
+        run = idempotency.run_with(session, owner_id, asked.key)
     if run is None:
         return None
     if run.task != task.name:
@@ -183,6 +211,8 @@ def _with_key(backend: Backend, task: Task, owner_id: int, parameters: BaseModel
     differing = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
     if differing:
         raise Reused(min(differing))
+    if webhooks.url_for_run(backend.database, run.id) != (asked.webhook and asked.webhook.url):
+        raise OtherWebhook
     return run
 
 
@@ -193,14 +223,19 @@ def _whole(backend: Backend, run: Run) -> dict[str, Any]:
     return run.parameters if whole is None else whole
 
 
-def _accept(backend: Backend, run: Run, key: str | None = None) -> Run:
+def _accept(backend: Backend, run: Run, asked: Asked = NOTHING_MORE) -> Run:
+    webhook = asked.webhook and webhooks.sealed_webhook(backend, run.owner_id, asked.webhook.url, asked.webhook.secret)
     with backend.database.write() as session:
         _check_queued(backend, session, run.owner_id)
         session.add(run)
         file_ownership.attach(session, run)
-        if key is not None:
+        if webhook or asked.key is not None:
             session.flush()
-            session.add(IdempotencyKey(owner_id=run.owner_id, key=key, run_id=run.id))
+        if webhook:
+            webhook.run_id = run.id
+            session.add(webhook)
+        if asked.key is not None:
+            session.add(IdempotencyKey(owner_id=run.owner_id, key=asked.key, run_id=run.id))
     _wake(backend, run, Change(run.id, run.owner_id, run.version))
     return run
 

@@ -22,6 +22,7 @@ from config import Settings
 from jobs.authoring.secrets import NAME
 from jobs.runs import audit, people
 from jobs.runs.run import Run
+from jobs.runs.webhook import Webhook
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 from jobs.values.text import keepable
 
@@ -115,6 +116,15 @@ class Vault:
         whole, secrets = json.loads(document)
         return whole, secrets
 
+    def seal_webhook_secrets(self, owner_id: int, secrets: list[str]) -> str:
+        """Encrypt the secrets that sign the messages to a webhook of an owner."""
+        return self._encrypted(_webhooks_of(owner_id), json.dumps(secrets))
+
+    def unseal_webhook_secrets(self, owner_id: int, encrypted: str) -> list[str] | None:
+        """Return the secrets of a webhook of an owner, or None if no key decrypts them."""
+        document = self._decrypted(_webhooks_of(owner_id), encrypted)
+        return None if document is None else list(json.loads(document))
+
     def renew(self) -> tuple[int, int]:
         """Re-encrypt all secrets with the current key. Return how many were renewed, and how many were lost."""
         counts = Counter[bool]()
@@ -131,6 +141,19 @@ class Vault:
         while renewed := self._renew_after(last):
             counts.update(renewed.values())
             last = max(renewed)
+        return counts[True], counts[False]
+
+    def renew_webhooks(self) -> tuple[int, int]:
+        """Re-encrypt the secrets of all webhooks. Return how many were renewed, and how many were lost."""
+        counts = Counter[bool]()
+        with self._database.read() as session:
+            ids = session.scalars(select(Webhook.id)).all()
+        for webhook_id in ids:  # each in a transaction of its own: there is one for each run that asked for it
+            with self._database.write() as session:
+                if webhook := session.get(Webhook, webhook_id, with_for_update=True):
+                    renewed = self._renewed(_webhooks_of(webhook.owner_id), webhook.encrypted_secrets)
+                    webhook.encrypted_secrets = renewed or webhook.encrypted_secrets
+                    counts[renewed is not None] += 1
         return counts[True], counts[False]
 
     def _renew_after(self, last: int) -> dict[int, bool]:
@@ -184,6 +207,10 @@ class Vault:
 
 def _purpose(owner_id: int, name: str) -> str:
     return f"secret of {owner_id}: {name}"
+
+
+def _webhooks_of(owner_id: int) -> str:
+    return f"webhooks of {owner_id}"
 
 
 def _parameters_of(owner_id: int) -> str:

@@ -5,7 +5,19 @@ from http import HTTPStatus
 from flask import Response, request
 
 from jobs.authoring import Task
-from jobs.runs import LONGEST_KEY, NotKept, Reused, submit, submit_once
+from jobs.runs import (
+    LONGEST_KEY,
+    Asked,
+    NotKept,
+    OtherWebhook,
+    RefusedReceiver,
+    Reused,
+    WebhookAsked,
+    is_secret,
+    new_secret,
+    submit_once,
+    webhooks,
+)
 from webapp.accounts.tokens import RUNS_WRITE, TASKS_READ
 from webapp.api import messages, parameters, representations
 from webapp.api.authentication import caller, needs
@@ -42,21 +54,25 @@ def show(name: str) -> dict[str, object]:
 def run(name: str) -> Response:
     """Start a run. The body holds the parameters; with an Idempotency-Key, repeating the request has no effect."""
     task = _task(name)
-    key = _key()
+    asked = Asked(_key(), _webhook())
     read = _read(task)
     if read.parameters is None:
         refuse(422, messages.INVALID, read.errors)
     known_tasks.record(task)
     try:
-        if key is None:
-            new, created = submit(backend(), task, caller().account.id, read.parameters), True
-        else:
-            new, created = submit_once(backend(), task, caller().account.id, read.parameters, key)
+        new, created = submit_once(backend(), task, caller().account.id, read.parameters, asked)
     except NotKept:
         refuse(422, messages.INVALID, {"": LOST_FILE})
     except Reused as reused:
         _refuse_key(reused)
-    return answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
+    except OtherWebhook:
+        refuse(422, f"{messages.KEY_REUSED} {messages.KEY_OTHER_WEBHOOK}")
+    except RefusedReceiver as refused:
+        refuse(422, f"Webhook-URL: {refused}")
+    response = answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
+    if asked.webhook:
+        response.headers["Webhook-Secret"] = webhooks.secret_for_run(backend(), new.id)
+    return response
 
 
 def _read(task: Task) -> Read:
@@ -78,6 +94,16 @@ def _key() -> str | None:
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         refuse(400, messages.LONG_KEY.format(longest=LONGEST_KEY))
     return key
+
+
+def _webhook() -> WebhookAsked | None:
+    """Return the webhook that the headers ask for; without a secret of the caller's, it gets a new one."""
+    url, secret = request.headers.get("Webhook-URL"), request.headers.get("Webhook-Secret")
+    if url is None:
+        return None if secret is None else refuse(400, messages.NO_URL)
+    if secret is not None and not is_secret(secret):
+        refuse(400, messages.NOT_WHSEC)
+    return WebhookAsked(url, secret or new_secret())
 
 
 def _refuse_key(reused: Reused) -> None:
