@@ -61,6 +61,8 @@ class Burst:
         self._ends_at = time.monotonic() + BURST_SECONDS
         self._next: WakeUp | None = None
         self._given_back: list[Change] = []
+        self.has_deliveries = False
+        """Whether webhooks are to be told of a run that has ended."""
 
     def take(self, job: WakeUp) -> None:
         """Execute the burst, starting with this job."""
@@ -92,6 +94,7 @@ class Burst:
         seconds = time.monotonic() - began
         following = self._following(outcome)
         ended = attempt.end(self._backend, run, outcome, _named_by(following), pending)
+        self.has_deliveries |= any(change.has_deliveries for change in ended.changes)
         if isinstance(outcome, Interrupted):
             self._given_back = ended.changes
         else:

@@ -6,9 +6,10 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import FrameType
 
@@ -19,8 +20,10 @@ from jobs.runs import heartbeats, lease
 from jobs.runs.backend import Backend
 from jobs.worker import attempt, workspace
 from jobs.worker.process import die_with_parent
+from jobs.worker.sender import send_all
 from jobs.worker.sweeper import TURN_SECONDS, Sweeper, revive
 from jobs.worker.template_process import Start, TemplateProcess, start_template
+from jobs.worker.wakeup_pipe import WakeupPipe
 from jobs.worker.worker import GRACE_SECONDS, RunWorker
 
 log = logging.getLogger(__name__)
@@ -41,6 +44,8 @@ class Supervisor:
         self._template = TemplateProcess(start or start_template(settings.tasks), settings.task_environment)
         self._size = size
         self._sweeper = Sweeper(backend)
+        self._to_send = WakeupPipe()
+        self._sender = 0
         self._workers: dict[int, str] = {}
         self._started_at: dict[int, float] = {}
         self._exited: list[str] = []
@@ -67,6 +72,8 @@ class Supervisor:
             if time.monotonic() >= next_turn:
                 next_turn = time.monotonic() + TURN_SECONDS
                 self._sweep()
+            if not self._sender and self._to_send.was_woken():
+                self._start_sender()
             time.sleep(LOOK_SECONDS)
         self._end_workers()
 
@@ -92,16 +99,38 @@ class Supervisor:
         gc.freeze()  # otherwise a collection in a worker would copy every page that it visits
 
     def _fork(self) -> None:
-        parent, name = os.getpid(), f"{socket.gethostname()[:60]}.{uuid.uuid4().hex[:12]}"
+        name = f"{socket.gethostname()[:60]}.{uuid.uuid4().hex[:12]}"
+        with _blocked_signals():
+            pid = self._forked(f"worker {name}", lambda: self._work(name))
+            self._workers[pid], self._started_at[pid] = name, time.monotonic()
+
+    def _work(self, name: str) -> None:
+        worker = RunWorker(self._backend, name, self._template.ask_for_copy, self._to_send.wake)
+        worker.work(logging_level="WARNING")
+
+    def _start_sender(self) -> None:
+        """Fork the process that sends messages to webhooks. It ends when there are none."""
+        with _blocked_signals():
+            self._sender = self._forked("the sender of webhooks", self._send)
+
+    def _send(self) -> None:
+        ended = threading.Event()
+
+        def end(_number: int, _frame: FrameType | None) -> None:
+            ended.set()
+            self._to_send.wake()
+
+        signal.signal(signal.SIGTERM, end)
+        send_all(self._backend, self._to_send, lambda: not ended.is_set())
+
+    def _forked(self, name: str, work: Callable[[], None]) -> int:
+        """Fork a process that works and ends, and return its id. Signals are blocked, and unblocked in the process."""
+        parent = os.getpid()
         self._backend.database.close()
         self._backend.redis.connection_pool.disconnect()
-        # Block signals: one that arrives in the child before its handlers are set would run the pool's and be lost.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         pid = os.fork()
         if pid:
-            self._workers[pid], self._started_at[pid] = name, time.monotonic()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-            return
+            return pid
         status = 1
         try:
             die_with_parent(parent, signal.SIGTERM)
@@ -109,14 +138,19 @@ class Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             self._template.forget()
-            RunWorker(self._backend, name, self._template.ask_for_copy).work(logging_level="WARNING")
+            work()
             status = 0
         except Exception:
-            log.exception("worker %s failed", name)
+            log.exception("%s failed", name)
         finally:
             os._exit(status)
 
     def _reap(self) -> None:
+        if self._sender:
+            ended, status = os.waitpid(self._sender, os.WNOHANG)
+            if ended and status and not self._stopping:
+                log.warning("the sender of webhooks ended with code %d", os.waitstatus_to_exitcode(status))
+            self._sender = 0 if ended else self._sender
         for pid in list(self._workers):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
@@ -143,6 +177,8 @@ class Supervisor:
         try:
             workspace.tidy(self._backend.workspaces)
             self._sweeper.turn()
+            if self._sweeper.has_due_deliveries:
+                self._to_send.wake()
         except Exception:
             log.exception("the sweep failed; retrying at the next turn")
 
@@ -164,11 +200,21 @@ class Supervisor:
             log.warning("could not release this pool's leases; they will expire", exc_info=True)
 
     def _reap_until(self, is_over: Callable[[], bool]) -> None:
-        while self._workers and not is_over():
+        while (self._workers or self._sender) and not is_over():
             self._reap()
             time.sleep(LOOK_SECONDS / 4)
 
     def _signal(self, number: signal.Signals) -> None:
-        for pid in list(self._workers):
+        for pid in filter(None, (*self._workers, self._sender)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+
+@contextlib.contextmanager
+def _blocked_signals() -> Iterator[None]:
+    """Block signals: one that arrives in a child before its handlers are set would run the pool's and be lost."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)

@@ -57,8 +57,15 @@ class RunWorker(SimpleWorker):
     max_connection_wait_time = 2.0
     log_result_lifespan = False
 
-    def __init__(self, backend: Backend, name: str, ask_for_copy: Callable[[socket.socket], None]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        name: str,
+        ask_for_copy: Callable[[socket.socket], None],
+        wake_sender: Callback = lambda: None,
+    ) -> None:
         self._backend = backend
+        self._wake_sender = wake_sender
         self._wakeup = WakeupPipe()
         self._leave_at = math.inf
         self._folder = contextlib.ExitStack()
@@ -118,7 +125,10 @@ class RunWorker(SimpleWorker):
         assert isinstance(job, WakeUp)
         self._state = WorkerStatus.BUSY  # from here on, a stop request raises nothing
         try:
-            Burst(self._backend, self, self._execute, self._may_go_on).take(job)
+            burst = Burst(self._backend, self, self._execute, self._may_go_on)
+            burst.take(job)
+            if burst.has_deliveries:
+                self._wake_sender()
         finally:
             self._clear_up()
             self.executions.clear()
