@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from jobs.runs import State, checkpoints, heartbeats, lease, output
+from jobs.runs import State, checkpoints, deliveries, heartbeats, lease, output, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Claim
 from jobs.runs.output_entries import Batch, Entry, OutputKind
@@ -25,7 +25,7 @@ from tests.support.people import make_run, note_file, owner_id
 from tests.support.recorded import Recorded, recorded
 from tests.support.uploading import file
 from tests.support.visitor import Visitor
-from tests.webapp.test_access import ADMIN, addresses, fill
+from tests.webapp.test_access import ADMIN, addresses, fill, tell
 from webapp import create_app
 from webapp.accounts import sessions, users
 from webapp.live.subscribers import Subscribers, outdated
@@ -97,7 +97,7 @@ def test_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
                 continue
             run = make_run(backend, me)
             note_file(backend, run.id, b"noted", "text/plain")
-            path = fill(rule, run.id)
+            path = fill(rule, run.id, tell(backend, ada.email))
             assert getattr(ada, method.lower())(path).status_code < 500
         for task, state, before in product(TASKS, STATES, (None, 5000)):
             query = {"task": task, "state": state, "before": before}
@@ -177,4 +177,9 @@ def test_changes_of_a_run(backend: Backend, ada: Visitor) -> None:
         revive(backend, lease.expire(database, lease.leases(database)))
         heartbeats.gone(database, "worker")
         ada.post(f"/runs/{held.id}/retry")
+        webhooks.create(backend, me, "https://example.com/")
+        assert lease.stop(database, claimed())
+        told = deliveries.claim(database, 60)
+        assert told
+        assert deliveries.record(database, told, deliveries.Answer(410))
     assert_costs_little(found, backend)

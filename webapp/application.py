@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from jobs.runs import Backend, open_backend
 from webapp import api, errors, forms, health, live, rq_dashboard, security, url_prefix
-from webapp.accounts import auth, registration, secrets, session_views, token_views
+from webapp.accounts import auth, registration, secrets, session_views, token_views, webhook_views
 from webapp.accounts.sessions import UNUSED
 from webapp.admin import audit_views, users
 from webapp.current import put_backend
@@ -28,6 +28,10 @@ LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
     *(static_files, security, auth, registration, filters, fragments, results, charts, markdown),
     *(output, errors, layout, rq_dashboard, uploads, own_inputs, programs, known_tasks),
+)
+ROOMS = (
+    *(tasks, runs, files, api, api.openapi, health, users, audit_views),
+    *(secrets, session_views, token_views, webhook_views),
 )
 
 
@@ -59,7 +63,7 @@ def make(backend: Backend | None = None) -> Flask:
     for part in PARTS:
         part.init_app(app)
     live.init_app(app, backend)
-    for room in (tasks, runs, files, secrets, session_views, token_views, users, audit_views, api, api.openapi, health):
+    for room in ROOMS:
         app.register_blueprint(room.bp)
     return app
 

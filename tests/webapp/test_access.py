@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 from werkzeug.routing import Rule
 
 from config import Settings
 from jobs.authoring.catalog import Catalog
 from jobs.runs import lease
 from jobs.runs.backend import Backend, open_backend
+from jobs.runs.webhook import Delivery, Webhook
+from jobs.storage.database import utcnow
 from tests.conftest import opened
 from tests.support.people import note_file, owner_id
 from tests.support.program import Program
@@ -51,7 +54,7 @@ def expected(who: str, method: str, rule: str) -> set[int]:
         return {302, 303, 401} | tidied if rule == "/live/changes" else {302, 303} | tidied
     if rule.startswith(ADMIN):
         return {200, 303, 404, 405, 422} | tidied if who == "administrator" else {403} | tidied
-    if "<int:run_id>" in rule:
+    if "<int:run_id>" in rule or "<int:webhook_id>" in rule:
         return {200, 303, 409} if who == "owner" else {404}
     return {200, 204, 303, 422}
 
@@ -64,13 +67,15 @@ def expected_of_program(who: str, method: str, rule: str) -> set[int]:
         return {401}
     if who == "without a scope":
         return {403}
-    if "<int:run_id>" in rule:
-        return {200, 201, 409} if who == "owner" else {404}
+    if "<int:run_id>" in rule or "<int:webhook_id>" in rule:
+        return {200, 201, 202, 204, 409} if who == "owner" else {404}
     return {200, 400, 422}
 
 
-def fill(rule: str, run_id: int) -> str:
+def fill(rule: str, run_id: int, delivery: Delivery) -> str:
     values = {
+        "<int:webhook_id>": str(delivery.webhook_id),
+        "<int:delivery_id>": str(delivery.id),
         "<int:run_id>": str(run_id),
         "<name>": "reverse_text",
         "<path:filename>": "js/live.js",
@@ -93,6 +98,20 @@ def fill(rule: str, run_id: int) -> str:
         rule = rule.replace(placeholder, value)
     assert "<" not in rule, f"the test knows no value for {rule}"
     return rule
+
+
+def tell(backend: Backend, email: str) -> Delivery:
+    """Return a message to the only webhook of a user's."""
+    ada = owner_id(backend, email)
+    values = {"message_id": "msg_1", "run_id": 1, "task": SECRET, "event": "run.failed", "version": 2, "attempt": 1}
+    with backend.database.write() as session:
+        session.execute(delete(Webhook).where(Webhook.owner_id == ada))
+        webhook = Webhook(owner_id=ada, url="https://example.com/", encrypted_secrets="")
+        session.add(webhook)
+        session.flush()
+        delivery = Delivery(webhook_id=webhook.id, owner_id=ada, created_at=utcnow(), **values)
+        session.add(delivery)
+    return delivery
 
 
 def finish(backend: Backend, run_id: int, result: object) -> None:
@@ -127,7 +146,7 @@ def test_every_program_gets_what_its_token_allows(
 ) -> None:
     run_id = people["owner"].submit("reverse_text", text=SECRET)
     note_file(backend_of(people["owner"]), run_id, SECRET.encode(), "text/plain")
-    path = fill(rule, run_id).removeprefix("/api/v1")
+    path = fill(rule, run_id, tell(backend_of(people["owner"]), people["owner"].email)).removeprefix("/api/v1")
     response = getattr(programs[who], method.lower())(path)
     assert response.status_code in expected_of_program(who, method, rule)
     if who != "owner":
@@ -142,7 +161,7 @@ def test_everybody_gets_what_is_theirs(people: People, who: str, method: str, ru
     note_file(backend, run_id, SECRET.encode(), "text/plain")
     if "table" in rule:
         finish(backend, run_id, [{"text": SECRET}])
-    path = fill(rule, run_id)
+    path = fill(rule, run_id, tell(backend, people["owner"].email))
     response = getattr(people[who], method.lower())(path)
     assert response.status_code in expected(who, method, rule)
     if who != "owner":

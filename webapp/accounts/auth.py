@@ -23,7 +23,7 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.runs import Actor, audit, delete_person, events
+from jobs.runs import Actor, audit, delete_person, events, webhooks
 from webapp.accounts import bearer, messages, passwords, sessions, throttle, tokens, users
 from webapp.accounts.users import Account
 from webapp.current import backend, is_for_api
@@ -273,6 +273,7 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "",
         scopes=tokens.SCOPES,
         lifetimes=tokens.LIFETIMES,
         tasks=backend().catalog.values(),
+        webhooks=webhooks.listed(backend().database, current_user.id),
         new_token=new_token,
     )
 

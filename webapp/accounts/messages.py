@@ -17,3 +17,10 @@ BY_INVITATION = "Accounts are created by invitation here. Ask an administrator f
 REGISTRATION_CLOSED = "No new accounts are created here. Ask an administrator if you need one."
 NOT_INVITED = "This invitation has been used, revoked or has expired. Ask for a new one."
 LINK_USED = "This link has been used or has expired. Ask an administrator for a new one."
+TOO_MANY_WEBHOOKS = "You have {most} webhooks. Delete one first."
+WEBHOOK_DISABLED = "This webhook is disabled. Enable it first."
+DISABLED_BECAUSE = {
+    "gone": "Its receiver answered 410 Gone.",
+    "failing": "Every message failed for three days.",
+    "account": "Your account was disabled.",
+}

@@ -25,12 +25,13 @@ MOST_TOKENS = 50
 # The use of a token is recorded at most this often, so that requests seldom write.
 USE_SECONDS = 60
 
-TASKS_READ, RUNS_READ, RUNS_WRITE, FILES = "tasks:read", "runs:read", "runs:write", "files"
+TASKS_READ, RUNS_READ, RUNS_WRITE, FILES, WEBHOOKS = "tasks:read", "runs:read", "runs:write", "files", "webhooks"
 SCOPES = {
     TASKS_READ: "See the tasks and their parameters",
     RUNS_READ: "See runs, their output and results",
     RUNS_WRITE: "Start, stop, retry and delete runs",
     FILES: "Upload and download files",
+    WEBHOOKS: "Manage webhooks",
 }
 
 # How long a token may be used, in days; 0 is forever.

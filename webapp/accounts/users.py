@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, String, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import Person, audit
+from jobs.runs import Person, audit, deliveries
 from jobs.storage import Database, UtcDateTime, utcnow
 from webapp.accounts import passwords
 
@@ -110,7 +110,10 @@ def set_admin(database: Database, email: str, is_admin: bool) -> Account | None:
 
 
 def set_active(database: Database, email: str, is_active: bool) -> Account | None:
-    """Enable or disable an account and end its sessions. Return the user, or None if there is none."""
+    """Enable or disable an account and end its sessions. Return the user, or None if there is none.
+
+    The webhooks of an account that is disabled are disabled, too. Only their owner enables them again.
+    """
     verb = "account enabled" if is_active else "account disabled"
     return _change(database, Account.email == email, verb, ends=True, is_active=is_active)
 
@@ -128,5 +131,7 @@ def _change(
         for name, value in values.items():
             setattr(user, name, value)
         user.session_version += ends
+        if not user.is_active:
+            deliveries.disable_all_of(session, user.id)
         audit.note(session, verb, user.email, before, {name: values[name] for name in shown})
     return user

@@ -8,9 +8,9 @@ from flask import Blueprint, Response, jsonify, request, send_file
 from flask_login import current_user
 
 from jobs.authoring import Task
-from jobs.runs import LARGEST_ID, LONGEST_KEY, OutputKind, State
+from jobs.runs import LARGEST_ID, LONGEST_KEY, LONGEST_URL, OutputKind, State
 from webapp.accounts import bearer
-from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE, TASKS_READ
+from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE, TASKS_READ, WEBHOOKS
 from webapp.api import messages, schemas
 from webapp.api.schemas import Schema
 from webapp.api.waiting import LONGEST_SECONDS
@@ -32,6 +32,20 @@ KEY = {
     "description": "Repeating a request with the same key and body returns the same run.",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
 }
+WEBHOOK_URL = {
+    "name": "Webhook-URL",
+    "in": "header",
+    "description": "An address that is told when this run ends. The answer has its secret in Webhook-Secret.",
+    "schema": {"type": "string", "format": "uri", "maxLength": LONGEST_URL},
+}
+WEBHOOK_SECRET = {
+    "name": "Webhook-Secret",
+    "in": "header",
+    "description": "The secret that signs the message: whsec_ and 24 to 64 bytes in base64. Without it, one is made.",
+    "schema": {"type": "string"},
+}
+WEBHOOK_ID = {"name": "webhook_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
+DELIVERY_ID = WEBHOOK_ID | {"name": "delivery_id"}
 ERRORS = {
     400: "The request is malformed.",
     401: "The token is missing, unknown, expired or revoked.",
@@ -94,7 +108,8 @@ def _submit(task: Task, parameters: Schema) -> Schema:
     if task.example is not None and not task.example_files:
         body["example"] = task.example
     answers = {201: ("The run has been accepted.", "Run"), 200: ("The run of this Idempotency-Key.", "Run")}
-    operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, (400, 413, 415, 422), [KEY], f"run_{task.name}")
+    headers = [KEY, WEBHOOK_URL, WEBHOOK_SECRET]
+    operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, (400, 413, 415, 422), headers, f"run_{task.name}")
     operation["requestBody"] = {"required": True, "content": {"application/json": body}}
     return operation | {"description": task.description}
 
@@ -123,6 +138,39 @@ def _paths() -> Schema:
         "/runs/{run_id}/retry": {"post": _operation("Run again", RUNS_WRITE, again, (404, 409), [RUN_ID], "retry")},
         "/runs/{run_id}/files/{sha256}": {"get": _download()},
         "/files": {"post": _upload()},
+        **_webhooks(),
+    }
+
+
+def _webhooks() -> Schema:
+    one, many = {200: ("The webhook.", "Webhook")}, {200: ("The webhooks of all runs.", "Webhooks")}
+    made = {201: ("The webhook with its secret.", "Webhook")}
+    rotated = {200: ("The webhook with its new secret.", "Webhook")}
+    sent = {200: ("Messages, newest first.", "Deliveries")}
+    create = _operation("Create a webhook", WEBHOOKS, made, (400, 409, 415, 422), [], "create_webhook")
+    create["requestBody"] = {"required": True, "content": _json("", "NewWebhook")["content"]}
+    delete = _operation("Delete a webhook", WEBHOOKS, {}, (404,), [WEBHOOK_ID], "delete_webhook")
+    delete["responses"]["204"] = {"description": "It is deleted."}
+    send = _operation("Send a message again", WEBHOOKS, {}, (404, 409), [WEBHOOK_ID, DELIVERY_ID], "send_delivery")
+    send["responses"]["202"] = {"description": "It will be sent."}
+    before = _query("before", "Only messages with a smaller id.", type="integer", minimum=1, maximum=LARGEST_ID)
+    page = [WEBHOOK_ID, before, _query("limit", "At most so many.", type="integer", minimum=1, maximum=100)]
+    return {
+        "/webhooks": {"get": _operation("List webhooks", WEBHOOKS, many, (), [], "webhooks"), "post": create},
+        "/webhooks/{webhook_id}": {
+            "get": _operation("Read a webhook", WEBHOOKS, one, (404,), [WEBHOOK_ID], "webhook"),
+            "delete": delete,
+        },
+        "/webhooks/{webhook_id}/secret": {
+            "post": _operation("Create a new secret", WEBHOOKS, rotated, (404,), [WEBHOOK_ID], "rotate_webhook")
+        },
+        "/webhooks/{webhook_id}/enable": {
+            "post": _operation("Enable a webhook", WEBHOOKS, one, (404,), [WEBHOOK_ID], "enable_webhook")
+        },
+        "/webhooks/{webhook_id}/deliveries": {
+            "get": _operation("List a webhook's messages", WEBHOOKS, sent, (400, 404), page, "deliveries")
+        },
+        "/webhooks/{webhook_id}/deliveries/{delivery_id}/send": {"post": send},
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import url_for
 
 from jobs.authoring import Task
-from jobs.runs import Entry, Run, StoredBatch, WaitEstimate
+from jobs.runs import Delivery, Entry, Run, StoredBatch, WaitEstimate, Webhook
 from jobs.values import kept_file_in, picture_in
 
 TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
@@ -48,6 +48,37 @@ def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
         **{name: _time(getattr(run, name)) for name in TIMES},
         "url": url_for("api.run", run_id=run.id),
         "page": url_for("runs.show", run_id=run.id),
+    }
+
+
+def webhook(webhook: Webhook) -> dict[str, Any]:
+    """Return a webhook without its secret."""
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "run": webhook.run_id,
+        "created_at": _time(webhook.created_at),
+        "failing_since": _time(webhook.failing_since),
+        "disabled_at": _time(webhook.disabled_at),
+        "disabled_because": webhook.disabled_because,
+    }
+
+
+def delivery(delivery: Delivery) -> dict[str, Any]:
+    """Return a message to a webhook and what has become of it."""
+    return {
+        "id": delivery.id,
+        "message_id": delivery.message_id,
+        "type": delivery.event,
+        "run": delivery.run_id,
+        "version": delivery.version,
+        "created_at": _time(delivery.created_at),
+        "tries": delivery.tries,
+        "tried_at": _time(delivery.tried_at),
+        "status": delivery.status,
+        "problem": delivery.problem,
+        "delivered_at": _time(delivery.delivered_at),
+        "due_at": _time(delivery.due_at),
     }
 
 

@@ -93,6 +93,37 @@ COMMON: Schema = {
     "File": _object({"$file": _object({"sha256": SHA256, "size": WHOLE, "name": TEXT, "media_type": TEXT})}),
     "Token": _object({"token": {**TEXT, "pattern": "^dw_"}, "expires_at": {**TEXT, "format": "date-time"}}),
     "Credentials": _object({"email": TEXT, "password": {**TEXT, "format": "password"}}),
+    "NewWebhook": _object({"url": {**TEXT, "format": "uri", "description": "A public address."}}),
+    "Webhook": _object(
+        {
+            "id": WHOLE,
+            "url": TEXT,
+            "run": {"type": ["integer", "null"], "description": "The only run that it is told of, if any."},
+            "created_at": {**TEXT, "format": "date-time"},
+            "failing_since": NULLABLE_TIME,
+            "disabled_at": NULLABLE_TIME,
+            "disabled_because": {"type": ["string", "null"]},
+        },
+        secret={**TEXT, "description": "Only where it has just been made."},
+    ),
+    "Webhooks": _object({"webhooks": {"type": "array", "items": {"$ref": reference("Webhook")}}}),
+    "Delivery": _object(
+        {
+            "id": WHOLE,
+            "message_id": {**TEXT, "description": "The same at every try, and when it is sent again."},
+            "type": TEXT,
+            "run": WHOLE,
+            "version": WHOLE,
+            "created_at": {**TEXT, "format": "date-time"},
+            "tries": WHOLE,
+            "tried_at": NULLABLE_TIME,
+            "status": {"type": ["integer", "null"], "description": "The last answer's."},
+            "problem": {"type": ["string", "null"]},
+            "delivered_at": NULLABLE_TIME,
+            "due_at": {**NULLABLE_TIME, "description": "The next try; null once it is delivered or given up."},
+        }
+    ),
+    "Deliveries": _object({"deliveries": {"type": "array", "items": {"$ref": reference("Delivery")}}}),
     "Problem": _object(
         {"type": TEXT, "title": TEXT, "status": WHOLE, "detail": TEXT},
         errors={"type": "array", "items": _object({"pointer": TEXT, "detail": TEXT})},

@@ -75,14 +75,17 @@ def reset_link(email: str) -> None:
 
 @admin.command("renew-secrets")
 def renew_secrets() -> None:
-    """Re-encrypt users' secrets and runs' secret parameters with SECRET_KEY, also those of SECRET_KEY_PREVIOUS."""
+    """Re-encrypt the secrets of users, of runs and of webhooks with SECRET_KEY, also those of SECRET_KEY_PREVIOUS."""
     vault = backend().vault
     (secrets, lost), (runs, lost_runs) = vault.renew(), vault.renew_parameters()
+    hooks, lost_hooks = vault.renew_webhooks()
     click.echo(f"Secrets encrypted with SECRET_KEY: {secrets}.")
     click.echo(f"Runs with secret parameters encrypted with SECRET_KEY: {runs}.")
-    if lost or lost_runs:
+    click.echo(f"Webhooks with secrets encrypted with SECRET_KEY: {hooks}.")
+    if lost or lost_runs or lost_hooks:
         raise click.ClickException(
             f"Secrets that neither key decrypts: {lost}. Runs with such parameters: {lost_runs}. "
+            f"Webhooks with such secrets: {lost_hooks}. "
             "Their users must enter the secrets again."
         )
 
