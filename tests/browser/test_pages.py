@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from jobs.runs import lease
 from jobs.runs.run import Run, State
+from jobs.runs.webhook import Delivery, Webhook
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
 from tests.browser.conftest import NewContext, open_live, register
@@ -58,6 +59,27 @@ def runs_in_every_state(page: Page, stack: Stack) -> list[str]:
     return [f"/runs/{run.id}" for run in (first, waiting, running, failed, cancelled, retrying, stopping)]
 
 
+def webhooks_in_every_state(page: Page, stack: Stack) -> list[str]:
+    """Create webhooks of the page's user, with messages in every state, and return their addresses."""
+    backend = stack.backend()
+    with backend.database.write() as session:
+        owner_id = session.query(Run).order_by(Run.id.desc()).limit(1).one().owner_id
+        disabled: dict[str, Any] = {"disabled_at": utcnow(), "disabled_because": "failing"}
+        waiting: dict[str, Any] = {"due_at": utcnow() + timedelta(days=1), "tries": 1}
+        made = [
+            Webhook(owner_id=owner_id, url=f"https://example.com/{'a' * 300}", encrypted_secrets="", **state)
+            for state in ({}, disabled, {"failing_since": utcnow()})
+        ]
+        session.add_all(made)
+        session.flush()
+        values = {"owner_id": owner_id, "run_id": 1, "task": "reverse_text", "version": 3, "attempt": 1}
+        for number, state in enumerate(({}, waiting, {"delivered_at": utcnow()})):
+            told = {"message_id": f"msg_{number}", "event": "run.failed", "created_at": utcnow(), "problem": "x" * 200}
+            session.add(Delivery(webhook_id=made[2].id, **values, **told, **state))
+    backend.database.engine.dispose()
+    return ["/account/webhooks", *(f"/account/webhooks/{one.id}" for one in made[1:])]
+
+
 def violations(page: Page) -> list[str]:
     found = Axe().run(page).response["violations"]
     return [f"{page.url}: {v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]}" for v in found]
@@ -73,7 +95,7 @@ def test_axe_finds_nothing_on_any_page(new_context: NewContext, stack: Stack, sc
     register(page)
     page.goto("/")
     found += violations(page)
-    for path in (*runs_in_every_state(page, stack), *USERS_PAGES):
+    for path in (*runs_in_every_state(page, stack), *webhooks_in_every_state(page, stack), *USERS_PAGES):
         page.goto(path)
         found += violations(page)
     page.goto("/tasks/random_number")
@@ -86,7 +108,7 @@ def test_axe_finds_nothing_on_any_page(new_context: NewContext, stack: Stack, sc
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_no_page_is_wider_than_the_window(new_context: NewContext, stack: Stack, width: int) -> None:
     page = register(new_context(viewport={"width": width, "height": 800}).new_page())
-    for path in (*runs_in_every_state(page, stack), *USERS_PAGES):
+    for path in (*runs_in_every_state(page, stack), *webhooks_in_every_state(page, stack), *USERS_PAGES):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} scrolls sideways at {width} px"
 
