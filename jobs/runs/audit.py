@@ -24,7 +24,7 @@ VERBS = (
     *("account created", "account deleted", "account disabled", "account enabled", "invitation created"),
     *("invitation revoked", "logged in", "logged out", "logged out everywhere", "password changed", "password reset"),
     *("reset link created", "role changed", "run deleted", "secret deleted", "secret saved", "token created"),
-    "token revoked",
+    *("token revoked", "webhook created", "webhook deleted", "webhook enabled", "webhook's secret changed"),
 )
 FIELDS = ("at", "actor", "verb", "object", "before", "after", "ip_address", "request_id")
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from jobs.runs import people, receivers
+from jobs.runs import audit, people, receivers
 from jobs.runs.backend import Backend
 from jobs.runs.run import LARGEST_ID
 from jobs.runs.vault import Vault
@@ -35,6 +35,7 @@ def create(backend: Backend, owner_id: int, url: str) -> tuple[Webhook, str]:
         if (count or 0) >= MOST_WEBHOOKS:
             raise TooManyWebhooks
         session.add(webhook)
+        audit.note(session, "webhook created", url)
     return webhook, secret
 
 
@@ -81,7 +82,10 @@ def remove(database: Database, owner_id: int, webhook_id: int) -> bool:
     """Delete a webhook with its messages and return whether it was this owner's."""
     with database.write() as session:
         mine = delete(Webhook).where(Webhook.id == min(webhook_id, LARGEST_ID), Webhook.owner_id == owner_id)
-        return session.scalar(mine.returning(Webhook.id)) is not None
+        url = session.scalar(mine.returning(Webhook.url))
+        if url is not None:
+            audit.note(session, "webhook deleted", url)
+    return url is not None
 
 
 def rotate(backend: Backend, owner_id: int, webhook_id: int) -> str | None:
@@ -97,6 +101,7 @@ def rotate(backend: Backend, owner_id: int, webhook_id: int) -> str | None:
         before = backend.vault.unseal_webhook_secrets(owner_id, webhook.encrypted_secrets) or []
         webhook.encrypted_secrets = backend.vault.seal_webhook_secrets(owner_id, [secret, *before[:1]])
         webhook.rotated_at = now
+        audit.note(session, "webhook's secret changed", webhook.url)
     return secret
 
 
@@ -107,6 +112,7 @@ def enable(database: Database, owner_id: int, webhook_id: int) -> bool:
         if webhook is None:
             return False
         webhook.disabled_at = webhook.disabled_because = webhook.failing_since = None
+        audit.note(session, "webhook enabled", webhook.url)
     return True
 
 
