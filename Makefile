@@ -2,14 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Set in many containers. The tests start some hundred processes, and each would compile the application for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-postgres faults machines interpreters forms soak check bench docs requirements clean
 
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
 
-# Most tests wait for processes, so two run in parallel; more make browsers slow. The memory test runs alone:
-# pages shared with the applications of other tests would not count.
-TESTERS ?= 2
+# Most tests wait for processes, so there are more testers than two cores. Those with a browser share one of them. The
+# memory test runs alone: pages shared with the applications of other tests would not count.
+TESTERS ?= 3
 PARALLEL := -q --numprocesses=$(TESTERS) --dist=loadgroup --ignore=tests/test_memory.py
 
 test: .venv/ready-dev
