@@ -3,18 +3,21 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run
 from tests.conftest import opened
 from tests.support.gallery import served
+from tests.support.people import owner_id
 from tests.support.stack import Stack
-from tests.support.visitor import PASSWORD
+from tests.support.visitor import PASSWORD, the
 from tests.support.waiting import PATIENCE_SECONDS
 
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)
@@ -71,12 +74,26 @@ def page(context: BrowserContext) -> Page:
 
 
 def register(page: Page) -> Page:
-    page.goto("/register")
-    page.get_by_label("E-mail address").fill(f"someone{time.time_ns()}@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Create account").click()
-    page.wait_for_url("**/")
+    """Register a new user without loading a page for it."""
+    form = {"email": new_address(), "password": PASSWORD}
+    sent = {"Sec-Fetch-Site": "same-origin"}
+    answer = page.context.request.post("/register", form=form, headers=sent, max_redirects=0)
+    assert answer.status == HTTPStatus.SEE_OTHER
     return page
+
+
+def user_of(page: Page, backend: Backend) -> int:
+    """Return the id of the user who is signed in with the page's browser."""
+    return owner_id(backend, address_of(page))
+
+
+def address_of(page: Page) -> str:
+    shown = page.context.request.get("/account")
+    return the(BeautifulSoup(shown.text(), "html.parser"), ".header__email").text
+
+
+def new_address() -> str:
+    return f"someone{time.time_ns()}@example.com"
 
 
 def open_live(page: Page, path: str) -> Page:

@@ -6,17 +6,13 @@ from sqlalchemy import func, select
 
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run
-from tests.browser.conftest import Gallery, NewContext, open_live, register
+from tests.browser.conftest import Gallery, NewContext, address_of, open_live, register
 from tests.support.visitor import PASSWORD
 
 
 def count_runs(backend: Backend) -> int:
     with backend.database.read() as session:
         return session.scalars(select(func.count()).select_from(Run)).one()
-
-
-def address_of(page: Page) -> str:
-    return str(page.locator(".header__email").get_attribute("title"))
 
 
 def log_in(page: Page, email: str) -> None:

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
-from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
+from tests.browser.conftest import NewContext, open_live, register, user_of, was_not_reloaded
 from tests.support.people import make_run
 from tests.support.stack import Stack
 
@@ -41,13 +40,6 @@ def run_endlessly(page: Page) -> None:
     page.get_by_label("Samples").fill("10000000000")
     page.get_by_role("button", name="Run", exact=True).click()
     page.locator(".run[data-state=running] .progress__share").wait_for()
-
-
-def latest(backend: Backend) -> Run:
-    with backend.database.read() as session:
-        run = session.query(Run).order_by(Run.id.desc()).first()
-    assert run is not None
-    return run
 
 
 def test_a_running_run_is_stopped_in_every_open_page(page: Page, context: BrowserContext) -> None:
@@ -91,13 +83,9 @@ def test_a_run_is_stopped_without_javascript(new_context: NewContext) -> None:
 
 
 def test_the_wait_for_a_retry_is_counted_down(page: Page, stack: Stack) -> None:
-    page.goto("/tasks/reverse_text")
-    page.get_by_label("Text").fill("mine")
-    page.get_by_role("button", name="Run", exact=True).click()
-    page.locator(".run[data-state=succeeded]").wait_for()
     backend = stack.backend()
     values: dict[str, Any] = {"error_kind": "OvenError", "error_message": "the oven is cold", **AGAIN}
-    run = make_run(backend, latest(backend).owner_id, due_at=utcnow() + timedelta(minutes=2), **values)
+    run = make_run(backend, user_of(page, backend), due_at=utcnow() + timedelta(minutes=2), **values)
     open_live(page, f"/runs/{run.id}")
     time = page.locator(f"#run-{run.id}-wait_estimate time")
     expect(time).to_have_text(re.compile(r"in 1 min \d+ s"))
@@ -113,12 +101,9 @@ def test_the_wait_for_a_retry_is_counted_down(page: Page, stack: Stack) -> None:
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_a_row_has_one_height_whatever_its_run_is_up_to(new_context: NewContext, stack: Stack, width: int) -> None:
     page = register(new_context(viewport={"width": width, "height": 800}).new_page())
-    page.goto("/tasks/reverse_text")
-    page.get_by_label("Text").fill("first")  # the first row has no line above it, and is not measured
-    page.get_by_role("button", name="Run", exact=True).click()
-    page.locator(".run[data-state=succeeded]").wait_for()
     backend = stack.backend()
-    owner_id = latest(backend).owner_id
+    owner_id = user_of(page, backend)
+    make_run(backend, owner_id, state=State.CANCELLED)  # a row at an end lacks a line, and is not measured
     runs = [make_run(backend, owner_id, "estimate_pi", parameters=SAMPLES, **values) for values in FACES.values()]
     make_run(backend, owner_id, state=State.CANCELLED)
     page.goto("/runs")
