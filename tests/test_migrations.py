@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, insert, inspect, select, text
 
 from jobs.runs.file_cleanup import FileCleanup
@@ -17,9 +18,10 @@ from jobs.runs.files import FileRow, RecordedFiles
 from jobs.runs.vault import Vault
 from jobs.storage.database import Database, utcnow
 from jobs.storage.local_store import LocalStore
-from tests.conftest import ROOT, database_of, migrate, settings_for
+from tests.conftest import ROOT, database_of, settings_for
 from tests.support import databases
 from tests.support.stored_files import AN_HOUR, let_pass, objects_in
+from webapp.server import migrations
 
 KEY = "only for tests " * 3
 # Two secrets of the first user, as they were encrypted one by one, and one of a key that nobody has any more.
@@ -46,12 +48,21 @@ def alembic(database: Database) -> Config:
 
 
 def test_migrations_and_models_agree_and_lead_back(database: Database) -> None:
-    migrate(database)
+    migrations.upgrade(database)
     command.check(alembic(database))
     command.downgrade(alembic(database), "base")
     assert inspect(database.engine).get_table_names() == ["alembic_version"]
-    migrate(database)
+    migrations.upgrade(database)
     command.check(alembic(database))
+
+
+def test_a_schema_is_known_to_be_current_as_alembic_knows_it(database: Database) -> None:
+    assert migrations.heads() == set(ScriptDirectory.from_config(alembic(database)).get_heads())
+    assert (migrations.is_current(database), migrations.newer(database)) == (False, None)
+    command.upgrade(alembic(database), UNRECORDED)
+    assert (migrations.is_current(database), migrations.newer(database)) == (False, None)
+    migrations.upgrade(database)
+    assert (migrations.is_current(database), migrations.newer(database)) == (True, None)
 
 
 BEFORE: list[dict[str, Any]] = [

@@ -74,7 +74,9 @@ def _migrate(settings: Settings) -> None:
     try:
         if newer := migrations.newer(database):
             raise CannotStart(f"The database's {newer}")
-        if settings.production and not migrations.is_current(database):
+        if migrations.is_current(database):
+            return
+        if settings.production:
             raise CannotStart("The database's schema is out of date. Run the release step first: alembic upgrade head")
         with contextlib.closing(Database(settings.database, answer_seconds=None)) as patient:
             migrations.upgrade(patient)
