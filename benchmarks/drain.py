@@ -23,8 +23,9 @@ from redis import Redis
 from benchmarks.contenders import Contender, Ours, Stock
 from config import Settings
 from jobs.runs.backend import open_backend
-from tests.conftest import migrate, redis_running, settings_for
+from tests.conftest import redis_running, settings_for
 from tests.support.waiting import until
+from webapp.server import migrations
 
 JOBS = 1000
 WARM_UP = 200
@@ -138,7 +139,7 @@ def main() -> None:
         settings = settings_for(Path(folder), user_queued_runs=1_000_000)
         with redis_running(settings) as redis:
             backend = open_backend(settings)
-            migrate(backend.database)
+            migrations.upgrade(backend.database)
             kept = Ours(backend, "ours, kept", "nothing_kept")
             contenders = (Ours(backend), kept, Stock("SimpleWorker", redis), Stock("Worker", redis))
             rows = measure(Ground(settings, redis), contenders)

@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import text
@@ -50,7 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about a database that these tests do not run on, and keep the browser's tests together."""
     for item in items:
-        if "browser" in item.fixturenames:
+        if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("browser"))
     here = config.getoption("database")
     elsewhere = [item for item in items if (mark := item.get_closest_marker("only_on")) and mark.args != (here,)]
@@ -90,8 +88,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def database_server(request: pytest.FixtureRequest) -> Iterator[None]:
+def database_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The Postgres that was asked for, while there are tests."""
+    databases.folders = tmp_path_factory
     if request.config.getoption("database") == "sqlite":
         yield
         return
@@ -109,10 +108,6 @@ def settings_for(data_dir: Path, **values: object) -> Settings:
 
 def database_of(data_dir: Path) -> Database:
     return Database(settings_for(data_dir, database_url=databases.url_of(data_dir)).database)
-
-
-def migrate(database: Database) -> None:
-    command.upgrade(Config(ROOT / "alembic.ini", attributes={"database": database}), "head")
 
 
 def mark_newer(database: Database) -> None:
@@ -173,13 +168,9 @@ def store_settings(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose database is migrated, copied for every test, because migrating takes longer than most tests."""
-    data_dir = tmp_path_factory.mktemp("empty")
-    database = database_of(data_dir)
-    migrate(database)
-    database.close()
-    return data_dir
+def empty_database() -> Path:
+    """A folder whose database is migrated, to be copied for every test."""
+    return databases.migrated()
 
 
 @contextmanager

@@ -184,13 +184,16 @@ def test_even_a_killed_start_leaves_no_process(own: Stack) -> None:
     until(lambda: names(started) == "", "the end of every process")
 
 
-def test_starting_again_finds_all_data(own: Stack) -> None:
-    ada = Person(own.url, "ada@example.com")
-    run_id = ada.submit("reverse_text", text="hello")
-    until(lambda: ada.get(f"/runs/{run_id}").select_one(".result"), "the result")
-    own.stop()
-    own.start()
-    assert the(ada.get(f"/runs/{run_id}"), ".result").text == "olleh"
+def test_the_first_start_makes_a_database_and_the_next_one_finds_all_data(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    stack.makes_database = True
+    with stack:
+        ada = Person(stack.url, "ada@example.com")
+        run_id = ada.submit("reverse_text", text="hello")
+        until(lambda: ada.get(f"/runs/{run_id}").select_one(".result"), "the result")
+        stack.stop()
+        stack.start()
+        assert the(ada.get(f"/runs/{run_id}"), ".result").text == "olleh"
 
 
 def test_workers_web_server_and_redis_are_started_again_when_they_end(own: Stack) -> None:

@@ -75,7 +75,7 @@ def page(context: BrowserContext) -> Page:
 
 def register(page: Page) -> Page:
     """Register a new user without loading a page for it."""
-    form = {"email": new_address(), "password": PASSWORD}
+    form: dict[str, str | float | bool] = {"email": new_address(), "password": PASSWORD}
     sent = {"Sec-Fetch-Site": "same-origin"}
     answer = page.context.request.post("/register", form=form, headers=sent, max_redirects=0)
     assert answer.status == HTTPStatus.SEE_OTHER

@@ -20,10 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.runs.run import Run, State
 from jobs.runs.submission import Conflict, cancel
-from tests.conftest import database_of, migrate
+from tests.conftest import database_of
 from tests.faults.audit import claims, completions
 from tests.faults.harness import Harness
 from tests.faults.processes import PoolProcess, send
+from webapp.server import migrations
 
 POOLS = 2
 WORKERS_PER_POOL = 2
@@ -237,7 +238,7 @@ def main() -> None:
         empty = Path(folder) / "empty"
         empty.mkdir()
         database = database_of(empty)
-        migrate(database)
+        migrations.upgrade(database)
         database.close()
         harness = Harness(Path(folder) / "harness", empty)
         try:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from config import Settings
 from jobs.storage.database import Database
-from tests.conftest import migrate
 from tests.faults.audit import begin_audit
 from tests.machines.network import NETWORK, Machine, Network
 from tests.support.objects import KEY, ObjectServer
@@ -17,6 +16,7 @@ from tests.support.postgres import throw_away
 from tests.support.stack import ROOT
 from tests.support.tasks import FOLDER
 from tests.support.waiting import until
+from webapp.server import migrations
 from webapp.server.embedded_redis import _binary
 
 DATABASE = "dumbwaiter"
@@ -74,7 +74,7 @@ class Deployment:
         server.create(DATABASE)
         self.database = Database(Settings(database_url=server.url(DATABASE)).database)
         ending.callback(self.database.close)
-        migrate(self.database)
+        migrations.upgrade(self.database)
         begin_audit(self.database)
         self._start_redis(folder)
         environment = {

@@ -4,14 +4,23 @@ import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import pytest
+
+from config import Settings
+from jobs.storage.database import Database
 from tests.support.postgres import SUPERUSER, Postgres
+from webapp.server import migrations
 
 FILE = "dumbwaiter.db"
 
 server: Postgres | None = None
 """The server that the tests were asked to run on; without one they run on SQLite."""
+
+folders: pytest.TempPathFactory | None = None
+"""Where a migrated database is kept to be copied, while there are tests."""
 
 expected = True
 """True if the current test may create a database: false for one that would be left out where that is Postgres."""
@@ -41,6 +50,23 @@ def copy(source: Path, target: Path) -> None:
         (target / FILE).write_bytes((source / FILE).read_bytes())
     else:
         server.create(_name(target), template=_name(source))
+
+
+@cache
+def migrated() -> Path:
+    """Return a DATA_DIR whose database is migrated and empty, to be copied: migrating takes longer than most tests."""
+    assert folders is not None
+    data_dir = folders.mktemp("empty")
+    with contextlib.closing(Database(Settings(data_dir=data_dir, database_url=url_of(data_dir)).database)) as database:
+        migrations.upgrade(database)
+    return data_dir
+
+
+def fill(data_dir: Path) -> None:
+    """Give a DATA_DIR without a database a migrated one, which a start would make for itself."""
+    there = (data_dir / FILE).exists() if server is None else server.has(_name(data_dir))
+    if folders is not None and not there:
+        copy(migrated(), data_dir)
 
 
 def drop(data_dir: Path) -> None:

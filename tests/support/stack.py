@@ -30,9 +30,9 @@ def copied_project(copy: Path) -> Path:
     """A copy of the project, to run and to change."""
     copy.mkdir()
     for name in FILES:
-        shutil.copy(ROOT / name, copy / name)
+        shutil.copy2(ROOT / name, copy / name)
     for name in FOLDERS:
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, copy / name)  # with its bytecode, which is compiled for the files' times
     return copy
 
 
@@ -56,6 +56,8 @@ class Stack:
 
     root = ROOT
     python = sys.executable
+    makes_database = False
+    """True if the start has to make the database, instead of finding a migrated one."""
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
@@ -89,6 +91,8 @@ class Stack:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         own = {"DATA_DIR": str(self.data_dir), "PORT": str(self.port), "WORKERS": "2", "LOG_LEVEL": "DEBUG"}
         own["TASKS"] = str(FOLDER)
+        if not self.makes_database and "DATABASE_URL" not in self._environment:
+            databases.fill(self.data_dir)
         own["DATABASE_URL"] = databases.url_of(self.data_dir)
         parent = os.getpid()
         with (self.data_dir / "output.txt").open("wb") as output:
