@@ -26,6 +26,7 @@ from tests.support.stack import ROOT, Stack, free_port
 from tests.support.visitor import the
 from tests.support.waiting import PATIENCE_SECONDS, until
 
+MENDED = pytest.mark.xdist_group("mended")
 MOST_STOP_SECONDS = 10  # it takes two; idle connections used to be waited for for twenty
 LARGE = 50_000_000
 SCRIPT = "static/vendor/htmx-4.0.1.min.js"
@@ -37,6 +38,13 @@ def own(tmp_path: Path) -> Iterator[Stack]:
     stack = Stack(tmp_path)
     yield stack.start()
     stack.stop()
+
+
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose parts tests kill: it starts them again."""
+    with Stack(tmp_path_factory.mktemp("mended")) as stack:
+        yield stack
 
 
 def descendants(stack: Stack) -> list[psutil.Process]:
@@ -57,31 +65,16 @@ def command(process: psutil.Process) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_stops_all_and_leaves_no_process(own: Stack, number: signal.Signals) -> None:
-    started = descendants(own)
-    assert all(part in names(started) for part in ("valkey-server", "gunicorn", "-m jobs"))
-    assert own.stop(number) == 0
-    assert names(started) == ""
-
-
-def test_stopping_sends_open_pages_away_to_come_back(own: Stack) -> None:
-    with Person(own.url, "ada@example.com").socket() as page:
-        page.recv(timeout=PATIENCE_SECONDS)
-        own.process.terminate()
-        receive_until(page, lambda frame: "Server restarting" in frame)
-        with pytest.raises(ConnectionClosedError) as closed:
-            receive_until(page, lambda _frame: False)
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1012
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_does_not_wait_for_those_who_ask_nothing(own: Stack, number: signal.Signals) -> None:
+def test_one_signal_stops_all_without_a_wait_for_open_pages_which_are_sent_away_to_come_back(
+    own: Stack, number: signal.Signals
+) -> None:
     ada = Person(own.url, "ada@example.com")
     started = descendants(own)
+    assert all(part in names(started) for part in ("valkey-server", "gunicorn", "-m jobs"))
     with contextlib.ExitStack() as open_pages:
         idle = [asked(own, "GET", "/healthz") for _ in range(10)]
-        for page in [open_pages.enter_context(ada.socket()) for _ in range(5)]:
+        pages = [open_pages.enter_context(ada.socket()) for _ in range(5)]
+        for page in pages:
             page.recv(timeout=PATIENCE_SECONDS)
         asked_at = time.monotonic()
         assert own.stop(number) == 0
@@ -89,6 +82,12 @@ def test_stopping_does_not_wait_for_those_who_ask_nothing(own: Stack, number: si
         assert names(started) == ""
         for connection in idle:
             assert connection.sock.recv(1) == b""
+        for page in pages:
+            receive_until(page, lambda frame: "Server restarting" in frame)
+            with pytest.raises(ConnectionClosedError) as closed:
+                receive_until(page, lambda _frame: False)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
 
 
 def asked(stack: Stack, *request: Any) -> http.client.HTTPConnection:
@@ -196,9 +195,10 @@ def test_the_first_start_makes_a_database_and_the_next_one_finds_all_data(tmp_pa
         assert the(ada.get(f"/runs/{run_id}"), ".result").text == "olleh"
 
 
-def test_workers_web_server_and_redis_are_started_again_when_they_end(own: Stack) -> None:
-    ada = Person(own.url, "ada@example.com")
-    for process in descendants(own):
+@MENDED
+def test_workers_web_server_and_redis_are_started_again_when_they_end(mended: Stack) -> None:
+    ada = Person(mended.url, "ada@example.com")
+    for process in descendants(mended):
         with contextlib.suppress(psutil.NoSuchProcess):  # it has ended with the one before
             process.kill()
 
@@ -212,20 +212,22 @@ def test_workers_web_server_and_redis_are_started_again_when_they_end(own: Stack
     until(works, "everything working again")
 
 
-def test_a_run_submitted_while_redis_is_down_is_accepted_and_starts_by_itself(own: Stack) -> None:
-    ada = Person(own.url, "ada@example.com")
-    (redis,) = [process for process in descendants(own) if "valkey-server" in process.name()]
+@MENDED
+def test_a_run_submitted_while_redis_is_down_is_accepted_and_starts_when_redis_is_back(mended: Stack) -> None:
+    ada = Person(mended.url, "ben@example.com")
+    (redis,) = [process for process in descendants(mended) if "valkey-server" in process.name()]
     redis.suspend()
     run_id = ada.submit("reverse_text", text="hello")
     redis.kill()
     until(lambda: ada.get(f"/runs/{run_id}").select_one(".result"), "the result")
 
 
-def test_a_run_whose_process_is_killed_fails_and_says_so(own: Stack) -> None:
-    ada = Person(own.url, "ada@example.com")
+@MENDED
+def test_a_run_whose_process_is_killed_fails_and_says_so(mended: Stack) -> None:
+    ada = Person(mended.url, "cleo@example.com")
     run_id = ada.submit("estimate_pi", samples="10000000000")
     until(lambda: ada.get(f"/runs/{run_id}").select_one("progress[value]"), "progress")
-    for process in descendants(own):
+    for process in descendants(mended):
         if is_child_of_template_copy(process):
             process.kill()
     until(lambda: ada.get(f"/runs/{run_id}").select_one("article[data-state=failed]"), "the failure")
@@ -260,18 +262,6 @@ def test_a_second_ctrl_c_stops_a_long_run_at_once(own: Stack) -> None:
         run = session.get_one(Run, run_id)
     backend.database.close()
     assert (run.state, run.lease_token) == (State.QUEUED, None), "it need not wait for the end of a lease"
-
-
-def test_stopping_gives_back_a_run_that_takes_longer(own: Stack) -> None:
-    ada = Person(own.url, "ada@example.com")
-    run_id = ada.submit("estimate_pi", samples="10000000000")
-    until(lambda: ada.get(f"/runs/{run_id}").select_one("progress[value]"), "progress")
-    own.stop()
-    backend = own.backend()
-    with backend.database.read() as session:
-        run = session.get_one(Run, run_id)
-    assert (run.state, run.attempt, run.lease_token) == (State.QUEUED, 1, None)
-    backend.database.engine.dispose()
 
 
 def test_a_run_whose_worker_vanished_is_taken_up_when_its_lease_has_run_out(tmp_path: Path) -> None:

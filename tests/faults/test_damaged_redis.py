@@ -3,6 +3,7 @@
 A key that somebody gave another type is not repaired: its runs wait until it is deleted, or Redis is flushed.
 """
 
+import itertools
 import json
 import zlib
 from collections.abc import Callable
@@ -45,6 +46,10 @@ GARBAGE = {
 }
 
 
+# Our function takes the number of a run, and nothing else.
+STRANGE: list[Any] = [["1"], [None], [[]], [1.5], [-1], [2**70], ["läuft"], [], [1, 2], "text", 5]
+
+
 def key_of(run: Run) -> str:
     return f"rq:job:{job_id(run.id, run.attempt)}"
 
@@ -60,16 +65,14 @@ def all_succeeded_at_once(harness: Harness, runs: list[Run]) -> bool:
     ] * len(runs)
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_job_with_a_damaged_field_costs_no_process_and_its_run_is_executed_once(
-    harness: Harness, damage: str
-) -> None:
+def test_a_job_with_a_damaged_field_costs_no_process_and_its_run_is_executed_once(harness: Harness) -> None:
     harness.open_pool(2)
     before = harness.pools[0].crew()
     blocker = [harness.submit("wait_for", file=str(harness.folder / "go")) for _worker in before[0]]
     harness.await_start(*blocker)
-    runs = harness.submit_many(len(FIELDS))
-    for run, field in zip(runs, FIELDS, strict=True):
+    cases = list(itertools.product(DAMAGE, FIELDS))
+    runs = harness.submit_many(len(cases))
+    for run, (damage, field) in zip(runs, cases, strict=True):
         harness.backend.redis.hset(key_of(run), field, DAMAGE[damage])
     (harness.folder / "go").touch()
     harness.settle()
@@ -99,16 +102,16 @@ def test_a_job_that_is_gone_or_empty_costs_no_process_and_its_run_is_executed_on
     assert harness.pools[0].crew() == before
 
 
-@pytest.mark.parametrize("key", [*SETS, *REGISTRIES])
-def test_a_key_of_the_wrong_type_that_only_rq_reads_stops_no_run(harness: Harness, key: str) -> None:
+def test_a_key_of_the_wrong_type_that_only_rq_reads_stops_no_run(harness: Harness) -> None:
     harness.open_pool(2)
-    before = harness.pools[0].crew()
-    runs = harness.submit_many(2)
-    harness.backend.redis.set(key, "no set or hash")
-    runs += harness.submit_many(3)
-    harness.settle()
-    harness.backend.redis.delete(key)
-    assert all_succeeded_at_once(harness, runs)
+    before, runs = harness.pools[0].crew(), list[Run]()
+    for key in (*SETS, *REGISTRIES):
+        runs += harness.submit_many(2)
+        harness.backend.redis.set(key, "no set or hash")
+        runs += harness.submit_many(3)
+        harness.settle()
+        harness.backend.redis.delete(key)
+        assert all_succeeded_at_once(harness, runs), key
     assert harness.pools[0].crew() == before
 
 
@@ -164,39 +167,39 @@ def test_ids_that_are_no_runs_stop_nobody(harness: Harness) -> None:
     assert harness.pools[0].crew() == before
 
 
-@pytest.mark.parametrize("arguments", [["1"], [None], [[]], [1.5], [-1], [2**70], ["läuft"], [], [1, 2], "text", 5])
-def test_our_function_with_strange_arguments_harms_nobody(harness: Harness, arguments: Any) -> None:
+def test_our_function_with_strange_arguments_harms_nobody(harness: Harness) -> None:
     harness.open_pool(1)
-    before = harness.pools[0].crew()
-    harness.backend.redis.hset("rq:job:strange", mapping={"data": encoded(DISPATCHER, None, arguments, {})})
-    harness.backend.redis.rpush(RUNS_QUEUE, "strange")
-    runs = harness.submit_many(2)
+    before, runs = harness.pools[0].crew(), list[Run]()
+    for number, arguments in enumerate(STRANGE):
+        harness.backend.redis.hset(f"rq:job:strange-{number}", "data", encoded(DISPATCHER, None, arguments, {}))
+        harness.backend.redis.rpush(RUNS_QUEUE, f"strange-{number}")
+        runs += harness.submit_many(2)
     harness.settle()
     assert all_succeeded_at_once(harness, runs)
     assert harness.pools[0].crew() == before
 
 
-@pytest.mark.parametrize("arguments", [("os.mkdir", None), ("mkdir", "os"), ("pathlib.Path.mkdir", None)])
-def test_who_can_write_to_redis_can_have_no_other_function_called(
-    harness: Harness, tmp_path: Path, arguments: tuple[str, str | None]
-) -> None:
-    target = tmp_path / "made"
-    harness.backend.redis.hset("rq:job:foreign", mapping={"data": encoded(*arguments, [str(target)], {})})
-    harness.backend.redis.rpush(RUNS_QUEUE, "foreign")
+def test_who_can_write_to_redis_can_have_no_other_function_called(harness: Harness, tmp_path: Path) -> None:
+    targets = [tmp_path / f"made-{number}" for number in range(3)]
+    functions = [("os.mkdir", None), ("mkdir", "os"), ("pathlib.Path.mkdir", None)]
+    for number, (target, function) in enumerate(zip(targets, functions, strict=True)):
+        harness.backend.redis.hset(f"rq:job:foreign-{number}", "data", encoded(*function, [str(target)], {}))
+        harness.backend.redis.rpush(RUNS_QUEUE, f"foreign-{number}")
     harness.open_pool(1)
     runs = harness.submit_many(2)
     harness.settle()
     assert all_succeeded_at_once(harness, runs)
-    assert not target.exists()
+    assert [target for target in targets if target.exists()] == []
 
 
-@pytest.mark.parametrize("field", ["success_callback_name", "failure_callback_name", "stopped_callback_name"])
-@pytest.mark.parametrize("arguments", [[999_999], ["no number"]])
-def test_a_job_cannot_bring_a_callback(harness: Harness, tmp_path: Path, field: str, arguments: list[Any]) -> None:
+def test_a_job_cannot_bring_a_callback(harness: Harness, tmp_path: Path) -> None:
     # It is called with the job first: a function of ours that writes down what it is given would be seen.
-    data = encoded(DISPATCHER, None, arguments, {})
-    harness.backend.redis.hset("rq:job:foreign", mapping={"data": data, field: "tests.faults.tasks.leave_a_trace"})
-    harness.backend.redis.rpush(RUNS_QUEUE, "foreign")
+    fields = ("success_callback_name", "failure_callback_name", "stopped_callback_name")
+    for number, (field, argument) in enumerate(itertools.product(fields, (999_999, "no number"))):
+        data = encoded(DISPATCHER, None, [argument], {})
+        brought = {"data": data, field: "tests.faults.tasks.leave_a_trace"}
+        harness.backend.redis.hset(f"rq:job:foreign-{number}", mapping=brought)
+        harness.backend.redis.rpush(RUNS_QUEUE, f"foreign-{number}")
     harness.open_pool(1, TRACE=str(tmp_path / "trace"))
     harness.submit()
     harness.settle()

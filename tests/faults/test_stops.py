@@ -24,6 +24,19 @@ from tests.support.stack import Stack
 from tests.support.waiting import until
 
 ALL_GONE_SECONDS = 28.0
+# It takes longer than any grace, and no processor.
+PATIENCE = """
+import threading
+
+from jobs import Progress, task
+
+
+@task
+def patience(progress: Progress) -> None:
+    for minute in range(10):
+        progress((minute + 1) / 10)
+        threading.Event().wait(60)
+"""
 LONG_LEASE = pytest.mark.parametrize("lease_seconds", [60])
 
 
@@ -82,13 +95,15 @@ def test_a_stop_of_every_process_at_once_loses_nothing_and_spends_no_attempt(har
 
 def test_a_deploy_stops_everything_in_time_and_the_run_goes_on_after_it(tmp_path: Path) -> None:
     """Platforms send SIGTERM to all processes at once and SIGKILL half a minute later."""
-    stack = Stack(tmp_path)
+    (tasks := tmp_path / "tasks").mkdir()
+    (tasks / "patience.py").write_text(PATIENCE)
+    stack = Stack(tmp_path, TASKS=str(tasks))
     try:
         stack.start()
         backend = stack.backend()
         everyone = [process.pid for process in psutil.Process(stack.process.pid).children(recursive=True)]
         person = Person(stack.url, "ada@example.com")
-        run_id = person.submit("estimate_pi", samples="10000000000")
+        run_id = person.submit("patience")
         until(lambda: read(backend, run_id).progress, "progress")
         send(signal.SIGTERM, [stack.process.pid, *everyone])
         assert stack.process.wait(ALL_GONE_SECONDS) == 0
