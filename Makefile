@@ -19,10 +19,9 @@ test: .venv/ready-dev
 	$(BIN)/python -m pytest $(PARALLEL)
 	$(BIN)/python -m pytest -q tests/test_memory.py
 
-# The tests that touch the database, on a temporary Postgres server from the system's package.
+# The tests that a database can affect, on a temporary Postgres server from the system's package.
 test-postgres: .venv/ready-dev
 	$(BIN)/python -m pytest $(PARALLEL) --database=postgres
-	$(BIN)/python -m pytest -q tests/test_memory.py --database=postgres
 
 # The fault injection tests at full length, about 40 minutes; `make test` runs a few of each.
 faults: .venv/ready-dev

@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     here = config.getoption("database")
     elsewhere = [item for item in items if (mark := item.get_closest_marker("only_on")) and mark.args != (here,)]
     if here == "postgres":
-        elsewhere += [item for item in items if not reaches_database(item) or is_the_same_on_all(item)]
+        elsewhere += [item for item in items if not reaches_database(item)]
     config.hook.pytest_deselected(items=elsewhere)
     left_out = set(elsewhere)
     items[:] = [item for item in items if item not in left_out]
@@ -70,17 +70,27 @@ def reaches_database(item: pytest.Item) -> bool:
     return bool(MAKING_FIXTURES.intersection(item.fixturenames) or MAKING_NAMES.intersection(vars(item.module)))
 
 
-# What no database affects: pages in a browser and behind proxies, forms and results as they are drawn, the processes of
-# runs, development, programs, and the repair of Redis.
+# What no database affects, or what a test of the query alone shows on both: pages in a browser and behind proxies,
+# forms, values and results, sockets, starting and stopping, a Redis that is away or damaged, the processes of runs,
+# development, programs. Left on Postgres are queries, changes of state and their races, a database that is away, and the
+# release step.
 SAME_ON_ALL = (
-    *("browser", "proxies", "isolation", "webapp/forms", "webapp/rendering", "webapp/api/test_openapi.py"),
-    *("test_developing.py", "test_own_tasks.py", "test_client.py", "faults/test_damaged_redis.py"),
+    *("browser", "proxies", "isolation", "signatures", "values", "webapp/forms", "webapp/rendering"),
+    *("webapp/api/test_openapi.py", "webapp/test_security.py", "jobs/worker/test_workspace.py"),
+    *("faults/test_damaged_redis.py", "faults/test_live.py", "faults/test_redis.py", "faults/test_sockets.py"),
+    *("faults/test_submitting.py", "test_cannot_start.py", "test_client.py", "test_developing.py", "test_own_tasks.py"),
+    *("test_protocol.py", "test_run_task.py", "test_secrecy.py", "test_start_and_stop.py"),
 )
 
 
-def is_the_same_on_all(item: pytest.Item) -> bool:
-    """Return whether a test is about something that no database affects; the queries have tests of their own."""
-    return any(item.path.is_relative_to(ROOT / "tests" / place) for place in SAME_ON_ALL)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out whole files: importing them takes as long as some of them run."""
+    left_out = config.getoption("database") == "postgres" and is_the_same_on_all(collection_path)
+    return True if left_out else None
+
+
+def is_the_same_on_all(path: Path) -> bool:
+    return any(path.is_relative_to(ROOT / "tests" / place) for place in SAME_ON_ALL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

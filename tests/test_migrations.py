@@ -18,7 +18,7 @@ from jobs.runs.files import FileRow, RecordedFiles
 from jobs.runs.vault import Vault
 from jobs.storage.database import Database, utcnow
 from jobs.storage.local_store import LocalStore
-from tests.conftest import ROOT, database_of, settings_for
+from tests.conftest import ROOT, database_of, mark_newer, settings_for
 from tests.support import databases
 from tests.support.stored_files import AN_HOUR, let_pass, objects_in
 from webapp.server import migrations
@@ -63,6 +63,9 @@ def test_a_schema_is_known_to_be_current_as_alembic_knows_it(database: Database)
     assert (migrations.is_current(database), migrations.newer(database)) == (False, None)
     migrations.upgrade(database)
     assert (migrations.is_current(database), migrations.newer(database)) == (True, None)
+    mark_newer(database)
+    assert not migrations.is_current(database)
+    assert "(9999) is newer than this code" in str(migrations.newer(database))
 
 
 BEFORE: list[dict[str, Any]] = [

@@ -78,7 +78,21 @@ def test_a_database_that_does_not_answer_is_given_up_soon() -> None:
     assert time.monotonic() - begun < 2 * OPTIONS["connect_timeout"]
 
 
-@pytest.mark.parametrize("value", [10**20 + 7, 2**63, 1.0, "12", "1e3", 0, False, None, [1.0], {"a": 10**30}])
+VALUES: list[object] = [
+    *(10**20 + 7, 2**63, 1.0, 5e-324, "12", "1e3", 0, False, None, [1.0], {"a": 10**30}, [], {}, "", " "),
+    *(
+        "a\0b",
+        "\ud83d",
+        "\N{GRINNING FACE}",
+        "\u2028\x7f\x85\ufffe",
+        "\\u0000",
+        {"a\0b": {"": [None, [[]]]}},
+        "x" * 2_000_000,
+    ),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=range(len(VALUES)))
 def test_a_result_comes_back_as_it_went_in(backend: Backend, value: object) -> None:
     run = make_run(backend, make_owner(backend), result=value)
     found = read(backend, run).result
