@@ -72,8 +72,8 @@ def reaches_database(item: pytest.Item) -> bool:
 
 # What no database affects, or what a test of the query alone shows on both: pages in a browser and behind proxies,
 # forms, values and results, sockets, starting and stopping, a Redis that is away or damaged, the processes of runs,
-# development, programs. Left on Postgres are queries, changes of state and their races, a database that is away, and the
-# release step.
+# development, programs. Left on Postgres are queries, changes of state and their races, a database that is away, and
+# the release step.
 SAME_ON_ALL = (
     *("browser", "proxies", "isolation", "signatures", "values", "webapp/forms", "webapp/rendering"),
     *("webapp/api/test_openapi.py", "webapp/test_security.py", "jobs/worker/test_workspace.py"),
