@@ -16,7 +16,7 @@ from jobs.runs.queue import QUEUE
 from jobs.runs.run import Run, State
 from jobs.runs.submission import submit
 from jobs.storage.database import utcnow
-from jobs.worker.sweeper import Sweeper
+from jobs.worker.sweeper import MOST_PUSHES, Sweeper
 from tests.faults.harness import Harness
 from tests.faults.relay import Relay
 from tests.faults.scale import scale
@@ -160,21 +160,25 @@ def test_redis_that_cannot_write_its_file_takes_no_run_and_gives_it_back_later(h
     assert executed_once(harness, runs, jobs_left=True)
 
 
-def test_a_long_queue_that_was_lost_is_rebuilt_without_holding_up_the_pool(harness: Harness) -> None:
-    count = scale(10_000, 1_200)
+def test_a_long_queue_that_was_lost_is_rebuilt_without_holding_up_the_pool(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes several turns of the sweeper; in the short form, because a turn pushes less."""
+    count, at_once = scale((10_000, MOST_PUSHES), (250, 100))
+    monkeypatch.setattr("jobs.worker.sweeper.MOST_PUSHES", at_once)
     old = {"owner_id": harness.owner_id, "task": "count", "queued_at": utcnow() - timedelta(minutes=1)}
     with harness.backend.database.write() as session:
         ledger = str(harness.ledger)
         session.execute(insert(Run), [{**old, "parameters": {"ledger": ledger, "number": n}} for n in range(count)])
     sweeper, longest = Sweeper(harness.backend), 0.0
-    while harness.backend.queue.count < 1000:
+    while harness.backend.queue.count < at_once:
         before = time.monotonic()
         sweeper.sweep()
         longest = max(longest, time.monotonic() - before)
     assert longest < BLOCKED_SECONDS
     sweeper.leave()
     harness.backend.redis.flushall()
-    harness.open_pool(2)
+    harness.open_pool(2, constants={"jobs.worker.sweeper.MOST_PUSHES": at_once})
     harness.settle(scale(3600, 600))
     assert {(run.state, run.attempt) for run in harness.check(jobs_left=True)} == {(State.SUCCEEDED, 1)}
     assert harness.backend.redis.llen(f"rq:queue:{QUEUE}") == 0

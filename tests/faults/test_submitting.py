@@ -15,7 +15,7 @@ from tests.faults.scale import scale
 from tests.support.person import Person
 from tests.support.waiting import until
 
-AWAY_SECONDS = scale(60.0, 10.0)
+AWAY_SECONDS = scale(60.0, 4.0)
 
 
 def kill(application: Application) -> None:

@@ -1,19 +1,36 @@
 """Fixtures for tests of the application in this process, and its visitors."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
 from jobs.runs.backend import Backend
 from tests.support.visitor import Visitor
 from webapp import create_app
 
 
+class CompiledTemplates(BytecodeCache):
+    """Templates that were compiled for the application of any test: the sources of nearly all are the same."""
+
+    _kept: ClassVar[dict[str, bytes]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
 @pytest.fixture
 def app(backend: Backend) -> Iterator[Flask]:
     """The application; the threads that its waiting requests have started end with it."""
     made = create_app(backend)
+    made.jinja_env.bytecode_cache = CompiledTemplates()
     yield made
     made.extensions["hub"].end()
 
