@@ -166,7 +166,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     assert "its disk has free space" in fail(RELEASE, here, full_disk=True)
 
 
-def test_production_does_not_migrate_by_itself(tmp_path: Path) -> None:
+def test_production_does_not_migrate_at_start(tmp_path: Path) -> None:
     said = start_and_fail(APP_ENV="production", DATA_DIR=str(tmp_path))
     assert "alembic upgrade head" in said
 

@@ -52,7 +52,7 @@ def flask(house: Path, stack: Stack, *arguments: str) -> "subprocess.CompletedPr
     return run(house, "flask", *arguments, **own)
 
 
-def test_a_new_task_comes_with_a_test_that_passes_and_is_taken_up_by_what_runs(house: Path, running: Stack) -> None:
+def test_a_new_task_comes_with_a_passing_test_and_is_served_without_a_restart(house: Path, running: Stack) -> None:
     ada = Person(running.url, "ada@example.com")
     written = flask(house, running, "task", "new", "shout")
     assert written.returncode == 0, written.stderr
@@ -63,7 +63,7 @@ def test_a_new_task_comes_with_a_test_that_passes_and_is_taken_up_by_what_runs(h
     assert (done.returncode, done.stdout) == (0, "ha ha ha\n"), done.stderr
 
 
-def test_a_broken_file_is_named_and_the_tasks_of_before_go_on_until_it_is_right(house: Path, running: Stack) -> None:
+def test_a_broken_file_is_named_and_the_previous_tasks_stay_until_it_is_fixed(house: Path, running: Stack) -> None:
     file = house / "jobs/tasks/reverse_text.py"
     right = file.read_text()
     file.write_text(f"{right}\n\nprint('loading')\nbroken()\n")
@@ -96,7 +96,7 @@ def test_a_start_with_broken_files_names_them_all_and_goes_on_with_the_others(ho
         assert "Traceback" not in stack.output
 
 
-def test_what_starts_while_a_file_is_broken_goes_on_with_the_other_tasks_until_it_is_mended(
+def test_processes_that_start_while_a_file_is_broken_serve_the_other_tasks_until_it_is_fixed(
     house: Path, running: Stack
 ) -> None:
     ada = Person(running.url, "ada@example.com")

@@ -42,7 +42,7 @@ def test_a_page_gets_a_snapshot_first(ada: Person) -> None:
     assert f'id="run-{run_id}"' in snapshot
 
 
-def test_a_run_comes_up_by_itself_in_every_state(ada: Person) -> None:
+def test_a_run_is_pushed_in_every_state(ada: Person) -> None:
     with ada.socket() as socket:
         socket.recv(timeout=PATIENCE_SECONDS)
         run_id = ada.submit("reverse_text", text="hello")
@@ -177,7 +177,7 @@ def test_another_sites_page_gets_no_socket(ada: Person) -> None:
     assert refusal.value.response.status_code == 403
 
 
-def test_a_user_has_at_most_twenty_live_pages_and_the_next_one_is_told(ada: Person, ben: Person) -> None:
+def test_a_user_has_at_most_twenty_live_pages_and_the_next_one_says_so(ada: Person, ben: Person) -> None:
     with ExitStack() as pages:
         opened = [pages.enter_context(ada.socket()) for _ in range(20)]
         for socket in opened:
@@ -208,7 +208,7 @@ def test_a_page_that_only_asks_gets_the_same(ada: Person, ben: Person) -> None:
         ada.get("/live/changes")
 
 
-def test_a_session_that_ended_without_a_word_closes_its_pages(stack: Stack, ada: Person) -> None:
+def test_a_session_that_ended_unannounced_closes_its_pages(stack: Stack, ada: Person) -> None:
     backend = stack.backend()
     with ada.socket() as socket:
         socket.recv(timeout=PATIENCE_SECONDS)
@@ -265,7 +265,7 @@ def test_what_a_page_sends_is_dropped_and_limited(ada: Person) -> None:
         assert close_code(socket) == 1009
 
 
-def test_a_lost_event_is_made_good_by_the_check(stack: Stack, ada: Person) -> None:
+def test_the_periodic_check_makes_up_for_a_lost_event(stack: Stack, ada: Person) -> None:
     backend = stack.backend()
     with ada.socket() as socket:
         socket.recv(timeout=PATIENCE_SECONDS)

@@ -92,9 +92,7 @@ def test_the_tasks_of_the_folder_are_offered_and_no_others(running: Stack) -> No
     assert result_of(ada, "postage", kilograms="2.5") == "6.25 €"
 
 
-def test_a_new_task_is_written_into_the_folder_with_a_test_that_passes_and_is_taken_up(
-    running: Stack, parcels: Path
-) -> None:
+def test_a_new_task_is_written_into_the_folder_with_a_passing_test_and_is_served(running: Stack, parcels: Path) -> None:
     ada = Person(running.url, "bea@example.com")
     written = run(running.data_dir, str(parcels), "flask", "task", "new", "weigh")
     assert written.stdout.splitlines()[:2] == [f"Created {parcels}/weigh.py", f"Created {parcels}/tests/test_weigh.py"]
@@ -104,7 +102,7 @@ def test_a_new_task_is_written_into_the_folder_with_a_test_that_passes_and_is_ta
     taken_up(lambda: result_of(ada, "weigh", text="ha", times="2") == "ha ha")
 
 
-def test_a_changed_helper_and_a_changed_template_are_taken_up(running: Stack, parcels: Path) -> None:
+def test_a_changed_helper_and_a_changed_template_take_effect(running: Stack, parcels: Path) -> None:
     ada = Person(running.url, "cleo@example.com")
     (parcels / "_prices.py").write_text("EURO_PER_KILOGRAM = 3\n")
     (parcels / "results/postage.html").write_text('<p class="result">{{ result.value }} euros</p>')

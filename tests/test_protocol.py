@@ -179,7 +179,7 @@ def test_a_page_is_closed_with_the_code_that_fits(ada: Person, case: str) -> Non
 
 
 @pytest.mark.parametrize("text", NO_TEXTS, ids=bytes.hex)
-def test_what_is_no_text_is_refused(ada: Person, text: bytes) -> None:
+def test_bytes_that_are_not_text_are_refused(ada: Person, text: bytes) -> None:
     assert exchange(ada, frame(TEXT, text)) == [NO_TEXT]
     assert exchange(ada, frame(BINARY, text) + PING_LAST) == [LAST]
 

@@ -264,7 +264,7 @@ def test_a_second_ctrl_c_stops_a_long_run_at_once(own: Stack) -> None:
     assert (run.state, run.lease_token) == (State.QUEUED, None), "it need not wait for the end of a lease"
 
 
-def test_a_run_whose_worker_vanished_is_taken_up_when_its_lease_has_run_out(tmp_path: Path) -> None:
+def test_a_run_whose_worker_vanished_is_executed_again_when_its_lease_has_expired(tmp_path: Path) -> None:
     with Stack(tmp_path, LEASE_SECONDS="3") as stack:
         backend = stack.backend()
         held: dict[str, Any] = {

@@ -14,7 +14,7 @@ def wrong(page: Page) -> list[str]:
     return [str(one.get_attribute("id")).removesuffix("-error") for one in shown]
 
 
-def test_a_field_that_was_left_wrong_is_told_of_and_the_next_one_keeps_what_is_typed(gallery: Gallery) -> None:
+def test_leaving_a_wrong_field_shows_its_error_and_the_next_one_keeps_what_is_typed(gallery: Gallery) -> None:
     page = gallery.open("scalars")
     page.locator("#count-input").fill("12")
     page.keyboard.press("Tab")
@@ -33,7 +33,7 @@ def test_a_field_that_was_left_wrong_is_told_of_and_the_next_one_keeps_what_is_t
     assert was_not_reloaded(page)
 
 
-def test_whoever_types_on_in_a_field_that_is_being_checked_loses_nothing(gallery: Gallery) -> None:
+def test_typing_in_a_field_that_is_being_checked_loses_nothing(gallery: Gallery) -> None:
     page = gallery.open("scalars")
     code = page.locator("#code-input")
     code.fill("x")

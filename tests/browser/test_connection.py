@@ -172,7 +172,7 @@ def test_a_page_that_comes_back_is_sent_only_what_it_has_not(
     assert "dlo" in page.locator(".run").nth(1).inner_text()
 
 
-def test_a_page_on_a_machine_that_slept_connects_anew(page: Page, context: BrowserContext, stack: Stack) -> None:
+def test_a_page_on_a_machine_that_slept_reconnects(page: Page, context: BrowserContext, stack: Stack) -> None:
     page.clock.install()
     open_live(page, "/runs")
     with page.expect_websocket():

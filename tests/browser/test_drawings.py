@@ -57,7 +57,7 @@ def test_a_figure_is_drawn_in_its_colours(page: Page, backend: Backend) -> None:
     assert messages == []
 
 
-def test_a_drawing_that_is_opened_by_itself_is_saved(page: Page, backend: Backend) -> None:
+def test_a_drawing_opened_on_its_own_is_downloaded(page: Page, backend: Backend) -> None:
     address = shown(page, backend)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()

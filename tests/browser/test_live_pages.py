@@ -57,7 +57,7 @@ def test_another_user_sees_nothing_of_it(page: Page, new_context: NewContext) ->
     assert response.status == 404
 
 
-def test_an_error_is_shown_at_its_field_and_goes_away_when_mended(page: Page) -> None:
+def test_an_error_is_shown_at_its_field_until_it_is_corrected(page: Page) -> None:
     open_live(page, "/tasks/random_number")
     page.get_by_label("Minimum").fill("10")
     page.get_by_label("Maximum").fill("5")
@@ -72,7 +72,7 @@ def test_an_error_is_shown_at_its_field_and_goes_away_when_mended(page: Page) ->
     assert was_not_reloaded(page)
 
 
-def test_typing_is_not_disturbed_by_what_comes_up(page: Page) -> None:
+def test_live_updates_do_not_disturb_typing(page: Page) -> None:
     open_live(page, "/tasks/estimate_pi")
     page.get_by_label("Samples").fill("3000000")
     page.get_by_role("button", name="Run", exact=True).click()

@@ -35,9 +35,7 @@ def report(backend: Backend, run: Run, fraction: float) -> None:
     events.publish(backend.redis, change)
 
 
-def test_lines_and_values_come_up_by_themselves_and_stay_through_progress(
-    page: Page, backend: Backend, run: Run
-) -> None:
+def test_lines_and_values_appear_live_and_stay_through_progress(page: Page, backend: Backend, run: Run) -> None:
     open_live(page, f"/runs/{run.id}")
     expect(page.locator(".output__card")).to_have_count(0)
     put_out(backend, run, "first")
@@ -105,7 +103,7 @@ def unfinished(page: Page) -> Locator:
     return page.locator(".log__unfinished li > span")
 
 
-def test_a_line_without_an_end_is_drawn_anew_in_its_place_until_it_ends(page: Page, backend: Backend, run: Run) -> None:
+def test_an_unfinished_line_is_redrawn_in_place_until_it_ends(page: Page, backend: Backend, run: Run) -> None:
     open_live(page, f"/runs/{run.id}")
     draw_line(backend, run, "loading ...")
     expect(unfinished(page)).to_have_text(["loading ..."])

@@ -64,7 +64,7 @@ def start(page: Page, **parameters: Any) -> None:
     page.evaluate("window.stillTheSamePage = true")
 
 
-def test_tiles_come_up_while_the_run_is_running_and_then_the_whole_picture(page: Page) -> None:
+def test_tiles_appear_while_the_run_is_running_and_then_the_whole_picture(page: Page) -> None:
     start(page, **LONG)
     page.locator("article[data-state=running] [data-tile]").nth(3).wait_for()
     expect(page.get_by_role("img", name="The picture so far")).to_be_visible()
@@ -109,7 +109,7 @@ def test_each_tile_is_painted_in_its_place_over_what_was_there(page: Page, backe
     until(lambda: colours(page, (5, 2), (15, 8), (28, 13), (30, 25)) == [RED, GREEN, GREEN, BLUE], "the colours")
 
 
-def test_a_further_attempt_begins_its_picture_anew(page: Page, backend: Backend, run: Run) -> None:
+def test_another_attempt_starts_a_new_picture(page: Page, backend: Backend, run: Run) -> None:
     open_live(page, f"/runs/{run.id}")
     paint(backend, run, RED, 0, 0)
     page.locator("[data-tile]").wait_for()

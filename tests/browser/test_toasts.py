@@ -56,7 +56,7 @@ def test_a_hidden_page_counts_in_its_title_until_it_is_looked_at(
     expect(elsewhere).to_have_title(re.compile("^Factorise"))
 
 
-def test_toasts_leave_by_themselves_and_are_few(page: Page, context: BrowserContext, stack: Stack) -> None:
+def test_toasts_disappear_and_stay_few(page: Page, context: BrowserContext, stack: Stack) -> None:
     page.clock.install()
     open_live(page, "/tasks/factorise")
     for number in range(6):

@@ -154,7 +154,7 @@ def test_a_worker_whose_own_record_is_something_else_works_on(harness: Harness) 
     until(lambda: harness.backend.redis.type(record) == b"hash", "a new record of the worker")
 
 
-def test_ids_that_are_no_runs_stop_nobody(harness: Harness) -> None:
+def test_unknown_ids_stop_no_worker(harness: Harness) -> None:
     harness.open_pool(2)
     before = harness.pools[0].crew()
     for place in LISTS:

@@ -102,7 +102,7 @@ def test_a_peer_that_stops_reading_is_cut_off_and_nobody_else_waits(ada: Person,
     is_served(ada)
 
 
-def test_a_page_that_was_behind_is_told_what_changed_meanwhile(ada: Person, backend: Backend) -> None:
+def test_a_page_that_fell_behind_receives_what_changed_meanwhile(ada: Person, backend: Backend) -> None:
     run = large_run(backend, ada)
     page = connect(ada, f"?run={run.id}", receive_buffer=4096)
     message = ""

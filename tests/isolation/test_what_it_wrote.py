@@ -41,7 +41,7 @@ def test_what_is_written_past_python_is_seen_live_and_without_secrets(worker: On
     assert not any(TOKEN[:5] in line for line in worker.lines(run))
 
 
-def test_a_progress_bar_is_one_line_that_is_drawn_anew(worker: OneWorker, tmp_path: Path) -> None:
+def test_a_progress_bar_is_one_line_that_is_redrawn(worker: OneWorker, tmp_path: Path) -> None:
     run = worker.submit("redraw", go=str(tmp_path / "go"))
     until(lambda: worker.lines(run) == ["step 9 of 10"], "the line")
     assert worker.finished_lines(run) == []
@@ -62,7 +62,7 @@ def test_a_line_that_has_no_end_yet_is_shown_after_a_pause(worker: OneWorker, tm
     assert worker.ended(run).result == "read"
 
 
-def test_a_task_that_takes_more_memory_than_it_may_is_told_so(worker: OneWorker) -> None:
+def test_a_task_that_exceeds_its_memory_fails_and_says_so(worker: OneWorker) -> None:
     run = worker.run("take_much")
     assert (run.state, run.error_kind) == (State.FAILED, "OutOfMemory")
     assert run.error_message == "Out of memory. This task is limited to 5 MB."

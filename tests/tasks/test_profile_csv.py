@@ -44,7 +44,7 @@ def test_numbers_dates_and_texts_are_drawn_and_what_never_repeats_is_not(tmp_pat
     assert [value for value in days.series[""] if value] == [84, 84, 84, 84, *[83] * 8]
 
 
-def test_times_too_far_apart_to_draw_are_told_in_the_table_alone(tmp_path: Path) -> None:
+def test_times_too_far_apart_to_draw_are_only_in_the_table(tmp_path: Path) -> None:
     _summary, columns, charts = profile(tmp_path, "day\n2026-01-01\n99999-01-01\n")
     assert (columns[0]["type"], charts) == ("date", [])
 
@@ -102,7 +102,7 @@ def test_without_names_the_columns_get_some(tmp_path: Path) -> None:
         (b"a,b\n1,2\n" + b'"x' * 2_000_000 + b"\n1,2\n", "line has more than 1,000,000 characters"),
     ],
 )
-def test_what_is_no_table_is_refused_in_words(tmp_path: Path, content: bytes, words: str) -> None:
+def test_a_value_that_is_not_a_table_is_refused_with_a_reason(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(FinalFailure, match=words):
         profile(tmp_path, content)
 

@@ -69,7 +69,7 @@ def test_everything_that_changes_something_says_that_it_did_not(app: Flask, away
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_program_is_told_when_to_come_again(app: Flask, away: Visitor, method: str) -> None:
+def test_a_program_is_told_when_to_retry(app: Flask, away: Visitor, method: str) -> None:
     headers = {"Authorization": "Bearer dw_any"}
     body = {"email": "ada@example.com", "password": "correct horse battery staple"}
     for address in addresses(app, method, for_programs=True):

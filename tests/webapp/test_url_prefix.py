@@ -108,5 +108,5 @@ def test_health_checks_may_ask_the_server_itself(app: Flask) -> None:
         assert app.test_client().get(path, base_url="http://localhost").status_code == 200
 
 
-def test_a_prefix_is_no_address_of_the_application(app: Flask) -> None:
+def test_a_prefix_is_not_an_address_of_the_application(app: Flask) -> None:
     assert {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()} - {""} <= OWN_ADDRESSES

@@ -59,7 +59,7 @@ def test_a_value_that_cannot_be_kept_is_refused_without_being_repeated(vault: Va
     assert "xxx" not in str(refused.value)
 
 
-def test_a_user_keeps_only_so_many(backend: Backend, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_keeps_a_limited_number(backend: Backend, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.runs.vault.MOST_SECRETS", 2)
     owner_id = make_owner(backend)
     for name in ("A", "B", "B"):

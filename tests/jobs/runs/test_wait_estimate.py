@@ -28,7 +28,7 @@ def took(backend: Backend, owner_id: int, seconds: float, task: str = "reverse_t
     make_run(backend, owner_id, task, state=State.SUCCEEDED, started_at=NOW - timedelta(seconds=seconds), ended_at=NOW)
 
 
-def test_a_run_without_a_worker_is_told_so(backend: Backend, owner_id: int) -> None:
+def test_a_run_without_a_worker_says_so(backend: Backend, owner_id: int) -> None:
     run = waiting(backend, owner_id, 1)
     assert wait_estimates(backend.database, [run]) == {run.id: WaitEstimate(workers=0, ahead=0, seconds=None)}
 
@@ -51,7 +51,7 @@ def test_runs_are_counted_up_to_a_limit(backend: Backend, owner_id: int) -> None
     assert (found[beyond.id].ahead, found[beyond.id].more) == (MOST_AHEAD, True)
 
 
-def test_the_time_is_what_such_runs_took_shared_by_the_workers(backend: Backend, owner_id: int) -> None:
+def test_the_estimate_is_the_time_of_similar_runs_shared_by_the_workers(backend: Backend, owner_id: int) -> None:
     for name in ("one", "two"):
         heartbeats.seen(backend.database, name)
     for seconds in (9, 10, 60):

@@ -178,7 +178,7 @@ def test_a_store_that_falls_silent_is_given_up_in_time(tmp_path: Path, monkeypat
     assert time.monotonic() - begun < 2
 
 
-def test_a_machine_without_a_key_is_told_so_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_a_key_reports_it_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The address that gives Amazon's machines their key is another machine's, which does not answer."""
     monkeypatch.setattr(s3_store, "CREDENTIALS_SECONDS", 0.2)
     monkeypatch.setenv("HOME", str(tmp_path))

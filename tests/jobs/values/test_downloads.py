@@ -58,7 +58,7 @@ def test_a_file_is_kept_with_its_name_size_and_hash(tmp_path: Path, way: str) ->
 
 
 @pytest.mark.parametrize(("kind", "media_type"), downloads.IMAGES.items())
-def test_what_is_a_picture_is_told_by_its_content(kind: str, media_type: str) -> None:
+def test_a_picture_is_recognised_by_its_content(kind: str, media_type: str) -> None:
     file = kept_file_in(kept(Download(image(kind), "x.bin", "text/plain"))[0])
     assert file is not None
     assert (file.media_type, file.width, file.height) == (media_type, 4, 3)
@@ -115,7 +115,7 @@ def test_other_bytes_are_text_or_hexadecimal_or_if_they_are_many_a_file() -> Non
         assert heard.files == [many]
 
 
-def test_what_is_no_file_says_what_to_do(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_says_what_to_do(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "missing", Path("/dev/zero")):
         assert f"{path}" in refused(path)

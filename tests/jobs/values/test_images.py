@@ -144,7 +144,7 @@ def test_a_tile_that_no_page_can_show_is_refused(place: tuple[int, int, int, int
     assert "cannot be shown" in failure(paint)
 
 
-def test_a_tile_is_no_result() -> None:
+def test_a_tile_is_not_a_result() -> None:
     def paint() -> Tile:
         return Tile(red(), 0, 0, 10, 10)
 

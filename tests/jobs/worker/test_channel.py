@@ -99,7 +99,7 @@ def test_the_end_is_told_after_all_that_came_before_it(ends: Ends) -> None:
         ends.hears.receive()
 
 
-def test_whoever_sends_to_nobody_is_told(ends: Ends) -> None:
+def test_sending_to_a_closed_channel_raises_an_error(ends: Ends) -> None:
     ends.hears.close()
     with pytest.raises(OSError, match="pipe"):
         ends.sends.send("x")
@@ -115,7 +115,7 @@ def test_whoever_sends_to_nobody_is_told(ends: Ends) -> None:
         HEADER.pack(2, 0) + b"\xff\xfe",
     ],
 )
-def test_what_is_no_message_is_refused(ends: Ends, garbage: bytes) -> None:
+def test_malformed_messages_are_refused(ends: Ends, garbage: bytes) -> None:
     ends.plain.send(garbage)
     with pytest.raises(BadMessage):
         ends.hears.receive()

@@ -121,7 +121,7 @@ def test_a_failure_that_is_declared_final_is_final() -> None:
     ("code", "said"),
     [((), ""), ((0,), "0"), ((3,), "3"), ((None,), ""), (("words",), "words"), ((Mute(),), "unreadable")],
 )
-def test_a_task_that_ends_python_fails_and_is_told_how_to_end(code: tuple[Any, ...], said: str) -> None:
+def test_a_task_that_exits_python_fails_with_advice_on_how_to_end(code: tuple[Any, ...], said: str) -> None:
     def leave() -> None:
         sys.exit(*code)
 

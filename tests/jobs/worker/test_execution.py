@@ -206,7 +206,7 @@ def test_a_stop_is_an_outcome(child: Child) -> None:
     assert child.ended(stopped=True, fit=True) == Ended(Stopped(), True)
 
 
-def test_the_end_of_a_child_is_no_message(child: Child) -> None:
+def test_the_end_of_a_child_is_not_a_message(child: Child) -> None:
     child.socket.shutdown(socket.SHUT_RDWR)
     assert child.execution.receive() == []
     child.execution.answer(True)

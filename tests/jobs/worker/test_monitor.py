@@ -178,7 +178,7 @@ def test_when_a_run_has_ended_all_of_its_output_is_there(served: Backend) -> Non
     assert len(lines(served, run)) == 3000
 
 
-def test_a_run_that_ends_at_once_is_told_of_once_and_one_that_goes_on_when_it_starts_too(
+def test_a_run_that_ends_at_once_is_published_once_and_a_longer_one_also_when_it_starts(
     log_file: Path, served: Backend, tmp_path: Path
 ) -> None:
     with served.redis.pubsub(ignore_subscribe_messages=True) as pages:

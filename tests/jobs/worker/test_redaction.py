@@ -73,6 +73,6 @@ def test_a_line_that_is_not_whole_ends_with_no_beginning_of_a_value(size: int) -
     assert redactor.line(VALUE.encode(), is_whole=False) == HIDDEN.encode()
 
 
-def test_bytes_that_are_no_text_hide_nothing() -> None:
+def test_bytes_that_are_not_text_hide_nothing() -> None:
     redactor = Redactor([VALUE])
     assert redactor.line(b"\xff" + VALUE.encode() + b"\xfe") == b"\xff" + HIDDEN.encode() + b"\xfe"

@@ -145,7 +145,7 @@ def test_every_run_has_a_child_of_its_own(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_a_child_that_dies_is_told_of_with_its_signal_and_the_next_one_works(harness: Harness, number: int) -> None:
+def test_a_child_that_dies_is_reported_with_its_signal_and_the_next_one_works(harness: Harness, number: int) -> None:
     child = harness.take()
     order(child, "die", number=number)
     assert code_of(harness, child) == -number

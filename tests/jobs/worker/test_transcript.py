@@ -80,7 +80,7 @@ def test_a_line_of_just_the_longest_length_is_whole() -> None:
     assert written(b"x" * LONGEST_LINE + b"\n") == ["x" * LONGEST_LINE]
 
 
-def test_a_line_that_is_drawn_anew_without_end_holds_no_more_than_it_shows() -> None:
+def test_a_line_that_is_redrawn_forever_keeps_only_what_it_shows() -> None:
     assert written(b"".join(b"%d %%\r" % number for number in range(200_000)) + b"done\n", 65_536) == ["done"]
 
 

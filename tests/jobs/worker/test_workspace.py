@@ -124,7 +124,7 @@ def test_what_a_link_in_a_workspace_leads_to_stays(tmp_path: Path) -> None:
     assert stat.S_IMODE(mine.stat().st_mode) == 0o755
 
 
-def test_nothing_to_tidy_is_no_fault(tmp_path: Path) -> None:
+def test_tidying_an_absent_folder_does_nothing(tmp_path: Path) -> None:
     tidy(tmp_path / "not there")
 
 

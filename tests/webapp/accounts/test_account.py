@@ -59,7 +59,7 @@ def test_a_change_that_cannot_be_is_explained_at_its_field(
     assert log_in(app, PASSWORD) == 303
 
 
-def test_whoever_sits_at_an_open_page_cannot_guess_the_password(ada: Visitor) -> None:
+def test_nobody_at_an_open_page_can_guess_the_password(ada: Visitor) -> None:
     for number in range(throttle.MOST_PER_PAIR):
         assert change(ada, current=f"guess {number}") == 422
     response = ada.post("/account/password", {"current": PASSWORD, "password": NEW})

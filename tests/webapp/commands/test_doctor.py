@@ -46,7 +46,7 @@ def redis(own_redis: Settings) -> Iterator[Redis]:
         connection.config_set(name, value)
 
 
-def test_a_redis_that_keeps_what_it_is_told_is_fine(own_redis: Settings) -> None:
+def test_a_redis_that_keeps_its_data_is_fine(own_redis: Settings) -> None:
     assert said(checks.redis, own_redis) == ["fine Redis: reachable, with persistence (append-only file)"]
 
 

@@ -40,14 +40,14 @@ def test_a_field_that_was_emptied_is_to_be_filled_and_one_not_reached_yet_is_not
     assert check(ada, "scalars", ["email"], email="", site="") == {"email": "Fill this in."}
 
 
-def test_a_rule_of_two_fields_is_told_once_both_are_there(ada: Visitor) -> None:
+def test_a_rule_of_two_fields_is_checked_once_both_are_there(ada: Visitor) -> None:
     first = {"during": ["given"], "during__first": "2026-02-01"}
     assert check(ada, "compounds", ["during.first"], **first, during__last="") == {"during.first": "", "during": ""}
     told = check(ada, "compounds", ["during.first", "during.last"], **first, during__last="2026-01-01")
     assert told["during"] == "The last day must not be before the first."
 
 
-def test_a_rule_of_a_tuple_and_of_what_was_chosen_is_told_likewise(app: Flask, backend: Backend, ada: Visitor) -> None:
+def test_rules_of_tuples_and_choices_are_checked_likewise(app: Flask, backend: Backend, ada: Visitor) -> None:
     def in_order(ends: tuple[int, int]) -> tuple[int, int]:
         if ends[1] < ends[0]:
             raise ValueError("The first must not be larger.")
@@ -79,7 +79,7 @@ def test_a_rule_of_a_tuple_and_of_what_was_chosen_is_told_likewise(app: Flask, b
     assert told["where"] == "It is empty."
 
 
-def test_parts_of_rows_and_of_what_was_chosen_are_told_of(ada: Visitor) -> None:
+def test_errors_in_rows_and_choices_are_shown(ada: Visitor) -> None:
     rows = {"numbers": ["0", "3"], "numbers__0": "-1", "numbers__3": "2"}
     told = check(ada, "compounds", ["numbers.0", "numbers.3"], **rows)
     assert told == {"numbers.0": "Must be 0 or more.", "numbers.3": ""}

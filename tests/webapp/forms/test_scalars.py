@@ -200,7 +200,7 @@ def test_a_zone_that_is_not_known_is_said_at_the_moment(zone: str) -> None:
         (Annotated[str | None, Field(min_length=3)], "ab", "Enter at least 3 characters."),
     ],
 )
-def test_what_is_no_such_value_is_refused_in_words(annotation: Any, text: str, words: str) -> None:
+def test_a_value_of_another_type_is_refused_with_a_reason(annotation: Any, text: str, words: str) -> None:
     value, error = read(annotation, text, _zone="Europe/Berlin")
     assert error.startswith(words)
     assert (value is None) == bool(words)
@@ -231,7 +231,7 @@ def test_an_empty_text_is_refused_unless_there_is_a_default(annotation: Any) -> 
         (Annotated[str, Show(placeholder="like this")], {"placeholder": "like this"}),
     ],
 )
-def test_a_browser_is_told_the_limits(annotation: Any, expected: dict[str, Any]) -> None:
+def test_a_browser_gets_the_limits(annotation: Any, expected: dict[str, Any]) -> None:
     assert attributes(annotation) == expected
 
 
@@ -270,7 +270,7 @@ def test_what_a_browser_could_not_read_is_not_taken_for_nothing(annotation: Any,
         ({"gt": time(9, 0, 0, 5), "lt": time(9, 0, 1, 5)}, "09:00:00.001", "09:00:01"),
     ],
 )
-def test_a_browser_is_told_the_first_and_the_last_time_that_it_can_tell_apart(
+def test_a_browser_gets_the_first_and_last_times_that_it_can_distinguish(
     limits: dict[str, Any], least: str, most: str
 ) -> None:
     told = attributes(Annotated[time, Field(**limits)])

@@ -134,12 +134,12 @@ def test_it_is_kept_encrypted_and_shown_nowhere(ada: Visitor, backend: Backend) 
     assert "•••" in the(soup(ada.get(f"/runs/{run_id}")), ".definitions").text
 
 
-def test_what_a_model_writes_out_by_itself_is_kept_encrypted_too(ada: Visitor, backend: Backend) -> None:
+def test_secrets_that_a_model_serialises_itself_are_encrypted_too(ada: Visitor, backend: Backend) -> None:
     given = {"logins": "0", "logins.0.password": TOKEN, "key": TOKEN, "keys": "0", "keys.0": TOKEN}
     assert TOKEN not in json.dumps(parameters(backend, ada.submit("outspoken", **given)))
 
 
-def test_what_a_model_writes_out_by_itself_reaches_its_task(run_task: RunTask) -> None:
+def test_secrets_that_a_model_serialises_itself_reach_their_task(run_task: RunTask) -> None:
     run = run_task(outspoken, logins=[{"password": TOKEN}], key="another-one", keys=["sesame-open"])
     assert run.result == [TOKEN[::-1], "another-one"[::-1], "sesame-open"[::-1]], run.error
 

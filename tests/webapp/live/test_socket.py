@@ -152,7 +152,7 @@ def test_compression_is_not_agreed_to(ends: tuple[LiveSocket, socket]) -> None:
     assert b"deflate" not in head
 
 
-def test_a_page_is_signed_out_when_its_session_ends_by_itself(
+def test_a_page_is_signed_out_when_its_session_expires(
     ends: tuple[LiveSocket, socket], backend: Backend, owner: int
 ) -> None:
     open_pages, live, number = OpenPages(), ends[0], begin(backend, owner)

@@ -63,7 +63,7 @@ def test_its_numbers_can_be_had_as_a_table_and_as_csv(ada: Visitor, backend: Bac
     assert lines == ["Epoch,train,test", "1.0,0.9,1.0", "2.0,0.4,", "3.0,0.2,0.5"]
 
 
-def test_the_bins_of_a_histogram_are_told_by_their_edges() -> None:
+def test_the_bins_of_a_histogram_are_labelled_by_their_edges() -> None:
     assert rows(CHARTS["histogram"]) == [
         {"x": "1 to 1.66667", "Count": 1.0},
         {"x": "1.66667 to 2.33333", "Count": 2.0},

@@ -106,7 +106,7 @@ def test_the_file_of_a_tile_and_the_tile_come_in_one_change(app: Flask, backend:
     assert len(BeautifulSoup(frame, "html.parser").select("image")) == 1
 
 
-def test_the_tiles_of_each_attempt_are_told_apart(ada: Visitor, backend: Backend, run: Run, file: RunFile) -> None:
+def test_the_tiles_of_each_attempt_are_kept_apart(ada: Visitor, backend: Backend, run: Run, file: RunFile) -> None:
     emit(backend, run, tile(file, 0, 0))
     lease.lose(backend.database, "worker")
     emit(backend, claimed(backend, run), tile(file, 20, 0))

@@ -128,5 +128,5 @@ def test_it_is_its_owners_only_and_only_where_there_is_one(ada: Visitor, ben: Vi
 
 
 @pytest.mark.parametrize("value", [[], [{}], [{"a": 1}, 2], {"a": 1}, "a", [[1]], [{"$markdown": "a"}], None])
-def test_what_is_no_list_of_dicts_is_no_table(value: object) -> None:
+def test_only_a_list_of_dicts_becomes_a_table(value: object) -> None:
     assert table_in(value) is None

@@ -133,7 +133,7 @@ def test_nothing_before_a_part_is_read(ada: Visitor, run: Run, file: RunFile) ->
     "media_type",
     ["text/html", "image/svg+xml", "application/pdf", "text/plain", "image/png; charset=x", "", "IMAGE/SVG"],
 )
-def test_what_is_no_safe_image_is_only_downloaded(ada: Visitor, backend: Backend, run: Run, media_type: str) -> None:
+def test_an_unsafe_image_is_only_downloaded(ada: Visitor, backend: Backend, run: Run, media_type: str) -> None:
     page = note_file(backend, run.id, b"<script>alert(1)</script>", media_type, "page.html")
     response = ada.get(address(run, page))
     assert response.headers["Content-Type"] == "application/octet-stream"
@@ -141,7 +141,7 @@ def test_what_is_no_safe_image_is_only_downloaded(ada: Visitor, backend: Backend
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_drawing_is_an_image_within_a_page_and_by_itself_only_downloaded(
+def test_a_drawing_is_an_image_within_a_page_and_a_download_on_its_own(
     ada: Visitor, backend: Backend, run: Run
 ) -> None:
     drawing = note_file(backend, run.id, b"<svg/>", DRAWING, "plot.svg")

@@ -172,14 +172,14 @@ def test_the_answer_to_a_form_says_what_to_expect(ada: Visitor) -> None:
         (WaitEstimate(0, 1000, None, more=True), "Starts after more than 1,000 runs"),
     ],
 )
-def test_a_place_is_told_in_words(wait_estimate: WaitEstimate, words: str) -> None:
+def test_a_position_is_described_in_words(wait_estimate: WaitEstimate, words: str) -> None:
     assert queue_position(wait_estimate) == words
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0, "1 s"), (59.4, "59 s"), (59.6, "1 min"), (100, "2 min"), (3590, "1 h"), (7300, "2 h")]
 )
-def test_a_guessed_time_is_told_in_one_unit(seconds: float, words: str) -> None:
+def test_an_estimated_time_has_one_unit(seconds: float, words: str) -> None:
     assert roughly(seconds) == words
 
 
@@ -196,5 +196,5 @@ def test_a_guessed_time_is_told_in_one_unit(seconds: float, words: str) -> None:
         (5 * 10**12, "5,000 GB"),
     ],
 )
-def test_a_size_is_told_in_its_largest_unit(count: int, words: str) -> None:
+def test_a_size_is_shown_in_its_largest_unit(count: int, words: str) -> None:
     assert size(count) == words

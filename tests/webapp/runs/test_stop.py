@@ -36,9 +36,7 @@ def test_five_clicks_do_what_one_does(ada: Visitor, held: Run, backend: Backend)
     assert read(backend, held).version == held.version + 1
 
 
-def test_a_click_that_crosses_with_the_end_of_the_stopped_run_is_no_error(
-    ada: Visitor, held: Run, backend: Backend
-) -> None:
+def test_stopping_a_run_that_has_just_ended_is_not_an_error(ada: Visitor, held: Run, backend: Backend) -> None:
     ada.post(f"/runs/{held.id}/cancel")
     lease.stop(backend.database, held)
     answer = ada.post(f"/runs/{held.id}/cancel", HX_Request="true")

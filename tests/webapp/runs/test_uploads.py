@@ -254,7 +254,7 @@ def full_disk(small: Backend) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("full_disk")
-def test_a_store_that_takes_nothing_is_told_at_the_field(ada: Visitor) -> None:
+def test_a_store_that_takes_nothing_is_reported_at_the_field(ada: Visitor) -> None:
     assert error(send(ada, good()), "cover").startswith("The file could not be saved.")
 
 
