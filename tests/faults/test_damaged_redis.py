@@ -197,9 +197,9 @@ def test_a_job_cannot_bring_a_callback(harness: Harness, tmp_path: Path) -> None
     fields = ("success_callback_name", "failure_callback_name", "stopped_callback_name")
     for number, (field, argument) in enumerate(itertools.product(fields, (999_999, "no number"))):
         data = encoded(DISPATCHER, None, [argument], {})
-        brought = {"data": data, field: "tests.faults.tasks.leave_a_trace"}
-        harness.backend.redis.hset(f"rq:job:foreign-{number}", mapping=brought)
-        harness.backend.redis.rpush(RUNS_QUEUE, f"foreign-{number}")
+        job = f"rq:job:foreign-{number}"
+        harness.backend.redis.hset(job, mapping={"data": data, field: "tests.faults.tasks.leave_a_trace"})
+        harness.backend.redis.rpush(RUNS_QUEUE, job.removeprefix("rq:job:"))
     harness.open_pool(1, TRACE=str(tmp_path / "trace"))
     harness.submit()
     harness.settle()
