@@ -79,16 +79,19 @@ def newest_first(
 ) -> Select[*Columns]:
     """Restrict a query to runs with these values in these columns and an id between two, newest first.
 
-    There must be an index with these columns and the id.
+    There must be an index with these columns, in this order, and the id.
     """
     if not _is_postgres(session):
         same = (column == value for column, value in columns.items())
         return query.where(*same, Run.id.between(first, last)).order_by(Run.id.desc())
     # Postgres takes tasks and states for equally frequent among old and new runs. If they are not, it would go through
-    # the newest runs of all, in the hope of soon finding enough. No other index has the order of whole rows, though.
-    row, values = (*columns, Run.id), tuple(columns.values())
-    between = (tuple_(*row) >= tuple_(*values, first)) & (tuple_(*row) <= tuple_(*values, last))
-    return query.where(between).order_by(*(column.desc() for column in row))
+    # the newest runs of all, in the hope of soon finding enough. No other index has the order of the last column and
+    # the id, though. A comparison of more columns would have it, too, but would read on to the end of the first one.
+    *leading, (column, value) = columns.items()
+    row = tuple_(column, Run.id)
+    between = (row >= tuple_(value, first)) & (row <= tuple_(value, last))
+    same = (each == given for each, given in leading)
+    return query.where(*same, between).order_by(column.desc(), Run.id.desc())
 
 
 def _versions_of_single_runs(asked: CTE, one: Selection) -> Select[int, int, int]:
