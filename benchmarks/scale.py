@@ -25,6 +25,7 @@ from websockets.sync.client import ClientConnection
 
 from jobs.runs import lease
 from jobs.runs.backend import Backend
+from jobs.storage import Database
 from jobs.worker.sweeper import Sweeper
 from tests.conftest import redis_running
 from tests.support import databases
@@ -95,6 +96,11 @@ class Site:
         return took
 
 
+def patient(backend: Backend) -> contextlib.closing[Database]:
+    """Open the same database without a limit of time for one statement."""
+    return contextlib.closing(Database(backend.settings.database, answer_seconds=None))
+
+
 @contextlib.contextmanager
 def made(runs: int, queued: int) -> Iterator[Site]:
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +109,8 @@ def made(runs: int, queued: int) -> Iterator[Site]:
             backend = stack.backend()
             person = Person(stack.url, "bench@example.com")
         site = Site(stack, backend, person, owner_id(backend, person.email), runs, queued)
-        write_history(backend.database, site.owner_id, runs)
+        with patient(backend) as database:
+            write_history(database, site.owner_id, runs)
         yield site
         backend.database.close()
 
@@ -167,7 +174,8 @@ def measure(many: int, queued: int) -> None:
         sites = (short, long)
         report(f"{FEW:,} and {many:,} runs", [*on_pages(sites, "succeeded"), *behind(sites, hold_workers=False)])
         for site in sites:
-            write_queue(site.backend.database, site.owner_id, site.queued)
+            with patient(site.backend) as database:
+                write_queue(database, site.owner_id, site.queued)
         rows = behind(sites, hold_workers=True)
         report(f"the same with {FEW:,} and {queued:,} queued runs", [*on_pages(sites, "queued"), *rows])
 
