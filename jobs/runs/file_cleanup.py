@@ -14,7 +14,7 @@ from jobs.storage.store import ObjectStore
 
 # A file is stored before the row that refers to it is committed; until then it is kept for this long.
 KEPT_SECONDS = 3600.0
-MOST_FILES = 500
+MOST_FILES = 200  # a sweep looks at so many: at 100,000 files in all, each is looked at every 40 minutes
 MOST_OBJECTS = 50
 
 UNUSED = ~exists().where(RunFileRow.sha256 == FileRow.sha256) & ~exists().where(Upload.sha256 == FileRow.sha256)
