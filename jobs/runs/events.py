@@ -39,6 +39,11 @@ def changes_state(data: bytes) -> bool:
     return b'"progress"' not in data
 
 
+def is_of_new_run(data: bytes) -> bool:
+    """Return whether an event says that a run has been submitted."""
+    return data.endswith(b'"version": 1}')
+
+
 def publish_sign_out(redis: Redis, owner_id: int) -> None:
     """Notify an owner's pages that their session may have ended."""
     _send(redis, [(owner_id, {"sign_out": 1})])

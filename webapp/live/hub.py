@@ -205,7 +205,9 @@ class Hub:
         for watcher in list(owner.watchers):
             watcher.wake()
         owner.toasts.mark_stale()
-        _refresh(list(owner.groups.values()), events.changes_state(data))
+        for subscribers in list(owner.groups.values()):
+            subscribers.mark_stale()
+            subscribers.wake(events.changes_state(data), events.is_of_new_run(data))
 
     def update_status(self) -> None:
         """Close the pages when the process is about to stop, and show on them whether events arrive."""
@@ -240,7 +242,10 @@ class Hub:
             owners = self._current_owners()
             for owner in owners:
                 owner.toasts.mark_stale()
-            _refresh(outdated(self._backend.database, [one for owner in owners for one in list(owner.groups.values())]))
+            groups = [one for owner in owners for one in list(owner.groups.values())]
+            for subscribers in outdated(self._backend.database, groups):
+                subscribers.mark_stale()
+                subscribers.wake()
             for watcher in watchers.outdated(self._backend.database, self._watchers()):
                 watcher.wake()
 
@@ -250,9 +255,3 @@ class Hub:
     def _current_owners(self) -> list[Owner]:
         with self._lock:
             return list(self._owners.values())
-
-
-def _refresh(groups: list[Subscribers], state_changed: bool = True) -> None:
-    for subscribers in groups:
-        subscribers.mark_stale()
-        subscribers.wake(state_changed)

@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 # A batch blocks the event loop for about 5 ms.
 LISTINGS_AT_ONCE = 200
 
+# Nobody misses a new run for so long: who submitted it has it in the response. A run that ends meanwhile, as most short
+# ones do, is read, rendered and sent only once. Its worker waits as long before it publishes that a run has started.
+NEW_RUN_SECONDS = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class SentState:
@@ -78,7 +82,7 @@ class Subscribers:
         self._toasts = toasts
         self._progress_limit = RateLimit(burst=5, per_second=10)
         self._state_limit = RateLimit(burst=50, per_second=50)
-        self._state_changed = threading.Event()
+        self._state_changed, self._is_due = threading.Event(), threading.Event()
         self._snapshot: Snapshot | None = None
         self._last: Update | None = None
         self._stale = True
@@ -89,9 +93,11 @@ class Subscribers:
         """Make the next reader take a new snapshot."""
         self._stale = True
 
-    def wake(self, state_changed: bool = True) -> None:
-        """Schedule an update of every page, soon if the state of a run has changed."""
+    def wake(self, state_changed: bool = True, is_new: bool = False) -> None:
+        """Schedule an update of every page, soon if the state of a run has changed, and not yet if a run is new."""
         self._wanted = True
+        if not is_new:
+            self._is_due.set()
         if state_changed:
             self._state_changed.set()
         if not self._updating:
@@ -114,6 +120,8 @@ class Subscribers:
 
     def _update_all(self) -> None:
         while self._wanted:
+            self._is_due.wait(NEW_RUN_SECONDS)
+            self._is_due.clear()
             self._wanted = False
             state_changed = self._state_changed.is_set()
             self._state_changed.clear()
