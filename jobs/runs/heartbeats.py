@@ -40,6 +40,7 @@ class Alive:
 WORKERS = cast(Table, WorkerRow.__table__)
 SEEN = update(WORKERS).where(WORKERS.c.name == bindparam("worker")).values(seen_at=bindparam("now"))
 FIRST_SEEN = insert(WORKERS)
+ALIVE = select(WORKERS.c.tasks, func.count()).where(WORKERS.c.seen_at > bindparam("since")).group_by(WORKERS.c.tasks)
 
 
 def seen(database: Database, worker: str, tasks: Iterable[str] | None = None) -> None:
@@ -75,9 +76,9 @@ def alive(database: Database) -> int:
 
 def workers_alive(database: Database) -> Alive:
     """Return the workers seen within SEEN_WITHIN_SECONDS. Those of one deployment have the same tasks: few rows."""
-    recent = WorkerRow.seen_at > utcnow() - timedelta(seconds=SEEN_WITHIN_SECONDS)
+    since = utcnow() - timedelta(seconds=SEEN_WITHIN_SECONDS)
     with database.read() as session:
-        rows = session.execute(select(WorkerRow.tasks, func.count()).where(recent).group_by(WorkerRow.tasks)).all()
+        rows = session.connection().execute(ALIVE, {"since": since}).all()
     said = [tasks.split() for tasks, _count in rows if tasks is not None]
     known = frozenset(name for names in said for name in names) if len(said) == len(rows) else None
     return Alive(sum(count for _tasks, count in rows), known)

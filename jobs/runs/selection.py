@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, TypeVarTuple
 
-from sqlalchemy import CTE, Select, func, select, true, tuple_
+from sqlalchemy import CTE, Integer, Select, bindparam, func, select, true, tuple_
 from sqlalchemy.orm import Session
 
-from jobs.runs.run import LARGEST_ID, Run, State
+from jobs.runs.run import LARGEST_ID, Run, RunId, State
 from jobs.storage.database import at_once, integers
 
 LATEST = 100
@@ -41,15 +42,14 @@ class Ending(NamedTuple):
 def listed(session: Session, selection: Selection) -> Sequence[Run]:
     """Return the runs of a selection, newest first."""
     (first, last), columns = _bounds(selection), _columns(selection.owner_id, selection)
-    if selection.run_id is not None:
-        same = (column == value for column, value in columns.items())
-        return session.scalars(select(Run).where(Run.id == first, Run.id <= last, *same)).all()
-    return session.scalars(newest_first(session, select(Run), columns, first, last).limit(selection.limit)).all()
+    query = _listed(is_postgres(session), tuple(columns), selection.run_id is not None)
+    given = {f"given_{column.key}": value for column, value in columns.items()}
+    return session.scalars(query, {**given, "first": first, "last": last, "limit": selection.limit}).all()
 
 
 def versions(session: Session, selections: Sequence[Selection]) -> list[list[tuple[int, int]]]:
     """Return each selection's run ids and versions, newest first, with one statement per distinct filter."""
-    many = _versions if _is_postgres(session) else _versions_in_sqlite
+    many = _versions if is_postgres(session) else _versions_in_sqlite
     found: list[list[tuple[int, int]]] = [[] for _ in selections]
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, one in enumerate(selections):
@@ -59,7 +59,7 @@ def versions(session: Session, selections: Sequence[Selection]) -> list[list[tup
         each = [(place, selections[place].owner_id, *_bounds(selections[place])) for place in places]
         asked = integers(session, "selections", "place", "owner_id", "first", "last")
         one = selections[places[0]]
-        statement = _versions_of_single_runs(asked, one) if one.run_id is not None else many(session, asked, one)
+        statement = _versions_of_single_runs(asked, one) if one.run_id is not None else many(asked, one)
         for place, run_id, version in connection.execute(statement, {"selections": each}).all():
             found[place].append((run_id, version))
     return [sorted(runs, reverse=True) for runs in found]
@@ -67,21 +67,22 @@ def versions(session: Session, selections: Sequence[Selection]) -> list[list[tup
 
 def endings(session: Session, owner_id: int, after: datetime) -> list[Ending]:
     """Return the endings after a time among an owner's LATEST runs, oldest first."""
-    latest = newest_first(session, select(Run.id), {Run.owner_id: owner_id}).limit(LATEST).subquery()
-    columns = (Run.id, Run.attempt, Run.task, Run.state, Run.ended_at)
-    ended = select(*columns).where(Run.id.in_(select(latest.c.id)), Run.ended_at > after).order_by(Run.ended_at, Run.id)
-    found = session.execute(ended)
+    found = session.connection().execute(_endings(is_postgres(session)), {"given_owner": owner_id, "after": after})
     return [Ending(run_id, attempt, task, state, at) for run_id, attempt, task, state, at in found if at]
 
 
+def is_postgres(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
 def newest_first(
-    session: Session, query: Select[*Columns], columns: Mapping[Any, Any], first: Any = 0, last: Any = LARGEST_ID
+    for_postgres: bool, query: Select[*Columns], columns: Mapping[Any, Any], first: Any = 0, last: Any = LARGEST_ID
 ) -> Select[*Columns]:
     """Restrict a query to runs with these values in these columns and an id between two, newest first.
 
     There must be an index with these columns, in this order, and the id.
     """
-    if not _is_postgres(session):
+    if not for_postgres:
         same = (column == value for column, value in columns.items())
         return query.where(*same, Run.id.between(first, last)).order_by(Run.id.desc())
     # Postgres takes tasks and states for equally frequent among old and new runs. If they are not, it would go through
@@ -94,27 +95,49 @@ def newest_first(
     return query.where(*same, between).order_by(column.desc(), Run.id.desc())
 
 
+# These queries are built once, because that takes longer than executing them, and they are executed at every change.
+
+
+@cache
+def _listed(for_postgres: bool, filtered: tuple[Any, ...], is_single: bool) -> Select[Run]:
+    columns = {column: bindparam(f"given_{column.key}", type_=column.type) for column in filtered}
+    first, last = bindparam("first", type_=RunId), bindparam("last", type_=RunId)
+    if is_single:
+        same = (column == value for column, value in columns.items())
+        return select(Run).where(Run.id == first, Run.id <= last, *same)
+    return newest_first(for_postgres, select(Run), columns, first, last).limit(bindparam("limit", type_=Integer))
+
+
+@cache
+def _endings(for_postgres: bool) -> Select[int, int, str, State, datetime | None]:
+    owner = bindparam("given_owner", type_=Run.owner_id.type)
+    latest = newest_first(for_postgres, select(Run.id), {Run.owner_id: owner}).limit(LATEST).subquery()
+    ended = select(Run.id, Run.attempt, Run.task, Run.state, Run.ended_at)
+    recent = ended.where(Run.id.in_(select(latest.c.id)), Run.ended_at > bindparam("after"))
+    return recent.order_by(Run.ended_at, Run.id)
+
+
 def _versions_of_single_runs(asked: CTE, one: Selection) -> Select[int, int, int]:
     same = [column == value for column, value in _columns(asked.c.owner_id, one).items()]
     return select(asked.c.place, Run.id, Run.version).where(Run.id == asked.c.first, Run.id <= asked.c.last, *same)
 
 
-def _versions(session: Session, asked: CTE, one: Selection) -> Select[int, int, int]:
+def _versions(asked: CTE, one: Selection) -> Select[int, int, int]:
     """Return a query for run versions of all selections with this filter."""
     fitting = select(Run.id, Run.version)
-    found = newest_first(session, fitting, _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
+    found = newest_first(True, fitting, _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
     each = found.limit(one.limit).lateral()
     return select(asked.c.place, each.c.id, each.c.version).join_from(asked, each, true())
 
 
-def _versions_in_sqlite(session: Session, asked: CTE, one: Selection) -> Select[int, int, int]:
+def _versions_in_sqlite(asked: CTE, one: Selection) -> Select[int, int, int]:
     """Return the same query without LATERAL, which SQLite lacks. It finds the last run of each selection first."""
-    fitting = newest_first(session, select(Run.id), _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
+    fitting = newest_first(False, select(Run.id), _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
     last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
     first = func.coalesce(last, asked.c.first).label("first")
     each = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
     found = select(each.c.place, Run.id, Run.version)
-    return newest_first(session, found, _columns(each.c.owner_id, one), each.c.first, each.c.last).order_by(None)
+    return newest_first(False, found, _columns(each.c.owner_id, one), each.c.first, each.c.last).order_by(None)
 
 
 def _bounds(selection: Selection) -> tuple[int, int]:
@@ -127,7 +150,3 @@ def _columns(owner_id: Any, one: Selection) -> dict[Any, Any]:
     """Return the columns that a selection fixes, with their values."""
     columns = {Run.owner_id: owner_id, Run.task: one.task, Run.state: one.state}
     return {column: value for column, value in columns.items() if value is not None}
-
-
-def _is_postgres(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"

@@ -4,20 +4,34 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from statistics import median
 
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import Select, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from jobs.runs import heartbeats
 from jobs.runs.heartbeats import Alive
-from jobs.runs.run import Run, State
-from jobs.runs.selection import newest_first
-from jobs.storage.database import Database
+from jobs.runs.run import Run, RunId, State
+from jobs.runs.selection import is_postgres, newest_first
+from jobs.storage.database import Database, UtcDateTime
 
 RECENT = 20
 MOST_AHEAD = 1000  # the queue may be longer, and this is called whenever a page changes
 SUCCEEDED = Run.state == bindparam(None, State.SUCCEEDED, literal_execute=True)
+
+# Built once, at import: building them takes longer than executing them, and a page with a queued run does so often.
+LINE = (
+    select(Run.task, Run.id)
+    .where(
+        Run.state == State.QUEUED,
+        Run.due_at.is_(None),
+        tuple_(Run.queued_at, Run.id) <= tuple_(bindparam("until", type_=UtcDateTime), bindparam("last", type_=RunId)),
+    )
+    .order_by(Run.due_at, Run.queued_at, Run.id)
+    .limit(MOST_AHEAD + 1)
+)
+RUNNING = select(Run.task, func.count()).where(Run.state == State.RUNNING).group_by(Run.task)
 
 
 @dataclass(frozen=True)
@@ -61,10 +75,8 @@ def _estimate(
 
 def _ahead(session: Session, waiting: Collection[Run]) -> dict[int, Counter[str]]:
     """Count the runs of each task that wait ahead of each given run."""
-    last = max(map(_place, waiting))
-    place = tuple_(Run.queued_at, Run.id)
-    queued = select(Run.task, Run.id).where(Run.state == State.QUEUED, Run.due_at.is_(None), place <= last)
-    line = session.execute(queued.order_by(Run.due_at, Run.queued_at, Run.id).limit(MOST_AHEAD + 1)).all()
+    until, last = max((run.queued_at, run.id) for run in waiting)
+    line = session.connection().execute(LINE, {"until": until, "last": last}).all()
     before, found = Counter[str](), {}
     wanted = {run.id for run in waiting}
     for task, run_id in line:
@@ -75,21 +87,21 @@ def _ahead(session: Session, waiting: Collection[Run]) -> dict[int, Counter[str]
     return {run_id: found.get(run_id, further) for run_id in wanted}
 
 
-def _place(run: Run) -> tuple[datetime, int]:
-    return run.queued_at, run.id
-
-
 def _running(session: Session) -> dict[str, int]:
-    counted = select(Run.task, func.count()).where(Run.state == State.RUNNING).group_by(Run.task)
-    return {task: count for task, count in session.execute(counted)}
+    return {task: count for task, count in session.connection().execute(RUNNING)}
 
 
 def _typical_seconds(session: Session, task: str) -> float | None:
     """The median of how long the task's latest successes took."""
-    succeeded = select(Run.started_at, Run.ended_at).where(SUCCEEDED)
-    rows = session.execute(newest_first(session, succeeded, {Run.task: task}).limit(RECENT)).all()
+    rows = session.connection().execute(_successes(is_postgres(session)), {"given_task": task}).all()
     took = [(row.ended_at - row.started_at).total_seconds() for row in rows if row.started_at and row.ended_at]
     return max(0.0, median(took)) if took else None
+
+
+@cache
+def _successes(for_postgres: bool) -> Select[datetime | None, datetime | None]:
+    succeeded = select(Run.started_at, Run.ended_at).where(SUCCEEDED)
+    return newest_first(for_postgres, succeeded, {Run.task: bindparam("given_task", type_=Run.task.type)}).limit(RECENT)
 
 
 def _seconds(
