@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from sqlalchemy import String, Table, Text, bindparam, delete, func, insert, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 
@@ -71,14 +71,14 @@ def gone(database: Database, worker: str) -> None:
 
 def alive(database: Database) -> int:
     """Return the number of workers seen within SEEN_WITHIN_SECONDS."""
-    return workers_alive(database).workers
+    with database.read() as session:
+        return workers_alive(session).workers
 
 
-def workers_alive(database: Database) -> Alive:
+def workers_alive(session: Session) -> Alive:
     """Return the workers seen within SEEN_WITHIN_SECONDS. Those of one deployment have the same tasks: few rows."""
     since = utcnow() - timedelta(seconds=SEEN_WITHIN_SECONDS)
-    with database.read() as session:
-        rows = session.connection().execute(ALIVE, {"since": since}).all()
+    rows = session.connection().execute(ALIVE, {"since": since}).all()
     said = [tasks.split() for tasks, _count in rows if tasks is not None]
     known = frozenset(name for names in said for name in names) if len(said) == len(rows) else None
     return Alive(sum(count for _tasks, count in rows), known)

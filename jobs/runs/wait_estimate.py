@@ -55,8 +55,8 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
     waiting = [run for run in runs if run.state is State.QUEUED and run.due_at is None]
     if not waiting:
         return {}
-    alive = heartbeats.workers_alive(database)
     with database.read() as session:
+        alive = heartbeats.workers_alive(session)
         ahead = _ahead(session, waiting)
         running = _running(session)
         tasks = set(running).union(*ahead.values())
