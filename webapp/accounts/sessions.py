@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Index, String, and_, delete, select, update
+from sqlalchemy import Index, String, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from jobs.runs import audit, owner_key
@@ -49,6 +49,20 @@ class Session(Base):
     last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+VALID = and_(
+    Session.version == Account.session_version,
+    Session.last_used_at > bindparam("used_after"),
+    Session.created_at > bindparam("created_after"),
+    Account.is_active,
+)
+# Built once, because every request executes it, and building it takes longer.
+WITH_ACCOUNT = (
+    select(Session, Account)
+    .join(Account, Account.id == Session.owner_id)
+    .where(Session.id == bindparam("number"), VALID)
+)
+
+
 def begin(database: Database, user: Account, user_agent: str = "", ip_address: str = "") -> str:
     """Store a new session, forget the owner's expired ones, and return the text for the cookie."""
     secret, now = secrets.token_urlsafe(SECRET_BYTES), utcnow()
@@ -78,9 +92,8 @@ def number_of(session_id: str) -> int:
 
 def account_of(database: Database, session_id: str) -> Account | None:
     """Return the active account of a valid session, or None; record that the session was used."""
-    query = select(Session, Account).join(Account, Account.id == Session.owner_id)
     with database.read() as session:
-        row = session.execute(query.where(Session.id == number_of(session_id), _valid())).first()
+        row = session.execute(WITH_ACCOUNT, {"number": number_of(session_id), **_limits()}).first()
     if row is None:
         return None
     found, account = row
@@ -97,16 +110,16 @@ def current(database: Database, numbers: Collection[int]) -> set[int]:
     """Return the numbers of those sessions that are still valid."""
     query = select(Session.id).join(Account, Account.id == Session.owner_id)
     with database.read() as session:
-        return set(session.scalars(query.where(Session.id.in_(numbers), _valid())))
+        return set(session.scalars(query.where(Session.id.in_(numbers), VALID), _limits()))
 
 
 def listed(database: Database, owner_id: int) -> Sequence[Session]:
     """Return an owner's valid sessions, the last used one first."""
     query = select(Session).join(Account, Account.id == Session.owner_id)
     with database.read() as session:
-        return session.scalars(
-            query.where(Session.owner_id == owner_id, _valid()).order_by(Session.last_used_at.desc(), Session.id.desc())
-        ).all()
+        mine = query.where(Session.owner_id == owner_id, VALID)
+        latest = mine.order_by(Session.last_used_at.desc(), Session.id.desc())
+        return session.scalars(latest, _limits()).all()
 
 
 def end(database: Database, owner_id: int, number: int) -> None:
@@ -124,11 +137,7 @@ def device_of(user_agent: str) -> str:
     return f"{browser} on {system}" if system else browser
 
 
-def _valid() -> ColumnElement[bool]:
+def _limits() -> dict[str, datetime]:
+    """Return the parameters of VALID."""
     now = utcnow()
-    return and_(
-        Session.version == Account.session_version,
-        Session.last_used_at > now - UNUSED,
-        Session.created_at > now - LONGEST,
-        Account.is_active,
-    )
+    return {"used_after": now - UNUSED, "created_after": now - LONGEST}
