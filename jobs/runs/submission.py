@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -22,8 +22,15 @@ from jobs.storage.database import utcnow
 
 log = logging.getLogger(__name__)
 
-
 NO_WORKER = "No worker has this task any more, so it cannot run again."
+
+# Built once: on SQLite nobody else can write while it is built and executed.
+QUEUED = select(func.count()).select_from(
+    select(Run.id)
+    .where(Run.owner_id == bindparam("owner"), Run.state == State.QUEUED)
+    .limit(bindparam("most", type_=Integer))
+    .subquery()
+)
 
 
 class TooManyRuns(Exception):
@@ -243,8 +250,7 @@ def _accept(backend: Backend, run: Run, asked: Asked = NOTHING_MORE) -> Run:
 def _check_queued(backend: Backend, session: Session, owner_id: int) -> None:
     """Raise TooManyRuns if no more runs of this owner may be queued. Submissions at the same time may pass together."""
     most = backend.settings.user_queued_runs
-    queued = select(Run.id).where(Run.owner_id == owner_id, Run.state == State.QUEUED).limit(most)
-    if (session.scalar(select(func.count()).select_from(queued.subquery())) or 0) >= most:
+    if (session.scalar(QUEUED, {"owner": owner_id, "most": most}) or 0) >= most:
         raise TooManyRuns(most)
 
 
