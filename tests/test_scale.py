@@ -15,7 +15,7 @@ from jobs.runs.lease import Claim
 from jobs.runs.output_entries import Batch, Entry, OutputKind
 from jobs.runs.queue import push, take_next
 from jobs.runs.run import Run
-from jobs.storage.database import Base
+from jobs.storage.database import Base, utcnow
 from jobs.values.outcome import Failure
 from jobs.worker import attempt
 from jobs.worker.sweeper import Sweeper, revive
@@ -29,7 +29,7 @@ from tests.webapp.test_access import ADMIN, addresses, fill, tell
 from webapp import create_app
 from webapp.accounts import sessions, users
 from webapp.live.subscribers import Subscribers, outdated
-from webapp.live.toasts import Toasts
+from webapp.live.toasts import KEPT, Toasts
 from webapp.rendering.listings import Listing
 
 RUNS = 20_000
@@ -120,7 +120,7 @@ def test_live_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
         for group in groups:
             assert group.snapshot().page.listing == group.listing
         assert outdated(backend.database, groups)
-        Toasts(backend.database, me).endings()
+        Toasts(backend.database, me).endings(utcnow() - KEPT)
         assert sessions.current(backend.database, {one.id for one in sessions.listed(backend.database, me)})
     assert_costs_little(found, backend)
 

@@ -33,7 +33,8 @@ def changes() -> Response:
     if not _is_owner():
         return make_response("", 401)
     snapshot = take_snapshot(backend().database, from_query(current_user.id, request.args), None)
-    endings = ended_after(moment_in(request.args.get("since")), Toasts(backend().database, current_user.id).endings())
+    since = moment_in(request.args.get("since"))
+    endings = ended_after(since, Toasts(backend().database, current_user.id).endings(since))
     frame = difference(client_state_from(request.args), snapshot) + "".join(
         fragments.toast(ending) for ending in endings
     )

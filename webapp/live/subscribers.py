@@ -10,7 +10,7 @@ import gevent
 from flask import Flask
 
 from jobs.runs import Ending, versions
-from jobs.storage import Database
+from jobs.storage import Database, utcnow
 from webapp.current import backend
 from webapp.live.rate_limit import RateLimit
 from webapp.live.snapshot import ClientState, Snapshot, difference, take_snapshot
@@ -136,7 +136,8 @@ class Subscribers:
     def _update(self, open_pages: Sequence[OpenPage]) -> bool:
         # Both calls may wait for the database. Nothing after them yields to another greenlet, so no page can receive a
         # newer snapshot before this one.
-        recent, snapshot = self._toasts.endings(), self.snapshot()
+        until = min((open_page.sent.until for open_page in open_pages), default=utcnow())
+        recent, snapshot = self._toasts.endings(until), self.snapshot()
         any_sent = False
         for open_page in open_pages:
             if open_page.socket.ready:

@@ -17,19 +17,21 @@ class Toasts:
         self._database = database
         self._owner_id = owner_id
         self._endings: Sequence[Ending] = ()
+        self._after = utcnow()
         self._stale = True
         self._lock = threading.Lock()
 
     def mark_stale(self) -> None:
         self._stale = True
 
-    def endings(self) -> Sequence[Ending]:
-        """Return the endings of the last ten minutes (KEPT)."""
+    def endings(self, after: datetime) -> Sequence[Ending]:
+        """Return the endings after a moment, or after an earlier one, but no older ones than ten minutes (KEPT)."""
         with self._lock:
-            if self._stale:
+            if self._stale or after < self._after:
                 self._stale = False  # before the read, so that a change during it marks the cache stale again
                 with self._database.read() as session:
-                    self._endings = endings(session, self._owner_id, utcnow() - KEPT)
+                    self._endings = endings(session, self._owner_id, max(after, utcnow() - KEPT))
+                self._after = after
             return self._endings
 
 
