@@ -1,4 +1,4 @@
-"""The backend of the current application, and whether a request is for its API."""
+"""The backend of the current application, and whether a request is from a program."""
 
 from typing import cast
 
@@ -12,6 +12,11 @@ API = "/api/v1"
 def is_for_api() -> bool:
     """Return whether the request is for the API, where cookies mean nothing and errors are JSON."""
     return request.path == API or request.path.startswith(f"{API}/")
+
+
+def is_from_a_program() -> bool:
+    """Return whether errors are answered as JSON: under `/api`, where the description and the client are, too."""
+    return f"{request.path}/".startswith("/api/")
 
 
 def put_backend(app: Flask, backend: Backend) -> None:

@@ -6,6 +6,7 @@ from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
     MethodNotAllowed,
+    NotFound,
     RequestedRangeNotSatisfiable,
     ServiceUnavailable,
     TooManyRequests,
@@ -16,7 +17,7 @@ from jobs.runs import TooManyRuns
 from jobs.storage import AWAY
 from jobs.values import StoreAway
 from webapp import messages
-from webapp.current import is_for_api
+from webapp.current import is_from_a_program
 from webapp.problems import problem
 from webapp.rendering import fragments
 
@@ -39,7 +40,11 @@ def show(error: HTTPException) -> Response:
     ours = error.description if error.description != type(error).description else None
     message = ours or messages.ERRORS.get(code) or str(type(error).description)
     name = error.name.capitalize()
-    response = problem(code, name, message, error) if is_for_api() else make_response(_body(code, name, message), code)
+    if is_from_a_program():
+        unknown = isinstance(error, NotFound) and error is request.routing_exception
+        response = problem(code, name, messages.NO_ADDRESS if unknown else message, error)
+    else:
+        response = make_response(_body(code, name, message), code)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
     if isinstance(error, RequestedRangeNotSatisfiable):

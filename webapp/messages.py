@@ -12,6 +12,7 @@ ERRORS = {
     429: "Too many requests. Try again in a few minutes.",
     500: "Something went wrong on the server. Everything saved earlier is safe. Try again in a moment.",
 }
+NO_ADDRESS = "The API has no such address. /api/openapi.json lists them all."
 UNSAVED = (
     "Your changes have not been saved because the database can't be written to right now. "
     "Everything saved earlier is safe. Try again in a moment."

@@ -4,7 +4,7 @@ from flask import Flask, Request, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from webapp import messages
-from webapp.current import is_for_api
+from webapp.current import is_for_api, is_from_a_program
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -54,9 +54,9 @@ def refuse_other_origins() -> None:
     Browsers report the origin of a request in `Sec-Fetch-Site`, older ones in `Origin`, and pages cannot forge these
     headers. An unsafe request without either is rejected. A WebSocket handshake is a GET request, and browsers do not
     apply the same-origin policy to it, so it is checked as well. The API reads no cookies, so a page of another site
-    gains nothing by calling it.
+    gains nothing by calling it. Nor does it by an address under `/api` that no view answers.
     """
-    if is_for_api():
+    if is_for_api() or (is_from_a_program() and request.endpoint is None):
         return
     is_socket = request.headers.get("Upgrade", "").lower() == "websocket"
     if (request.method not in SAFE_METHODS or is_socket) and not comes_from_here(request):

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Collection
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any
 
 from flask import request
 
 from webapp.api import messages
 from webapp.problems import refuse
+
+MOST_DIGITS = 4300
 
 
 def json_object() -> dict[str, Any]:
@@ -21,10 +23,16 @@ def json_object() -> dict[str, Any]:
 def object_in(text: str | bytes) -> dict[str, Any]:
     """Return the JSON object in a text, with exact numbers, or end the request with a problem."""
     try:
-        value = json.loads(text, parse_float=_number, parse_constant=_refused)
+        text = text.decode() if isinstance(text, bytes) else text
+        value = json.loads(
+            text, parse_int=_whole, parse_float=_number, parse_constant=_refused, object_pairs_hook=_unambiguous
+        )
+        json.dumps(value, ensure_ascii=False, default=str).encode()  # fails on half of a surrogate pair
     except RecursionError:
         refuse(400, messages.TOO_DEEP)
-    except ValueError as error:  # also bytes that are no text
+    except UnicodeError:
+        refuse(400, messages.NOT_UTF8)
+    except ValueError as error:
         refuse(400, messages.BAD_JSON.format(reason=error))
     if not isinstance(value, dict):
         refuse(422, messages.NO_OBJECT, {"": messages.NO_OBJECT})
@@ -53,11 +61,35 @@ def refuse_query(name: str, message: str) -> None:
     refuse(400, f"{name}: {message}")
 
 
+def pointer(name: str) -> str:
+    """Return a name as a part of a JSON pointer."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:  # Python takes no more
+        raise ValueError(f"a number has more than {MOST_DIGITS} digits")
+    return int(text)
+
+
 def _number(text: str) -> float | Decimal:
     """Return a number as a float if that is exact, otherwise as a Decimal."""
     number = float(text)
-    return number if Decimal(repr(number)) == Decimal(text) else Decimal(text)
+    try:
+        return number if Decimal(repr(number)) == Decimal(text) else Decimal(text)
+    except DecimalException:
+        raise ValueError("the exponent of a number is too large") from None
 
 
 def _refused(constant: str) -> float:
     raise ValueError(f"{constant} is not a JSON number")
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, of which other programs could read another value if a key came twice."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{json.dumps(key)} stands twice in an object")
+        found[key] = value
+    return found

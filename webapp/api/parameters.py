@@ -6,7 +6,7 @@ a name that no parameter has, is refused before.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from jobs.authoring import Task
 from webapp import forms
 from webapp.api import messages
+from webapp.api.body import pointer
 from webapp.forms import Field, posted_of
 from webapp.rendering.files import safe_filename
 from webapp.runs.own_inputs import own_inputs
@@ -34,7 +35,7 @@ def read(task: Task, values: Mapping[str, Any], sent: Received | None = None) ->
     """Validate the parameters of a task: JSON values, and what a multipart form has sent beside them."""
     fields = forms.fields_of(task)
     whole = Field("", "", "group", children=fields)
-    if wrong := dict(_misshapen(whole, values, "")):
+    if wrong := dict(_misshapen(whole, values, "")) | dict(_misplaced(fields, values, sent) if sent else ()):
         return Read(None, wrong)
     posted = posted_of(fields, _completed(values))
     for name, text in sent.posted.items(multi=True) if sent else ():
@@ -42,6 +43,17 @@ def read(task: Task, values: Mapping[str, Any], sent: Received | None = None) ->
     parameters, form = forms.read(task, posted, sent.own if sent else own_inputs())
     pointers = {_pointer(whole, values, name.split(".") if name else []): text for name, text in form.errors.items()}
     return Read(parameters, pointers)
+
+
+def _misplaced(fields: Iterable[Field], values: Mapping[str, Any], sent: Received) -> Iterator[tuple[str, str]]:
+    """Yield a pointer and a message for each part of a multipart form that belongs to no parameter or repeats one."""
+    kinds = {field.name: field.kind for field in fields}
+    for name in (*sent.posted, *sent.unknown):
+        first = name.partition(".")[0]
+        if first not in kinds or name in sent.unknown:
+            yield pointer(name), messages.UNKNOWN
+        elif first in values and kinds[first] != "files":
+            yield pointer(first), messages.TWICE
 
 
 def _misshapen(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
@@ -104,7 +116,7 @@ def _pairs(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
         return
     assert field.item is not None
     for key, one in value.items():
-        yield from _misshapen(field.item.children[1], one, f"{at}/{_escaped(key)}")
+        yield from _misshapen(field.item.children[1], one, at + pointer(key))
 
 
 def _tuple(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
@@ -122,9 +134,9 @@ def _group(field: Field, value: Any, at: str, tags: Mapping[str, Any] | None = N
     known = {child.name: child for child in field.children}
     for name, one in value.items():
         if name in known:
-            yield from _misshapen(known[name], one, f"{at}/{_escaped(name)}")
+            yield from _misshapen(known[name], one, at + pointer(name))
         elif name not in (tags or {}):
-            yield f"{at}/{_escaped(name)}", messages.UNKNOWN
+            yield at + pointer(name), messages.UNKNOWN
 
 
 def _variant(field: Field, value: Any, at: str) -> Iterator[tuple[str, str]]:
@@ -165,19 +177,15 @@ def _pointer(field: Field, value: Any, path: list[str]) -> str:
     if field.kind == "pairs" and isinstance(value, dict):
         assert field.item is not None
         key, one = list(value.items())[int(first)]
-        return f"/{_escaped(key)}{_pointer(field.item.children[1], one, rest[1:])}"
+        return pointer(key) + _pointer(field.item.children[1], one, rest[1:])
     inside = field.item or next((child for child in _children(field) if child.own_name == first), None)
     part = value[int(first)] if isinstance(value, list) and int(first) < len(value) else None
     if isinstance(value, dict):
         part = value.get(first)
-    return f"/{_escaped(first)}{_pointer(inside, part, rest) if inside else ''}"
+    return pointer(first) + (_pointer(inside, part, rest) if inside else "")
 
 
 def _children(field: Field) -> Iterator[Field]:
     yield from field.children
     for variant in field.variants:
         yield from _children(variant.group)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -9,11 +9,12 @@ from webapp.accounts import auth, throttle, tokens
 from webapp.accounts.tokens import Grant, TooManyTokens
 from webapp.api import messages
 from webapp.api.blueprint import bp
-from webapp.api.body import json_object
+from webapp.api.body import json_object, pointer
 from webapp.current import backend
 from webapp.problems import refuse
 
 LIFETIME = timedelta(hours=1)
+CREDENTIALS = ("email", "password")
 NAME = "Signed in with a password"
 
 
@@ -38,7 +39,8 @@ def sign_in() -> Response:
 
 def _credentials() -> tuple[str, str]:
     body = json_object()
-    wrong = [name for name in ("email", "password") if not isinstance(body.get(name), str)]
+    wrong = {f"/{name}": messages.FILL_IN for name in CREDENTIALS if not isinstance(body.get(name), str)}
+    wrong |= {pointer(name): messages.UNKNOWN for name in body if name not in CREDENTIALS}
     if wrong:
-        refuse(422, messages.INVALID, {f"/{name}": messages.FILL_IN for name in wrong})
+        refuse(422, messages.INVALID, wrong)
     return body["email"], body["password"]

@@ -60,7 +60,7 @@ def events(run: Run, caller: Caller) -> Response:
     seen = request.headers.get("Last-Event-ID", "")
     if run.state.ended and seen == str(run.version):
         return Response(status=204)
-    stream = stream_with_context(_events(run, caller, int(seen) if seen.isdecimal() else 0))
+    stream = stream_with_context(_events(run, caller, run.version if seen == str(run.version) else 0))
     return Response(stream, mimetype=EVENTS, headers={"X-Accel-Buffering": "no"})
 
 

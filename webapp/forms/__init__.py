@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 
 from jobs.authoring import Task, load
-from webapp.forms.bound_fields import MOST_ROWS, BoundField, Reader
-from webapp.forms.fields import FILES, WHOLES, Field, Missing
+from webapp.forms.bound_fields import BoundField, Reader
+from webapp.forms.fields import FILES, MOST_ROWS, WHOLES, Field, Missing
 from webapp.forms.files import NO_INPUTS, OwnInputs, file_field_at, has_files, reference_to
 from webapp.forms.json_schema import schema_of
 from webapp.forms.messages import FAILED_CHECK, TOO_MANY_ROWS, message

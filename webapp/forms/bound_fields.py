@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from jobs import File
 from jobs.authoring import problem_with
-from webapp.forms.fields import CHOICES, TEXTS, Field, Missing
+from webapp.forms.fields import CHOICES, MOST_ROWS, TEXTS, Field, Missing
 from webapp.forms.files import NO_INPUTS, OwnInputs, referred, sha256_in
 from webapp.forms.messages import (
     EMPTY,
@@ -39,9 +39,6 @@ ZONE = "_zone"
 UNREAD = "_unread"
 # An alias of UTC, which keeps the page's script from sending the unsupported time zone again.
 NO_PLACE = "Etc/UTC"
-
-# Limit for all lists of a form together: a small request could otherwise make the server render a huge form.
-MOST_ROWS = 200
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ TEXTS = frozenset({"text", "long_text"})
 # Maximum numbers of choices for radio buttons and for a select box.
 MOST_RADIOS = 4
 MOST_OPTIONS = 20
+# Limit for all lists of a form together: a small request could otherwise make the server render a huge form.
+MOST_ROWS = 200
 # Kinds with parts that are fields themselves.
 COMPOUNDS = frozenset({"group", "tuple", "rows", "pairs", "pair", "variant"})
 # Compound kinds whose parts are all displayed, so that a rule about the whole can be checked.

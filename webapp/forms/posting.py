@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from werkzeug.datastructures import MultiDict
 
 from jobs.authoring import file_in
-from webapp.forms.fields import Field, Missing, Variant
+from webapp.forms.fields import MOST_ROWS, Field, Missing, Variant
 from webapp.forms.files import reference_to
 from webapp.forms.texts import exact_of, text_of
 
@@ -126,7 +126,7 @@ def _put_list(posted: Posted, field: Field, value: Any) -> None:
     assert field.item is not None
     first = 0 if field.optional else min(field.least, MOST_FIRST_ROWS)
     rows = value if isinstance(value, list) else [Missing] * first
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows[: MOST_ROWS + 1]):  # one row too many is refused as all the others would be
         posted.add(field.name, str(number))
         put(posted, field.item.placed(f"{field.name}.{number}"), row)
 

@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.datastructures import MultiDict
 
-from webapp.forms.bound_fields import MOST_ROWS
-from webapp.forms.fields import FILES, Field, Missing
+from webapp.forms.fields import FILES, MOST_ROWS, Field, Missing
 from webapp.forms.posting import SHOWN, text
 from webapp.forms.texts import text_of
 

@@ -46,10 +46,14 @@ def init_app(app: Flask) -> None:
 
 @dataclass
 class Received:
-    """A posted form: its texts, including references to its files, and the messages for refused files."""
+    """A posted form: its texts, including references to its files, and the messages for refused files.
+
+    `unknown` has the names of files for which there is no field.
+    """
 
     posted: MultiDict[str, str]
     refused: dict[str, str] = field(default_factory=dict)
+    unknown: Collection[str] = ()
 
     @property
     def own(self) -> OwnInputs:
@@ -66,7 +70,7 @@ def receive(task: Task) -> Received:
     """Receive a task's form, store its files and record them as the user's."""
     fields = forms.fields_of(task)
     if request.mimetype != "multipart/form-data" or not forms.has_files(fields):
-        return Received(MultiDict(request.form))
+        return Received(MultiDict(request.form), unknown=request.files.keys())
     receiver = Receiver(fields)
     try:
         return receiver.receive()
@@ -137,6 +141,7 @@ class Receiver:
         self._kept = 0
         self._files: list[Incoming] = []
         self._refused: dict[str, str] = {}
+        self._unknown: list[str] = []
         self.file_bytes = 0
 
     def receive(self) -> Received:
@@ -152,7 +157,7 @@ class Receiver:
             return Received(posted, self._refused | {one.place: words for one in self._files})
         for place, one in files:
             posted.add(place, forms.reference_to(File(one.name, one.size, one.sha256, one.media_type)))
-        return Received(posted, self._refused)
+        return Received(posted, self._refused, self._unknown)
 
     def receive_file(self, name: str) -> RunFile | str:
         """Store the whole body as one file and record it as the user's, or return a message that says why not."""
@@ -196,6 +201,8 @@ class Receiver:
         incoming = Incoming(place, safe_filename(_named(part)), most_bytes(one) if one else 0)
         if one and part.filename:
             self._begin(incoming)
+        elif part.filename:
+            self._unknown.append(place)
         return incoming
 
     def _begin(self, one: Incoming) -> None:

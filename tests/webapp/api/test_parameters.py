@@ -13,6 +13,8 @@ from tests.support.visitor import Visitor
 from webapp import forms
 from webapp.accounts import users
 from webapp.api import parameters
+from webapp.forms.fields import MOST_ROWS
+from webapp.forms.messages import TOO_MANY_ROWS
 
 HASH = {"sha256": "0" * 64}
 LARGE = 2**53 + 1
@@ -110,6 +112,13 @@ def test_a_wrong_part_is_named_by_its_pointer(
     app: Flask, ada: Visitor, annotation: str, value: Any, pointer: str
 ) -> None:
     assert list(read(app, ada, annotation, value).errors) == [pointer]
+
+
+def test_a_list_that_is_too_long_is_refused_without_reading_all_of_it(app: Flask, ada: Visitor) -> None:
+    """Reading all rows of a megabyte would keep everybody else waiting for seconds."""
+    assert read(app, ada, "list[int]", list(range(100_000))).errors == {"/it": TOO_MANY_ROWS.format(most=MOST_ROWS)}
+    rows = forms.posted_of(forms.fields_of(TASKS["list[int]"]), {"it": list(range(100_000))})
+    assert len(rows.getlist("it")) == MOST_ROWS + 1
 
 
 @pytest.mark.parametrize(
