@@ -1,17 +1,19 @@
 """Submit, cancel and retry runs. Each function commits the row before it publishes an event or pushes a job."""
 
+import contextlib
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from jobs.authoring.parameters import Unstorable, stored
-from jobs.authoring.secret_parameters import reopened, written
+from jobs.authoring.parameters import Unstorable, load, stored
+from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
 from jobs.runs import events, file_ownership, idempotency, lease, queue, webhooks
 from jobs.runs.backend import Backend
@@ -51,9 +53,13 @@ class WebhookAsked:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a program asks for beside a run: a key that makes the submission repeatable, and a webhook."""
+    """What a program asks for beside a run: a key that makes the submission repeatable, and a webhook.
+
+    `given` names the parameters that were sent; a default that is made for each run does not count as other content.
+    """
 
     key: str | None = None
+    given: Collection[str] = ()
     webhook: WebhookAsked | None = None
 
 
@@ -93,13 +99,13 @@ def submit_once(backend: Backend, task: Task, owner_id: int, parameters: BaseMod
     Raises Reused if the key was used for another task or other parameters, OtherWebhook if it was used with another
     webhook, and what `submit` raises.
     """
-    if earlier := _with_key(backend, task, owner_id, parameters, asked):
-        return earlier, False
+    if run := _with_key(backend, owner_id, asked.key):
+        return _same(backend, run, task, parameters, asked), False
     try:
         return submit(backend, task, owner_id, parameters, asked), True
     except IntegrityError:  # another request with this key came first
-        if earlier := _with_key(backend, task, owner_id, parameters, asked):
-            return earlier, False
+        if run := _with_key(backend, owner_id, asked.key):
+            return _same(backend, run, task, parameters, asked), False
         raise
 
 
@@ -205,26 +211,35 @@ def _encrypted(backend: Backend, run: Run) -> str | None:
         return session.scalar(select(Run.encrypted_parameters).where(Run.id == run.id))
 
 
-def _with_key(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked) -> Run | None:
-    if asked.key is None:
+def _with_key(backend: Backend, owner_id: int, key: str | None) -> Run | None:
+    if key is None:
         return None
     with backend.database.read() as session:
-        run = idempotency.run_with(session, owner_id, asked.key)
-    if run is None:
-        return None
+        return idempotency.run_with(session, owner_id, key)
+
+
+def _same(backend: Backend, run: Run, task: Task, parameters: BaseModel, asked: Asked) -> Run:
+    """Return the run if it has these parameters and this webhook. Raises Reused and OtherWebhook.
+
+    Values are compared, not their JSON, in which a set has no order. A run whose parameters the task no longer reads
+    cannot be compared, and the same submission must not run twice.
+    """
     if run.task != task.name:
         raise Reused(None)
-    now, before = written(parameters).whole, _whole(backend, run)
-    differing = [name for name in now.keys() | before.keys() if now.get(name) != before.get(name)]
-    if differing:
-        raise Reused(min(differing))
+    fields = type(parameters).model_fields
+    compared = [name for name, field in fields.items() if name in asked.given or field.default_factory is None]
+    with contextlib.suppress(ValidationError):
+        before = load(type(parameters), _whole(backend, run))
+        differing = [name for name in compared if getattr(before, name) != getattr(parameters, name)]
+        if differing:
+            raise Reused(min(differing))
     if webhooks.url_for_run(backend.database, run.id) != (asked.webhook and asked.webhook.url):
         raise OtherWebhook
     return run
 
 
 def _whole(backend: Backend, run: Run) -> dict[str, Any]:
-    """Return a run's parameters with its secrets in clear; without them if no key decrypts them any more."""
+    """Return a run's parameters with its secrets in clear; with marks in their place if no key decrypts them."""
     encrypted = _encrypted(backend, run)
     whole, _secrets = (encrypted and backend.vault.unseal_parameters(run.owner_id, encrypted)) or (None, ())
     return run.parameters if whole is None else whole

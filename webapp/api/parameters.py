@@ -25,10 +25,11 @@ SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Read(NamedTuple):
-    """The parameters, or None and the messages by JSON pointer."""
+    """The parameters, or None and the messages by JSON pointer; `given` names the parameters that were sent."""
 
     parameters: BaseModel | None
     errors: dict[str, str]
+    given: frozenset[str] = frozenset()
 
 
 def read(task: Task, values: Mapping[str, Any], sent: Received | None = None) -> Read:
@@ -42,7 +43,7 @@ def read(task: Task, values: Mapping[str, Any], sent: Received | None = None) ->
         posted.add(name, text)
     parameters, form = forms.read(task, posted, sent.own if sent else own_inputs())
     pointers = {_pointer(whole, values, name.split(".") if name else []): text for name, text in form.errors.items()}
-    return Read(parameters, pointers)
+    return Read(parameters, pointers, frozenset(values) | frozenset(sent.posted if sent else ()))
 
 
 def _misplaced(fields: Iterable[Field], values: Mapping[str, Any], sent: Received) -> Iterator[tuple[str, str]]:

@@ -54,11 +54,12 @@ def show(name: str) -> dict[str, object]:
 def run(name: str) -> Response:
     """Start a run. The body holds the parameters; with an Idempotency-Key, repeating the request has no effect."""
     task = _task(name)
-    asked = Asked(_key(), _webhook())
+    key, webhook = _key(), _webhook()
     read = _read(task)
     if read.parameters is None:
         refuse(422, messages.INVALID, read.errors)
     known_tasks.record(task)
+    asked = Asked(key, read.given, webhook)
     try:
         new, created = submit_once(backend(), task, caller().account.id, read.parameters, asked)
     except NotKept:

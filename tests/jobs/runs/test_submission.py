@@ -3,18 +3,21 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from itertools import count
+from typing import Annotated, Any
 
 import pytest
 from pydantic import AfterValidator, Field
+from sqlalchemy import update
 
 from jobs import task
 from jobs.authoring.task import TaskError
 from jobs.runs import events, lease
 from jobs.runs.backend import Backend, open_backend
+from jobs.runs.idempotency import Reused
 from jobs.runs.queue import DISPATCHER
 from jobs.runs.run import Run, State
-from jobs.runs.submission import Conflict, TooManyRuns, cancel, retry, submit
+from jobs.runs.submission import Conflict, TooManyRuns, cancel, retry, submit, submit_once
 from tests.support.people import claimed, make_owner, read
 
 
@@ -140,3 +143,47 @@ def test_a_user_has_no_more_runs_waiting_than_allowed(backend: Backend) -> None:
     with pytest.raises(TooManyRuns):
         retry(few, ada, read(backend, first))
     assert read(backend, second).state is State.QUEUED
+
+
+numbers = count()
+
+
+@task
+def draw(
+    colours: set[str], seed: Annotated[int, Field(default_factory=lambda: next(numbers))], size: int = 3
+) -> None: ...
+
+
+def once(backend: Backend, owner_id: int, **given: Any) -> tuple[int, bool]:
+    drawn = draw.__dict__["__task__"]
+    run, created = submit_once(backend, drawn, owner_id, drawn.parameters.model_validate(given), "one", given)
+    return run.id, created
+
+
+def test_a_set_in_another_order_and_a_new_default_are_the_same_submission(backend: Backend, owner_id: int) -> None:
+    first, created = once(backend, owner_id, colours={"red", "green"})
+    assert created
+    for order_of_another_process in (["red", "green"], ["green", "red"]):
+        with backend.database.write() as session:
+            stored = {"colours": order_of_another_process, "seed": 0, "size": 3}
+            session.execute(update(Run).where(Run.id == first).values(parameters=stored))
+        assert once(backend, owner_id, colours={"red", "green"}) == (first, False)
+
+
+@pytest.mark.parametrize(
+    ("other", "name"), [({"colours": {"blue"}}, "colours"), ({"seed": -1}, "seed"), ({"size": 4}, "size")]
+)
+def test_another_value_with_the_same_key_is_refused(
+    backend: Backend, owner_id: int, other: dict[str, Any], name: str
+) -> None:
+    once(backend, owner_id, colours={"red"})
+    with pytest.raises(Reused) as refused:
+        once(backend, owner_id, **{"colours": {"red"}, **other})
+    assert refused.value.parameter == name
+
+
+def test_a_key_whose_task_has_changed_still_starts_nothing_twice(backend: Backend, owner_id: int) -> None:
+    first, _created = once(backend, owner_id, colours={"red"})
+    with backend.database.write() as session:
+        session.execute(update(Run).where(Run.id == first).values(parameters={"shape": "round"}))
+    assert once(backend, owner_id, colours={"red"}) == (first, False)
