@@ -1,5 +1,6 @@
 """Everything as it is deployed, web processes included, with a Redis that a test may break."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,12 +20,12 @@ from tests.support.waiting import until
 class Application:
     """Everything as it is deployed, with a Redis elsewhere that a test may break."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         there = open_backend(settings_for(folder, database_url=databases.url_of(folder)))
         self.redis = RedisServer(there)
         self.redis.start()
         self.relay = Relay(there.settings.redis_socket)
-        self.stack = Stack(folder, REDIS_URL=self.relay.url)
+        self.stack = Stack(folder, REDIS_URL=self.relay.url, **settings)
         self.backend: Backend = there
 
     def runs(self) -> dict[int, Run]:
@@ -41,7 +42,9 @@ class Application:
     def web_workers(self) -> list[psutil.Process]:
         """The processes that answer requests: the children of gunicorn's first one."""
         ours = psutil.Process(self.stack.process.pid).children()
-        return [worker for child in ours if "gunicorn" in child.cmdline() for worker in child.children()]
+        with suppress(psutil.NoSuchProcess):  # one that is just ending
+            return [worker for child in ours if "gunicorn" in child.cmdline() for worker in child.children()]
+        return []
 
     def close(self) -> None:
         self.redis.resume()

@@ -1,0 +1,167 @@
+"""Programs that call the API while connections, web processes and Redis are lost."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from sqlalchemy import func, select, update
+
+from jobs.runs import events
+from jobs.runs.lease import Change
+from jobs.runs.run import Run, State
+from jobs.storage.database import utcnow
+from tests.browser.relay import Relay
+from tests.faults.application import Application
+from tests.faults.audit import begin_audit
+from tests.faults.scale import scale
+from tests.support.people import make_run, owner_id
+from tests.support.person import Person
+from tests.support.remote import AWAY, Answer, Follower, LongPoll, Remote, Stream, join
+from tests.support.waiting import until
+
+AT_ONCE = 100
+KILLS = scale(20, 2)
+CUTS = 20
+PARAMETERS = {"text": "hello"}
+
+
+# One application serves both tests.
+pytestmark = pytest.mark.xdist_group("programs")
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    one = Application(tmp_path_factory.mktemp("programs"), WEB_CONCURRENCY="2")
+    try:
+        one.stack.start()
+        begin_audit(one.backend.database)
+        yield one
+    finally:
+        one.close()
+
+
+@pytest.fixture
+def program(application: Application) -> Remote:
+    return Remote(application.stack.port, Person(application.stack.url, "ada@example.com").email)
+
+
+def submit(program: Remote, key: str) -> Answer:
+    return program.call("POST", "/tasks/reverse_text/runs", PARAMETERS, Idempotency_Key=key)
+
+
+def count(application: Application) -> int:
+    with application.backend.database.read() as session:
+        return session.scalar(select(func.count()).select_from(Run)) or 0
+
+
+def kill_web(application: Application) -> None:
+    killed = application.web_workers()
+    assert killed
+    for worker in killed:
+        os.kill(worker.pid, signal.SIGKILL)
+
+
+def test_one_key_is_one_run_whoever_sends_it_at_once_and_whatever_dies_before_the_answer(
+    application: Application, program: Remote
+) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda _number: submit(program, "at once"), range(AT_ONCE)))
+    assert sorted(answer.status for answer in answers) == [200] * (AT_ONCE - 1) + [201]
+    assert len({answer.body["id"] for answer in answers}) == count(application) == 1
+    accepted = [answers[0].body["id"]]
+    for number in range(KILLS):
+        before, key = count(application), f"kill {number}"
+        application.redis.suspend()  # holds the request back between its commit and its answer
+        with ThreadPoolExecutor(1) as pool:
+            unanswered = pool.submit(submit, program, key)
+            until(lambda before=before: count(application) > before, "the row")
+            kill_web(application)
+            assert isinstance(unanswered.exception(), AWAY), "nobody was answered"
+        application.redis.resume()
+        again = until(partial(submitted, program, key), "an answer to the client that tries again")
+        assert again.status == 200
+        accepted.append(again.body["id"])
+        assert count(application) == before + 1
+    assert application.all_executed_once(accepted)
+
+
+def submitted(program: Remote, key: str) -> Answer | None:
+    """Submit with a key, or return None while no web process is there."""
+    try:
+        return submit(program, key)
+    except AWAY:
+        return None
+
+
+class Watched:
+    """A run that no worker takes, because it is due much later; the test changes it."""
+
+    def __init__(self, application: Application, email: str) -> None:
+        self._backend = application.backend
+        owner, due_at = owner_id(self._backend, email), utcnow() + timedelta(days=1)
+        self.id = make_run(self._backend, owner, due_at=due_at).id
+        self.version = 1
+
+    def change(self, heard: bool = True, **values: object) -> None:
+        """Commit the next version; unless it is `heard`, its event is lost."""
+        with self._backend.database.write() as session:
+            changed = update(Run).where(Run.id == self.id).values(version=Run.version + 1, **values)
+            change = Change(*session.execute(changed.returning(Run.id, Run.owner_id, Run.version)).one())
+        self.version = change.version
+        if heard:
+            events.publish(self._backend.redis, change)
+
+
+def restart_web(application: Application) -> None:
+    """Restart the web server as a deployment does."""
+    [master] = {worker.ppid() for worker in application.web_workers()}
+    before = {worker.pid for worker in application.web_workers()}
+    os.kill(master, signal.SIGTERM)
+    until(lambda: (now := application.web_workers()) and not before & {one.pid for one in now}, "other web processes")
+
+
+def test_who_waits_gets_every_version_through_lost_connections_restarts_and_a_flushed_redis(
+    application: Application,
+) -> None:
+    ben = Person(application.stack.url, "ben@example.com")
+    relay, run = Relay(application.stack.port), Watched(application, ben.email)
+    through = Remote(relay.port, ben.email)
+    waiting: list[Follower] = [LongPoll(through, run.id), Stream(through, run.id)]
+    for one in waiting:
+        one.start()
+
+    def arrives(heard: bool = True) -> None:
+        run.change(heard)
+        for one in waiting:
+            one.await_version(run.version)
+
+    arrives()
+    for number in range(CUTS):
+        relay.cut()
+        if number % 2:  # the change falls between two connections, or just before the cut
+            run.change()
+            relay.cut()
+        arrives()
+    kill_web(application)
+    arrives()
+    restart_web(application)
+    arrives()
+    application.backend.redis.flushall()
+    arrives()
+    arrives(heard=False)
+    application.redis.kill()
+    arrives(heard=False)
+    application.redis.start()
+    arrives()
+    run.change(state=State.SUCCEEDED, due_at=None)
+    join(*waiting)
+    relay.stop()
+    for one in waiting:
+        versions = [version for version, _state in one.seen]
+        assert versions == sorted(set(versions)), "no version comes twice, and none after a later one"
+        assert one.seen[-1] == (run.version, "succeeded")
+        assert one.losses >= CUTS
