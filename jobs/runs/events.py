@@ -34,6 +34,12 @@ def publish_progress(redis: Redis, change: Change) -> None:
     _send(redis, [(change.owner_id, {"run": change.run_id, "version": change.version, "progress": 1})])
 
 
+def run_of(data: bytes) -> int | None:
+    """Return the id of the run that an event is about, or None if it may be about any."""
+    run_id: int | None = json.loads(data).get("run") if data else None
+    return run_id
+
+
 def changes_state(data: bytes) -> bool:
     """Return whether an event may be about more than new progress or output."""
     return b'"progress"' not in data

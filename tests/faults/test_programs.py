@@ -58,6 +58,10 @@ def count(application: Application) -> int:
         return session.scalar(select(func.count()).select_from(Run)) or 0
 
 
+def has_more(application: Application, before: int) -> bool:
+    return count(application) > before
+
+
 def kill_web(application: Application) -> None:
     killed = application.web_workers()
     assert killed
@@ -78,11 +82,12 @@ def test_one_key_is_one_run_whoever_sends_it_at_once_and_whatever_dies_before_th
         application.redis.suspend()  # holds the request back between its commit and its answer
         with ThreadPoolExecutor(1) as pool:
             unanswered = pool.submit(submit, program, key)
-            until(lambda before=before: count(application) > before, "the row")
+            until(partial(has_more, application, before), "the row")
             kill_web(application)
             assert isinstance(unanswered.exception(), AWAY), "nobody was answered"
         application.redis.resume()
         again = until(partial(submitted, program, key), "an answer to the client that tries again")
+        assert again
         assert again.status == 200
         accepted.append(again.body["id"])
         assert count(application) == before + 1

@@ -49,9 +49,10 @@ def show(run_id: int) -> Response:
     """Return a run; with `wait`, as soon as its version differs from `version` or after that many seconds."""
     seconds = whole_number("wait", 0, 0, waiting.LONGEST_SECONDS)
     version = whole_number("version", 0, 0, LARGEST_ID)
+    run = _mine(run_id)
     if waiting.wants_events():
-        return waiting.events(_mine(run_id), caller())
-    return answer(waiting.changed(_mine(run_id), caller(), version, seconds) if seconds else _mine(run_id))
+        return waiting.events(run, caller())
+    return waiting.poll(run, caller(), seconds) if seconds and run.version == version else answer(run)
 
 
 @bp.get("/runs/<int:run_id>/output", endpoint="output")

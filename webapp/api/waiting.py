@@ -1,54 +1,60 @@
 """Waiting for a run to change: long polls and server-sent events.
 
 Both begin like a page: subscribe, then read, then wait. A version that a client names is therefore never missed, and a
-client that names none gets the run as it is.
+client that names none gets the run as it is. While they wait, the connection is all that remains of the request. In the
+end it is answered as a plain GET of the run would be at that moment, so its token, scopes and user count as they are
+then.
 """
 
+import contextvars
+import io
 import json
+import logging
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
 
-from flask import Response, request, stream_with_context
+from flask import Flask, Response, current_app, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.http import http_date
 
-from jobs.runs import Run, owned
-from webapp.accounts import tokens
+from jobs.runs import Run, State
 from webapp.accounts.tokens import Caller
-from webapp.api import messages, representations
-from webapp.current import backend
-from webapp.live import TooManyPages, Watcher, current_hub
+from webapp.api import messages
+from webapp.current import backend_of
+from webapp.live import HeldConnection, TooManyPages, Watcher, current_hub, outdated, refused
 from webapp.problems import refuse
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+log = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 60
 HEARTBEAT_SECONDS = 15.0
 STREAM_SECONDS = 55.0  # ends before a proxy's usual time-out of 60 s does it
-RETRY_MILLISECONDS = 1000
 BUSY_SECONDS = "30"
 EVENTS = "text/event-stream"
-
-
-def changed(run: Run, caller: Caller, version: int, seconds: float) -> Run:
-    """Return the run once its version differs from `version`, or as it is after so many seconds.
-
-    End the request with 401 if the token is revoked meanwhile.
-    """
-    deadline = time.monotonic() + seconds
-    watcher = Watcher(run.id, version)
-    try:
-        with current_hub().watching(run.owner_id, watcher):
-            while True:
-                run = _read(run)
-                left = deadline - time.monotonic()
-                if run.version != version or left <= 0 or watcher.leaving:
-                    return run
-                if watcher.wait(left) and not _still_allowed(caller):
-                    refuse(401, messages.NOT_VALID, WWW_Authenticate="Bearer")
-    except TooManyPages:
-        refuse(503, messages.BUSY, Retry_After=BUSY_SECONDS)
+RETRY = b"retry: 1000\n\n"
+# What is kept of a request to answer it later.
+KEPT = (
+    *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL"),
+    *("wsgi.url_scheme", "REMOTE_ADDR", "HTTP_HOST", "HTTP_AUTHORIZATION"),
+)
 
 
 def wants_events() -> bool:
     """Return whether the client asks for server-sent events."""
     return request.accept_mimetypes.best_match(["application/json", EVENTS]) == EVENTS
+
+
+def poll(run: Run, caller: Caller, seconds: float) -> Response:
+    """Answer as soon as the run has another version than now, or with the run as it is after so many seconds."""
+    wait = Poll(run, caller, run.version, seconds)
+    return Held(wait) if wait.can_be_held else wait.answered_here()
 
 
 def events(run: Run, caller: Caller) -> Response:
@@ -59,34 +65,166 @@ def events(run: Run, caller: Caller) -> Response:
     """
     seen = request.headers.get("Last-Event-ID", "")
     if run.state.ended and seen == str(run.version):
-        return Response(status=204)
-    stream = stream_with_context(_events(run, caller, run.version if seen == str(run.version) else 0))
-    return Response(stream, mimetype=EVENTS, headers={"X-Accel-Buffering": "no"})
+        return Response(status=HTTPStatus.NO_CONTENT)
+    wait = Stream(run, caller, run.version if seen == str(run.version) else 0, STREAM_SECONDS)
+    response = Held(wait) if wait.can_be_held else Response(wait.streamed_here())
+    response.mimetype = EVENTS
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
 
 
-def _events(run: Run, caller: Caller, version: int) -> Iterator[str]:
-    yield f"retry: {RETRY_MILLISECONDS}\n\n"
-    ends = time.monotonic() + STREAM_SECONDS
-    watcher = Watcher(run.id, version)
-    try:
-        with current_hub().watching(run.owner_id, watcher):
-            while time.monotonic() < ends and not watcher.leaving and _still_allowed(caller):
-                run = _read(run)
-                if run.version != watcher.version:
-                    watcher.version = run.version
-                    yield f"id: {run.version}\nevent: run\ndata: {json.dumps(representations.run(run))}\n\n"
-                if run.state.ended:
-                    return
-                if not watcher.wait(min(HEARTBEAT_SECONDS, max(0.0, ends - time.monotonic()))):
-                    yield ": still here\n\n"
-    except TooManyPages:
-        yield f"event: problem\ndata: {json.dumps({'detail': messages.BUSY})}\n\n"
+class Wait(Watcher):
+    """A program's wait for a run, which begins when it is made; it is `over` once there is nothing more to send.
+
+    It ends the request with 503 if too many wait.
+    """
+
+    beat = b""
+    beat_seconds = float(LONGEST_SECONDS)
+
+    def __init__(self, run: Run, caller: Caller, version: int, seconds: float) -> None:
+        super().__init__(run.id, version, caller.token.id)
+        self.over = False
+        self.can_be_held = "gunicorn.socket" in request.environ
+        self._owner_id = run.owner_id
+        self._app = cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]  # of a proxy
+        self._hub = current_hub()
+        self._environ = {name: sys.intern(request.environ[name]) for name in KEPT if name in request.environ}
+        self._ends_at = time.monotonic() + seconds
+        self._wake: Callable[[], object] = _nobody
+        try:
+            self._hub.watch(self._owner_id, self)
+        except TooManyPages:
+            refuse(503, messages.BUSY, Retry_After=BUSY_SECONDS)
+
+    @property
+    def left(self) -> float:
+        """The seconds that remain; 0 if the time is over or this process is about to stop."""
+        return 0.0 if self.leaving else max(0.0, self._ends_at - time.monotonic())
+
+    def end(self) -> None:
+        self.over = True
+        self._hub.unwatch(self._owner_id, self)
+
+    def wake(self) -> None:
+        self._wake()
+
+    def hold(self, environ: "WSGIEnvironment", response: Response) -> None:
+        """Take the request's connection over from the web server."""
+        connection = HeldConnection(environ["gunicorn.socket"], self)
+        self._wake = connection.wake
+        if begin := self.beginning(response):
+            connection.send(begin)
+        connection.wake()
+
+    def beginning(self, response: Response) -> bytes:
+        """Return what is sent at once."""
+        return b""
+
+    def next_chunk(self) -> bytes:
+        """Return the bytes to send now, if any."""
+        raise NotImplementedError
+
+    def news(self) -> Response | None:
+        """Return the response with the run as it is now, or the reason against it; None while it has not changed."""
+        database = backend_of(self._app).database
+        try:
+            if not (outdated(database, [self]) or refused(database, [self])):
+                return None
+        except SQLAlchemyError:
+            log.debug("cannot look at run %d; the response will say so", self.run_id, exc_info=True)
+        return self.response()
+
+    def response(self) -> Response:
+        """Return the response to a plain GET, made in a context of its own."""
+        return contextvars.Context().run(self._respond)
+
+    def _respond(self) -> Response:
+        rest = {"QUERY_STRING": "", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr}
+        with self._app.request_context({**self._environ, **rest}):
+            return self._app.full_dispatch_request()
+
+    def raw(self, response: Response, body: bool = True) -> bytes:
+        """Return a response as it is sent, with or without its body."""
+        headers = [*response.get_wsgi_headers(self._environ), ("Date", http_date()), ("Connection", "close")]
+        lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in headers), "", ""]
+        rest = b"".join(response.get_app_iter(self._environ)) if body else b""
+        return "\r\n".join(lines).encode("latin-1") + rest
 
 
-def _still_allowed(caller: Caller) -> bool:
-    return caller.token.id in tokens.still_valid(backend().database, [caller.token.id])
+class Poll(Wait):
+    """A long poll: the response comes when the wait is over."""
+
+    def next_chunk(self) -> bytes:
+        response = self.news() if self.left else self.response()
+        self.over = response is not None
+        return self.raw(response) if response else b""
+
+    def answered_here(self) -> Response:
+        """Wait in this thread, for servers that keep their connections, and return the response."""
+        woken = threading.Event()
+        self._wake = woken.set
+        try:
+            while (response := self.news()) is None and self.left:
+                woken.wait(self.left)
+                woken.clear()
+            return response or self.response()
+        finally:
+            self.end()
 
 
-def _read(run: Run) -> Run:
-    with backend().database.read() as session:
-        return owned(session, run.owner_id, run.id) or run
+class Stream(Wait):
+    """A stream of events, one for each version seen."""
+
+    beat = b": still here\n\n"
+    beat_seconds = HEARTBEAT_SECONDS
+
+    def beginning(self, response: Response) -> bytes:
+        return self.raw(response, body=False) + RETRY
+
+    def next_chunk(self) -> bytes:
+        self.over = not self.left
+        response = self.news()
+        if response is None:
+            return b""
+        if response.status_code != HTTPStatus.OK:
+            self.over = True
+            return b""
+        run: dict[str, Any] = response.get_json()
+        self.over = self.over or State(run["state"]).ended
+        if run["version"] == self.version:
+            return b""
+        self.version = run["version"]
+        return f"id: {self.version}\nevent: run\ndata: {json.dumps(run)}\n\n".encode()
+
+    def streamed_here(self) -> Iterator[bytes]:
+        """Yield the stream in this thread, for servers that keep their connections."""
+        woken = threading.Event()
+        self._wake = woken.set
+        try:
+            yield RETRY
+            while not self.over:
+                yield self.next_chunk()
+                if not (self.over or woken.wait(min(self.beat_seconds, self.left))):
+                    yield self.beat
+                woken.clear()
+        finally:
+            self.end()
+
+
+class Held(Response):
+    """The response to a request whose connection its wait takes over from gunicorn."""
+
+    automatically_set_content_length = False
+
+    def __init__(self, wait: Wait) -> None:
+        super().__init__()
+        self._wait = wait
+
+    def __call__(self, environ: "WSGIEnvironment", _start_response: "StartResponse") -> Iterable[bytes]:
+        self._wait.hold(environ, self)
+        raise StopIteration  # gunicorn forgets the connection
+
+
+def _nobody() -> None:
+    """Wake nobody, because the wait has not begun; it looks when it does."""

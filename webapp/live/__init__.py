@@ -6,10 +6,11 @@ from flask import Flask, current_app
 
 from jobs.runs import Backend
 from webapp.live.endpoint import bp
+from webapp.live.held_connection import HeldConnection
 from webapp.live.hub import Hub, TooManyPages
-from webapp.live.watchers import Watcher
+from webapp.live.watchers import Watcher, outdated, refused
 
-__all__ = ["TooManyPages", "Watcher", "current_hub", "init_app"]
+__all__ = ["HeldConnection", "TooManyPages", "Watcher", "current_hub", "init_app", "outdated", "refused"]
 
 
 def init_app(app: Flask, backend: Backend) -> None:

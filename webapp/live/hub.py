@@ -9,9 +9,8 @@ may be slow, and the pings.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from functools import partial
 
 from flask import Flask
@@ -31,7 +30,9 @@ from webapp.rendering.listings import Listing
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 10.0
-CHECK_SESSIONS_SECONDS = 1.5  # closes a page within 2 s of the end of its session
+CHECK_SESSIONS_SECONDS = 0.75  # ends a page or a wait within a second of its session or token, whatever is lost
+LEAVE_SECONDS = 10.0  # for answering all programs that wait
+LOOK_SECONDS = 0.02
 CONFIRM_SECONDS = 2
 MOST_PAGES = 20
 MOST_PAGES_OF_ALL = 10_000  # these take 60 MB, and 1 to 2% of a core when idle
@@ -85,11 +86,10 @@ class Hub:
         if self.leaving:
             self._send_away([open_page])
 
-    @contextmanager
-    def watching(self, owner_id: int, watcher: Watcher) -> Iterator[None]:
-        """Wake a watcher during the block whenever its run may have changed. Raises TooManyPages at the limit.
+    def watch(self, owner_id: int, watcher: Watcher) -> None:
+        """Wake a watcher whenever its run may have changed, until `unwatch`. Raises TooManyPages at the limit.
 
-        Like a page, it begins once Redis has confirmed the subscription, so read the run within the block.
+        Like a page, it begins once Redis has confirmed the subscription, so read the run after this.
         """
         with self._lock:
             self._start()
@@ -98,18 +98,21 @@ class Hub:
             owner = self._owners.setdefault(owner_id, Owner(self._backend.database, owner_id))
             owner.watchers.add(watcher)
             self._watching += 1
-        try:
-            self._confirm(owner)
-            if self.leaving:
-                watcher.leave()
-            yield
-        finally:
-            with self._lock:
-                owner.watchers.discard(watcher)
-                self._watching -= 1
-                gone = self._forget(owner_id)
-            if gone:
-                self._listener.wake()
+        self._confirm(owner)
+        if self.leaving:
+            watcher.leave()
+
+    def unwatch(self, owner_id: int, watcher: Watcher) -> None:
+        """Forget a watcher; do nothing if that has happened."""
+        with self._lock:
+            owner = self._owners.get(owner_id)
+            if owner is None or watcher not in owner.watchers:
+                return
+            owner.watchers.discard(watcher)
+            self._watching -= 1
+            gone = self._forget(owner_id)
+        if gone:
+            self._listener.wake()
 
     def _confirm(self, owner: Owner) -> None:
         if not owner.confirmed.is_set():
@@ -126,12 +129,15 @@ class Hub:
     def close_pages(self) -> None:
         """Close every page with a code that makes it reconnect to another process, and say so on the page.
 
-        Requests that wait are answered.
+        Programs that wait are answered.
         """
         self.leaving = True
         for watcher in self._watchers():
             watcher.leave()
         self._send_away(self._open_pages)
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while self._watching and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
 
     def end(self) -> None:
         """Close every page and stop the threads. An exiting process need not call this: its threads are daemons."""
@@ -202,8 +208,10 @@ class Hub:
             return
         if b"sign_out" in data:
             self._check_wanted.set()
+        run_id = events.run_of(data)
         for watcher in list(owner.watchers):
-            watcher.wake()
+            if run_id in (None, watcher.run_id):
+                watcher.wake()
         owner.toasts.mark_stale()
         for subscribers in list(owner.groups.values()):
             subscribers.mark_stale()
@@ -237,6 +245,8 @@ class Hub:
     def _check(self, now: float) -> None:
         for open_page in self._open_pages.signed_out(self._backend.database):
             open_page.socket.close(SIGNED_OUT, "signed out")
+        for watcher in watchers.refused(self._backend.database, self._watchers()):
+            watcher.wake()
         if not self.prompt or now - self._checked_at >= CHECK_SECONDS:
             self._checked_at = now
             owners = self._current_owners()

@@ -1,49 +1,57 @@
-"""Requests that wait for a run to change: long polls and event streams.
+"""Programs that wait for a run to change: long polls and event streams.
 
-Each waits in the greenlet of its request. Events of the run's owner wake it, and so does the periodic check, which
-compares the versions of all awaited runs with the database, a few hundred at once.
+Events of the run's owner wake them, and so do the periodic checks, which compare the versions of all awaited runs, and
+the tokens of those who wait, with the database, a few hundred at once.
 """
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import select
 
 from jobs.runs import Run
 from jobs.storage import Database
+from webapp.accounts import tokens
 
-RUNS_AT_ONCE = 500
+AT_ONCE = 500
 
 
 class Watcher:
-    """A request that waits for the next version of a run. `leaving` is set when its process is about to stop."""
+    """A program that waits for the next version of a run. `leaving` is set when its process is about to stop."""
 
-    def __init__(self, run_id: int, version: int) -> None:
+    def __init__(self, run_id: int, version: int, token_id: int) -> None:
         self.run_id = run_id
         self.version = version
+        self.token_id = token_id
         self.leaving = False
-        self._changed = threading.Event()
 
     def wake(self) -> None:
-        self._changed.set()
+        """Look whether the run has changed, or the token has ended."""
+        raise NotImplementedError
 
     def leave(self) -> None:
+        """Answer as the run is now, because this process is about to stop."""
         self.leaving = True
-        self._changed.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until the run may have changed; return False after that many seconds without news."""
-        woken = self._changed.wait(seconds)
-        self._changed.clear()
-        return woken
+        self.wake()
 
 
 def outdated(database: Database, watchers: Sequence[Watcher]) -> list[Watcher]:
     """Return the watchers whose run has another version by now, or is gone."""
     versions: dict[int, int] = {}
-    wanted = sorted({watcher.run_id for watcher in watchers})
-    for first in range(0, len(wanted), RUNS_AT_ONCE):
-        query = select(Run.id, Run.version).where(Run.id.in_(wanted[first : first + RUNS_AT_ONCE]))
+    for some in _some({watcher.run_id for watcher in watchers}):
         with database.read() as session:
-            versions |= {run_id: version for run_id, version in session.execute(query)}
+            rows = session.execute(select(Run.id, Run.version).where(Run.id.in_(some)))
+            versions |= {run_id: version for run_id, version in rows}
     return [watcher for watcher in watchers if versions.get(watcher.run_id) != watcher.version]
+
+
+def refused(database: Database, watchers: Sequence[Watcher]) -> list[Watcher]:
+    """Return the watchers whose token has been revoked or has expired, or whose account was disabled."""
+    valid: set[int] = set()
+    for some in _some({watcher.token_id for watcher in watchers}):
+        valid |= tokens.still_valid(database, some)
+    return [watcher for watcher in watchers if watcher.token_id not in valid]
+
+
+def _some(ids: Collection[int]) -> Iterable[list[int]]:
+    ordered = sorted(ids)
+    return (ordered[first : first + AT_ONCE] for first in range(0, len(ordered), AT_ONCE))

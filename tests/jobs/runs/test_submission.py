@@ -2,8 +2,8 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from itertools import count
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
