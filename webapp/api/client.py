@@ -10,6 +10,9 @@ Requests are repeated when the connection or the server fails; a run is still st
 """
 
 import contextlib
+import hashlib
+import http.client
+import io
 import json
 import os
 import random
@@ -24,8 +27,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 API = "/api/v1"
-TRIES = 6
+TRIES = 8  # about a minute, in which a server restarts
 RETRIED = (429, 502, 503, 504)
+LOST = (OSError, http.client.HTTPException)
 WAIT_SECONDS = 30
 TIMEOUT_SECONDS = 90.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -73,12 +77,20 @@ class RemoteFile:
             return stream.read()
 
     def save(self, path: str | Path = ".") -> Path:
-        """Save the file at a path, or under its own name in a folder. Returns the path."""
+        """Save the file at a path, or under its own name in a folder. Returns the path.
+
+        Raises ConnectionError if the download breaks off; what was at the path is then as it was.
+        """
         target = Path(path) / Path(self.name).name if Path(path).is_dir() else Path(path)
-        with self.open() as stream, target.open("wb") as out:
+        unfinished, received = target.with_name(f"{target.name}.part"), hashlib.sha256()
+        with self.open() as stream, unfinished.open("wb") as out:
             while chunk := stream.read(CHUNK_BYTES):
+                received.update(chunk)
                 out.write(chunk)
-        return target
+        if received.hexdigest() != self.sha256:
+            unfinished.unlink()
+            raise ConnectionError(f"The download of {self.name} was interrupted. Try again.")
+        return unfinished.replace(target)
 
 
 class Run:
@@ -193,8 +205,7 @@ class Dumbwaiter:
         """Upload a file and return the reference to give to a task."""
         source = Path(path)
         query = urllib.parse.urlencode({"name": source.name})
-        with self._open("POST", f"{API}/files?{query}", source) as answer:
-            reference: dict[str, Any] = json.load(answer)
+        reference: dict[str, Any] = json.loads(self._open("POST", f"{API}/files?{query}", source, whole=True).read())
         return reference
 
     def _parameter(self, value: Any) -> Any:
@@ -208,11 +219,9 @@ class Dumbwaiter:
         """Return a stored value as Python has it: tables as lists of dicts, files as RemoteFile, texts as str."""
         if isinstance(value, dict) and len(value) == 1:
             [(mark, kept)] = value.items()
-            if mark in ("$file", "$picture") and isinstance(kept, dict) and "url" in kept:
+            if mark in ("$file", "$picture") and (url := self._own_address(kept)):
                 name = kept.get("name") or f"{kept['sha256'][:12]}.png"
-                size, kind = kept.get("size", 0), kept.get("media_type", "")
-                url = urllib.parse.urljoin(f"{self._url}/", kept["url"])
-                return RemoteFile(name, size, kind, kept["sha256"], url, self)
+                return RemoteFile(name, kept.get("size", 0), kept.get("media_type", ""), kept["sha256"], url, self)
             if mark == "$table":
                 return [dict(zip(kept["columns"], self._value(row), strict=True)) for row in kept["rows"]]
             if mark in ("$markdown", "$html"):
@@ -221,25 +230,41 @@ class Dumbwaiter:
             return {name: self._value(part) for name, part in value.items()}
         return [self._value(part) for part in value] if isinstance(value, list) else value
 
+    def _own_address(self, file: Any) -> str | None:
+        """Return the address of a file, or None for what only looks like one: it must not get the token."""
+        url = urllib.parse.urljoin(f"{self._url}/", str(file.get("url"))) if isinstance(file, dict) else ""
+        return url if url.startswith(f"{self._url}{API}/runs/") else None
+
     def _json(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         data = None if body is None else json.dumps(body, default=str).encode()
-        with self._open(method, path, data, headers) as answer:
-            return json.load(answer)
+        return json.loads(self._open(method, path, data, headers, whole=True).read())
 
     def _open(
-        self, method: str, path: str, body: bytes | Path | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        whole: bool = False,
     ) -> BinaryIO:
-        """Send a request, again after a pause when the connection or the server fails. Raises ApiError."""
-        # Only GET and what has a key of its own can be repeated without effect; an upload is stored once as well.
-        repeatable = method == "GET" or bool(headers) or isinstance(body, Path)
+        """Send a request, again after a pause when the connection or the server fails. Raises ApiError.
+
+        With `whole`, the answer has arrived as a whole.
+        """
+        # Only these can be repeated without effect: what reads, cancels or has a key; an upload is stored once as well.
+        repeatable = method == "GET" or path.endswith("/cancel") or bool(headers) or isinstance(body, Path)
         for tried in range(1, TRIES + 1):
             try:
-                return self._send(method, path, body, headers or {})
+                answer = self._send(method, path, body, headers or {})
+                if not whole:
+                    return answer
+                with answer:
+                    return io.BytesIO(answer.read())
             except urllib.error.HTTPError as error:
                 if error.code not in RETRIED or tried == TRIES or not (repeatable or error.code == 429):
                     raise _api_error(error) from None
                 pause = _seconds(error.headers.get("Retry-After"))
-            except OSError:
+            except LOST:
                 if tried == TRIES or not repeatable:
                     raise
                 pause = None
