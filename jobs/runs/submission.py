@@ -103,7 +103,7 @@ def submit_once(backend: Backend, task: Task, owner_id: int, parameters: BaseMod
         return _same(backend, run, task, parameters, asked), False
     try:
         return submit(backend, task, owner_id, parameters, asked), True
-    except IntegrityError:  # another request with this key came first
+    except (IntegrityError, TooManyRuns):  # another request with this key came first, perhaps as the last one allowed
         if run := _with_key(backend, owner_id, asked.key):
             return _same(backend, run, task, parameters, asked), False
         raise

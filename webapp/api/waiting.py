@@ -11,21 +11,20 @@ import io
 import json
 import logging
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, request, stream_with_context
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import http_date
 
-from jobs.runs import Run, State
+from jobs.runs import Run, State, owned
 from webapp.accounts.tokens import Caller
-from webapp.api import messages
-from webapp.current import backend_of
-from webapp.live import HeldConnection, TooManyPages, Watcher, current_hub, outdated, refused
+from webapp.api import messages, representations
+from webapp.current import backend, backend_of
+from webapp.live import HeldConnection, Sleeper, TooManyPages, Watcher, current_hub, outdated, refused
 from webapp.problems import refuse
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ HEARTBEAT_SECONDS = 15.0
 STREAM_SECONDS = 55.0  # ends before a proxy's usual time-out of 60 s does it
 BUSY_SECONDS = "30"
 EVENTS = "text/event-stream"
-RETRY = b"retry: 1000\n\n"
+RETRY, HEARTBEAT = b"retry: 1000\n\n", b": still here\n\n"
 # What is kept of a request to answer it later.
 KEPT = (
     *("REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL"),
@@ -53,8 +52,13 @@ def wants_events() -> bool:
 
 def poll(run: Run, caller: Caller, seconds: float) -> Response:
     """Answer as soon as the run has another version than now, or with the run as it is after so many seconds."""
-    wait = Poll(run, caller, run.version, seconds)
-    return Held(wait) if wait.can_be_held else wait.answered_here()
+    if _can_be_held():
+        return Held(Poll(run, caller, run.version, seconds))
+    try:
+        next(filter(None, versions(run, caller, run.version, seconds)), None)
+    except TooManyPages:
+        _refuse_busy()
+    return _plain_response(_app(), _kept_of_request())
 
 
 def events(run: Run, caller: Caller) -> Response:
@@ -66,11 +70,76 @@ def events(run: Run, caller: Caller) -> Response:
     seen = request.headers.get("Last-Event-ID", "")
     if run.state.ended and seen == str(run.version):
         return Response(status=HTTPStatus.NO_CONTENT)
-    wait = Stream(run, caller, run.version if seen == str(run.version) else 0, STREAM_SECONDS)
-    response = Held(wait) if wait.can_be_held else Response(wait.streamed_here())
+    version = run.version if seen == str(run.version) else 0
+    held = Held(Stream(run, caller, version, STREAM_SECONDS)) if _can_be_held() else None
+    response = held or Response(stream_with_context(_streamed(run, caller, version)))
     response.mimetype = EVENTS
     response.headers["X-Accel-Buffering"] = "no"
     return response
+
+
+def versions(run: Run, caller: Caller, version: int, seconds: float = STREAM_SECONDS) -> Iterator[Run | None]:
+    """Wait in this thread: yield the run at each version seen other than `version`, and None at each heartbeat.
+
+    End with the run, after so many seconds, or when the token is not valid any more. Raises TooManyPages.
+    """
+    ends = time.monotonic() + seconds
+    watcher, hub = Sleeper(run.id, version, caller.token.id), current_hub()
+    hub.watch(run.owner_id, watcher)
+    try:
+        while not watcher.leaving and not refused(backend().database, [watcher]):
+            run = _read(run)
+            if run.version != watcher.version:
+                watcher.version = run.version
+                yield run
+            if run.state.ended or time.monotonic() >= ends:
+                return
+            if not watcher.sleep(min(HEARTBEAT_SECONDS, max(0.0, ends - time.monotonic()))):
+                yield None
+    finally:
+        hub.unwatch(run.owner_id, watcher)
+
+
+def _read(run: Run) -> Run:
+    with backend().database.read() as session:
+        return owned(session, run.owner_id, run.id) or run
+
+
+def _streamed(run: Run, caller: Caller, version: int) -> Iterator[bytes]:
+    yield RETRY
+    for seen in versions(run, caller, version):
+        yield _event(representations.run(seen)) if seen else HEARTBEAT
+
+
+def _event(run: dict[str, Any]) -> bytes:
+    return f"id: {run['version']}\nevent: run\ndata: {json.dumps(run)}\n\n".encode()
+
+
+def _can_be_held() -> bool:
+    return "gunicorn.socket" in request.environ
+
+
+def _app() -> Flask:
+    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]  # of a proxy
+
+
+def _kept_of_request() -> dict[str, str]:
+    return {name: sys.intern(request.environ[name]) for name in KEPT if name in request.environ}
+
+
+def _plain_response(app: Flask, kept: dict[str, str]) -> Response:
+    """Return the response to a plain GET, made in a context of its own."""
+
+    def respond() -> Response:
+        rest = {"QUERY_STRING": "", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr}
+        with app.request_context({**kept, **rest}):
+            return app.full_dispatch_request()
+
+    return contextvars.Context().run(respond)
+
+
+def _refuse_busy() -> NoReturn:
+    refuse(503, messages.BUSY, Retry_After=BUSY_SECONDS)
 
 
 class Wait(Watcher):
@@ -85,17 +154,16 @@ class Wait(Watcher):
     def __init__(self, run: Run, caller: Caller, version: int, seconds: float) -> None:
         super().__init__(run.id, version, caller.token.id)
         self.over = False
-        self.can_be_held = "gunicorn.socket" in request.environ
         self._owner_id = run.owner_id
-        self._app = cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]  # of a proxy
+        self._app = _app()
         self._hub = current_hub()
-        self._environ = {name: sys.intern(request.environ[name]) for name in KEPT if name in request.environ}
+        self._environ = _kept_of_request()
         self._ends_at = time.monotonic() + seconds
         self._wake: Callable[[], object] = _nobody
         try:
             self._hub.watch(self._owner_id, self)
         except TooManyPages:
-            refuse(503, messages.BUSY, Retry_After=BUSY_SECONDS)
+            _refuse_busy()
 
     @property
     def left(self) -> float:
@@ -136,13 +204,8 @@ class Wait(Watcher):
         return self.response()
 
     def response(self) -> Response:
-        """Return the response to a plain GET, made in a context of its own."""
-        return contextvars.Context().run(self._respond)
-
-    def _respond(self) -> Response:
-        rest = {"QUERY_STRING": "", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr}
-        with self._app.request_context({**self._environ, **rest}):
-            return self._app.full_dispatch_request()
+        """Return the response to a plain GET."""
+        return _plain_response(self._app, self._environ)
 
     def raw(self, response: Response, body: bool = True) -> bytes:
         """Return a response as it is sent, with or without its body."""
@@ -160,23 +223,11 @@ class Poll(Wait):
         self.over = response is not None
         return self.raw(response) if response else b""
 
-    def answered_here(self) -> Response:
-        """Wait in this thread, for servers that keep their connections, and return the response."""
-        woken = threading.Event()
-        self._wake = woken.set
-        try:
-            while (response := self.news()) is None and self.left:
-                woken.wait(self.left)
-                woken.clear()
-            return response or self.response()
-        finally:
-            self.end()
-
 
 class Stream(Wait):
     """A stream of events, one for each version seen."""
 
-    beat = b": still here\n\n"
+    beat = HEARTBEAT
     beat_seconds = HEARTBEAT_SECONDS
 
     def beginning(self, response: Response) -> bytes:
@@ -195,21 +246,7 @@ class Stream(Wait):
         if run["version"] == self.version:
             return b""
         self.version = run["version"]
-        return f"id: {self.version}\nevent: run\ndata: {json.dumps(run)}\n\n".encode()
-
-    def streamed_here(self) -> Iterator[bytes]:
-        """Yield the stream in this thread, for servers that keep their connections."""
-        woken = threading.Event()
-        self._wake = woken.set
-        try:
-            yield RETRY
-            while not self.over:
-                yield self.next_chunk()
-                if not (self.over or woken.wait(min(self.beat_seconds, self.left))):
-                    yield self.beat
-                woken.clear()
-        finally:
-            self.end()
+        return _event(run)
 
 
 class Held(Response):

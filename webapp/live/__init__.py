@@ -8,9 +8,9 @@ from jobs.runs import Backend
 from webapp.live.endpoint import bp
 from webapp.live.held_connection import HeldConnection
 from webapp.live.hub import Hub, TooManyPages
-from webapp.live.watchers import Watcher, outdated, refused
+from webapp.live.watchers import Sleeper, Watcher, outdated, refused
 
-__all__ = ["HeldConnection", "TooManyPages", "Watcher", "current_hub", "init_app", "outdated", "refused"]
+__all__ = ["HeldConnection", "Sleeper", "TooManyPages", "Watcher", "current_hub", "init_app", "outdated", "refused"]
 
 
 def init_app(app: Flask, backend: Backend) -> None:

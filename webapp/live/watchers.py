@@ -4,6 +4,7 @@ Events of the run's owner wake them, and so do the periodic checks, which compar
 the tokens of those who wait, with the database, a few hundred at once.
 """
 
+import threading
 from collections.abc import Collection, Iterable, Sequence
 
 from sqlalchemy import select
@@ -32,6 +33,23 @@ class Watcher:
         """Answer as the run is now, because this process is about to stop."""
         self.leaving = True
         self.wake()
+
+
+class Sleeper(Watcher):
+    """A watcher that waits in a thread, or greenlet, of its own."""
+
+    def __init__(self, run_id: int, version: int, token_id: int) -> None:
+        super().__init__(run_id, version, token_id)
+        self._woken = threading.Event()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait until something may have changed; return False after that many seconds without news."""
+        woken = self._woken.wait(seconds)
+        self._woken.clear()
+        return woken
 
 
 def outdated(database: Database, watchers: Sequence[Watcher]) -> list[Watcher]:
