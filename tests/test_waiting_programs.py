@@ -10,7 +10,9 @@ import psutil
 import pytest
 from sqlalchemy import delete, update
 
+from jobs.runs import events
 from jobs.runs.backend import Backend
+from jobs.runs.lease import Change
 from jobs.runs.run import Run
 from jobs.storage.database import utcnow
 from tests.support.people import make_run, owner_id
@@ -146,5 +148,7 @@ def test_who_waits_for_a_run_that_is_deleted_is_told(backend: Backend, program: 
     poll = send(program, run_id, "?wait=60&version=1")
     assert send(program, run_id, Accept="text/event-stream").recv(15) == b"HTTP/1.1 200 OK"
     with backend.database.write() as session:
-        session.execute(delete(Run).where(Run.id == run_id))
+        deleted = session.execute(delete(Run).where(Run.id == run_id).returning(Run.id, Run.owner_id, Run.version))
+        change = Change(*deleted.one())
+    events.publish(backend.redis, change)
     assert received(poll).startswith(b"HTTP/1.1 404 ")

@@ -1,11 +1,16 @@
 """Programs that call the API while connections, web processes and Redis are lost."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
@@ -21,10 +26,12 @@ from tests.faults.scale import scale
 from tests.support.people import make_run, owner_id
 from tests.support.person import Person
 from tests.support.remote import AWAY, Answer, Follower, LongPoll, Remote, Stream, join
+from tests.support.stack import ROOT
+from tests.support.tasks import FOLDER
 from tests.support.waiting import until
 
 AT_ONCE = 100
-KILLS = scale(20, 2)
+KILLS = scale(20, 1)
 CUTS = 20
 PARAMETERS = {"text": "hello"}
 
@@ -33,9 +40,37 @@ PARAMETERS = {"text": "hello"}
 pytestmark = pytest.mark.xdist_group("programs")
 
 
+TASK = """
+import time
+from pathlib import Path
+from jobs import Log, task
+
+@task
+def count_up(gate: str, log: Log) -> list[int]:
+    for number in range(10):
+        log(f"line {number}")
+        while number == 5 and not Path(gate).exists():
+            time.sleep(0.05)
+    return list(range(10))
+"""
+FOLLOW = """
+import sys
+import time
+from pathlib import Path
+from dumbwaiter import Dumbwaiter
+
+run = Dumbwaiter().run("count_up", gate=sys.argv[1])
+for line in run.log(follow=True):
+    print(line, flush=True)
+print(run.result(timeout=120))
+"""
+
+
 @pytest.fixture(scope="module")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    one = Application(tmp_path_factory.mktemp("programs"), WEB_CONCURRENCY="2")
+    tasks = tmp_path_factory.mktemp("tasks")
+    (tasks / "count_up.py").write_text(TASK)
+    one = Application(tmp_path_factory.mktemp("programs"), WEB_CONCURRENCY="2", TASKS=f"{FOLDER}:{tasks}")
     try:
         one.stack.start()
         begin_audit(one.backend.database)
@@ -46,7 +81,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applicatio
 
 @pytest.fixture
 def program(application: Application) -> Remote:
-    return Remote(application.stack.port, Person(application.stack.url, "ada@example.com").email)
+    return Remote(application.stack.port, Person(application.stack.url, f"ada{time.time_ns()}@example.com").email)
 
 
 def submit(program: Remote, key: str) -> Answer:
@@ -170,3 +205,21 @@ def test_who_waits_gets_every_version_through_lost_connections_restarts_and_a_fl
         assert versions == sorted(set(versions)), "no version comes twice, and none after a later one"
         assert one.seen[-1] == (run.version, "succeeded")
         assert one.losses >= CUTS
+
+
+def test_the_client_follows_a_log_and_gets_the_result_through_a_web_restart(
+    application: Application, program: Remote, tmp_path: Path
+) -> None:
+    shutil.copy(ROOT / "webapp" / "api" / "client.py", tmp_path / "dumbwaiter.py")
+    (tmp_path / "follow.py").write_text(FOLLOW)
+    own = {"DUMBWAITER_URL": application.stack.url, "DUMBWAITER_TOKEN": program.token, "PYTHONPATH": str(tmp_path)}
+    gate = tmp_path / "gate"
+    follow = [sys.executable, "-S", "-P", "follow.py", str(gate)]
+    with subprocess.Popen(follow, cwd=tmp_path, env=own, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout
+        lines = [client.stdout.readline() for _ in range(6)]
+        kill_web(application)
+        restart_web(application)
+        gate.touch()
+        rest = client.stdout.read().splitlines()
+    assert [*map(str.strip, lines), *rest] == [*(f"line {number}" for number in range(10)), str(list(range(10)))]

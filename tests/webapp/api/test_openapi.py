@@ -75,6 +75,7 @@ def test_a_parameter_of_every_annotation_is_described(annotation: str) -> None:
     OpenAPIV31SpecValidator(described).validate()
 
 
+@pytest.mark.timeout(7200 if FULL else 300)
 def test_every_request_is_answered_as_described(backend: Backend) -> None:
     """Made from the description, valid and not, with a token, for runs in every state."""
     app = create_app(replace(backend, catalog=catalog()) if FULL else backend)
