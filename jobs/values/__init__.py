@@ -7,7 +7,7 @@ from jobs.values.media_types import media_type_of
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.values.results import MARKS, html_in, markdown_in
 from jobs.values.stored_file import RunFile, StoreAway
-from jobs.values.tables import frame_in
+from jobs.values.tables import frame_in, types_of
 from jobs.values.text import label_of
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "markdown_in",
     "media_type_of",
     "picture_in",
+    "types_of",
 ]

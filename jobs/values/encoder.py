@@ -24,7 +24,7 @@ from jobs.values.files import REFUSED
 from jobs.values.names import distinct
 from jobs.values.places import Files, Notes, Place
 from jobs.values.stored_file import StoreAway
-from jobs.values.tables import FRAME, Table
+from jobs.values.tables import FRAME, Table, column_type
 from jobs.values.text import in_unicode
 
 LARGEST_BYTES = 1_000_000
@@ -143,11 +143,14 @@ class Encoder:
 
     def _table(self, table: Table, place: Place) -> dict[str, Any]:
         names = self._names(table.columns, place, " ", "Columns with equal names")
-        rows = []
+        rows, cells = [], [set[type]() for _ in names]
         for number, row in enumerate(table.rows):
             within = partial(_cell, place, number, names)
             rows.append(self._fill([None] * len(names), enumerate(row), within))
-        return {FRAME: {"columns": names, "rows": rows}}
+            for seen, cell in zip(cells, row, strict=False):
+                seen.add(type(cell))
+        types = {name: found for name, seen in zip(names, cells, strict=True) if (found := column_type(seen))}
+        return {FRAME: {"columns": names, "rows": rows, **({"types": types} if types else {})}}
 
     def _fill(self, kept: Any, parts: Iterable[tuple[Any, Any]], within: Callable[[Any, Any], Place]) -> Any:
         """Put the simple parts of a list or dict in their places, and have the others converted later, in order."""

@@ -10,6 +10,7 @@ Requests are repeated when the connection or the server fails; a run is still st
 """
 
 import contextlib
+import datetime as dt
 import hashlib
 import http.client
 import io
@@ -23,12 +24,16 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
 API = "/api/v1"
 TRIES = 8  # about a minute, in which a server restarts
 RETRIED = (429, 502, 503, 504)
+# How the cells of a column are read, by its type; a duration remains a text.
+READERS: dict[str, Callable[[str], Any]] = {"decimal": Decimal, "date": dt.date.fromisoformat}
+READERS |= {"date-time": dt.datetime.fromisoformat, "time": dt.time.fromisoformat}
 LOST = (OSError, http.client.HTTPException)
 WAIT_SECONDS = 30
 TIMEOUT_SECONDS = 90.0
@@ -198,15 +203,13 @@ class Dumbwaiter:
 
     def tasks(self) -> list[dict[str, Any]]:
         """Return the descriptions of the tasks."""
-        found: list[dict[str, Any]] = self._json("GET", f"{API}/tasks")["tasks"]
-        return found
+        return list(self._json("GET", f"{API}/tasks")["tasks"])
 
     def upload(self, path: str | Path) -> dict[str, Any]:
         """Upload a file and return the reference to give to a task."""
         source = Path(path)
         query = urllib.parse.urlencode({"name": source.name})
-        reference: dict[str, Any] = json.loads(self._open("POST", f"{API}/files?{query}", source, whole=True).read())
-        return reference
+        return dict(json.loads(self._open("POST", f"{API}/files?{query}", source).read()))
 
     def _parameter(self, value: Any) -> Any:
         if isinstance(value, Path):
@@ -223,7 +226,8 @@ class Dumbwaiter:
                 name = kept.get("name") or f"{kept['sha256'][:12]}.png"
                 return RemoteFile(name, kept.get("size", 0), kept.get("media_type", ""), kept["sha256"], url, self)
             if mark == "$table":
-                return [dict(zip(kept["columns"], self._value(row), strict=True)) for row in kept["rows"]]
+                readers = [READERS.get(kind, self._value) for kind in kept["types"]]
+                return [dict(zip(kept["columns"], map(_read, readers, row), strict=True)) for row in kept["rows"]]
             if mark in ("$markdown", "$html"):
                 return kept
         if isinstance(value, dict):
@@ -237,29 +241,17 @@ class Dumbwaiter:
 
     def _json(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         data = None if body is None else json.dumps(body, default=str).encode()
-        return json.loads(self._open(method, path, data, headers, whole=True).read())
+        return json.loads(self._open(method, path, data, headers).read())
 
     def _open(
-        self,
-        method: str,
-        path: str,
-        body: bytes | Path | None = None,
-        headers: Mapping[str, str] | None = None,
-        whole: bool = False,
+        self, method: str, path: str, body: bytes | Path | None = None, headers: Mapping[str, str] | None = None
     ) -> BinaryIO:
-        """Send a request, again after a pause when the connection or the server fails. Raises ApiError.
-
-        With `whole`, the answer has arrived as a whole.
-        """
+        """Send a request, again after a pause when the connection or the server fails. Raises ApiError."""
         # Only these can be repeated without effect: what reads, cancels or has a key; an upload is stored once as well.
         repeatable = method == "GET" or path.endswith("/cancel") or bool(headers) or isinstance(body, Path)
         for tried in range(1, TRIES + 1):
             try:
-                answer = self._send(method, path, body, headers or {})
-                if not whole:
-                    return answer
-                with answer:
-                    return io.BytesIO(answer.read())
+                return self._send(method, path, body, headers or {})
             except urllib.error.HTTPError as error:
                 if error.code not in RETRIED or tried == TRIES or not (repeatable or error.code == 429):
                     raise _api_error(error) from None
@@ -272,16 +264,25 @@ class Dumbwaiter:
         raise AssertionError("the last try raises")
 
     def _send(self, method: str, path: str, body: bytes | Path | None, headers: Mapping[str, str]) -> BinaryIO:
-        is_file = isinstance(body, Path)
         sent = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", **headers}
-        sent["Content-Type"] = "application/octet-stream" if is_file else "application/json"
+        sent["Content-Type"] = "application/octet-stream" if isinstance(body, Path) else "application/json"
         url = path if path.startswith("http") else self._url + path
         with body.open("rb") if isinstance(body, Path) else contextlib.nullcontext(body) as data:
             if isinstance(body, Path):
                 sent["Content-Length"] = str(body.stat().st_size)
             request = urllib.request.Request(url, data, sent, method=method)
             answer: BinaryIO = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
-        return answer
+        if path.startswith("http"):
+            return answer  # a file, which may be large
+        with answer:
+            return io.BytesIO(answer.read())
+
+
+def _read(reader: Callable[[Any], Any], cell: Any) -> Any:
+    """Return a table's cell as Python has it, or as it is written if Python has no such value."""
+    with contextlib.suppress(ValueError, ArithmeticError):
+        return None if cell is None else reader(cell)
+    return cell
 
 
 def _api_error(error: urllib.error.HTTPError) -> ApiError:

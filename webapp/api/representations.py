@@ -8,7 +8,7 @@ from flask import url_for
 
 from jobs.authoring import Task
 from jobs.runs import Delivery, Entry, Run, StoredBatch, WaitEstimate, Webhook
-from jobs.values import kept_file_in, picture_in
+from jobs.values import frame_in, kept_file_in, picture_in, types_of
 
 TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
 
@@ -100,10 +100,13 @@ def _entry(batch: StoredBatch, number: int, entry: Entry, run_id: int) -> dict[s
 
 
 def with_addresses(value: Any, run_id: int) -> Any:
-    """Return a stored value with the address of each file that it refers to."""
+    """Return a stored value with the address of each file that it refers to, and the types of tables' columns."""
     if found := picture_in(value) or kept_file_in(value):
         [(mark, kept)] = value.items()
         return {mark: {**kept, "url": url_for("api.file", run_id=run_id, sha256=found.sha256)}}
+    if table := frame_in(value):
+        rows = with_addresses(list(table.rows), run_id)
+        return {"$table": {"columns": table.columns, "types": types_of(table, value), "rows": rows}}
     if isinstance(value, Mapping):
         return {name: with_addresses(part, run_id) for name, part in value.items()}
     return [with_addresses(part, run_id) for part in value] if isinstance(value, list) else value

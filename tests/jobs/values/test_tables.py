@@ -1,7 +1,7 @@
 """Values of numerical packages: data frames become tables, arrays lists, and missing values stay missing."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +11,14 @@ import polars as pl
 import pytest
 
 from jobs.values.json_value import LARGEST_BYTES, ResultError, json_value
-from jobs.values.tables import frame_in
+from jobs.values.tables import frame_in, types_of
 
 PEOPLE = {"name": ["Ada", None], "age": [36.5, float("nan")], "born": [datetime(1815, 12, 10, tzinfo=UTC), None]}
-KEPT = {"columns": ["name", "age", "born"], "rows": [["Ada", 36.5, "1815-12-10T00:00:00Z"], [None, None, None]]}
+KEPT = {
+    "columns": ["name", "age", "born"],
+    "rows": [["Ada", 36.5, "1815-12-10T00:00:00Z"], [None, None, None]],
+    "types": {"born": "date-time"},
+}
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame(PEOPLE), pl.DataFrame(PEOPLE), pl.LazyFrame(PEOPLE)])
@@ -22,6 +26,18 @@ def test_a_data_frame_is_a_table_with_empty_cells_where_nothing_is(frame: Any) -
     kept = json_value({"people": frame})["people"]
     assert kept == {"$table": KEPT}
     assert frame_in(kept) == (KEPT["columns"], KEPT["rows"])
+
+
+def test_columns_have_types_that_json_has_not() -> None:
+    day, length = date(2026, 1, 2), timedelta(hours=1)
+    frame = pl.DataFrame({"n": [1, None], "x": [1.5, 2], "day": [day, None], "took": [length] * 2, "ok": [True, False]})
+    kept = json_value(frame)
+    assert kept["$table"]["types"] == {"day": "date", "took": "duration"}
+    found = frame_in(kept)
+    assert found
+    assert types_of(found, kept) == ["integer", "number", "date", "duration", "boolean"]
+    mixed = json_value(pd.DataFrame({"a": [Decimal("1.10"), day], "b": [1, "x"], "c": [pd.NaT, pd.Timestamp(day)]}))
+    assert mixed["$table"]["types"] == {"c": "date-time"}
 
 
 def test_a_frame_without_rows_still_has_its_columns() -> None:
@@ -76,7 +92,8 @@ def test_what_is_too_large_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"columns": ["a", "a"]}, {"columns": "ab"}, {"rows": [[1, 2], [1]]}, {"rows": [3]}, {"more": 1}]
+    "change",
+    [{"columns": ["a", "a"]}, {"columns": "ab"}, {"rows": [[1, 2], [1]]}, {"rows": [3]}, {"more": 1}, {"types": []}],
 )
 def test_what_has_not_the_form_of_a_frame_is_none(change: Any) -> None:
     assert frame_in({"$table": {"columns": ["a", "b"], "rows": [[1, 2]], **change}}) is None

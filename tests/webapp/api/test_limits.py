@@ -1,6 +1,7 @@
 """Requests that no program should send: each gets a clear refusal as a problem, and none an error of the server."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,7 +95,7 @@ def test_a_body_of_another_type_is_refused(client: Client, content_type: str) ->
     ("method", "path", "allowed"),
     [
         ("GET", f"/api/v1{SUBMIT}", {"POST"}),
-        ("DELETE", "/api/v1/runs/{queued}", {"GET", "HEAD"}),
+        ("PUT", "/api/v1/runs/{queued}", {"GET", "HEAD", "DELETE"}),
         ("PUT", "/api/v1/runs", {"GET", "HEAD"}),
         ("HEAD", "/api/v1/tokens", {"POST"}),
         ("FOO", "/api/v1/runs", {"GET", "HEAD"}),
@@ -200,3 +201,11 @@ def test_a_part_of_a_form_that_has_no_place_is_refused(client: Client, parts: di
     response = client.send("POST", "/api/v1/tasks/count_words/runs", body, Content_Type=kind)
     check(response, 422)
     assert [error["pointer"] for error in response.get_json()["errors"]] == [pointer]
+
+
+def test_too_many_runs_are_refused_with_when_to_come_back(client: Client) -> None:
+    backend = client.program.client.application.extensions["dumbwaiter"]
+    few = replace(backend, settings=backend.settings.model_copy(update={"user_queued_runs": 1}))
+    response = Program(create_app(few), client.program.token).post(SUBMIT, {"text": "y"})
+    check(response, 429, "waiting")
+    assert response.headers["Retry-After"].isdecimal()
