@@ -1,5 +1,8 @@
 """Error pages, and notices for htmx requests from a page that is already open."""
 
+import contextlib
+
+import gevent
 from flask import Flask, current_app, make_response, render_template, request
 from redis.exceptions import RedisError
 from werkzeug.exceptions import (
@@ -23,6 +26,7 @@ from webapp.rendering import fragments
 
 READING = ("GET", "HEAD", "OPTIONS")
 RETRY_SECONDS = 10
+HEARD_OUT_BYTES, HEARD_OUT_SECONDS, CHUNK_BYTES = 32 * 1024 * 1024, 20, 64 * 1024
 QUEUE_SECONDS = 60
 BACKGROUND = ("live.changes", "tasks.check")  # requests that nobody made: they show no notice
 
@@ -41,6 +45,7 @@ def show(error: HTTPException) -> Response:
     message = ours or messages.ERRORS.get(code) or str(type(error).description)
     name = error.name.capitalize()
     if is_from_a_program():
+        _hear_out()
         unknown = isinstance(error, NotFound) and error is request.routing_exception
         response = problem(code, name, messages.NO_ADDRESS if unknown else message, error)
     else:
@@ -56,6 +61,21 @@ def show_too_many(error: TooManyRuns) -> Response:
     response = show(TooManyRequests(str(error)))
     response.headers["Retry-After"] = str(QUEUE_SECONDS)
     return response
+
+
+def _hear_out() -> None:
+    """Read the rest of a request that is refused, within limits.
+
+    The web server closes the connection of one that is still being sent, which resets it, and most programs would
+    report that instead of the response.
+    """
+    if not request.environ.get("wsgi.input_terminated"):
+        return  # reading beyond the end would block
+    left, body = HEARD_OUT_BYTES, request.environ["wsgi.input"]
+    with contextlib.suppress(TimeoutError, OSError), gevent.Timeout(HEARD_OUT_SECONDS, TimeoutError()):
+        while left > 0 and (chunk := body.read(CHUNK_BYTES)):
+            left -= len(chunk)
+            gevent.sleep(0)  # with a fast sender, reads never block
 
 
 def show_unexpected(error: Exception) -> Response:

@@ -6,6 +6,7 @@ from decimal import Decimal, DecimalException
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.api import messages
 from webapp.problems import refuse
@@ -17,7 +18,10 @@ def json_object() -> dict[str, Any]:
     """Return the body's JSON object, with exact numbers, or end the request with a problem."""
     if request.mimetype != "application/json":
         refuse(415, messages.NOT_JSON)
-    return object_in(request.get_data())
+    body = request.get_data()
+    if request.content_length is None and len(body) >= (request.max_content_length or 0):
+        raise RequestEntityTooLarge  # of a chunked body, the rest has been cut off
+    return object_in(body)
 
 
 def object_in(text: str | bytes) -> dict[str, Any]:

@@ -56,7 +56,7 @@ ERRORS = {
     416: "The file has no such range.",
     415: "The body is not JSON.",
     422: "Parameters are invalid; `errors` names them.",
-    429: "Too many attempts; see Retry-After.",
+    429: "Too many attempts, or too many runs waiting; see Retry-After.",
     503: "The service is not available right now; see Retry-After.",
 }
 
@@ -108,8 +108,8 @@ def _submit(task: Task, parameters: Schema) -> Schema:
     if task.example is not None and not task.example_files:
         body["example"] = task.example
     answers = {201: ("The run has been accepted.", "Run"), 200: ("The run of this Idempotency-Key.", "Run")}
-    headers = [KEY, WEBHOOK_URL, WEBHOOK_SECRET]
-    operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, (400, 413, 415, 422), headers, f"run_{task.name}")
+    headers, errors = [KEY, WEBHOOK_URL, WEBHOOK_SECRET], (400, 413, 415, 422, 429)
+    operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, errors, headers, f"run_{task.name}")
     operation["requestBody"] = {"required": True, "content": {"application/json": body}}
     return operation | {"description": task.description}
 
@@ -135,7 +135,9 @@ def _paths() -> Schema:
         "/runs/{run_id}/cancel": {
             "post": _operation("Cancel or stop a run", RUNS_WRITE, run, (404, 409), [RUN_ID], "cancel")
         },
-        "/runs/{run_id}/retry": {"post": _operation("Run again", RUNS_WRITE, again, (404, 409), [RUN_ID], "retry")},
+        "/runs/{run_id}/retry": {
+            "post": _operation("Run again", RUNS_WRITE, again, (404, 409, 429), [RUN_ID], "retry")
+        },
         "/runs/{run_id}/files/{sha256}": {"get": _download()},
         "/files": {"post": _upload()},
         **_webhooks(),
@@ -183,7 +185,7 @@ def _operation(  # noqa: PLR0913  # all that OpenAPI asks of one
     name: str,
 ) -> Schema:
     found: Schema = {str(code): _json(text, schema) for code, (text, schema) in answers.items()}
-    found |= {str(code): _problem(code) for code in sorted({401, 403, *errors})}
+    found |= {str(code): _problem(code) for code in sorted({401, 403, 503, *errors})}
     return {
         "operationId": name,
         "summary": summary,

@@ -78,7 +78,10 @@ def test_a_parameter_of_every_annotation_is_described(annotation: str) -> None:
 @pytest.mark.timeout(7200 if FULL else 300)
 def test_every_request_is_answered_as_described(backend: Backend) -> None:
     """Made from the description, valid and not, with a token, for runs in every state."""
-    app = create_app(replace(backend, catalog=catalog()) if FULL else backend)
+    if FULL:
+        settings_of_many = backend.settings.model_copy(update={"user_queued_runs": 10**6})
+        backend = replace(backend, catalog=catalog(), settings=settings_of_many)
+    app = create_app(backend)
     program = Program.signed_in(app, Visitor(app).registered("ada@example.com").email)
     _queued, ended, stopped = (program.submit("reverse_text", text=text)["id"] for text in "abc")
     lease.succeed(backend.database, claimed(backend, Run(id=ended)), {"$table": {"columns": ["n"], "rows": [[1]]}})

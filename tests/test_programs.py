@@ -1,4 +1,4 @@
-"""Programs that wait for runs of the running application, which holds their connections without a greenlet for each."""
+"""Programs and the running application: it holds the connections of those that wait without a greenlet for each."""
 
 import socket
 import time
@@ -134,7 +134,7 @@ def test_a_client_that_leaves_is_forgotten(stack: Stack, program: Remote, run_id
         one.close()
 
 
-def test_both_ways_of_waiting_end_with_a_run_that_is_executed(program: Remote) -> None:
+def test_both_ways_of_waiting_end_with_a_run_that_is_executed(stack: Stack, program: Remote) -> None:
     run_id = program.submit("estimate_pi", samples=300_000)
     followers = LongPoll(program, run_id), Stream(program, run_id)
     for one in followers:
@@ -142,6 +142,7 @@ def test_both_ways_of_waiting_end_with_a_run_that_is_executed(program: Remote) -
     join(*followers)
     assert {one.seen[-1][1] for one in followers} == {"succeeded"}
     assert followers[0].seen[-1] == followers[1].seen[-1]
+    assert program.token not in stack.output
 
 
 def test_who_waits_for_a_run_that_is_deleted_is_told(backend: Backend, program: Remote, run_id: int) -> None:
@@ -152,3 +153,21 @@ def test_who_waits_for_a_run_that_is_deleted_is_told(backend: Backend, program: 
         change = Change(*deleted.one())
     events.publish(backend.redis, change)
     assert received(poll).startswith(b"HTTP/1.1 404 ")
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 10000000", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize(("token", "status"), [("", b"413"), ("wrong", b"401")])
+def test_a_program_reads_why_its_large_body_is_refused(
+    stack: Stack, ada: Person, length: bytes, token: str, status: bytes
+) -> None:
+    """As urllib does: send everything, then read."""
+    token = token or Remote(stack.port, ada.email).token
+    body = b"[" + b"1," * 4_999_999 + b"1"
+    sent = [b"%x" % len(body), body, b"0", b"", b""] if length.startswith(b"T") else [body]
+    head = [b"POST /api/v1/tasks/reverse_text/runs HTTP/1.1", b"Host: localhost", b"Content-Type: application/json"]
+    head += [length, f"Authorization: Bearer {token}".encode(), b"Connection: close"]
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=60) as connection:
+        connection.sendall(b"\r\n".join([*head, b"", b"\r\n".join(sent)]))
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"application/problem+json" in answer
