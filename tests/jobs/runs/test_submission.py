@@ -17,7 +17,7 @@ from jobs.runs.backend import Backend, open_backend
 from jobs.runs.idempotency import Reused
 from jobs.runs.queue import DISPATCHER
 from jobs.runs.run import Run, State
-from jobs.runs.submission import Conflict, TooManyRuns, cancel, retry, submit, submit_once
+from jobs.runs.submission import Asked, Conflict, TooManyRuns, cancel, retry, submit, submit_once
 from tests.support.people import claimed, make_owner, read
 
 
@@ -156,7 +156,7 @@ def draw(
 
 def once(backend: Backend, owner_id: int, **given: Any) -> tuple[int, bool]:
     drawn = draw.__dict__["__task__"]
-    run, created = submit_once(backend, drawn, owner_id, drawn.parameters.model_validate(given), "one", given)
+    run, created = submit_once(backend, drawn, owner_id, drawn.parameters.model_validate(given), Asked("one", given))
     return run.id, created
 
 

@@ -33,7 +33,7 @@ from webapp import create_app
 from webapp.api import openapi
 
 FULL = os.environ.get("API") == "full"
-EXAMPLES = 200 if FULL else 20
+EXAMPLES = 200 if FULL else 12
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
