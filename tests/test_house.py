@@ -28,7 +28,7 @@ ROOMS_WITHIN = {
     "webapp.runs": {"current", "threads", "rendering", "forms"},
     "webapp.tasks": {"current", "rendering", "forms", "runs"},
     "webapp.live": {"current", "accounts", "rendering", "runs"},
-    "webapp.api": {"current", "problems", "accounts", "rendering", "forms", "runs", "live"},
+    "webapp.api": {"current", "problems", "security", "accounts", "rendering", "forms", "runs", "live"},
     "webapp.server": {"accounts", "tasks"},
     "webapp.commands": {"current", "security", "accounts", "rendering", "forms", "runs", "tasks", "server"},
 }

@@ -7,11 +7,12 @@ from flask import Flask, current_app, request
 from jobs.runs import Backend
 
 API = "/api/v1"
+MCP = "/api/mcp"
 
 
 def is_for_api() -> bool:
-    """Return whether the request is for the API, where cookies mean nothing and errors are JSON."""
-    return request.path == API or request.path.startswith(f"{API}/")
+    """Return whether the request is for the API or its tools, where cookies mean nothing and errors are JSON."""
+    return request.path in (API, MCP) or request.path.startswith(f"{API}/")
 
 
 def is_from_a_program() -> bool:

@@ -47,10 +47,13 @@ def claimed(backend: Backend, run: Run) -> Run:
 
 
 def read(backend: Backend, run: Run) -> Run:
+    return run_of(backend, run.id)
+
+
+def run_of(backend: Backend, run_id: int) -> Run:
+    """Return the run of an id."""
     with backend.database.read() as session:
-        found = session.get(Run, run.id)
-    assert found is not None
-    return found
+        return session.get_one(Run, run_id)
 
 
 def with_key(backend: Backend, key: str, previous: str = "") -> Vault:

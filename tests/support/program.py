@@ -1,6 +1,7 @@
 """A program that calls the API: a test client that sends a token and JSON, and nothing of a browser."""
 
 import json
+import urllib.request
 from typing import Any
 
 from flask import Flask
@@ -9,6 +10,14 @@ from werkzeug.test import TestResponse
 from tests.support.visitor import PASSWORD
 
 API = "/api/v1"
+
+
+def token_of(url: str, email: str) -> str:
+    """Return a token of a registered user of a running application."""
+    body = json.dumps({"email": email, "password": PASSWORD}).encode()
+    request = urllib.request.Request(f"{url}{API}/tokens", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return str(json.load(answer)["token"])
 
 
 class Program:

@@ -1,6 +1,5 @@
 """The programs on a task's page, run as they are shown, with each task's example."""
 
-import json
 import re
 import subprocess
 import sys
@@ -14,8 +13,9 @@ import pytest
 from jobs.authoring import load_catalog
 from jobs.authoring.folders import OF_THE_PROJECT
 from tests.support.person import Person
+from tests.support.program import token_of
 from tests.support.stack import Stack
-from tests.support.visitor import PASSWORD, the
+from tests.support.visitor import the
 
 # They share what runs, and what they send does not depend on the database.
 pytestmark = [pytest.mark.xdist_group("programs"), pytest.mark.only_on("sqlite")]
@@ -54,10 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, running: Stack) -> Path:
 
 @pytest.fixture(scope="module")
 def token(running: Stack, ada: Person) -> str:
-    body = json.dumps({"email": ada.email, "password": PASSWORD}).encode()
-    request = urllib.request.Request(f"{running.url}/api/v1/tokens", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        return str(json.load(answer)["token"])
+    return token_of(running.url, ada.email)
 
 
 @pytest.mark.parametrize("language", RUNNERS)

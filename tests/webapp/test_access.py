@@ -26,6 +26,7 @@ People = dict[str, Visitor]
 
 PUBLIC = {"/login", "/register", "/reset", "/healthz", "/readyz", "/static/<path:filename>", "/api/client.py"}
 API = "/api/v1/"
+MCP = "/api/mcp"
 SIGN_IN = "/api/v1/tokens"
 ADMIN = "/admin/"
 SECRET = "only the owner may read this"
@@ -45,7 +46,7 @@ def expected(who: str, method: str, rule: str) -> set[int]:
     """Return the acceptable status codes for a visitor at an address."""
     if rule in PUBLIC:
         return {403} if rule == "/reset" else {200, 302, 303, 404, 422, 503}
-    if rule.startswith(API):
+    if rule.startswith(API) or rule == MCP:
         return {415} if rule == SIGN_IN else {401}  # a session means nothing there
     if rule == "/api/openapi.json" and who == "anonymous":
         return {401}
@@ -151,6 +152,20 @@ def test_every_program_gets_what_its_token_allows(
     assert response.status_code in expected_of_program(who, method, rule)
     if who != "owner":
         assert SECRET.encode() not in response.data
+
+
+@pytest.mark.parametrize("who", PROGRAMS)
+def test_every_program_uses_the_tools_that_its_token_allows(
+    people: People, programs: dict[str, Program], who: str
+) -> None:
+    run_id = people["owner"].submit("reverse_text", text=SECRET)
+    finish(backend_of(people["owner"]), run_id, SECRET)
+    parameters = {"name": "get-run", "arguments": {"id": run_id}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters}
+    headers = {"Authorization": f"Bearer {programs[who].token}"}
+    response = programs[who].client.post(MCP, json=message, headers=headers)
+    assert response.status_code == {"without a token": 401, "without a scope": 403}.get(who, 200)
+    assert (SECRET in response.text) == (who == "owner")
 
 
 @pytest.mark.parametrize(("method", "rule"), [address for address in addresses() if address[1] != "/logout"])

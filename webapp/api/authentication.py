@@ -21,13 +21,20 @@ def needs(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            if not caller().may(scope):
-                refuse(403, messages.NO_SCOPE.format(scope=scope))
+            require(scope)
             return view(*args, **kwargs)
 
         return checked
 
     return decorate
+
+
+def require(*scopes: str) -> None:
+    """End the request with 403 unless the token has all of these scopes."""
+    for scope in scopes:
+        if not caller().may(scope):
+            header = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
+            refuse(403, messages.NO_SCOPE.format(scope=scope), WWW_Authenticate=header)
 
 
 def caller() -> Caller:

@@ -41,3 +41,18 @@ NO_DELIVERY = "This webhook has no delivery with this id."
 WEBHOOK_DISABLED = "This webhook is disabled. Enable it first."
 TOO_MANY_WEBHOOKS = "This account has {most} webhooks. Delete one first."
 WHOLE_ACCOUNT = "This token is for some tasks only, and a webhook is told of all runs. Use a token for all tasks."
+
+# Of the Model Context Protocol.
+INSTRUCTIONS = (
+    "Each tool runs a task and answers with its run. A run that takes longer than a minute goes on; call get-run with "
+    "its id to wait for the result. Files are uploaded with POST /api/v1/files and the same token, and then named."
+)
+UNFINISHED = 'Run {id} is {state} and goes on. Call {tool} with {{"id": {id}}} to wait for its result.'
+LARGE_RESULT = "The result is too large for an answer. Get it with the same token from {address}."
+FOREIGN = "This request comes from a page of another site. Send it from a program."
+NO_REQUEST = 'Send one JSON-RPC 2.0 request or notification: {"jsonrpc": "2.0", "id": 1, "method": "…", "params": {…}}.'
+NO_META = "params._meta lacks io.modelcontextprotocol/protocolVersion or io.modelcontextprotocol/clientCapabilities."
+NO_VERSION = "This revision of the protocol is not supported. Use one of those in data."
+NO_METHOD = "There is no such method here. Use server/discover, tools/list or tools/call."
+NO_TOOL = "There is no tool of this name, or its arguments are no object. tools/list has them all."
+OTHER_HEADER = "The header {name} is missing or differs from the body."

@@ -49,7 +49,7 @@ def show(run_id: int) -> Response:
     """Return a run; with `wait`, as soon as its version differs from `version` or after that many seconds."""
     seconds = whole_number("wait", 0, 0, waiting.LONGEST_SECONDS)
     version = whole_number("version", 0, 0, LARGEST_ID)
-    run = _mine(run_id)
+    run = mine(run_id)
     if waiting.wants_events():
         return waiting.events(run, caller())
     return waiting.poll(run, caller(), seconds) if seconds and run.version == version else answer(run)
@@ -59,7 +59,7 @@ def show(run_id: int) -> Response:
 @needs(RUNS_READ)
 def output(run_id: int) -> dict[str, object]:
     """Return the entries of the log, or with `kind=emitted` the partial results, after the number `after`."""
-    run = _mine(run_id)
+    run = mine(run_id)
     kind = OutputKind(choice("kind", list(OutputKind)) or OutputKind.LOG)
     found = read_output(backend().database, run.id, kind, whole_number("after", 0, 0, 2**53))
     entries = [entry for batch in found.batches for entry in representations.batch(batch, run.id)]
@@ -70,7 +70,7 @@ def output(run_id: int) -> dict[str, object]:
 @needs(RUNS_READ)
 def result(run_id: int) -> Response:
     """Return the result alone."""
-    run = _mine(run_id)
+    run = mine(run_id)
     if run.state is not State.SUCCEEDED:
         refuse(409, messages.NO_RESULT.format(state=run.state.value))
     return jsonify(representations.with_addresses(run.result, run.id))
@@ -80,12 +80,7 @@ def result(run_id: int) -> Response:
 @needs(RUNS_WRITE)
 def cancel(run_id: int) -> Response:
     """Cancel a queued run, or ask a running one to stop."""
-    _mine(run_id)
-    try:
-        submission.cancel(backend(), caller().account.id, run_id)
-    except Conflict as conflict:
-        refuse(409, str(conflict))
-    return answer(_mine(run_id))
+    return answer(cancelled(mine(run_id)))
 
 
 @bp.post("/runs/<int:run_id>/retry", endpoint="retry")
@@ -93,7 +88,7 @@ def cancel(run_id: int) -> Response:
 def retry(run_id: int) -> Response:
     """Run again: a failed or cancelled run is queued for its next attempt, of a succeeded one a new run starts."""
     try:
-        again = submission.retry(backend(), caller().account.id, _mine(run_id))
+        again = submission.retry(backend(), caller().account.id, mine(run_id))
     except Conflict as conflict:
         refuse(409, str(conflict))
     return answer(again, HTTPStatus.OK if again.id == run_id else HTTPStatus.CREATED)
@@ -104,7 +99,7 @@ def retry(run_id: int) -> Response:
 def delete(run_id: int) -> Response:
     """Delete a run that has ended, with its output, result and files."""
     try:
-        delete_run(backend(), caller().account.id, _mine(run_id).id)
+        delete_run(backend(), caller().account.id, mine(run_id).id)
     except Conflict as conflict:
         refuse(409, str(conflict))
     return Response(status=HTTPStatus.NO_CONTENT)
@@ -114,7 +109,7 @@ def delete(run_id: int) -> Response:
 @needs(FILES)
 def file(run_id: int, sha256: str) -> BaseResponse:
     """Download a file of a run."""
-    return files.show(_mine(run_id).id, sha256)
+    return files.show(mine(run_id).id, sha256)
 
 
 def answer(run: Run, status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -128,7 +123,16 @@ def answer(run: Run, status: HTTPStatus = HTTPStatus.OK) -> Response:
     return response
 
 
-def _mine(run_id: int) -> Run:
+def cancelled(run: Run) -> Run:
+    """Return a run after cancelling it, or asking it to stop."""
+    try:
+        submission.cancel(backend(), caller().account.id, run.id)
+    except Conflict as conflict:
+        refuse(409, str(conflict))
+    return mine(run.id)
+
+
+def mine(run_id: int) -> Run:
     """Return a run of the caller's. One of somebody else's, or of a task that the token is not for, is like none."""
     page = look_up(backend().database, Listing(caller().account.id, run_id=min(run_id, LARGEST_ID), output=False))
     run = page.runs[0] if page.runs else None

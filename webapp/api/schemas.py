@@ -6,6 +6,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from jobs.authoring import Task
 from jobs.runs import State
+from webapp.current import API
 
 Schema = dict[str, Any]
 
@@ -25,16 +26,22 @@ def parameters_of(task: Task) -> tuple[Schema, Schema]:
     return {**_files(schema), "additionalProperties": False}, definitions
 
 
-def _files(schema: Any) -> Any:
+def standing_alone(task: Task) -> Schema:
+    """Return the schema of a task's parameters with all that it refers to within it."""
+    schema = _files(task.parameters.model_json_schema(), COMMON["FileReference"])
+    return {**schema, "additionalProperties": False}
+
+
+def _files(schema: Any, file: Schema | None = None) -> Any:
     """Return a schema with the form of a file reference in the place of each file."""
     if isinstance(schema, list):
-        return [_files(one) for one in schema]
+        return [_files(one, file) for one in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("type") == "object" and schema.get("format") == "file":
         beside = {name: value for name, value in schema.items() if name in ("title", "description")}
-        return {**beside, "$ref": reference("FileReference")}
-    return {name: _files(value) for name, value in schema.items()}
+        return {**(file or {"$ref": reference("FileReference")}), **beside}
+    return {name: _files(value, file) for name, value in schema.items()}
 
 
 def _object(required: dict[str, Any], **optional: Any) -> Schema:
@@ -89,7 +96,10 @@ COMMON: Schema = {
             "with its url), $table (columns and rows), $chart, $markdown, $html."
         )
     },
-    "FileReference": _object({"$file": _object({"sha256": SHA256}, name=TEXT)}),
+    "FileReference": {
+        **_object({"$file": _object({"sha256": SHA256}, name=TEXT)}),
+        "description": f"A file that was uploaded before, with POST {API}/files.",
+    },
     "File": _object({"$file": _object({"sha256": SHA256, "size": WHOLE, "name": TEXT, "media_type": TEXT})}),
     "Token": _object({"token": {**TEXT, "pattern": "^dw_"}, "expires_at": {**TEXT, "format": "date-time"}}),
     "Credentials": _object({"email": TEXT, "password": {**TEXT, "format": "password"}}),

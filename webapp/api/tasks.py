@@ -1,6 +1,7 @@
 """Tasks, and submitting runs of them."""
 
 from http import HTTPStatus
+from typing import NoReturn
 
 from flask import Response, request
 
@@ -12,6 +13,7 @@ from jobs.runs import (
     OtherWebhook,
     RefusedReceiver,
     Reused,
+    Run,
     WebhookAsked,
     is_secret,
     new_secret,
@@ -38,30 +40,37 @@ PARAMETERS = "_parameters"
 @needs(TASKS_READ)
 def index() -> dict[str, object]:
     """List the tasks that the token may be used for."""
-    mine = [task for task in backend().catalog.values() if caller().is_for(task.name)]
-    return {"tasks": [representations.task(task) for task in mine]}
+    return {"tasks": [representations.task(task) for task in allowed().values()]}
 
 
 @bp.get("/tasks/<name>", endpoint="task")
 @needs(TASKS_READ)
 def show(name: str) -> dict[str, object]:
     """Describe a task with the schema of its parameters."""
-    return representations.task(_task(name))
+    return representations.task(named(name))
 
 
 @bp.post("/tasks/<name>/runs", endpoint="submit")
 @needs(RUNS_WRITE)
 def run(name: str) -> Response:
     """Start a run. The body holds the parameters; with an Idempotency-Key, repeating the request has no effect."""
-    task = _task(name)
+    task = named(name)
     key, webhook = _key(), _webhook()
-    read = _read(task)
+    new, created = start(task, _read(task), key, webhook)
+    response = answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
+    if webhook:
+        response.headers["Webhook-Secret"] = webhooks.secret_for_run(backend(), new.id)
+    return response
+
+
+def start(task: Task, read: Read, key: str | None = None, webhook: WebhookAsked | None = None) -> tuple[Run, bool]:
+    """Return the run that the caller starts, and whether it is new; one that a key has started before is not."""
     if read.parameters is None:
         refuse(422, messages.INVALID, read.errors)
     known_tasks.record(task)
     asked = Asked(key, read.given, webhook)
     try:
-        new, created = submit_once(backend(), task, caller().account.id, read.parameters, asked)
+        return submit_once(backend(), task, caller().account.id, read.parameters, asked)
     except NotKept:
         refuse(422, messages.INVALID, {"": LOST_FILE})
     except Reused as reused:
@@ -70,10 +79,6 @@ def run(name: str) -> Response:
         refuse(422, f"{messages.KEY_REUSED} {messages.KEY_OTHER_WEBHOOK}")
     except RefusedReceiver as refused:
         refuse(422, f"Webhook-URL: {refused}")
-    response = answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
-    if asked.webhook:
-        response.headers["Webhook-Secret"] = webhooks.secret_for_run(backend(), new.id)
-    return response
 
 
 def _read(task: Task) -> Read:
@@ -84,10 +89,14 @@ def _read(task: Task) -> Read:
     return parameters.read(task, object_in(sent.posted.pop(PARAMETERS, "{}")), sent)
 
 
-def _task(name: str) -> Task:
+def allowed() -> dict[str, Task]:
+    """Return the tasks that the caller may use, by name."""
+    return {name: task for name, task in backend().catalog.items() if caller().is_for(name)}
+
+
+def named(name: str) -> Task:
     """Return the task; one that the token may not be used for is the same as none."""
-    task = backend().catalog.get(name)
-    return task if task and caller().is_for(name) else refuse(404, messages.NO_TASK)
+    return allowed().get(name) or refuse(404, messages.NO_TASK)
 
 
 def _key() -> str | None:
@@ -107,7 +116,7 @@ def _webhook() -> WebhookAsked | None:
     return WebhookAsked(url, secret or new_secret())
 
 
-def _refuse_key(reused: Reused) -> None:
+def _refuse_key(reused: Reused) -> NoReturn:
     if reused.parameter is None:
         refuse(422, f"{messages.KEY_REUSED} {messages.KEY_OTHER_TASK}")
     refuse(422, messages.KEY_REUSED, {f"/{reused.parameter}": messages.KEY_OTHER_VALUE})

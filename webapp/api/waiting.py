@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import http_date
 
 from jobs.runs import Run, State, owned
+from webapp.accounts import tokens
 from webapp.accounts.tokens import Caller
 from webapp.api import messages, representations
 from webapp.current import backend, backend_of
@@ -98,6 +99,11 @@ def versions(run: Run, caller: Caller, version: int, seconds: float = STREAM_SEC
                 yield None
     finally:
         hub.unwatch(run.owner_id, watcher)
+
+
+def still_allowed(caller: Caller) -> bool:
+    """Return whether the caller's token is still valid."""
+    return caller.token.id in tokens.still_valid(backend().database, [caller.token.id])
 
 
 def _read(run: Run) -> Run:

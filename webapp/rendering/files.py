@@ -29,7 +29,7 @@ CHUNK_BYTES = 64 * 1024
 # as the image of a page it runs no script, and opened by itself it is saved.
 @bp.get("/runs/<int:run_id>/files/<sha256>")
 def show(run_id: int, sha256: str) -> Response:
-    file, stream = _mine(run_id, sha256)
+    file, stream = opened(run_id, sha256)
     safe, drawing = file.media_type in SAFE_IMAGES, file.media_type == DRAWING
     response: Response = send_file(
         stream,
@@ -62,7 +62,8 @@ def safe_filename(name: str) -> str:
     return shown[-LONGEST_NAME:] or "file"
 
 
-def _mine(run_id: int, sha256: str) -> tuple[RunFile, BinaryIO]:
+def opened(run_id: int, sha256: str) -> tuple[RunFile, BinaryIO]:
+    """Return a file of the user's run and a stream of its content, or abort with 404."""
     if run_id > LARGEST_ID or not re.fullmatch("[0-9a-f]{64}", sha256):
         abort(404, description=messages.NO_FILE)
     with backend().database.read() as session:
