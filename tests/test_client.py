@@ -1,5 +1,6 @@
-"""The Python client, downloaded from the application and run by a Python without any package."""
+"""The Python client, downloaded from the application, checked, and run in an environment without any package."""
 
+import re
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +12,7 @@ from tests.support.person import Person
 from tests.support.stack import Stack
 from tests.support.visitor import PASSWORD
 
+DOCUMENT = Path(__file__).parent.parent / "docs/api.md"
 SIGN_IN = """
 import json, urllib.request
 body = json.dumps({{"email": "{email}", "password": "{password}"}}).encode()
@@ -22,6 +24,8 @@ dw = Dumbwaiter("{url}", json.load(urllib.request.urlopen(request))["token"])
 
 @pytest.fixture
 def folder(tmp_path: Path, stack: Stack) -> Path:
+    """A folder with the client and an empty environment."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "empty")], check=True)
     with urllib.request.urlopen(f"{stack.url}/api/client.py") as answer:
         (tmp_path / "dumbwaiter.py").write_bytes(answer.read())
     return tmp_path
@@ -31,15 +35,23 @@ def run(folder: Path, person: Person, program: str) -> str:
     begin = SIGN_IN.format(url=person.url, email=person.email, password=PASSWORD)
     (folder / "program.py").write_text(begin + program)
     done = subprocess.run(
-        [sys.executable, "-S", "-P", "program.py"],
+        ["empty/bin/python", "program.py"],
         cwd=folder,
-        env={"PYTHONPATH": str(folder)},
+        env={},
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def test_the_client_and_the_documented_program_have_types(folder: Path) -> None:
+    [program] = re.findall("```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    (folder / "program.py").write_text(program)
+    strict = [sys.executable, "-m", "mypy", "--strict", "--cache-dir=/dev/null", "dumbwaiter.py", "program.py"]
+    checked = subprocess.run(strict, cwd=folder, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_a_run_is_started_and_its_result_returned(folder: Path, ada: Person) -> None:

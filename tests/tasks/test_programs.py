@@ -9,6 +9,7 @@ from pathlib import Path
 
 import playwright
 import pytest
+from bs4 import Tag
 
 from jobs.authoring import load_catalog
 from jobs.authoring.folders import OF_THE_PROJECT
@@ -16,6 +17,7 @@ from tests.support.person import Person
 from tests.support.program import token_of
 from tests.support.stack import Stack
 from tests.support.visitor import the
+from tests.support.waiting import until
 
 # They share what runs, and what they send does not depend on the database.
 pytestmark = [pytest.mark.xdist_group("programs"), pytest.mark.only_on("sqlite")]
@@ -75,6 +77,12 @@ def test_every_example_is_run_by_the_program_on_its_page(ada: Person, folder: Pa
         if done.returncode or not done.stdout.strip() or re.search(r"status\W+4", done.stdout):
             failed[name] = f"{text}\n{done.stdout}\n{done.stderr}"
     assert failed == {}, "\n\n".join(failed.values())
+    until(lambda: not runs(ada, "queued") + runs(ada, "running"), "the end of all runs")
+    assert [state for state in ("failed", "cancelled") if runs(ada, state)] == []
+
+
+def runs(person: Person, state: str) -> list[Tag]:
+    return list(person.get(f"/runs?state={state}").select(".run"))
 
 
 def test_a_program_follows_what_the_form_holds(ada: Person) -> None:
