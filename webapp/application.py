@@ -30,7 +30,7 @@ PARTS = (
     *(output, errors, layout, rq_dashboard, uploads, own_inputs, programs, known_tasks),
 )
 ROOMS = (
-    *(tasks, runs, files, api, api.openapi, api.mcp, health, users, audit_views),
+    *(tasks, runs, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
     *(secrets, session_views, token_views, webhook_views),
 )
 

@@ -29,6 +29,7 @@ USERS_PAGES = (
     "/runs",
     "/runs?state=failed",
     "/runs?before=1",
+    "/api/docs",
     "/nowhere",
 )
 
@@ -112,6 +113,13 @@ def test_every_page_is_accessible_in_both_themes_and_fits_every_window(page: Pag
     for path in (*runs_in_every_state(page, stack), *webhooks_in_every_state(page, stack), *USERS_PAGES):
         page.goto(path)
         found += faults(page)
+    page.goto("/api/docs")
+    for fold in ("run", "run_factorise", "object-Run"):
+        page.locator(f"#{fold} > summary").click()
+    for form, wanted in (("run", ".field__error"), ("run_factorise", ".api__answer")):
+        page.locator(f"#{form}-trial button").click()
+        page.locator(f"#{form}-trial {wanted}").wait_for()
+    found += faults(page)
     page.goto("/tasks/random_number")
     page.get_by_label("Minimum").fill("")
     page.get_by_role("button", name="Run", exact=True).click()

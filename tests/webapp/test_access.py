@@ -93,6 +93,7 @@ def fill(rule: str, run_id: int, delivery: Delivery) -> str:
         "<order>": "asc",
         "<int:page>": "1",
         "<page>": "1",
+        "<operation_id>": "runs",
         "<sha256>": hashlib.sha256(SECRET.encode()).hexdigest(),
     }
     for placeholder, value in values.items():

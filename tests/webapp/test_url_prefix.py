@@ -52,7 +52,7 @@ def test_every_address_on_every_page_is_below_the_prefix(app: Flask, backend: Ba
     failed = make_run(backend, owner, state=State.FAILED, error_kind="RuntimeError", error_message="no").id
     waiting = make_run(backend, owner).id
     runs = [f"/runs/{run}" for run in (table, failed, waiting)]
-    for path in ("/", "/tasks/reverse_text", "/tasks/count_words", "/runs", *runs, "/account", "/nowhere"):
+    for path in ("/", "/tasks/reverse_text", "/tasks/count_words", "/runs", *runs, "/account", "/api/docs", "/nowhere"):
         for response in (ada.get(path), arriving_whole(ada, path)):
             found = addresses(response.text)
             assert len(found) > 20, path

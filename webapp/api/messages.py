@@ -42,6 +42,12 @@ WEBHOOK_DISABLED = "This webhook is disabled. Enable it first."
 TOO_MANY_WEBHOOKS = "This account has {most} webhooks. Delete one first."
 WHOLE_ACCOUNT = "This token is for some tasks only, and a webhook is told of all runs. Use a token for all tasks."
 
+# Of the page on which calls are tried.
+NO_OPERATION = "There is no such call to try."
+MISSING = "Fill in this field."
+NOT_SHOWN = "The answer is no JSON and is not shown here."
+CUT = "\n… and more, which is not shown here."
+
 # Of the Model Context Protocol.
 INSTRUCTIONS = (
     "Each tool runs a task and answers with its run. A run that takes longer than a minute goes on; call get-run with "

@@ -10,7 +10,7 @@ from flask_login import current_user
 from jobs.authoring import Task
 from jobs.runs import LARGEST_ID, LONGEST_KEY, LONGEST_URL, OutputKind, State
 from webapp.accounts import bearer
-from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE, TASKS_READ, WEBHOOKS
+from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE, TASKS_READ, WEBHOOKS, Caller
 from webapp.api import messages, schemas
 from webapp.api.schemas import Schema
 from webapp.api.waiting import LONGEST_SECONDS
@@ -67,8 +67,13 @@ def description() -> Response:
     caller = bearer.caller()
     if not (current_user.is_authenticated or caller):
         return problem(401, "Unauthorized", messages.SIGN_IN)
+    return jsonify(for_caller(caller))
+
+
+def for_caller(caller: Caller | None) -> Schema:
+    """Return the description for a caller with a token, or for a signed-in person."""
     tasks = [one for one in backend().catalog.values() if caller is None or caller.is_for(one.name)]
-    return jsonify(described(tasks, backend().settings.app_name, request.root_url.rstrip("/")))
+    return described(tasks, backend().settings.app_name, request.root_url.rstrip("/"))
 
 
 @bp.get("/api/client.py")
@@ -111,7 +116,7 @@ def _submit(task: Task, parameters: Schema) -> Schema:
     headers, errors = [KEY, WEBHOOK_URL, WEBHOOK_SECRET], (400, 413, 415, 422, 429)
     operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, errors, headers, f"run_{task.name}")
     operation["requestBody"] = {"required": True, "content": {"application/json": body}}
-    return operation | {"description": task.description}
+    return operation | {"description": f"{task.description} {operation['description']}".strip()}
 
 
 def _paths() -> Schema:
@@ -190,6 +195,7 @@ def _operation(  # noqa: PLR0913  # all that OpenAPI asks of one
         "operationId": name,
         "summary": summary,
         "description": f"Needs the scope `{scope}`.",
+        "security": [{"token": [scope]}],
         "parameters": parameters,
         "responses": found,
     }
