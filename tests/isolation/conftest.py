@@ -12,10 +12,9 @@ from jobs.runs.output import read_output
 from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run
 from jobs.runs.submission import submit
-from tests.conftest import opened, redis_running, settings_for
 from tests.isolation import kept, tasks, uses
 from tests.support.people import make_owner, read
-from tests.support.serving import catalog_of, serving
+from tests.support.serving import catalog_of, serving_many
 from tests.support.waiting import until
 
 FUNCTIONS = {**vars(tasks), **vars(uses), **vars(kept)}
@@ -56,13 +55,7 @@ class OneWorker:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[OneWorker]:
-    data_dir = tmp_path_factory.mktemp("isolation")
-    # A Redis of its own: the other tests empty theirs, and their jobs are not for this worker.
-    with (
-        redis_running(settings_for(data_dir)),
-        opened(data_dir, settings_for(data_dir).redis, empty_database) as backend,
-        serving(backend.settings, TASKS) as one,
-    ):
+    with serving_many(tmp_path_factory.mktemp("isolation"), empty_database, TASKS) as one:
         yield OneWorker(one)
 
 

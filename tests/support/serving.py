@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -22,6 +23,7 @@ from jobs.runs.submission import submit
 from jobs.worker.process import die_with_parent
 from jobs.worker.supervisor import Supervisor
 from jobs.worker.template_process import TemplateProcess
+from tests.conftest import opened, redis_running, settings_for
 from tests.support.forked_template import forked
 from tests.support.people import make_owner, read
 from tests.support.waiting import until
@@ -56,6 +58,18 @@ def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
     finally:
         end(pool)
     assert heartbeats.alive(opened.database) == 0, "a worker that stops says so"
+
+
+@contextmanager
+def serving_many(folder: Path, empty_database: Path, tasks: Catalog, **values: str) -> Iterator[Backend]:
+    """Yield a backend with one worker for many tests, with a Redis of its own: the other tests empty theirs."""
+    settings = settings_for(folder)
+    with (
+        redis_running(settings),
+        opened(folder, settings.redis, empty_database, **values) as backend,
+        serving(backend.settings, tasks) as one,
+    ):
+        yield one
 
 
 def end(process: BaseProcess) -> None:

@@ -22,7 +22,7 @@ from jobs.runs.run import Run, State
 from jobs.runs.submission import cancel
 from jobs.worker.worker import RunWorker
 from tests.support.people import read
-from tests.support.serving import catalog_of, ended, kill_worker_of, serving, start, worker_of
+from tests.support.serving import catalog_of, ended, kill_worker_of, serving, serving_many, start, worker_of
 from tests.support.waiting import until
 
 
@@ -121,27 +121,34 @@ def served(backend: Backend, lease_seconds: int) -> Iterator[Backend]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Backend]:
+    """The same for tests that leave nothing behind."""
+    with serving_many(tmp_path_factory.mktemp("shared"), empty_database, TASKS, lease_seconds="60") as one:
+        yield one
+
+
 def finished(backend: Backend, name: str, **parameters: Any) -> Run:
     return ended(backend, start(backend, name, **parameters))
 
 
-def test_every_run_has_a_process_of_its_own(served: Backend) -> None:
-    done = [finished(served, "who") for _ in range(3)]
+def test_every_run_has_a_process_of_its_own(shared: Backend) -> None:
+    done = [finished(shared, "who") for _ in range(3)]
     assert {run.state for run in done} == {State.SUCCEEDED}
     assert len({run.result for run in done}) == 3
 
 
-def test_a_run_that_takes_too_long_fails_from_outside_and_the_next_one_runs(served: Backend) -> None:
-    late = finished(served, "linger")
+def test_a_run_that_takes_too_long_fails_from_outside_and_the_next_one_runs(shared: Backend) -> None:
+    late = finished(shared, "linger")
     assert (late.state, late.error_kind) == (State.FAILED, "Timeout")
     assert late.error_message == "Timed out after 1 s."
-    assert finished(served, "who").state is State.SUCCEEDED
+    assert finished(shared, "who").state is State.SUCCEEDED
 
 
-def test_a_run_that_kills_its_process_fails_and_the_next_one_runs(served: Backend) -> None:
-    dead = finished(served, "crash")
+def test_a_run_that_kills_its_process_fails_and_the_next_one_runs(shared: Backend) -> None:
+    dead = finished(shared, "crash")
     assert (dead.state, dead.error_kind) == (State.FAILED, "ProcessKilled")
-    assert finished(served, "who").state is State.SUCCEEDED
+    assert finished(shared, "who").state is State.SUCCEEDED
 
 
 def test_rq_keeps_nothing_of_what_succeeded(served: Backend) -> None:
@@ -151,9 +158,9 @@ def test_rq_keeps_nothing_of_what_succeeded(served: Backend) -> None:
     assert served.queue.failed_job_registry.get_job_ids() == []
 
 
-def test_a_job_without_a_run_harms_nobody(served: Backend) -> None:
-    push(served.queue, (999_999, 1))
-    assert finished(served, "who").state is State.SUCCEEDED
+def test_a_job_without_a_run_harms_nobody(shared: Backend) -> None:
+    push(shared.queue, (999_999, 1))
+    assert finished(shared, "who").state is State.SUCCEEDED
 
 
 def test_runs_that_wait_behind_each_other_are_executed_in_their_order_and_rq_counts_them(served: Backend) -> None:
@@ -200,8 +207,8 @@ def test_a_run_that_fails_costs_the_jobs_behind_it_nothing(served: Backend) -> N
     until(lambda: not served.redis.keys("rq:job:*") and not taken(served.queue), "the end of RQ's record")
 
 
-def test_the_lease_of_a_running_run_lies_ahead(served: Backend) -> None:
-    run = finished(served, "who")
+def test_the_lease_of_a_running_run_lies_ahead(shared: Backend) -> None:
+    run = finished(shared, "who")
     assert (run.lease_token, run.lease_expires_at) == (None, None)
 
 
@@ -219,21 +226,21 @@ def test_a_stop_that_was_swallowed_is_remembered(backend: Backend) -> None:
             signal.signal(number, handler)
 
 
-def test_a_stop_reaches_a_task_that_looks_and_lets_it_tidy_up(served: Backend, tmp_path: Path) -> None:
-    run = start(served, "tidy", folder=str(tmp_path))
-    until(lambda: read(served, run).progress, "the start")
+def test_a_stop_reaches_a_task_that_looks_and_lets_it_tidy_up(shared: Backend, tmp_path: Path) -> None:
+    run = start(shared, "tidy", folder=str(tmp_path))
+    until(lambda: read(shared, run).progress, "the start")
     for _click in range(5):
-        cancel(served, run.owner_id, run.id)
-    assert ended(served, run).state is State.CANCELLED
+        cancel(shared, run.owner_id, run.id)
+    assert ended(shared, run).state is State.CANCELLED
     assert (tmp_path / "tidied").exists()
 
 
-def test_a_stop_kills_a_task_that_takes_no_notice_and_the_next_one_runs(served: Backend) -> None:
-    run = start(served, "stubborn")
-    until(lambda: read(served, run).progress, "the start")
-    cancel(served, run.owner_id, run.id)
-    assert ended(served, run).state is State.CANCELLED
-    assert finished(served, "who").state is State.SUCCEEDED
+def test_a_stop_kills_a_task_that_takes_no_notice_and_the_next_one_runs(shared: Backend) -> None:
+    run = start(shared, "stubborn")
+    until(lambda: read(shared, run).progress, "the start")
+    cancel(shared, run.owner_id, run.id)
+    assert ended(shared, run).state is State.CANCELLED
+    assert finished(shared, "who").state is State.SUCCEEDED
 
 
 @pytest.mark.parametrize("lease_seconds", [4])
@@ -244,23 +251,23 @@ def test_a_stop_whose_message_was_lost_is_seen_in_the_row(served: Backend) -> No
     assert ended(served, run).state is State.CANCELLED
 
 
-def test_a_run_that_fails_is_tried_again_as_often_as_its_task_says(served: Backend, tmp_path: Path) -> None:
-    run = finished(served, "fail_twice", folder=str(tmp_path))
+def test_a_run_that_fails_is_tried_again_as_often_as_its_task_says(shared: Backend, tmp_path: Path) -> None:
+    run = finished(shared, "fail_twice", folder=str(tmp_path))
     assert (run.state, run.result, run.attempt, run.failures) == (State.SUCCEEDED, 3, 3, 2)
     assert run.error_message is None
 
 
 @pytest.mark.parametrize(("final", "attempts"), [(True, 1), (False, 3)])
-def test_a_failure_that_is_declared_final_is_not_tried_again(served: Backend, final: bool, attempts: int) -> None:
-    run = finished(served, "give_up", final=final)
+def test_a_failure_that_is_declared_final_is_not_tried_again(shared: Backend, final: bool, attempts: int) -> None:
+    run = finished(shared, "give_up", final=final)
     assert (run.state, run.attempt, run.failures) == (State.FAILED, attempts, attempts)
 
 
-def test_a_task_that_takes_too_much_memory_fails_and_the_next_one_runs(served: Backend) -> None:
-    run = finished(served, "gobble")
+def test_a_task_that_takes_too_much_memory_fails_and_the_next_one_runs(shared: Backend) -> None:
+    run = finished(shared, "gobble")
     assert (run.state, run.error_kind) == (State.FAILED, "OutOfMemory")
     assert run.error_message == "Out of memory. This task is limited to 100 MB."
-    assert finished(served, "who").state is State.SUCCEEDED
+    assert finished(shared, "who").state is State.SUCCEEDED
 
 
 def test_an_attempt_goes_on_where_the_one_before_was_lost(served: Backend, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import stat
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from jobs.values.outcome import Success
 from jobs.worker.workspace import tidy, workspace
 from tests.support.calling import called
 from tests.support.people import read
-from tests.support.serving import catalog_of, ended, kill_worker_of, serving, start
+from tests.support.serving import catalog_of, ended, kill_worker_of, serving, serving_many, start
 from tests.support.waiting import until
 
 
@@ -56,6 +57,13 @@ def served(backend: Backend) -> Any:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Backend]:
+    """The same for tests that leave nothing behind."""
+    with serving_many(tmp_path_factory.mktemp("shared"), empty_database, catalog_of(scatter, introduce)) as one:
+        yield one
+
+
 def seen(tmp_path: Path) -> Path:
     path = tmp_path / "seen"
     text = until(lambda: path.read_text() if path.exists() else "", "the task's start")
@@ -70,22 +78,22 @@ def scattered(served: Backend, tmp_path: Path, how: str) -> Run:
     ("how", "state"),
     [("return", State.SUCCEEDED), ("raise", State.FAILED), ("kill its process", State.FAILED)],
 )
-def test_a_workspace_is_gone_when_its_run_has_ended(served: Backend, tmp_path: Path, how: str, state: State) -> None:
-    run = ended(served, scattered(served, tmp_path, how))
+def test_a_workspace_is_gone_when_its_run_has_ended(shared: Backend, tmp_path: Path, how: str, state: State) -> None:
+    run = ended(shared, scattered(shared, tmp_path, how))
     assert run.state is state
-    assert seen(tmp_path).parent == served.workspaces
+    assert seen(tmp_path).parent == shared.workspaces
     until(lambda: not seen(tmp_path).exists(), "the removal of the workspace")
     if how == "return":
         assert run.result == 0o700
 
 
 @pytest.mark.parametrize("how", ["wait", "hang"])
-def test_a_workspace_is_gone_when_its_run_was_stopped(served: Backend, tmp_path: Path, how: str) -> None:
-    run = scattered(served, tmp_path, how)
+def test_a_workspace_is_gone_when_its_run_was_stopped(shared: Backend, tmp_path: Path, how: str) -> None:
+    run = scattered(shared, tmp_path, how)
     path = seen(tmp_path)
     assert path.exists()
-    cancel(served, run.owner_id, run.id)
-    assert ended(served, run).state is State.CANCELLED
+    cancel(shared, run.owner_id, run.id)
+    assert ended(shared, run).state is State.CANCELLED
     until(lambda: not path.exists(), "the removal of the workspace")
 
 
@@ -147,8 +155,8 @@ def test_a_task_with_a_workspace_is_a_plain_function_too(tmp_path: Path) -> None
     assert scatter("return", said, workspace=inside, progress=Progress()) == 0o700
 
 
-def test_a_task_learns_whose_run_it_is(served: Backend) -> None:
-    run = ended(served, start(served, "introduce"))
+def test_a_task_learns_whose_run_it_is(shared: Backend) -> None:
+    run = ended(shared, start(shared, "introduce"))
     assert run.result[0] == run.owner_id
     assert run.result[1].endswith("@example.com")
 
