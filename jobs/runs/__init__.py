@@ -9,6 +9,7 @@ from jobs.runs.idempotency import LONGEST_KEY, Reused
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
 from jobs.runs.people import Person, owner_key
+from jobs.runs.queue import WakeUp
 from jobs.runs.receivers import RefusedReceiver
 from jobs.runs.run import LARGEST_ID, Run, State, owned
 from jobs.runs.run_files import owned_file, stored_in
@@ -58,6 +59,7 @@ __all__ = [
     "TooManyRuns",
     "TooManyWebhooks",
     "WaitEstimate",
+    "WakeUp",
     "Webhook",
     "WebhookAsked",
     "alive",
