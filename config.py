@@ -10,6 +10,7 @@ import tempfile
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -39,6 +40,14 @@ OWN_ADDRESSES = frozenset(
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 PORT_AFTER = re.compile(r"(?P<host>\[[^]]*\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
 ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
+HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:]+:[0-9a-f:.]*")
+WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  # compared, not bound
+HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_prefix(path: str) -> bool:
+    """Return whether all addresses of the application can be below a path."""
+    return bool(URL_PREFIX.fullmatch(path)) and not OWN_ADDRESSES.intersection(path.split("/")[1:2])
 
 
 Registration = Literal["open", "invite", "closed"]
@@ -80,6 +89,8 @@ class Settings(BaseModel):
     task_environment: str = ""
     lease_seconds: int = Field(default=60, ge=2, le=3600)
     web_concurrency: int = Field(default=1, ge=1, le=64)
+    public_url: str = ""
+    allowed_hosts: frozenset[str] = frozenset()
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     registration: Registration | None = None
     max_upload_mb: int = Field(default=1000, ge=1)
@@ -134,10 +145,10 @@ class Settings(BaseModel):
     @classmethod
     def _known_prefix(cls, value: str) -> str:
         prefix = value.rstrip("/")
-        if prefix and not URL_PREFIX.fullmatch(prefix):
-            raise ValueError("must be a path such as /dumbwaiter")
         if OWN_ADDRESSES.intersection(prefix.split("/")[1:2]):
             raise ValueError("must not begin with an address of the application; choose another, such as /dumbwaiter")
+        if prefix and not is_prefix(prefix):
+            raise ValueError("must be a path such as /dumbwaiter")
         return prefix
 
     @field_validator("webhook_allow", mode="before")
@@ -153,6 +164,16 @@ class Settings(BaseModel):
         if value and not ENDPOINT_URL.fullmatch(value):
             raise ValueError("must be http:// or https:// and a host, without a path")
         return value.rstrip("/")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _names(cls, value: str | frozenset[str]) -> frozenset[str]:
+        """Split the names at commas."""
+        given = value.split(",") if isinstance(value, str) else value
+        names = frozenset(name.strip().strip("[]").lower() for name in given if name.strip())
+        if wrong := [name for name in names if not HOST.fullmatch(name)]:
+            raise ValueError(f"must be names or addresses without scheme and port, separated by commas, not {wrong[0]}")
+        return names
 
     @model_validator(mode="after")
     def _safe_in_production(self) -> "Settings":
@@ -177,6 +198,24 @@ class Settings(BaseModel):
         with contextlib.suppress(ValueError):
             return ipaddress.ip_address(self.host).is_loopback
         return self.host == "localhost"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The host names and addresses that requests may name, in lower case and without ports.
+
+        Outside production, or without a choice, they are this machine's own and the one that the server listens on. No
+        other name may reach a development server: a page on the web could let its name lead here (DNS rebinding).
+        """
+        public = urlsplit(self.public_url).hostname
+        chosen = self.allowed_hosts | ({public} if public else set())
+        if self.production and chosen:
+            return chosen
+        return chosen | HERE | ({self.host.lower()} - set(WILDCARDS))
+
+    @property
+    def insists_on_tls(self) -> bool:
+        """Return whether plain http is refused: in production, unless PUBLIC_URL says that the site is served by it."""
+        return self.production and not self.public_url.startswith("http:")
 
     @property
     def database(self) -> str:
@@ -253,6 +292,28 @@ def _internal_receiver(entry: str) -> InternalReceiver:
         reason = f" ({error})" if "host bits" in str(error) else ""
         message = f"{entry!r} is neither a network, such as 10.0.0.0/8, nor a name, such as hooks.internal:8080"
         raise ValueError(message + reason) from None
+
+
+def load_to_serve() -> Settings:
+    """Read the settings of a process that serves pages. Raises ConfigError, too, if they do not suffice for that."""
+    settings = load()
+    if problem := why_not_served(settings):
+        raise ConfigError(problem)
+    return settings
+
+
+def why_not_served(settings: Settings) -> str | None:
+    """Return why pages are not served with these settings: in production a site has to know where its visitors come."""
+    if settings.production and not (settings.public_url or settings.allowed_hosts):
+        return (
+            "PUBLIC_URL: must be set in production to the address of the site, such as https://dumbwaiter.example.com"
+        )
+    if settings.insists_on_tls and not settings.trusted_proxies:
+        return (
+            "TRUSTED_PROXIES: must be set in production to the number of proxies in front, 1 on most platforms: one of "
+            "them has to speak https. For a site without https, write http:// in PUBLIC_URL."
+        )
+    return None
 
 
 def load() -> Settings:

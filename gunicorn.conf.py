@@ -1,7 +1,7 @@
 """The configuration of gunicorn, with gevent workers that can hold ten thousand open sockets.
 
 gunicorn's master process also reads this file and lives as long as its workers, so nothing from the application is
-imported here. webapp.server.serve passes the address, number of processes, proxies and log level as arguments.
+imported here. webapp.server.serve passes the address, number of processes and log level as arguments.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ wsgi_app = "webapp:create_app()"
 graceful_timeout = 20
 keepalive = 75
 timeout = 60
+forwarded_allow_ips = ""  # the application decides which headers of proxies it believes (TRUSTED_PROXIES)
 control_socket_disable = True  # gunicorn would create it in the home directory
 
 

@@ -88,12 +88,14 @@ def test_a_data_dir_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_bad_setting_is_named(tmp_path: Path) -> None:
     assert "WORKERS" in start_and_fail(DATA_DIR=str(tmp_path), WORKERS="many")
+    said = start_and_fail(DATA_DIR=str(tmp_path), APP_ENV="production")
+    assert "PUBLIC_URL: must be set in production" in said
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
 def test_files_without_any_task_that_can_be_run_are_named(tmp_path: Path, environment: str) -> None:
     (tmp_path / "odd.py").write_text("from jobs import task\n\n\n@task\ndef odd(what: object) -> None: ...\n")
-    own = {"APP_ENV": environment, "SECRET_KEY": "x" * 40, "TASKS": str(tmp_path)}
+    own = {"APP_ENV": environment, "SECRET_KEY": "x" * 40, "PUBLIC_URL": "http://here", "TASKS": str(tmp_path)}
     said = start_and_fail(**own, DATA_DIR=str(tmp_path / "data"), PORT=str(free_port()))
     assert f"{tmp_path}/odd.py:4: task 'odd': parameter 'what' has a type without a form field" in said
 
@@ -167,7 +169,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
 
 
 def test_production_does_not_migrate_at_start(tmp_path: Path) -> None:
-    said = start_and_fail(APP_ENV="production", DATA_DIR=str(tmp_path))
+    said = start_and_fail(APP_ENV="production", PUBLIC_URL="http://here", DATA_DIR=str(tmp_path))
     assert "alembic upgrade head" in said
 
 
@@ -179,5 +181,5 @@ def test_a_schema_that_is_newer_than_the_code_is_left_alone_and_named(
     database = database_of(tmp_path)
     mark_newer(database)
     database.close()
-    said = start_and_fail(APP_ENV=environment, DATA_DIR=str(tmp_path))
+    said = start_and_fail(APP_ENV=environment, PUBLIC_URL="http://here", DATA_DIR=str(tmp_path))
     assert "The database's schema (9999) is newer than this code" in said

@@ -19,6 +19,9 @@ NAMES = (
     "WORKERS",
     "WEB_CONCURRENCY",
     "URL_PREFIX",
+    "PUBLIC_URL",
+    "ALLOWED_HOSTS",
+    "TRUSTED_PROXIES",
     "TASKS",
 )
 
@@ -55,6 +58,11 @@ def test_without_an_environment_everything_lives_in_data_dir(tmp_path: Path) -> 
         ("URL_PREFIX", "/a/../b"),
         ("URL_PREFIX", "/a b"),
         ("URL_PREFIX", "/runs/of/others"),
+        ("PUBLIC_URL", "dumbwaiter.example.com"),
+        ("PUBLIC_URL", "https://example.com/dumbwaiter"),
+        ("ALLOWED_HOSTS", "https://example.com"),
+        ("ALLOWED_HOSTS", "example.com:8000"),
+        ("ALLOWED_HOSTS", "*"),
         ("AWS_ENDPOINT_URL", "minio:9000"),
         ("AWS_ENDPOINT_URL", "https://minio:9000/path"),
     ],
@@ -104,6 +112,21 @@ def test_production_insists_on_a_secret_key(monkeypatch: pytest.MonkeyPatch) -> 
         config.load()
     monkeypatch.setenv("SECRET_KEY", "x" * 32)
     assert config.load().session_key() == "x" * 32
+
+
+def test_a_server_in_production_insists_on_its_address_and_its_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"APP_ENV": "production", "SECRET_KEY": "x" * 32}.items():
+        monkeypatch.setenv(name, value)
+    assert config.load().hosts == {"localhost", "127.0.0.1", "::1"}, "workers need no address"
+    with pytest.raises(ConfigError, match=r"^PUBLIC_URL"):
+        config.load_to_serve()
+    monkeypatch.setenv("PUBLIC_URL", "http://intranet:8000")
+    assert not config.load_to_serve().insists_on_tls
+    monkeypatch.setenv("PUBLIC_URL", "https://Dumbwaiter.example.com/")
+    with pytest.raises(ConfigError, match=r"^TRUSTED_PROXIES"):
+        config.load_to_serve()
+    monkeypatch.setenv("TRUSTED_PROXIES", "1")
+    assert config.load_to_serve().hosts == {"dumbwaiter.example.com"}
 
 
 def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

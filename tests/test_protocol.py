@@ -13,6 +13,7 @@ from tests.support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, 
 from tests.support.person import Person
 from tests.support.raw_page import HANDSHAKE, connect
 from tests.support.stack import Stack
+from tests.support.waiting import PATIENCE_SECONDS
 from webapp.live.socket import LARGEST_MESSAGE_BYTES as LIMIT
 
 PROTOCOL_ERROR, NO_TEXT, TOO_BIG = 1002, 1007, 1009
@@ -202,3 +203,22 @@ def test_a_handshake_that_lacks_something_is_a_bad_request(ada: Person, header: 
 def test_a_handshake_of_another_version_is_a_bad_request(ada: Person) -> None:
     with connect(ada, handshake={**HANDSHAKE, "Sec-WebSocket-Version": "12"}) as page:
         assert page.head.startswith(b"HTTP/1.1 400 ")
+
+
+def test_the_server_believes_no_header_about_where_a_request_came_from(stack: Stack) -> None:
+    headers = "".join(
+        f"{name}: {value}\r\n"
+        for name, value in {
+            "SCRIPT_NAME": "/tools",
+            "X-Forwarded-Prefix": "/tools",
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-Ssl": "on",
+            "X-Forwarded-Host": "evil.example",
+            "PATH_INFO": "/healthz",
+        }.items()
+    )
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=PATIENCE_SECONDS) as client:
+        client.sendall(f"GET /runs HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n".encode())
+        head = client.makefile("rb").read().partition(b"\r\n\r\n")[0].decode()
+    assert "Location: /login?next=/runs\r\n" in head
+    assert "Strict-Transport-Security" not in head

@@ -18,7 +18,7 @@ def main() -> None:
     that receives the settings as an argument and keeps this process id.
     """
     try:
-        options = options_of(config.load())
+        options = options_of(config.load_to_serve())
     except config.ConfigError as error:
         sys.exit(f"Dumbwaiter cannot start: {error}")
     os.execv(sys.executable, [sys.executable, "-m", "webapp.server.serve", json.dumps(options._asdict())])  # noqa: S606  # ours
@@ -36,7 +36,6 @@ def options_of(settings: config.Settings) -> Options:
         redis_socket=str(settings.redis_socket),
         workers=settings.workers,
         web_concurrency=settings.web_concurrency,
-        trusted_proxies=settings.trusted_proxies,
         log_level=settings.log_level,
         tasks=[str(folder) for folder in settings.tasks],
     )

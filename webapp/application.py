@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from jobs.runs import Backend, open_backend
-from webapp import api, errors, forms, health, live, rq_dashboard, security, url_prefix
+from webapp import api, errors, forms, health, hosts, live, rq_dashboard, security, url_prefix
 from webapp.accounts import auth, registration, secrets, session_views, token_views, webhook_views
 from webapp.accounts.sessions import UNUSED
 from webapp.admin import audit_views, users
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
-    *(static_files, security, auth, registration, filters, fragments, results, charts, markdown),
+    *(hosts, static_files, security, auth, registration, filters, fragments, results, charts, markdown),
     *(output, errors, layout, rq_dashboard, uploads, own_inputs, programs, known_tasks),
 )
 ROOMS = (
@@ -43,21 +43,20 @@ def make(backend: Backend | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=settings.session_key(),
         SECRET_KEY_FALLBACKS=[settings.secret_key_previous] if settings.secret_key_previous else None,
-        SESSION_COOKIE_NAME="dumbwaiter",
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=UNUSED,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST_BYTES,
     )
-    proxies = settings.trusted_proxies
-    proxied = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
-    app.wsgi_app = proxied  # type: ignore[method-assign]  # the documented way to add middleware
     assert app.jinja_loader is not None
     # In a folder of tasks, results/<task>.html shows the results of a task. The application's own templates win.
     app.jinja_loader = ChoiceLoader([app.jinja_loader, FileSystemLoader(settings.tasks)])
     app.jinja_env.globals.update(app_name=settings.app_name)
     put_backend(app, backend)
     url_prefix.init_app(app, settings.url_prefix)
+    proxies = settings.trusted_proxies
+    proxied = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies)
+    app.wsgi_app = proxied  # type: ignore[method-assign]  # the documented way to add middleware
     for task in backend.catalog.values():
         forms.fields_of(task)
     for part in PARTS:

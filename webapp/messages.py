@@ -24,6 +24,14 @@ DATABASE_AWAY = (
 REDIS_AWAY = "The queue is not responding. Submitted runs are safe and start when it is back. Try again in a moment."
 STORE_AWAY = "The file store is not responding. Stored files are safe. Try again in a moment."
 FOREIGN_REQUEST = "This request did not come from this site. Reload the page and try again."
+OTHER_HOST = (
+    "This address does not lead to this site. Open the site at its own address. "
+    "If this is its address, set PUBLIC_URL, or add the name to ALLOWED_HOSTS."
+)
+PLAIN_HTTP = (
+    "This site is served over https only. Open it at an address that begins with https://. "
+    "If you did, the proxy in front must send X-Forwarded-Proto."
+)
 NO_JOB = "RQ no longer has this job."
 
 # By what is missing, at /readyz.

@@ -6,6 +6,7 @@ from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from webapp import messages
 from webapp.current import is_for_api, is_from_a_program
 
+COOKIE = "dumbwaiter"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 POLICY = "; ".join(
@@ -25,7 +26,18 @@ DASHBOARD_POLICY = f"{POLICY}; script-src 'self' 'unsafe-inline' 'unsafe-eval'; 
 
 
 class ConnectionSessionInterface(SecureCookieSessionInterface):
-    """A session interface that marks the cookie Secure exactly when the request came over TLS."""
+    """A session interface that names the cookie and marks it Secure as the request's connection allows.
+
+    Over TLS the name's prefix keeps other hosts, and connections without TLS, from setting the cookie. `__Host-` is for
+    whole sites alone, so below a path, where the cookie is kept from other applications, it is `__Secure-`.
+    """
+
+    def get_cookie_name(self, app: Flask) -> str:
+        kind = "" if not request.is_secure else "__Secure-" if request.script_root else "__Host-"
+        return f"{kind}{COOKIE}"
+
+    def get_cookie_path(self, app: Flask) -> str:
+        return request.script_root or "/"
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
@@ -67,8 +79,8 @@ def comes_from_here(request: Request) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in ("same-origin", "none")
-    _scheme, _, host = request.headers.get("Origin", "").partition("://")
-    return bool(host) and host.lower() == request.host.lower()
+    scheme = "https" if request.is_secure else "http"
+    return request.headers.get("Origin", "").lower() == f"{scheme}://{request.host}".lower()
 
 
 def set_headers(response: Response) -> Response:
@@ -81,7 +93,7 @@ def set_headers(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     if request.is_secure:
-        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
     return response

@@ -5,22 +5,24 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from config import is_prefix
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def init_app(app: Flask, prefix: str) -> None:
-    """Put every address of the application below the prefix, and restrict the session cookie to it."""
-    app.jinja_env.globals.update(url_prefix=prefix)
+    """Put every address of the application below the prefix. Without one, a trusted proxy may name it."""
     if prefix:
         app.config["APPLICATION_ROOT"] = prefix
-        app.wsgi_app = BelowPrefix(app.wsgi_app, prefix)  # type: ignore[method-assign]  # the documented way
+    app.wsgi_app = BelowPrefix(app.wsgi_app, prefix)  # type: ignore[method-assign]  # the documented way
 
 
 class BelowPrefix:
     """WSGI middleware that moves the prefix from a request's path to its script name.
 
-    The path may come without it: some proxies take it off, and health checks ask the server itself.
+    The path may come without it: some proxies take it off, and health checks ask the server itself. The script name
+    that arrives here is `X-Forwarded-Prefix` of a trusted proxy; anything else that is no prefix is dropped.
     """
 
     def __init__(self, application: "WSGIApplication", prefix: str) -> None:
@@ -28,8 +30,9 @@ class BelowPrefix:
         self._prefix = prefix
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if path == self._prefix or path.startswith(f"{self._prefix}/"):
-            environ["PATH_INFO"] = path.removeprefix(self._prefix)
-        environ["SCRIPT_NAME"] = self._prefix
+        path, named = environ["PATH_INFO"], environ.get("SCRIPT_NAME", "").rstrip("/")
+        prefix = self._prefix or (named if is_prefix(named) else "")
+        if path == prefix or path.startswith(f"{prefix}/"):
+            environ["PATH_INFO"] = path.removeprefix(prefix)
+        environ["SCRIPT_NAME"] = prefix
         return self._application(environ, start_response)

@@ -36,7 +36,12 @@ class Server:
         self.url = f"http://{machine.address}:{PORT}"
         self.log = folder / f"{machine.name}.txt"
         self._arguments = arguments
-        self._environment = {**environment, "DATA_DIR": str(folder / machine.name), "HOST": machine.address}
+        self._environment = {
+            **environment,
+            "DATA_DIR": str(folder / machine.name),
+            "HOST": machine.address,
+            "PUBLIC_URL": self.url,
+        }
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -18,7 +18,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from sqlalchemy import func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from config import Settings
+from config import Settings, why_not_served
 from jobs.authoring import Catalog
 from jobs.runs import alive, open_backend
 from jobs.storage import Database, connect_redis, plain_name
@@ -86,8 +86,10 @@ def _for_production(settings: Settings) -> Iterator[Finding]:
     if len(set(settings.secret_key)) < LEAST_DIFFERENT:
         words = "SECRET_KEY is weak; create one: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
         yield Finding(Weight.WRONG, "settings", words)
-    if not settings.trusted_proxies:
-        words = "TRUSTED_PROXIES is 0; behind a proxy, all visitors would share one address and links would use http"
+    if problem := why_not_served(settings):
+        yield Finding(Weight.WRONG, "settings", problem)
+    elif not settings.insists_on_tls:
+        words = "PUBLIC_URL begins with http://, so passwords can be read on the way; put a proxy with https in front"
         yield Finding(Weight.DOUBTFUL, "settings", words)
     if settings.redis.startswith("rediss://") and not settings.redis_tls_verify:
         words = "REDIS_TLS_VERIFY is false, so an attacker can impersonate Redis; set it to true if you can"
@@ -199,11 +201,12 @@ def files(settings: Settings) -> Iterator[Finding]:
         yield Finding(Weight.FINE, "files", settings.files_url)
 
 
-def dashboard(_settings: Settings) -> Iterator[Finding]:
+def dashboard(settings: Settings) -> Iterator[Finding]:
     """Check that only administrators can open the queue's dashboard."""
+    site = settings.public_url or f"https://{min(settings.hosts)}"
     weight, words = Weight.FINE, f"{DASHBOARD} is for administrators only"
     for who, user in {"everyone": None, "every user": Account(id=0, email="", is_active=True, is_admin=False)}.items():
-        with current_app.test_request_context(DASHBOARD):
+        with current_app.test_request_context(DASHBOARD, base_url=site):
             if user:
                 login_user(user)
             if current_app.full_dispatch_request().status_code < HTTPStatus.MULTIPLE_CHOICES:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 from typing import cast
 
 import flask_sock
@@ -67,10 +68,8 @@ def _admit(socket: LiveSocket) -> None:
         return
     owner_id, hub = int(current_user.id), cast(Hub, current_app.extensions["hub"])
     sent = SentState(client_state_from(request.args), moment_in(request.args.get("since")))
-    hub.join(
-        OpenPage(socket, number_of(current_user.session_id), _session_ends_at(), sent),
-        from_query(owner_id, request.args),
-    )
+    listing = replace(from_query(owner_id, request.args), url_prefix=request.script_root)
+    hub.join(OpenPage(socket, number_of(current_user.session_id), _session_ends_at(), sent), listing)
 
 
 def _is_owner() -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import gevent
-from flask import Flask
+from flask import Flask, g
 
 from jobs.runs import Ending, versions
 from jobs.storage import Database, utcnow
@@ -111,6 +111,7 @@ class Subscribers:
         """
         try:
             with self._app.app_context():
+                g.url_prefix = self.listing.url_prefix
                 return self._update(open_pages)
         except Exception:
             log.exception("closing %d live pages of user %d to reconnect", len(open_pages), self.listing.owner_id)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, has_request_context, url_for
+from flask import Flask, current_app, g, has_request_context, url_for
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -37,4 +37,9 @@ def address(endpoint: str, **values: Any) -> str:
     """Return the URL of an endpoint: Flask's `url_for`, or its equivalent for pushes, which have no request."""
     if has_request_context():
         return url_for(endpoint, **values)
-    return current_app.url_map.bind("", script_name=current_app.config["APPLICATION_ROOT"]).build(endpoint, values)
+    return current_app.url_map.bind("", script_name=_prefix()).build(endpoint, values)
+
+
+def _prefix() -> str:
+    """Return the path that pushes are for; those of a page below a proxy's prefix have it from the page."""
+    return str(g.get("url_prefix") or current_app.config["APPLICATION_ROOT"])

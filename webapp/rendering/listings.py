@@ -12,9 +12,13 @@ PAGE_SIZE = 25
 
 @dataclass(frozen=True)
 class Listing(Selection):
-    """The runs that a page shows. `output` is whether the page of a single run streams its output."""
+    """The runs that a page shows, and the path that its addresses are below.
+
+    `output` is whether the page of a single run streams its output.
+    """
 
     output: bool = True
+    url_prefix: str = ""
 
 
 @dataclass(frozen=True)

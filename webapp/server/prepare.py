@@ -25,7 +25,7 @@ REDIS_SECONDS = 20
 
 def main() -> None:
     try:
-        prepare(config.load())
+        prepare(config.load_to_serve())
     except (config.ConfigError, CannotStart) as error:
         sys.exit(f"Dumbwaiter cannot start: {error}")
 

@@ -48,7 +48,6 @@ class Options(NamedTuple):
     redis_socket: str
     workers: int
     web_concurrency: int
-    trusted_proxies: int
     log_level: str
     tasks: Sequence[str]
 
@@ -105,7 +104,6 @@ def _gunicorn_arguments(options: Options) -> list[str]:
         f"--config={ROOT / 'gunicorn.conf.py'}",
         f"--bind={_in_brackets(options.host)}:{options.port}",
         f"--workers={options.web_concurrency}",
-        f"--forwarded-allow-ips={'*' if options.trusted_proxies else '127.0.0.1'}",
         f"--log-level={'warning' if options.log_level == 'INFO' else options.log_level.lower()}",
     ]
 

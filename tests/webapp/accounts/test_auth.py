@@ -133,7 +133,7 @@ def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(ada: Vis
 def test_over_tls_the_session_cookie_is_secure(visitor: Visitor) -> None:
     data = {"email": "tls@example.com", "password": PASSWORD}
     visitor.client.post("/register", data=data, base_url="https://localhost", headers={"Origin": "https://localhost"})
-    cookie = visitor.client.get_cookie("dumbwaiter")
+    cookie = visitor.client.get_cookie("__Host-dumbwaiter")
     assert cookie is not None
     assert cookie.secure
 

@@ -23,7 +23,7 @@ from webapp.commands import checks
 from webapp.commands.checks import Finding
 
 KEY = "nobody guesses what stands here, nor this"
-SERVED = {"app_env": "production", "secret_key": KEY, "trusted_proxies": 1}
+SERVED = {"app_env": "production", "secret_key": KEY, "trusted_proxies": 1, "public_url": "https://example.com"}
 
 
 def said(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[str]:
@@ -136,7 +136,9 @@ def test_a_folder_that_others_can_read_is_named(tmp_path: Path) -> None:
         ({}, "DATABASE_URL, REDIS_URL, FILES_URL not set, so this data is kept in {data_dir}"),
         ({"database_url": "postgresql://db/x", "redis_url": "redis://r"}, "settings: FILES_URL not set"),
         ({"secret_key": "change-me" * 4}, "wrong settings: SECRET_KEY is weak"),
-        ({"trusted_proxies": 0}, "doubtful settings: TRUSTED_PROXIES is 0"),
+        ({"trusted_proxies": 0}, "wrong settings: TRUSTED_PROXIES: must be set"),
+        ({"public_url": ""}, "wrong settings: PUBLIC_URL: must be set"),
+        ({"public_url": "http://intranet"}, "doubtful settings: PUBLIC_URL begins with http://"),
         ({"redis_url": "rediss://r", "redis_tls_verify": False}, "doubtful settings: REDIS_TLS_VERIFY is false"),
         ({"app_env": "development", "host": "0.0.0.0"}, "doubtful settings: HOST is 0.0.0.0"),
     ],
