@@ -89,7 +89,6 @@ class Settings(BaseModel):
     task_environment: str = ""
     lease_seconds: int = Field(default=60, ge=2, le=3600)
     web_concurrency: int = Field(default=1, ge=1, le=64)
-    public_url: str = ""
     allowed_hosts: frozenset[str] = frozenset()
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     registration: Registration | None = None

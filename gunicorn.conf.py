@@ -11,6 +11,7 @@ import logging
 import os
 import resource
 import termios
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,11 @@ control_socket_disable = True  # gunicorn would create it in the home directory
 COLLECT = (10_000, 10, 100)
 
 MOST_FILES = 65_536  # the usual soft limit of 1,024 allows no more than that many pages
+
+# Connections of one address, in any state. All of a proxy's come from its own; there the application counts requests.
+MOST_OF_PEER = 500
+HERE = ("127.0.0.1", "::1")
+PROXIED = os.environ.get("TRUSTED_PROXIES", "") not in ("", "0")
 
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _wanted = MOST_FILES if _hard == resource.RLIM_INFINITY else min(MOST_FILES, _hard)
@@ -70,14 +76,23 @@ class Worker(GeventWorker):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._connections: dict[gevent.Greenlet, Connection] = {}
+        self._peers = Counter[str]()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        peer = addr[0] if isinstance(addr, tuple) else ""
+        if self._peers[peer] >= MOST_OF_PEER and not (PROXIED or peer in HERE):
+            client.close()
+            return
         connection = Connection(client.family, client.type, client.proto, fileno=client.detach())
         self._connections[gevent.getcurrent()] = connection
+        self._peers[peer] += 1
         try:
             super().handle(listener, connection, addr)
         finally:
             del self._connections[gevent.getcurrent()]
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
 
     @contextlib.contextmanager
     def timeout_ctx(self) -> Iterator[None]:

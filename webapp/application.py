@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from jobs.runs import Backend, open_backend
-from webapp import api, errors, forms, health, hosts, live, rq_dashboard, security, url_prefix
+from webapp import api, connections, errors, forms, health, hosts, live, rq_dashboard, security, url_prefix
 from webapp.accounts import auth, registration, secrets, session_views, token_views, webhook_views
 from webapp.accounts.sessions import UNUSED
 from webapp.admin import audit_views, users
@@ -54,6 +54,7 @@ def make(backend: Backend | None = None) -> Flask:
     app.jinja_env.globals.update(app_name=settings.app_name)
     put_backend(app, backend)
     url_prefix.init_app(app, settings.url_prefix)
+    connections.init_app(app)
     proxies = settings.trusted_proxies
     proxied = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies)
     app.wsgi_app = proxied  # type: ignore[method-assign]  # the documented way to add middleware

@@ -11,6 +11,7 @@ from jobs.runs.output_entries import Entry, OutputKind
 from jobs.runs.people import Person, owner_key
 from jobs.runs.queue import WakeUp
 from jobs.runs.receivers import RefusedReceiver
+from jobs.runs.reserved_space import RENEWED_SECONDS, ReservedSpace, release, renew, reserve
 from jobs.runs.run import LARGEST_ID, Run, State, owned
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
@@ -35,6 +36,7 @@ __all__ = [
     "LARGEST_ID",
     "LONGEST_KEY",
     "LONGEST_URL",
+    "RENEWED_SECONDS",
     "SEEN_WITHIN_SECONDS",
     "Actor",
     "Asked",
@@ -50,6 +52,7 @@ __all__ = [
     "QuotaExceeded",
     "RefusedReceiver",
     "RefusedSecret",
+    "ReservedSpace",
     "Reused",
     "Run",
     "Selection",
@@ -78,6 +81,9 @@ __all__ = [
     "read_output",
     "record_task",
     "recorded_task",
+    "release",
+    "renew",
+    "reserve",
     "sizes_of",
     "stored_in",
     "submit",

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from jobs.storage.store import NAME
+from jobs.storage.store import BUFFER_BYTES, NAME
 
 NEW = "new"
 
@@ -22,7 +22,7 @@ class LocalStore:
         """Return a new temporary file in the same file system, so that it can be moved into place."""
         new = self._folder / NEW
         new.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return tempfile.NamedTemporaryFile(dir=new, delete=False)
+        return tempfile.NamedTemporaryFile(dir=new, delete=False, buffering=BUFFER_BYTES)
 
     def write(self, name: str, file: IO[bytes]) -> None:
         """Move a temporary file into place. The complete object is on disk when this returns."""

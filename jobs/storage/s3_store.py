@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from jobs.storage.store import NAME
+from jobs.storage.store import BUFFER_BYTES, NAME
 from jobs.values.stored_file import StoreAway
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class S3Store:
     def incoming(self) -> IO[bytes]:
         """Return a new temporary file. It has no name, so that nothing remains of it after a crash."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return tempfile.TemporaryFile(dir=self._folder)
+        return tempfile.TemporaryFile(dir=self._folder, buffering=BUFFER_BYTES)
 
     def write(self, name: str, file: IO[bytes]) -> None:
         """Upload a temporary file. The service has the complete object when this returns."""

@@ -14,6 +14,8 @@ from typing import IO, Any, BinaryIO, Protocol
 from jobs.values.stored_file import StoredFile
 
 CHUNK_BYTES = 1024 * 1024
+# The system's choice is up to a megabyte for each open file, and a form may have two hundred.
+BUFFER_BYTES = 4096
 NAME = re.compile("[0-9a-f]{2}/[0-9a-f]{64}(/[0-9a-f]{24})?")
 
 Call = Callable[..., Any]

@@ -12,6 +12,7 @@ from flask_login import current_user
 
 from jobs.storage import AWAY
 from webapp.accounts.sessions import number_of
+from webapp.connections import place_of
 from webapp.current import backend
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.snapshot import client_state_from, difference, take_snapshot
@@ -69,7 +70,8 @@ def _admit(socket: LiveSocket) -> None:
     owner_id, hub = int(current_user.id), cast(Hub, current_app.extensions["hub"])
     sent = SentState(client_state_from(request.args), moment_in(request.args.get("since")))
     listing = replace(from_query(owner_id, request.args), url_prefix=request.script_root)
-    hub.join(OpenPage(socket, number_of(current_user.session_id), _session_ends_at(), sent), listing)
+    place = place_of(request.remote_addr)
+    hub.join(OpenPage(socket, number_of(current_user.session_id), _session_ends_at(), sent, place), listing)
 
 
 def _is_owner() -> bool:

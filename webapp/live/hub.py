@@ -17,6 +17,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.runs import Backend, events
+from webapp.connections import is_here
 from webapp.live import watchers
 from webapp.live.listener import Listener
 from webapp.live.open_pages import OpenPages
@@ -35,11 +36,12 @@ LEAVE_SECONDS = 10.0  # for answering all programs that wait
 LOOK_SECONDS = 0.02
 CONFIRM_SECONDS = 2
 MOST_PAGES = 20
+MOST_PAGES_OF_PLACE = 1000  # of one IP address, which an office shares
 MOST_PAGES_OF_ALL = 10_000  # these take 60 MB, and 1 to 2% of a core when idle
 
 
 class TooManyPages(Exception):
-    """The limit of open pages in this process is reached, for one owner or for all owners together."""
+    """The limit of open pages in this process is reached, for one owner, one place or all together."""
 
 
 class Hub:
@@ -159,7 +161,8 @@ class Hub:
         if len(self._open_pages) >= MOST_PAGES_OF_ALL:
             raise TooManyPages
         owner = self._owners.setdefault(listing.owner_id, Owner(self._backend.database, listing.owner_id))
-        if len(owner.open_pages) >= MOST_PAGES:
+        if len(owner.open_pages) >= MOST_PAGES or self._fills(open_page.place):
+            self._forget(listing.owner_id)
             raise TooManyPages
         subscribers = owner.groups.get(listing) or Subscribers(self._app, listing, owner.toasts, self.prompt)
         owner.groups[listing] = subscribers
@@ -167,6 +170,10 @@ class Hub:
         self._open_pages.add(open_page)
         self._pings.add(open_page.socket)
         return owner, subscribers
+
+    def _fills(self, place: str) -> bool:
+        """Return whether a place has as many pages open as it may."""
+        return self._open_pages.of_place(place) >= MOST_PAGES_OF_PLACE and not is_here(place)
 
     def _leave(self, open_page: OpenPage, subscribers: Subscribers, since: float) -> None:
         listing = subscribers.listing

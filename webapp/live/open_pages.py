@@ -16,6 +16,7 @@ class OpenPages:
     def __init__(self) -> None:
         self._all: set[OpenPage] = set()
         self._sessions = Counter[int]()
+        self._places = Counter[str]()
         self._first_end = math.inf  # no session expires before this
 
     def __len__(self) -> int:
@@ -27,6 +28,7 @@ class OpenPages:
     def add(self, open_page: OpenPage) -> None:
         self._all.add(open_page)
         self._sessions[open_page.session] += 1
+        self._places[open_page.place] += 1
         self._first_end = min(self._first_end, open_page.ends_at)
 
     def remove(self, open_page: OpenPage) -> None:
@@ -34,6 +36,13 @@ class OpenPages:
         self._sessions[open_page.session] -= 1
         if not self._sessions[open_page.session]:
             del self._sessions[open_page.session]
+        self._places[open_page.place] -= 1
+        if not self._places[open_page.place]:
+            del self._places[open_page.place]
+
+    def of_place(self, place: str) -> int:
+        """Return how many pages a place has open."""
+        return self._places[place]
 
     def signed_out(self, database: Database) -> list[OpenPage]:
         """Return the pages whose session was revoked or has expired."""

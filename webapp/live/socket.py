@@ -6,7 +6,7 @@ page are written immediately, so ten thousand idle pages cost no stacks and no c
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cached_property
 from typing import Any
 
@@ -14,15 +14,18 @@ import gevent
 from simple_websocket import Server
 from werkzeug.exceptions import BadRequest
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import Ping, TextMessage
+from wsproto.events import Event, Ping, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
+from webapp.live.rate_limit import RateLimit
 from webapp.live.whole_writes import WholeWrites, nothing
 
 PING_SECONDS = 25
 LINGER_SECONDS = 2
 LARGEST_MESSAGE_BYTES = 64 * 1024
 RECEIVE_BYTES = 16 * 1024
+MESSAGES_AT_ONCE = 500
+MESSAGES_PER_SECOND = 10
 READABLE = 1  # gevent's flag for read events
 
 RESTART = 1012  # the page connects again and gets a snapshot
@@ -41,6 +44,24 @@ def framed(text: str) -> bytes:
 PING = _encoder.send(Ping()) + framed("")
 
 PONG, PONG_BYTES = b"\x8a\x80", 6  # an empty pong; the remaining four bytes are its unused mask
+
+
+class TooManyMessages(Exception):
+    """More frames from a page than MESSAGES_AT_ONCE and MESSAGES_PER_SECOND allow. Our pages send pongs only."""
+
+
+class Frames(Connection):
+    """The protocol state of a page that sends frames, which counts them."""
+
+    def __init__(self) -> None:
+        super().__init__(ConnectionType.SERVER)
+        self._limit = RateLimit(MESSAGES_AT_ONCE, MESSAGES_PER_SECOND)
+
+    def events(self) -> Generator[Event, None, None]:
+        for event in super().events():
+            if not self._limit.allows():
+                raise TooManyMessages
+            yield event
 
 
 class NoThread:
@@ -84,7 +105,7 @@ class LiveSocket(Server):
     @cached_property
     def ws(self) -> Connection:  # type: ignore[override]  # replaces the library's attribute after the handshake
         """The protocol state, created on the first frame that is not a plain pong; most pages never need it."""
-        return Connection(ConnectionType.SERVER)
+        return Frames()
 
     @property
     def input_buffer(self) -> list[Any]:
@@ -159,6 +180,9 @@ class LiveSocket(Server):
             return bool(self._handle_events())  # type: ignore[attr-defined]  # missing in the stub
         except LocalProtocolError:
             return False
+        except TooManyMessages:
+            self.close(TOO_MANY, "too many messages")
+            return True
 
     def _resume(self) -> None:
         if self._ended:

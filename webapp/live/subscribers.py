@@ -41,7 +41,7 @@ class SentState:
 
 @dataclass(slots=True, eq=False)
 class OpenPage:
-    """An open page with its socket, its session, and the state sent to it.
+    """An open page with its socket, its session, the place it is open at, and the state sent to it.
 
     `ends_at` is when the session expires, as a time.time() timestamp.
     """
@@ -50,6 +50,7 @@ class OpenPage:
     session: int
     ends_at: float
     sent: SentState
+    place: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ NO_TABLE = "This run's result has no such table."
 
 # Uploads.
 BROKEN_OFF = "The upload was interrupted. Try again."
-SLOW = "The upload timed out: no data arrived for a minute. Try again."
 TOO_LARGE = "{name} is larger than {most:,.10g} MB. Choose a smaller file."
 TOO_MUCH = "The files in a form can total at most {most:,.10g} MB. Send fewer or smaller files."
 TOO_MANY = "A form can have at most {most} files. Send fewer."

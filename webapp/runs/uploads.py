@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -9,13 +10,12 @@ import gevent
 from flask import Flask, abort, request
 from flask_login import current_user
 from werkzeug.datastructures import Headers, MultiDict
-from werkzeug.exceptions import RequestTimeout
 from werkzeug.sansio.multipart import Data, Epilogue, Field, MultipartDecoder, NeedData
 from werkzeug.sansio.multipart import File as FilePart
 
 from jobs import File
 from jobs.authoring import MB, Task, kinds_in_words
-from jobs.runs import NotKept, QuotaExceeded, note_uploads, used_bytes
+from jobs.runs import RENEWED_SECONDS, NotKept, QuotaExceeded, note_uploads, release, renew, reserve
 from jobs.storage import FileWriter
 from jobs.values import RunFile, media_type_of
 from webapp import forms
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 64 * 1024
 YIELD_BYTES = 1024 * 1024
-SILENT_SECONDS = 60
 MOST_PARTS = 2000
 MOST_FILES = 200
 LARGEST_TEXTS = 1024 * 1024
@@ -135,9 +134,10 @@ class Receiver:
 
     def __init__(self, fields: Collection[forms.Field]) -> None:
         self._fields = fields
-        with backend().database.read() as session:
-            self._room = _quota() - used_bytes(session, current_user.id)
         self._most = backend().settings.max_upload_mb * MB
+        coming = self._most if request.content_length is None else min(request.content_length, self._most)
+        self._space = reserve(backend().database, current_user.id, coming, _quota())
+        self._renew_at = time.monotonic() + RENEWED_SECONDS
         self._kept = 0
         self._files: list[Incoming] = []
         self._refused: dict[str, str] = {}
@@ -170,9 +170,10 @@ class Receiver:
         return (_note([stored]) or stored) if stored else self._refused[one.place]
 
     def discard(self) -> None:
-        """Delete unfinished files."""
+        """Delete unfinished files, and give back the space that is not used."""
         for one in self._files:
             one.drop()
+        release(backend().database, self._space)
 
     def _posted(self, decoder: MultipartDecoder) -> MultiDict[str, str]:
         """Return the texts of the form. Raises ValueError if it is incomplete or no form."""
@@ -217,6 +218,9 @@ class Receiver:
 
     def _take(self, one: Incoming, data: bytes) -> None:
         self.file_bytes += len(data)
+        if time.monotonic() > self._renew_at:
+            self._renew_at += RENEWED_SECONDS
+            renew(backend().database, self._space)
         if one.writer is None:
             return
         one.size += len(data)
@@ -235,7 +239,7 @@ class Receiver:
             return messages.TOO_LARGE.format(name=one.name, most=one.most / MB)
         if self._kept > self._most:
             return messages.TOO_MUCH.format(most=self._most / MB)
-        return messages.NO_ROOM.format(most=_quota() / MB) if self._kept > self._room else None
+        return messages.NO_ROOM.format(most=_quota() / MB) if self._kept > self._space.size else None
 
     def _stored(self, one: Incoming) -> RunFile | None:
         try:
@@ -256,15 +260,14 @@ def _named(part: FilePart) -> str:
 
 
 class Body:
-    """The request's body, which must keep arriving, and may hold only so much that is not of a file."""
+    """The request's body, which may hold only so much that is not of a file."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
         self._size = self._since_turn = 0
 
     def read(self, size: int) -> bytes:
-        with gevent.Timeout(SILENT_SECONDS, RequestTimeout(messages.SLOW)):
-            chunk = request.stream.read(size)
+        chunk = request.stream.read(size)
         self._size += len(chunk)
         self._since_turn += len(chunk)
         if self._size - self._receiver.file_bytes > LARGEST_TEXTS:  # the parser limits each text, but not their sum

@@ -145,3 +145,17 @@ def test_no_other_name_leads_out_of_the_store(store: FileStore, name: str) -> No
 def test_a_store_that_was_never_used_has_no_folder(store: FileStore, tmp_path: Path) -> None:
     store.objects.tidy(HOUR)
     assert not (tmp_path / "files").exists()
+
+
+def test_many_files_that_are_being_written_take_little_memory(store: FileStore) -> None:
+    begun = [store.begin()]  # what the first one loads is not counted
+    tracemalloc.start()
+    try:
+        begun += [store.begin() for _ in range(200)]
+        for writer in begun:
+            writer.write(b"x" * 100)
+        assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
+    finally:
+        tracemalloc.stop()
+        for writer in begun:
+            writer.discard()

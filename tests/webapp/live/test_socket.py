@@ -25,7 +25,7 @@ from webapp.accounts import sessions, users
 from webapp.accounts.users import Account
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.open_pages import OpenPages
-from webapp.live.socket import RESTART, LiveSocket, framed
+from webapp.live.socket import MESSAGES_AT_ONCE, RESTART, TOO_MANY, LiveSocket, framed
 from webapp.live.subscribers import OpenPage, SentState
 from webapp.rendering.listings import Listing
 
@@ -229,3 +229,16 @@ def test_no_more_pages_are_let_in_than_a_process_is_to_hold(hub: Hub, monkeypatc
         return False
 
     soon(is_let_in, "a place that is free again")
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG, BINARY])
+def test_a_page_that_sends_too_many_messages_is_sent_away(ends: tuple[LiveSocket, socket], opcode: int) -> None:
+    live, end = ends
+    over = Event()
+    live.set_callbacks(lambda: None, over.set)
+    end.sendall(frame(opcode, b"a") * MESSAGES_AT_ONCE)
+    soon(lambda: has_read(live), "the first messages")
+    assert live.connected
+    end.sendall(frame(opcode, b"a") * 100)
+    soon(over.is_set, "the end")
+    assert live.close_reason == TOO_MANY
