@@ -27,7 +27,10 @@ class Threads:
         return ThreadPool(self._most, hub=gevent.get_hub())
 
 
-# For hashing passwords, which takes 19 MiB each time, and for drawing charts.
-COMPUTING = Threads(2)
+# For checking passwords at sign-in, which takes 19 MiB each time. New ones are hashed apart: strangers may cause it.
+CHECKING = Threads(2)
+HASHING = Threads(1)
+# For drawing charts and formatting texts.
+DRAWING = Threads(2)
 # For writing uploads. They are apart because a slow disk can hold them for seconds.
 WRITING = Threads(4)

@@ -12,7 +12,7 @@ CHUNK = 100_000
 KEPT_EVERY = 20 * CHUNK
 
 
-@task(title="Estimate π", example={"samples": 100_000})
+@task(title="Estimate π", memory=100, example={"samples": 100_000})
 def estimate_pi(
     samples: Annotated[
         int,

@@ -26,6 +26,7 @@ INSIDE = (8, 9, 14)
 
 @task(
     title="Mandelbrot set",
+    memory=500,
     example={"x": -0.1015, "y": 0.633, "zoom": 5, "iterations": 500, "palette": "Lagoon"},
 )
 def mandelbrot(

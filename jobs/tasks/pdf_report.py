@@ -29,7 +29,12 @@ The lift made **1,204 journeys**, 12 % more than in the *second* quarter. Nothin
 Markup = Annotated[LongText, Field(min_length=1, max_length=200_000)]
 
 
-@task(title="PDF report", timeout=600, example={"title": "Third quarter", "author": "The kitchen", "text": EXAMPLE})
+@task(
+    title="PDF report",
+    timeout=600,
+    memory=500,
+    example={"title": "Third quarter", "author": "The kitchen", "text": EXAMPLE},
+)
 def pdf_report(
     title: Annotated[str, Field(min_length=1, max_length=200)],
     text: Annotated[Markup, Field(description="Markdown: # headings, **bold**, - lists, | tables |, > quotes.")],

@@ -25,6 +25,10 @@ def test_every_task_has_an_example(catalog: Catalog) -> None:
     assert [name for name, one in catalog.items() if not one.example] == []
 
 
+def test_every_task_bounds_its_memory(catalog: Catalog) -> None:
+    assert [name for name, one in catalog.items() if not one.memory] == []
+
+
 def test_tasks_import_what_is_large_only_when_they_run() -> None:
     """Every worker and every web server has all tasks: each would hold that memory, whichever are used."""
     load = "import config; from jobs.authoring import load_catalog; assert load_catalog(config.Settings().tasks)"

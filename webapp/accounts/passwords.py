@@ -6,7 +6,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from webapp.accounts import messages
-from webapp.threads import COMPUTING
+from webapp.threads import CHECKING, HASHING
 
 SHORTEST = 8
 LONGEST = 256
@@ -27,7 +27,7 @@ def problem_with(password: str) -> str | None:
 
 
 def hash_password(password: str) -> str:
-    return COMPUTING.call(_hasher.hash, password)
+    return HASHING.call(_hasher.hash, password)
 
 
 def matches(password_hash: str | None, password: str) -> bool:
@@ -35,7 +35,7 @@ def matches(password_hash: str | None, password: str) -> bool:
 
     Takes as long without a hash, so that response times do not reveal which accounts exist.
     """
-    return COMPUTING.call(_verify, password_hash or _nobodys_hash(), password) and password_hash is not None
+    return CHECKING.call(_verify, password_hash or _nobodys_hash(), password) and password_hash is not None
 
 
 def _verify(password_hash: str, password: str) -> bool:

@@ -14,7 +14,7 @@ from jobs import Chart
 from jobs.values import chart_in
 from webapp.rendering import fragments
 from webapp.rendering.tables import Table, View
-from webapp.threads import COMPUTING
+from webapp.threads import DRAWING
 
 WIDTH, HEIGHT = 480, 280
 # The largest font size that the style sheet uses, in SVG units, so that labels always have enough room.
@@ -81,7 +81,7 @@ def _bins(edges: Sequence[Any]) -> list[str]:
 def _drawn(kept: str) -> str:
     chart = chart_in(json.loads(kept))
     assert chart is not None
-    return COMPUTING.call(_svg, chart)  # a page may have many charts, and the largest take 0.1 s
+    return DRAWING.call(_svg, chart)  # a page may have many charts, and the largest take 0.1 s
 
 
 def _svg(chart: Chart) -> str:

@@ -1,5 +1,7 @@
 """Markdown in results: rendered correctly, and harmless whoever wrote it."""
 
+import time
+
 import pytest
 from bs4 import BeautifulSoup
 
@@ -55,6 +57,14 @@ def test_a_run_shows_the_markdown_that_its_task_returned(ada: Visitor, backend: 
             the(soup(ada.get(path)), ".prose").decode_contents().strip()
             == "<p><strong>done</strong> &lt;b&gt;b&lt;/b&gt;</p>"
         )
+
+
+@pytest.mark.parametrize("text", ["![", "a|b\n-|-\n", "* a\n"])
+def test_markdown_that_would_take_seconds_is_shown_as_text(text: str) -> None:
+    long = text * (900_000 // len(text))
+    begun = time.process_time()
+    assert BeautifulSoup(to_html(long), "html.parser").select_one("pre").text == long  # type: ignore[union-attr]  # there
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize("value", [{"$markdown": 3}, {"$markdown": "a", "more": 1}, {"$markdown": ["a"]}])
