@@ -7,7 +7,6 @@ imported here. webapp.server.serve passes the address, number of processes and l
 import contextlib
 import fcntl
 import gc
-import logging
 import os
 import resource
 import termios
@@ -124,9 +123,10 @@ worker_class = Worker
 
 def post_worker_init(worker: Any) -> None:
     """Configure logging and garbage collection, and have open pages reconnect as soon as the worker shuts down."""
-    from config import load  # imported here because it would take 12 MB in gunicorn's master process
+    from config import load  # imported here because they would take 12 MB in gunicorn's master process
+    from jobs.logs import begin_log
 
-    logging.basicConfig(level=load().log_level, format="%(levelname)s %(name)s: %(message)s")
+    begin_log(load().log_level)
     worker.wsgi.extensions["hub"].stop_when(lambda: worker.alive)
     gc.collect()
     gc.freeze()  # exclude permanent objects from full collections, which block all pages

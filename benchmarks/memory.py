@@ -105,7 +105,7 @@ def run_examples(stack: Stack) -> dict[str, str]:
 
 
 def _run_example(person: Person, name: str) -> str:
-    form = person.get(f"/tasks/{name}?example=1").select_one("#task-form")
+    form = person.example(name).select_one("#task-form")
     assert form, f"{name} has no form"
     run = person.submit_all(name, sent_by(form))
     until(lambda: _state(person, run) in ("succeeded", "failed", "cancelled"), f"the end of {name}")

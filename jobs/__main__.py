@@ -1,12 +1,12 @@
 """Run the workers: `python -m jobs`."""
 
-import logging
 import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
 import config
 from jobs.authoring import Catalog, TaskError
+from jobs.logs import begin_log
 from jobs.runs import alive, open_backend
 from jobs.storage import unusable
 from jobs.worker.supervisor import Supervisor
@@ -19,7 +19,7 @@ def main() -> None:
         settings = config.load()
         if settings.workers == 0:
             raise config.ConfigError(NO_WORKERS)
-        logging.basicConfig(level=settings.log_level, format="%(levelname)s %(name)s: %(message)s")
+        begin_log(settings.log_level)
         backend = open_backend(settings, Catalog({}))
         alive(backend.database)  # the database answers, and has our tables
         Supervisor(backend, settings.workers).run()

@@ -51,7 +51,7 @@ class Attempt:
         """Run tasks with their examples, as a person does."""
         person = Person(self._stack.url, "somebody@example.com")
         for task in TASKS:
-            (form,) = person.get(f"/tasks/{task}?example=1").select("#task-form")
+            (form,) = person.example(task).select("#task-form")
             page = f"/runs/{person.submit_all(task, sent_by(form))}"
             until(partial(_succeeded, person, page), f"the end of {task}")
 

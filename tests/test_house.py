@@ -20,7 +20,7 @@ ROOMS_WITHIN = {
     "jobs.authoring": {"values"},
     "jobs.storage": {"values"},
     "jobs.runs": {"values", "authoring", "storage"},
-    "jobs.worker": {"values", "authoring", "storage", "runs"},
+    "jobs.worker": {"logs", "values", "authoring", "storage", "runs"},
     "webapp.accounts": {"connections", "current", "security", "threads"},
     "webapp.admin": {"current", "accounts", "rendering"},
     "webapp.rendering": {"current", "threads"},

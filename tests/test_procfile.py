@@ -1,6 +1,7 @@
 """The Procfile, line by line, as a platform runs it."""
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ def test_the_procfile_releases_serves_and_works(tmp_path: Path) -> None:
     environment = {"PATH": path, "DATA_DIR": str(tmp_path), "PORT": str(port), "SECRET_KEY": "x" * 40}
     environment |= {"DATABASE_URL": databases.url_of(tmp_path), "TASKS": str(FOLDER), "WEB_WORKERS": "0"}
     environment["PUBLIC_URL"] = url
+    tmp_path.chmod(0o755)
     subprocess.run(["sh", "-c", lines["release"]], cwd=ROOT, env=environment, check=True, capture_output=True)
 
     def started(name: str) -> "subprocess.Popen[bytes]":
@@ -29,6 +31,7 @@ def test_the_procfile_releases_serves_and_works(tmp_path: Path) -> None:
     web, worker = started("web"), None
     try:
         until(lambda: "is ready" in (tmp_path / "web.txt").read_text(), "the start")
+        assert stat.filemode(tmp_path.stat().st_mode) == "drwx------", "also if the folder was there, open to others"
         ada = Person(url, "ada@example.com")
         run_id = ada.submit("reverse_text", text="hello")
         assert "No worker is running." in ada.get(f"/runs/{run_id}").text

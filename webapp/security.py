@@ -7,6 +7,7 @@ from webapp import messages
 from webapp.current import is_for_api, is_from_a_program
 
 COOKIE = "dumbwaiter"
+STATIC = frozenset({"static", "rq_dashboard.static", "rq_dashboard.favicon"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 POLICY = "; ".join(
@@ -43,14 +44,14 @@ class ConnectionSessionInterface(SecureCookieSessionInterface):
         return request.is_secure
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Save the session, but not with static files or immutable responses, unless it was modified.
+        """Save the session, but not with static files, nor with responses that caches may keep unless it was modified.
 
         Renewing the cookie adds `Vary: Cookie`, so the browser would never reuse its cached copy. A shared cache might
         even hand the cookie to somebody else.
         """
-        if is_for_api():
+        if is_for_api() or request.endpoint in STATIC:
             return
-        if session.modified or not (request.endpoint == "static" or response.cache_control.immutable):
+        if session.modified or response.cache_control.no_store:
             super().save_session(app, session, response)
 
 

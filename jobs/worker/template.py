@@ -22,6 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from jobs.authoring.catalog import Catalog, errors_that_stop, examine_catalog
+from jobs.logs import begin_log
 from jobs.worker import at_fork, limits
 from jobs.worker.channel import Channel
 from jobs.worker.child import LogHandler, prepare, run_child, warm_up
@@ -230,7 +231,7 @@ def main() -> None:
     served, sends the errors to the supervisor and exits with status 1.
     """
     supervisor, requests = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    begin_log("WARNING")
     channel = Channel(supervisor)
     catalog, errors = examine_catalog([Path(folder) for folder in sys.argv[3:]])
     if stopping := errors_that_stop(catalog, errors):

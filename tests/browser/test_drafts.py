@@ -102,7 +102,7 @@ def test_an_example_gives_back_what_it_has_replaced(page: Page) -> None:
     open_live(page, "/tasks/random_number")
     expect(page.locator("#task-undo")).to_be_hidden()
     page.locator("#minimum-input").fill("17")
-    page.get_by_role("link", name="Fill in an example").click()
+    page.get_by_role("button", name="Fill in an example").click()
     expect(page.locator("#maximum-input")).to_have_value("6")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#minimum-input")).to_have_value("17")

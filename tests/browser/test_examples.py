@@ -18,7 +18,7 @@ def test_an_example_is_filled_in_over_what_was_typed_and_refused(new_context: Ne
     maximum.fill("5")
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator("#maximum-error")).to_be_visible()
-    example = page.get_by_role("link", name="Fill in an example")
+    example = page.get_by_role("button", name="Fill in an example")
     example.press("Enter")
     expect(page.locator(".field__error")).to_have_count(0)
     expect(maximum).to_have_value("6")

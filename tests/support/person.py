@@ -53,6 +53,12 @@ class Person:
             raise
         raise AssertionError("the form did not lead anywhere")
 
+    def example(self, task: str) -> BeautifulSoup:
+        """Return a task's form with its example filled in."""
+        request = urllib.request.Request(f"{self.url}/tasks/{task}", b"_example=1", {"Origin": self.origin})
+        with self._opener.open(request, timeout=PATIENCE_SECONDS) as response:
+            return BeautifulSoup(response.read(), "html.parser")
+
     def submit(self, task: str, **parameters: str) -> int:
         return int(self.post(f"/tasks/{task}", **parameters).rpartition("/")[2])
 

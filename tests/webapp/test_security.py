@@ -1,8 +1,17 @@
 """The guards at every door."""
 
-import pytest
+import logging
+import re
+import sys
 
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from jobs.logs import FORMAT, OneLine
+from jobs.runs.backend import Backend
 from tests.support.visitor import PASSWORD, Visitor
+from webapp.accounts import users
 
 
 @pytest.mark.parametrize(
@@ -48,3 +57,57 @@ def test_what_is_too_large_is_refused_with_words(ada: Visitor) -> None:
     response = ada.post("/tasks/reverse_text", {"text": "x" * 2_000_000})
     assert response.status_code == 413
     assert "too large" in response.text
+
+
+def test_static_answers_set_no_cookie_whoever_asks_and_whatever_for(app: Flask, backend: Backend, ada: Visitor) -> None:
+    users.set_admin(backend.database, ada.email, True)
+    stranger = Visitor(app)
+    stranger.client.set_cookie("dumbwaiter", "forged")
+    for visitor in (ada, stranger):
+        for path in ("/static/js/live.js", "/static/js/live.js?v=0", "/static/none", "/static/css/base.css"):
+            assert "Set-Cookie" not in visitor.get(path).headers, path
+    for path in ("/admin/rq/static/css/main.css", "/admin/rq/static/none", "/admin/rq/favicon.ico"):
+        assert "Set-Cookie" not in ada.get(path).headers, path
+
+
+def test_logging_out_clears_what_the_browser_keeps(ada: Visitor) -> None:
+    response = ada.post("/logout")
+    assert '"cache"' in response.headers["Clear-Site-Data"]
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_nothing_is_written_by_reading(app: Flask, backend: Backend, ada: Visitor) -> None:
+    """Ask every address by GET, also for examples, as a user and as an administrator, and look at every statement."""
+    users.set_admin(backend.database, ada.email, True)
+    values = {"name": "count_words", "run_id": str(ada.submit("reverse_text", text="a")), "filename": "js/live.js"}
+    written: list[str] = []
+
+    def look(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if not statement.lstrip().upper().startswith(("SELECT", "PRAGMA", "BEGIN", "WITH")):
+            written.append(statement)
+
+    engine = backend.database.engine
+    event.listen(engine, "before_cursor_execute", look)
+    keys = set(backend.redis.keys())
+    for rule in app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or rule.websocket:
+            continue
+        path = rule.build({one: values.get(one, "0") for one in rule.arguments})
+        assert path
+        for query in ("", "?example=1", "?needs=A&run=1&state=queued"):
+            ada.get(path[1] + query)
+            assert written == [], path
+    event.remove(engine, "before_cursor_execute", look)
+    assert set(backend.redis.keys()) == keys
+    assert not list(backend.settings.files.rglob("*"))
+
+
+def test_a_log_line_cannot_be_forged() -> None:
+    record = logging.makeLogRecord({"msg": "could not read %s", "args": ("a\r\nERROR forged\x1b[2K\u2028x",)})
+    try:
+        raise ValueError("no\nERROR forged\rx")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    lines = re.split("[\r\n\u2028]", OneLine(FORMAT).format(record))
+    assert not [line for line in lines[1:] if line[:4].strip()]
+    assert not re.search("[\r\x1b\u2028]", "".join(lines))

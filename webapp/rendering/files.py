@@ -19,7 +19,7 @@ bp = Blueprint("files", __name__)
 SAFE_IMAGES = frozenset({"image/avif", "image/gif", "image/jpeg", "image/png", "image/webp"})
 POLICY = "sandbox; default-src 'none'"
 DRAWING_POLICY = f"{POLICY}; style-src 'unsafe-inline'; img-src data:"
-CACHED = "private, max-age=31536000, immutable"
+CACHED = "private, max-age=60, must-revalidate"  # so that little is left of a file after its owner has left
 LONGEST_NAME = 100
 CHUNK_BYTES = 64 * 1024
 

@@ -1,7 +1,5 @@
 """Results that are tables, as a preview, as sorted pages, and as CSV."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +17,7 @@ ROWS_PER_PAGE = 100
 MOST_COLUMNS = 40
 # Leading characters that turn a CSV cell into a formula; some spreadsheets also accept the full-width forms.
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
+SEPARATING = re.compile(r"""[,;\t|"\r\n]""")  # commas, and what spreadsheets take for one in some countries
 # A Decimal is stored as text in this form; it sorts as a number and is exported as one.
 NUMBER = re.compile(r"[+-]?\d{1,400}(\.\d{1,400})?", re.ASCII)
 
@@ -47,11 +46,9 @@ class Table:
 
     def csv(self) -> str:
         """Return the whole table as RFC 4180 CSV, escaping texts that a spreadsheet would run as formulas."""
-        file = io.StringIO(newline="")
-        writer = csv.writer(file)
-        writer.writerow(map(_cell, self.columns))
-        writer.writerows([_cell(row.get(name)) for name in self.columns] for row in self.rows)
-        return file.getvalue()
+        rows = [self.columns, *([row.get(name) for name in self.columns] for row in self.rows)]
+        lines = (",".join(map(_csv, row)) or '""' for row in rows)  # an empty line would be no row
+        return "".join(f"{line}\r\n" for line in lines)
 
 
 @dataclass(frozen=True)
@@ -123,6 +120,13 @@ def _rank(value: Any) -> tuple[int, Any]:
     if isinstance(value, str) and NUMBER.fullmatch(value):
         return (0, Decimal(value))
     return (1, value.casefold()) if isinstance(value, str) else (2, json.dumps(value, sort_keys=True))
+
+
+def _csv(value: Any) -> str:
+    """Return a cell of a CSV, in quotes if some program would see a separator in it."""
+    cell = _cell(value)
+    text = "" if cell is None else str(cell)
+    return '"{}"'.format(text.replace('"', '""')) if SEPARATING.search(text) else text
 
 
 def _cell(value: Any) -> Any:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import config
 from config import Settings
 from jobs.authoring import errors_that_stop
+from jobs.logs import begin_log
 from jobs.storage import Database, connect_redis, unusable
 from webapp.accounts import invitations, links
 from webapp.server import migrations
@@ -35,7 +36,7 @@ def prepare(settings: Settings) -> None:
 
     Raises CannotStart with a message that says what to do.
     """
-    logging.basicConfig(level=settings.log_level, format="%(message)s")
+    begin_log(settings.log_level, "%(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings.session_key()  # creates the key before several processes need it
     _check_tasks(settings)

@@ -121,6 +121,8 @@ def _lock(data_dir: Path) -> Iterator[None]:
     """Lock DATA_DIR: a second launcher on the same data would start a second Redis on the same files."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(PermissionError):  # it is another user's, and the doctor says so
+            data_dir.chmod(0o700)
         file = (data_dir / "lock").open("w")
     except OSError as error:
         words = f"DATA_DIR ({data_dir}) is not writable: {error.strerror}. Change its owner, or set another DATA_DIR."

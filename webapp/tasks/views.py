@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 LATEST = 10
 OWNER = "_owner"
+EXAMPLE = "_example"
 
 
 @bp.get("/")
@@ -39,9 +40,10 @@ def index() -> str:
 @bp.get("/tasks/<name>")
 def show(name: str) -> str:
     task = _task(name)
-    if "example" in request.args:
-        show = _form if request.headers.get("HX-Request") else _page
-        return show(task, forms.blank(task, task.example or {}, uploads.example_of(task)))
+    if "example" in request.args:  # without its files, which only a POST may store
+        texts = {field.name for field in forms.fields_of(task) if not forms.has_files([field])}
+        example = {name: value for name, value in (task.example or {}).items() if name in texts}
+        return _page(task, forms.blank(task, example, own_inputs()))
     return _page(task, forms.blank(task, _earlier(task), own_inputs()))
 
 
@@ -53,6 +55,8 @@ def run(name: str) -> Response:
     sent = uploads.receive(task)
     if _is_of_another(sent.posted):
         return make_response(show(task, _taken_over(task, sent.posted)), 409)
+    if EXAMPLE in sent.posted:
+        return make_response(show(task, forms.blank(task, task.example or {}, uploads.example_of(task))))
     if forms.CHANGE in sent.posted:
         return make_response(show(task, forms.change(task, sent.posted, sent.own)))
     new, form = _submitted(task, sent)

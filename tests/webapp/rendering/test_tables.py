@@ -112,6 +112,11 @@ def test_what_a_spreadsheet_may_read_as_a_formula_is_none_in_the_csv() -> None:
     assert read == ["x", *(f"'{text}" for text in texts)]
 
 
+def test_no_program_sees_more_cells_in_the_csv_than_there_are() -> None:
+    table = Table([{"a;=b": "x;=cmd|' /C calc'!A0", "c": "x\t=1"}, {"a;=b": "x|=1", "c": None}])
+    assert table.csv() == '"a;=b",c\r\n"x;=cmd|\' /C calc\'!A0","x\t=1"\r\n"x|=1",\r\n'
+
+
 def test_decimals_are_numbers_to_sort_by_and_in_the_csv(ada: Visitor, backend: Backend) -> None:
     amounts = json_value([{"amount": Decimal(text)} for text in ("9.50", "-1.50", "10.25", "-20")])
     run = shown(backend, ada, amounts)

@@ -57,7 +57,7 @@ def test_its_owner_gets_a_file_whole_and_for_good(ada: Visitor, run: Run, file: 
         "Content-Disposition": "inline; filename=a.png",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, max-age=31536000, immutable",
+        "Cache-Control": "private, max-age=60, must-revalidate",
         "ETag": f'"{file.sha256}"',
         "Accept-Ranges": "bytes",
     }
@@ -81,7 +81,7 @@ def test_nobody_else_gets_it(ben: Visitor, visitor: Visitor, backend: Backend, r
 def test_a_browser_that_has_it_gets_nothing_again(ada: Visitor, run: Run, file: RunFile) -> None:
     response = ada.get(address(run, file), headers={"If-None-Match": f'"{file.sha256}"'})
     assert (response.status_code, response.data) == (304, b"")
-    assert response.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert response.headers["Cache-Control"] == "private, max-age=60, must-revalidate"
 
 
 @pytest.mark.both_stores

@@ -260,7 +260,7 @@ def test_a_store_that_takes_nothing_is_reported_at_the_field(ada: Visitor) -> No
 
 @pytest.mark.both_stores
 def test_an_example_brings_its_files_with_it(ada: Visitor, small: Backend) -> None:
-    form = the(soup(ada.get("/tasks/weigh?example=1")), "#task-form")
+    form = the(soup(ada.post("/tasks/weigh", {"_example": "1"})), "#task-form")
     assert [one.text for one in form.select(".kept-file bdi")] == ["uploading.py"]
     sent = sent_by(form)
     run = run_of(small, ada.post("/tasks/weigh", {name: sent.getlist(name) for name in sent}))
@@ -270,6 +270,6 @@ def test_an_example_brings_its_files_with_it(ada: Visitor, small: Backend) -> No
 
 def test_an_example_for_which_there_is_no_room_says_so(app: Flask, ada: Visitor, small: Backend) -> None:
     put_backend(app, replace(small, settings=small.settings.model_copy(update={"user_quota_mb": 0.001})))
-    form = the(soup(ada.get("/tasks/weigh?example=1")), "#task-form")
+    form = the(soup(ada.post("/tasks/weigh", {"_example": "1"})), "#task-form")
     assert "Storage limit reached" in the(form, "#book-error").text
     assert not form.select(".kept-file")

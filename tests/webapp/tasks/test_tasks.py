@@ -93,8 +93,9 @@ def test_a_submit_answers_before_redis_does(ada: Visitor, backend: Backend) -> N
 
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
 def test_an_example_is_filled_in_and_nothing_is_run(ada: Visitor, headers: dict[str, str]) -> None:
-    link = the(soup(ada.get("/tasks/random_number")), "#task-example")
-    page = soup(ada.get(str(link["href"]), headers=headers))
+    button = the(soup(ada.get("/tasks/random_number")), "#task-example")
+    sent = {str(button["name"]): button["value"], "minimum": "5", "maximum": "nonsense"}
+    page = soup(ada.post("/tasks/random_number", sent, **headers))
     assert [the(page, f"#{name}-input")["value"] for name in ("minimum", "maximum")] == ["1", "6"]
     assert bool(page.select_one("html")) is not bool(headers), "htmx gets the form, a browser the page"
     assert soup(ada.get("/runs")).select(".run") == []
@@ -110,7 +111,7 @@ def test_a_task_without_an_example_offers_none_and_survives_being_asked(backend:
     app = create_app(open_backend(backend.settings, catalog_of(shout)))
     ada = Visitor(app).registered("ada@example.com")
     assert not soup(ada.get("/tasks/shout")).select("#task-example")
-    assert ada.get("/tasks/shout?example=1").status_code == 200
+    assert ada.post("/tasks/shout", {"_example": "1"}).status_code == 200
 
 
 def shorter(text: str) -> str:
@@ -151,4 +152,4 @@ def test_a_value_that_breaks_a_validator_is_refused_in_words(
 
 
 def test_an_example_is_for_who_is_signed_in(visitor: Visitor) -> None:
-    assert visitor.get("/tasks/random_number?example=1").status_code == 302
+    assert visitor.post("/tasks/random_number", {"_example": "1"}).status_code == 303
