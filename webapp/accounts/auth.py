@@ -26,6 +26,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from jobs.runs import Actor, audit, delete_person, events, webhooks
 from webapp.accounts import bearer, messages, passwords, sessions, throttle, tokens, users
 from webapp.accounts.users import Account
+from webapp.connections import place_of
 from webapp.current import backend, is_for_api
 from webapp.security import local_path
 
@@ -152,7 +153,7 @@ def sign_in() -> BaseResponse:
         return log_in(with_credentials(email, password))
     except Refused as refused:
         response = show_form("login", refused.status, email, {"password": str(refused)})
-        return _retry_later(response) if refused.status == 429 else response
+        return retry_later(response) if refused.status == 429 else response
 
 
 class Refused(Exception):
@@ -165,8 +166,8 @@ class Refused(Exception):
 
 def with_credentials(email: str, password: str) -> Account:
     """Return the account with this e-mail address and password, throttling guesses. Raises Refused."""
-    address = users.normalised(email) or email.replace("\x00", "").strip().lower()[:254]
-    attempt = throttle.begin_attempt(backend().database, address, request.remote_addr or "")
+    address = users.normalised(email) or email[: users.LONGEST_EMAIL].replace("\x00", "").strip().lower()[:254]
+    attempt = throttle.begin_attempt(backend().database, address, place())
     if attempt is None:
         log.warning("login refused, too many attempts: %r from %s", address, request.remote_addr)
         raise Refused(429, TOO_MANY)
@@ -186,12 +187,7 @@ def logout() -> BaseResponse:
     """End this session, on all of its open pages."""
     sessions.end(backend().database, current_user.id, sessions.number_of(current_user.session_id))
     events.publish_sign_out(backend().redis, current_user.id)
-    logout_user()
-    session.clear()
-    response = redirect(url_for("auth.login"), 303)
-    # Not what other applications keep, on a site that is shared with them.
-    response.headers["Clear-Site-Data"] = '"cache"' if request.script_root else '"cache", "storage"'
-    return response
+    return leave()
 
 
 @bp.get("/account")
@@ -203,7 +199,7 @@ def account() -> str:
 def change_password() -> Response | BaseResponse:
     """Change the password and end all of the user's sessions except the current one."""
     current, new = request.form.get("current", ""), request.form.get("password", "")
-    problem = passwords.problem_with(new)
+    problem = passwords.problem_with(new, current_user.email)
     if problem:
         return make_response(account_page(errors={"password": problem}), 422)
     if refused := _refused_password("current", current):
@@ -222,16 +218,24 @@ def delete_account() -> Response | BaseResponse:
     users.end_sessions(backend().database, user_id)
     delete_person(backend(), user_id)
     events.publish_sign_out(backend().redis, user_id)
+    return leave()
+
+
+def leave() -> BaseResponse:
+    """End the session here, and have the browser forget what it has kept of the site."""
     logout_user()
     session.clear()
-    return redirect(url_for("auth.login"), 303)
+    response = redirect(url_for("auth.login"), 303)
+    # Not what other applications keep, on a site that is shared with them.
+    response.headers["Clear-Site-Data"] = '"cache"' if request.script_root else '"cache", "storage"'
+    return response
 
 
 def _refused_password(field: str, password: str) -> Response | None:
     """Check the user's password once more, throttling guesses. Return the page that says what is wrong, or None."""
-    attempt = throttle.begin_attempt(backend().database, current_user.email, request.remote_addr or "")
+    attempt = throttle.begin_attempt(backend().database, current_user.email, place())
     if attempt is None:
-        return _retry_later(make_response(account_page(errors={field: TOO_MANY}), 429))
+        return retry_later(make_response(account_page(errors={field: TOO_MANY}), 429))
     if not users.with_password(backend().database, current_user.email, password[: passwords.LONGEST + 1]):
         return make_response(account_page(errors={field: messages.INCORRECT}), 422)
     throttle.clear_failures(backend().database, attempt)
@@ -246,7 +250,12 @@ def require_admin() -> None:
 
 def credentials() -> tuple[str, str]:
     """Return the e-mail address and the password that a form has sent."""
-    return request.form.get("email", ""), request.form.get("password", "")
+    return request.form.get("email", "")[: users.LONGEST_EMAIL + 1], request.form.get("password", "")
+
+
+def place() -> str:
+    """Return the place that this request comes from, for throttling."""
+    return place_of(request.remote_addr)
 
 
 def show_form(name: str, status: int = 200, email: str = "", errors: Errors | None = None, **values: str) -> Response:
@@ -256,7 +265,7 @@ def show_form(name: str, status: int = 200, email: str = "", errors: Errors | No
     return make_response(page, status)
 
 
-def _retry_later(response: Response) -> Response:
+def retry_later(response: Response) -> Response:
     response.headers["Retry-After"] = str(throttle.WINDOW_SECONDS)
     return response
 
@@ -286,7 +295,8 @@ def log_in(user: Account, target: str | None = None) -> BaseResponse:
     session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
     g.signing_in = user
-    agent, place = request.user_agent.string, request.remote_addr or ""
-    user.session_id = sessions.begin(backend().database, user, agent, place)
+    agent, address = request.user_agent.string, request.remote_addr or ""
+    user.session_id = sessions.begin(backend().database, user, agent, address)
+    throttle.note_place(backend().database, user.id, place())
     login_user(user)
     return redirect(target or local_target(request.values.get("next")), 303)

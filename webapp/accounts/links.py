@@ -16,5 +16,7 @@ def reset(settings: Settings, secret: str) -> str:
 
 
 def _address(settings: Settings) -> str:
+    if settings.public_url:
+        return f"{settings.public_url}{settings.url_prefix}"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{settings.port}{settings.url_prefix}"

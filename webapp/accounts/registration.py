@@ -5,13 +5,15 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from jobs.runs import events
-from webapp.accounts import invitations, messages, passwords, resets, users
-from webapp.accounts.auth import credentials, local_target, log_in, show_form
+from webapp.accounts import invitations, messages, passwords, resets, throttle, users
+from webapp.accounts.auth import credentials, local_target, log_in, place, retry_later, show_form
 from webapp.accounts.invitations import Invitation, NotInvited
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend
 
 bp = Blueprint("registration", __name__)
+
+TOO_MANY = messages.TOO_MANY_ACCOUNTS.format(minutes=throttle.WINDOW_SECONDS // 60)
 
 
 def init_app(app: Flask) -> None:
@@ -44,10 +46,12 @@ def create() -> Response:
     address = users.normalised(email)
     errors = {
         "email": None if address else messages.NO_EMAIL,
-        "password": passwords.problem_with(password),
+        "password": passwords.problem_with(password, address or ""),
     }
     if address is None or errors["password"]:
         return _again(invitation, email, errors)
+    if not throttle.may_register(backend(), place()):
+        return retry_later(_again(invitation, email, {"email": TOO_MANY}, 429))
     try:
         return log_in(_created(invitation, address, password))
     except EmailTaken:
@@ -78,8 +82,8 @@ def _refusal(invitation: Invitation | None) -> str | None:
     return messages.NOT_INVITED if _secret() else messages.BY_INVITATION
 
 
-def _again(invitation: Invitation | None, email: str, errors: dict[str, str | None]) -> Response:
-    return show_form("register", 422, email, errors, invited=_invited(invitation), invitation=_secret())
+def _again(invitation: Invitation | None, email: str, errors: dict[str, str | None], status: int = 422) -> Response:
+    return show_form("register", status, email, errors, invited=_invited(invitation), invitation=_secret())
 
 
 def _created(invitation: Invitation | None, address: str, password: str) -> Account:
@@ -102,7 +106,7 @@ def set_password() -> Response:
     """Set the password, end all sessions of the account and begin a new one."""
     link, password = request.form.get("link", ""), request.form.get("password", "")
     user = resets.account_for(backend().database, link)
-    if user and (problem := passwords.problem_with(password)):
+    if user and (problem := passwords.problem_with(password, user.email)):
         return show_form("reset", 422, user.email, {"password": problem}, link=link)
     changed = resets.use(backend().database, link, password) if user else None
     if changed is None:

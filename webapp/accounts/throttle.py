@@ -1,21 +1,30 @@
-"""Login throttling. Failures are stored in the database, so that they survive a restart."""
+"""Throttling of logins and registrations. Failures are stored in the database, so that they survive a restart."""
 
+import contextlib
 import hashlib
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Index, String, delete, func, select
+from sqlalchemy import ColumnElement, Exists, Index, Select, String, delete, exists, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from jobs.runs import Backend, Person, owner_key
 from jobs.storage import Base, Database, UtcDateTime, utcnow
+from webapp.connections import is_here
 
 WINDOW_SECONDS = 15 * 60
 
-# Failures within the window after which attempts are rejected. The low limit counts one e-mail address from one IP
-# address, so that a stranger cannot lock a user out. The high limits stop guessing from many IP addresses or for many
+# Failures within the window after which attempts are rejected. The low limit counts one e-mail address from one
+# place, so that a stranger cannot lock a user out. The high limits stop guessing from many IP addresses or for many
 # accounts.
 MOST_PER_PAIR = 5
 MOST_PER_ADDRESS = 50
 MOST_PER_EMAIL = 100
+
+# New accounts from one place within the window.
+MOST_REGISTRATIONS = 20
+KNOWN_DAYS = 180
 
 LONGEST_PLACE = 64
 
@@ -32,36 +41,93 @@ class LoginFailure(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email_digest: Mapped[str] = mapped_column(String(64))
-    place: Mapped[str] = mapped_column(String(LONGEST_PLACE))  # an IP address
+    place: Mapped[str] = mapped_column(String(LONGEST_PLACE))  # an IP address, or a network
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-def begin_attempt(database: Database, email: str, ip_address: str) -> int | None:
+class KnownPlace(Base):
+    """A place where a user has signed in. What strangers do elsewhere does not keep them out of it."""
+
+    __tablename__ = "known_places"
+
+    owner_id: Mapped[int] = mapped_column(owner_key("known_places"), primary_key=True, autoincrement=False)
+    place: Mapped[str] = mapped_column(String(LONGEST_PLACE), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+
+def begin_attempt(database: Database, email: str, place: str) -> int | None:
     """Record an attempt before the password is checked. Return its id, or None if there were too many.
 
-    The attempt is committed before attempts are counted, so that concurrent attempts count each other.
+    The attempt is committed before attempts are counted again, so that concurrent attempts count each other. One that
+    is refused at the first count writes nothing.
     """
-    digest = hashlib.sha256(email.encode()).hexdigest()
-    attempt = LoginFailure(email_digest=digest, place=ip_address[:LONGEST_PLACE], at=utcnow())
+    digest = hashlib.sha256(email.encode(errors="replace")).hexdigest()
+    attempt = LoginFailure(email_digest=digest, place=place, at=utcnow())
+    with database.read() as session:
+        if _too_many(session, attempt, email, 1):
+            return None
     with database.write() as session:
-        session.execute(delete(LoginFailure).where(LoginFailure.at < utcnow() - timedelta(seconds=WINDOW_SECONDS)))
+        session.execute(delete(LoginFailure).where(LoginFailure.at < _window()))
         session.add(attempt)
     with database.write() as session:
-        if not _too_many(session, attempt):
+        if not _too_many(session, attempt, email, 0):
             return attempt.id
         session.execute(delete(LoginFailure).where(LoginFailure.id == attempt.id))
         return None
 
 
-def _too_many(session: Session, attempt: LoginFailure) -> bool:
-    this_email, this_address = LoginFailure.email_digest == attempt.email_digest, LoginFailure.place == attempt.place
-    limits = (
-        (this_email & this_address, MOST_PER_PAIR),
-        (this_address, MOST_PER_ADDRESS),
-        (this_email, MOST_PER_EMAIL),
-    )
-    counts = [(session.scalar(select(func.count()).select_from(LoginFailure).where(one)), most) for one, most in limits]
-    return any((count or 0) > most for count, most in counts)
+def _too_many(session: Session, attempt: LoginFailure, email: str, more: int) -> bool:
+    """Return whether the recorded attempts, and so many more, are above a limit."""
+    this_email, this_place = LoginFailure.email_digest == attempt.email_digest, LoginFailure.place == attempt.place
+    limits: list[tuple[ColumnElement[bool], int]] = [(this_email & this_place, MOST_PER_PAIR)]
+    if not session.scalar(select(_is_known(email, attempt.place))):
+        limits += [(this_place, MOST_PER_ADDRESS), (this_email, MOST_PER_EMAIL)]
+    counts = ((session.scalar(_count(one)), most) for one, most in limits)
+    return any((count or 0) + more > most for count, most in counts)
+
+
+def _is_known(email: str, place: str) -> Exists:
+    owner = select(Person.id).where(Person.email == email).scalar_subquery()
+    return exists().where(KnownPlace.owner_id == owner, KnownPlace.place == place)
+
+
+def _count(which: ColumnElement[bool]) -> Select[Any]:
+    return select(func.count()).select_from(LoginFailure).where(which, LoginFailure.at >= _window())
+
+
+def _window() -> datetime:
+    return utcnow() - timedelta(seconds=WINDOW_SECONDS)
+
+
+def note_place(database: Database, owner_id: int, place: str) -> None:
+    """Note that a user has signed in at a place. Usually it is known, and then nothing is written."""
+    with database.read() as session:
+        if session.get(KnownPlace, (owner_id, place)):
+            return
+    with contextlib.suppress(IntegrityError), database.write() as session:
+        old = utcnow() - timedelta(days=KNOWN_DAYS)
+        session.execute(delete(KnownPlace).where(KnownPlace.owner_id == owner_id, KnownPlace.at < old))
+        session.add(KnownPlace(owner_id=owner_id, place=place))
+
+
+def may_register(backend: Backend, place: str) -> bool:
+    """Return whether another account may be created from a place, and record the attempt.
+
+    During development this machine may create any number.
+    """
+    if is_here(place) and not backend.settings.production:
+        return True
+    with backend.database.read() as session:
+        if (session.scalar(_count(LoginFailure.email_digest == _registration(place))) or 0) >= MOST_REGISTRATIONS:
+            return False
+    with backend.database.write() as session:
+        session.add(LoginFailure(email_digest=_registration(place), place="", at=utcnow()))
+    return True
+
+
+def _registration(place: str) -> str:
+    """Return the name under which registrations from a place are counted, which no e-mail address has."""
+    return f"registration {place}"[:64]
 
 
 def clear_failures(database: Database, attempt_id: int) -> None:

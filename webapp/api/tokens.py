@@ -24,6 +24,7 @@ def sign_in() -> Response:
     email, password = _credentials()
     try:
         account = auth.with_credentials(email, password)
+        throttle.note_place(backend().database, account.id, auth.place())
         token, secret = tokens.create(backend().database, account.id, Grant(NAME, lifetime=LIFETIME), replaces=True)
     except auth.Refused as refused:
         if refused.status == HTTPStatus.TOO_MANY_REQUESTS:
