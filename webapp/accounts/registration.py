@@ -1,8 +1,8 @@
 """Views for creating an account, and for setting a password with a link."""
 
-from flask import Blueprint, Flask, redirect, request, url_for
+from flask import Blueprint, Flask, Response, redirect, request, url_for
 from flask_login import current_user
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
 from webapp.accounts import invitations, messages, passwords, resets, throttle, users
@@ -27,7 +27,7 @@ def registers() -> str:
 
 
 @bp.get("/register")
-def register() -> Response:
+def register() -> BaseResponse:
     if current_user.is_authenticated:
         return redirect(local_target(request.args.get("next")))
     invitation = _invitation()
@@ -37,7 +37,7 @@ def register() -> Response:
 
 
 @bp.post("/register")
-def create() -> Response:
+def create() -> BaseResponse:
     invitation = _invitation()
     if refusal := _refusal(invitation):
         return show_form("not_open", 403, message=refusal)
@@ -102,7 +102,7 @@ def choose_password() -> Response:
 
 
 @bp.post("/reset")
-def set_password() -> Response:
+def set_password() -> BaseResponse:
     """Set the password, end all sessions of the account and begin a new one."""
     link, password = request.form.get("link", ""), request.form.get("password", "")
     user = resets.account_for(backend().database, link)
