@@ -19,9 +19,16 @@ HERE = ["localhost", "localhost:8000", "127.0.0.1", "127.0.0.1:8000", "[::1]", "
 ELSEWHERE = [
     *("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "0.0.0.0"),
     *("a b", "localhost@evil.example", "evil.example#localhost", "", ":8000", "[", "[::1"),
+    *("a..b", "x" * 70 + ".example", "xn--\xff", ".", "..", "é.example", "localhost..", "-"),
 ]
 SITE = "dumbwaiter.example.com"
-PRODUCTION = {"app_env": "production", "secret_key": "x" * 40, "trusted_proxies": 1, "public_url": f"https://{SITE}"}
+PRODUCTION: dict[str, Any] = {
+    "app_env": "production",
+    "secret_key": "x" * 40,
+    "trusted_proxies": 1,
+    "public_url": f"https://{SITE}",
+    "registration": "open",
+}
 TLS = {"Host": SITE, "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
 PATHS = ["/login", "/", "/nowhere", "/admin/rq", "/static/js/live.js", "/live", "/api/v1/tasks", "/api/openapi.json"]
 

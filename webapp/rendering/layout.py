@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app, g, has_request_context, url_for
+from flask.globals import request_ctx
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -35,7 +36,7 @@ def asset(filename: str) -> str:
 
 def address(endpoint: str, **values: Any) -> str:
     """Return the URL of an endpoint: Flask's `url_for`, or its equivalent for pushes, which have no request."""
-    if has_request_context():
+    if has_request_context() and request_ctx.url_adapter:  # a host that is no name has none
         return url_for(endpoint, **values)
     return current_app.url_map.bind("", script_name=_prefix()).build(endpoint, values)
 
