@@ -20,23 +20,8 @@ ROOT = Path(__file__).parent
 S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 URL_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+")
 # The application's own addresses: as a prefix they could not be told from a path whose prefix the proxy has taken off.
-OWN_ADDRESSES = frozenset(
-    {
-        "account",
-        "admin",
-        "api",
-        "healthz",
-        "live",
-        "login",
-        "logout",
-        "readyz",
-        "register",
-        "reset",
-        "runs",
-        "static",
-        "tasks",
-    }
-)
+OWN_ADDRESSES = frozenset({"account", "admin", "api", "healthz", "live", "login", "logout"})
+OWN_ADDRESSES |= {"readyz", "register", "reset", "runs", "static", "tasks"}
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 PORT_AFTER = re.compile(r"(?P<host>\[[^]]*\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
 ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
@@ -190,13 +175,7 @@ class Settings(BaseModel):
     @property
     def registers(self) -> Registration:
         """Who may register: REGISTRATION, or everybody on a developer's own machine and who is invited elsewhere."""
-        return self.registration or ("open" if not self.production and self._is_local else "invite")
-
-    @property
-    def _is_local(self) -> bool:
-        with contextlib.suppress(ValueError):
-            return ipaddress.ip_address(self.host).is_loopback
-        return self.host == "localhost"
+        return self.registration or ("open" if not self.production and self.host in HERE else "invite")
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -291,28 +270,6 @@ def _internal_receiver(entry: str) -> InternalReceiver:
         reason = f" ({error})" if "host bits" in str(error) else ""
         message = f"{entry!r} is neither a network, such as 10.0.0.0/8, nor a name, such as hooks.internal:8080"
         raise ValueError(message + reason) from None
-
-
-def load_to_serve() -> Settings:
-    """Read the settings of a process that serves pages. Raises ConfigError, too, if they do not suffice for that."""
-    settings = load()
-    if problem := why_not_served(settings):
-        raise ConfigError(problem)
-    return settings
-
-
-def why_not_served(settings: Settings) -> str | None:
-    """Return why pages are not served with these settings: in production a site has to know where its visitors come."""
-    if settings.production and not (settings.public_url or settings.allowed_hosts):
-        return (
-            "PUBLIC_URL: must be set in production to the address of the site, such as https://dumbwaiter.example.com"
-        )
-    if settings.insists_on_tls and not settings.trusted_proxies:
-        return (
-            "TRUSTED_PROXIES: must be set in production to the number of proxies in front, 1 on most platforms: one of "
-            "them has to speak https. For a site without https, write http:// in PUBLIC_URL."
-        )
-    return None
 
 
 def load() -> Settings:

@@ -6,6 +6,7 @@ import pytest
 
 import config
 from config import ConfigError, Settings
+from webapp.server.settings import load_to_serve
 
 NAMES = (
     "APP_ENV",
@@ -119,14 +120,14 @@ def test_a_server_in_production_insists_on_its_address_and_its_proxies(monkeypat
         monkeypatch.setenv(name, value)
     assert config.load().hosts == {"localhost", "127.0.0.1", "::1"}, "workers need no address"
     with pytest.raises(ConfigError, match=r"^PUBLIC_URL"):
-        config.load_to_serve()
+        load_to_serve()
     monkeypatch.setenv("PUBLIC_URL", "http://intranet:8000")
-    assert not config.load_to_serve().insists_on_tls
+    assert not load_to_serve().insists_on_tls
     monkeypatch.setenv("PUBLIC_URL", "https://Dumbwaiter.example.com/")
     with pytest.raises(ConfigError, match=r"^TRUSTED_PROXIES"):
-        config.load_to_serve()
+        load_to_serve()
     monkeypatch.setenv("TRUSTED_PROXIES", "1")
-    assert config.load_to_serve().hosts == {"dumbwaiter.example.com"}
+    assert load_to_serve().hosts == {"dumbwaiter.example.com"}
 
 
 def test_a_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 try:
     import config
     from webapp.server.serve import Options
+    from webapp.server.settings import load_to_serve
 except ModuleNotFoundError as missing:
     sys.exit(f"{sys.executable} has no package {missing.name}. Use make run, or .venv/bin/python -m webapp.")
 
@@ -18,7 +19,7 @@ def main() -> None:
     that receives the settings as an argument and keeps this process id.
     """
     try:
-        options = options_of(config.load_to_serve())
+        options = options_of(load_to_serve())
     except config.ConfigError as error:
         sys.exit(f"Dumbwaiter cannot start: {error}")
     os.execv(sys.executable, [sys.executable, "-m", "webapp.server.serve", json.dumps(options._asdict())])  # noqa: S606  # ours

@@ -19,4 +19,4 @@ def _address(settings: Settings) -> str:
     if settings.public_url:
         return f"{settings.public_url}{settings.url_prefix}"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}{settings.url_prefix}"
+    return f"{settings.public_url or f'http://{host}:{settings.port}'}{settings.url_prefix}"

@@ -18,7 +18,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from sqlalchemy import func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from config import Settings, why_not_served
+from config import Settings
 from jobs.authoring import Catalog
 from jobs.runs import alive, open_backend
 from jobs.storage import Database, connect_redis, plain_name
@@ -26,6 +26,7 @@ from jobs.values import StoreAway
 from webapp.accounts.users import Account
 from webapp.security import DASHBOARD
 from webapp.server import migrations
+from webapp.server.settings import why_not_served
 from webapp.tasks.catalog import usable
 
 LEAST_DIFFERENT = 9  # distinct characters of a SECRET_KEY

@@ -17,6 +17,7 @@ from webapp.accounts import invitations, links
 from webapp.server import migrations
 from webapp.server.children import say
 from webapp.server.serve import CannotStart
+from webapp.server.settings import load_to_serve
 from webapp.tasks.catalog import usable
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ REDIS_SECONDS = 20
 
 def main() -> None:
     try:
-        prepare(config.load_to_serve())
+        prepare(load_to_serve())
     except (config.ConfigError, CannotStart) as error:
         sys.exit(f"Dumbwaiter cannot start: {error}")
 
