@@ -38,7 +38,7 @@ def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
         "state": run.state.value,
         "version": run.version,
         "attempt": run.attempt,
-        "parameters": run.parameters,
+        "parameters": with_addresses(run.parameters, run.id),
         "result": with_addresses(run.result, run.id),
         "notes": run.notes or [],
         "error": _error(run),

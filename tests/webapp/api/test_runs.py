@@ -224,6 +224,7 @@ def test_files_come_in_the_same_request_or_in_one_before(program: Program, other
     assert together.status_code == 201, together.text
     assert together.get_json()["parameters"]["most"] == 3
     [kept] = together.get_json()["parameters"]["texts"]
+    assert program.get(kept["$file"]["url"].removeprefix("/api/v1")).data == b"soup"
     uploaded = program.post("/files?name=day.txt", b"of the day", Content_Type="application/octet-stream")
     assert uploaded.status_code == 201
     reference = {"$file": {"sha256": uploaded.get_json()["$file"]["sha256"], "name": "day.txt"}}
