@@ -124,7 +124,7 @@ def served(backend: Backend, lease_seconds: int) -> Iterator[Backend]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Backend]:
     """The same for tests that leave nothing behind."""
-    with serving_many(tmp_path_factory.mktemp("shared"), empty_database, TASKS, lease_seconds="60") as one:
+    with serving_many(tmp_path_factory.mktemp("shared"), empty_database, TASKS) as one:
         yield one
 
 
@@ -132,8 +132,9 @@ def finished(backend: Backend, name: str, **parameters: Any) -> Run:
     return ended(backend, start(backend, name, **parameters))
 
 
-def test_every_run_has_a_process_of_its_own(shared: Backend) -> None:
+def test_every_run_has_a_process_of_its_own_and_keeps_no_lease(shared: Backend) -> None:
     done = [finished(shared, "who") for _ in range(3)]
+    assert {(run.lease_token, run.lease_expires_at) for run in done} == {(None, None)}
     assert {run.state for run in done} == {State.SUCCEEDED}
     assert len({run.result for run in done}) == 3
 
@@ -207,11 +208,6 @@ def test_a_run_that_fails_costs_the_jobs_behind_it_nothing(served: Backend) -> N
     until(lambda: not served.redis.keys("rq:job:*") and not taken(served.queue), "the end of RQ's record")
 
 
-def test_the_lease_of_a_running_run_lies_ahead(shared: Backend) -> None:
-    run = finished(shared, "who")
-    assert (run.lease_token, run.lease_expires_at) == (None, None)
-
-
 def test_a_stop_that_was_swallowed_is_remembered(backend: Backend) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     worker = RunWorker(backend, "test", lambda channel: None)
@@ -253,8 +249,7 @@ def test_a_stop_whose_message_was_lost_is_seen_in_the_row(served: Backend) -> No
 
 def test_a_run_that_fails_is_tried_again_as_often_as_its_task_says(shared: Backend, tmp_path: Path) -> None:
     run = finished(shared, "fail_twice", folder=str(tmp_path))
-    assert (run.state, run.result, run.attempt, run.failures) == (State.SUCCEEDED, 3, 3, 2)
-    assert run.error_message is None
+    assert (run.state, run.result, run.attempt, run.failures, run.error_message) == (State.SUCCEEDED, 3, 3, 2, None)
 
 
 @pytest.mark.parametrize(("final", "attempts"), [(True, 1), (False, 3)])
