@@ -20,7 +20,7 @@ def test_the_procfile_releases_serves_and_works(tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {"PATH": path, "DATA_DIR": str(tmp_path), "PORT": str(port), "SECRET_KEY": "x" * 40}
     environment |= {"DATABASE_URL": databases.url_of(tmp_path), "TASKS": str(FOLDER), "WEB_WORKERS": "0"}
-    environment["PUBLIC_URL"] = url
+    environment |= {"PUBLIC_URL": url, "REGISTRATION": "open"}
     tmp_path.chmod(0o755)
     subprocess.run(["sh", "-c", lines["release"]], cwd=ROOT, env=environment, check=True, capture_output=True)
 

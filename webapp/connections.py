@@ -42,8 +42,8 @@ def place_of(address: str | None) -> str:
 
 
 def is_here(place: str) -> bool:
-    """Return whether a place is this machine, whose programs are not limited."""
-    return place.startswith("127.") or place == "::/64"
+    """Return whether a place is this machine, whose programs are not limited, or unknown, as with a Unix socket."""
+    return place.startswith("127.") or place in ("::/64", "")
 
 
 class Doorkeeper:

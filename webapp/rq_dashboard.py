@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 from jobs.runs import WakeUp
+from jobs.storage import AWAY
 from webapp import errors, messages
 from webapp.accounts.auth import require_admin
 from webapp.current import backend
@@ -123,11 +124,11 @@ def init_app(app: Flask) -> None:
 def show_unknown(error: Exception) -> Response:
     """Answer 404 for addresses of nothing and for values in Redis that nobody can read, which the dashboard trips on.
 
-    Errors of Redis itself are shown as elsewhere.
+    A Redis or a database that is away is told as elsewhere.
     """
     if isinstance(error, HTTPException):
         return errors.show(error)
-    if isinstance(error, RedisError) and not isinstance(error, ResponseError):
+    if isinstance(error, AWAY) or (isinstance(error, RedisError) and not isinstance(error, ResponseError)):
         return errors.show_unexpected(error)
     if not isinstance(error, (NoSuchJobError, InvalidJobOperation)):
         log.warning("the dashboard cannot show %s: %s: %s", request.path, type(error).__name__, error)
