@@ -8,6 +8,7 @@ from jobs.runs import Backend
 
 API = "/api/v1"
 MCP = "/api/mcp"
+DOCS = "/api/docs"
 
 
 def is_for_api() -> bool:
@@ -16,8 +17,9 @@ def is_for_api() -> bool:
 
 
 def is_from_a_program() -> bool:
-    """Return whether errors are answered as JSON: under `/api`, where the description and the client are, too."""
-    return f"{request.path}/".startswith("/api/")
+    """Return whether errors are answered as JSON: under `/api`, but not on the page that describes it to people."""
+    path = f"{request.path}/"
+    return path.startswith("/api/") and not path.startswith(f"{DOCS}/")
 
 
 def put_backend(app: Flask, backend: Backend) -> None:

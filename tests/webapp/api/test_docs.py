@@ -144,3 +144,8 @@ def test_a_parameter_of_every_annotation_is_put_into_words() -> None:
         if annotation in TYPES:
             assert (shown.type, shown.limits) == TYPES[annotation]
     assert set(TYPES) <= set(ANNOTATIONS)
+
+
+def test_an_operation_that_is_none_is_a_page_for_people(ada: Visitor) -> None:
+    response = ada.post("/api/docs/none")
+    assert (response.status_code, response.mimetype) == (404, "text/html")
