@@ -1,7 +1,6 @@
 """Views for logging in and out, and changing the password."""
 
 import logging
-import secrets
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
@@ -23,8 +22,8 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.runs import Actor, audit, delete_person, events, webhooks
-from webapp.accounts import bearer, messages, passwords, sessions, throttle, tokens, users
+from jobs.runs import delete_person, events, webhooks
+from webapp.accounts import acting, bearer, messages, passwords, sessions, throttle, tokens, users
 from webapp.accounts.users import Account
 from webapp.connections import place_of
 from webapp.current import backend, is_for_api
@@ -61,26 +60,9 @@ def init_app(app: Flask) -> None:
     manager.session_protection = None  # a session is bound to its version in the database, not to an address
     manager.user_loader(_load_user)
     manager.request_loader(_of_token)
-    app.before_request(begin_acting)
-    app.teardown_request(end_acting)
+    acting.init_app(app)
     app.before_request(require_sign_in)
     app.register_blueprint(bp)
-
-
-def begin_acting() -> None:
-    """Have entries of the audit log name who sends this request."""
-    g.request_id = secrets.token_hex(8)
-    audit.who_acts.set(_actor)
-
-
-def end_acting(_error: BaseException | None) -> None:
-    audit.who_acts.set(audit.nobody)
-
-
-def _actor() -> Actor:
-    user = g.get("signing_in") or current_user
-    name = user.email if user.is_authenticated else "a visitor"
-    return Actor(name, request.remote_addr or "", g.request_id)
 
 
 def _load_user(session_id: str) -> Account | None:

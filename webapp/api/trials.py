@@ -75,7 +75,8 @@ def _shown(response: Response, values: Mapping[str, str]) -> Trial:
     status = f"{response.status_code} {HTTPStatus(response.status_code).phrase}"
     headers = tuple((name, response.headers[name]) for name in SHOWN if name in response.headers)
     if not (response.mimetype or "").endswith("json"):
-        text = "" if response.status_code == HTTPStatus.NO_CONTENT else messages.NOT_SHOWN
+        empty = response.status_code in (HTTPStatus.NO_CONTENT, HTTPStatus.ACCEPTED)
+        text = "" if empty else messages.NOT_SHOWN
         return Trial(values, status=status, headers=headers, text=text)
     whole = json.loads(response.get_data())
     text = json.dumps(whole, indent=2, ensure_ascii=False)

@@ -7,7 +7,7 @@ from bs4 import Tag
 from flask import Flask
 
 from jobs.authoring import Task
-from jobs.runs import lease
+from jobs.runs import lease, webhooks
 from jobs.runs.backend import Backend
 from tests.support.field_table import ANNOTATIONS, task_with
 from tests.support.people import claimed, note_file, owner_id, run_of
@@ -87,17 +87,20 @@ def test_every_call_that_can_be_tried_is_answered(ada: Visitor, backend: Backend
     run_id = ada.submit("reverse_text", text="x")
     sha256 = note_file(backend, run_id, b"0123456789", "text/plain").sha256
     given = {"run_id": str(run_id), "name": "reverse_text", "sha256": sha256, "state": "succeeded", "kind": "log"}
+    webhook, _secret = webhooks.create(backend, owner_id(backend, ada.email), "https://example.com/hook")
+    given |= {"webhook_id": str(webhook.id), "delivery_id": "1"}
     lease.succeed(backend.database, claimed(backend, run_of(backend, run_id)), "x")
     with app.test_request_context():
         operations = reference.operations(openapi.for_caller(None))
-    for operation in sorted(operations.values(), key=lambda one: one.id == "delete"):
+    for operation in sorted(operations.values(), key=lambda one: one.id.startswith("delete")):
         form = {**given, "_body": operation.example}
         if not operation.can_be_tried:
             assert ada.post(f"/api/docs/{operation.id}", form).status_code == 404
             continue
         shown = answer(ada, operation.id, **form)
         tried = the(shown, ".api__answer strong").text
-        expected = {"cancel": ("409",), "delete": ("204",)}.get(operation.id, ("200", "201", "422"))
+        gone = ("204",) if operation.id.startswith("delete") else ("200", "201", "422")
+        expected = {"cancel": ("409",), "send_delivery": ("202",)}.get(operation.id, gone)
         assert tried.startswith(expected), f"{operation.id}: {tried}"
         assert ("not shown here" in shown.text) == (operation.id == "file")
     assert {name for name, one in operations.items() if not one.can_be_tried} == {"sign_in", "upload"}

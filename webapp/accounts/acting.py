@@ -1,0 +1,29 @@
+"""Who sends a request, for the entries of the audit log that it leads to."""
+
+import secrets
+
+from flask import Flask, g, request
+from flask_login import current_user
+
+from jobs.runs import Actor, audit
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(begin)
+    app.teardown_request(end)
+
+
+def begin() -> None:
+    """Have entries name who sends this request."""
+    g.request_id = secrets.token_hex(8)
+    audit.who_acts.set(_actor)
+
+
+def end(_error: BaseException | None) -> None:
+    audit.who_acts.set(audit.nobody)
+
+
+def _actor() -> Actor:
+    user = g.get("signing_in") or current_user
+    name = user.email if user.is_authenticated else "a visitor"
+    return Actor(name, request.remote_addr or "", g.request_id)
