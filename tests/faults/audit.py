@@ -9,13 +9,13 @@ from jobs.runs.run import State
 from jobs.storage.database import Database
 
 TABLE = """
-CREATE TABLE audit (
+CREATE TABLE state_changes (
     id {serial}, run_id INTEGER NOT NULL, before VARCHAR(16) NOT NULL, after VARCHAR(16) NOT NULL,
     attempt INTEGER NOT NULL, worker VARCHAR(100)
 )
 """
 WRITE = """
-INSERT INTO audit (run_id, before, after, attempt, worker)
+INSERT INTO state_changes (run_id, before, after, attempt, worker)
 VALUES (NEW.id, OLD.state, NEW.state, NEW.attempt, NEW.worker);
 """
 # "OF state" is every statement that sets a state, the one that it has already included.
@@ -50,7 +50,7 @@ def begin_audit(database: Database) -> None:
 def entries(database: Database) -> list[Entry]:
     """Return the recorded changes in order."""
     with database.read() as session:
-        rows = session.execute(text("SELECT run_id, before, after, attempt, worker FROM audit ORDER BY id")).all()
+        rows = session.execute(text("SELECT run_id, before, after, attempt, worker FROM state_changes ORDER BY id")).all()
     return [
         Entry(run_id, State(before), State(after), attempt, worker) for run_id, before, after, attempt, worker in rows
     ]
