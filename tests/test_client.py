@@ -47,7 +47,7 @@ def run(folder: Path, person: Person, program: str) -> str:
 
 
 def test_the_client_and_the_documented_program_have_types(folder: Path) -> None:
-    [program] = re.findall("```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    program, *_receiver = re.findall("```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     (folder / "program.py").write_text(program)
     strict = [sys.executable, "-m", "mypy", "--strict", "--cache-dir=/dev/null", "dumbwaiter.py", "program.py"]
     checked = subprocess.run(strict, cwd=folder, capture_output=True, text=True)

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import httpx2
 import pytest
@@ -19,6 +21,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.only_on("sqlite")
 
+T = TypeVar("T")
 LONG = {"samples": 10_000_000_000}
 
 
@@ -40,6 +43,12 @@ def state_of(person: Person, run_id: int) -> str:
     return str(the(person.get(f"/runs/{run_id}"), f"#run-{run_id}")["data-state"])
 
 
+def run(use: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a client in a thread of its own: the driver of the browser may have a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(use())).result()
+
+
 @pytest.mark.parametrize(("mode", "revision"), [("auto", "2026-07-28"), ("legacy", "2025-11-25")])
 def test_tasks_are_listed_and_called(ada: Person, mode: str, revision: str) -> None:
     reports: list[tuple[float, float | None, str | None]] = []
@@ -58,7 +67,7 @@ def test_tasks_are_listed_and_called(ada: Person, mode: str, revision: str) -> N
             assert json.loads(*texts(done)) == done.structured_content
             await client.call_tool("estimate_pi", {"samples": 5_000_000}, progress_callback=on_progress)
 
-    asyncio.run(use())
+    run(use)
     assert len(reports) > 2
     assert {total for _, total, _ in reports} == {1}
     assert [done for done, _, _ in reports] == sorted({done for done, _, _ in reports})
@@ -78,7 +87,7 @@ def test_refused_parameters_are_the_tools_error_in_the_words_of_the_api(ada: Per
             assert result.is_error
             assert json.loads(*texts(result)) == json.load(refused.value)
 
-    asyncio.run(use())
+    run(use)
 
 
 def test_a_long_run_is_waited_for_by_its_id_and_cancelled(ada: Person, ben: Person) -> None:
@@ -96,7 +105,7 @@ def test_a_long_run_is_waited_for_by_its_id_and_cancelled(ada: Person, ben: Pers
         async with connected(ben) as client:
             assert json.loads(*texts(await client.call_tool("get-run", {"id": run_id})))["status"] == 404
 
-    asyncio.run(use())
+    run(use)
 
 
 def test_who_gives_up_a_call_cancels_its_run_and_who_gives_up_waiting_does_not(ada: Person) -> None:
@@ -118,7 +127,7 @@ def test_who_gives_up_a_call_cancels_its_run_and_who_gives_up_waiting_does_not(a
             assert other.structured_content["state"] == "running"
             await client.call_tool("cancel-run", {"id": begun[1]})
 
-    asyncio.run(use())
+    run(use)
 
 
 def test_a_file_of_a_result_is_a_link_to_download_it_from(ada: Person) -> None:
@@ -130,7 +139,7 @@ def test_a_file_of_a_result_is_a_link_to_download_it_from(ada: Person) -> None:
             [link] = [one for one in painted.content if isinstance(one, ResourceLink)]
             return link
 
-    link = asyncio.run(use())
+    link = run(use)
     assert link.mime_type == "image/png"
     request = urllib.request.Request(link.uri, headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request) as answer:

@@ -155,7 +155,7 @@ def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".run[data-state=succeeded]")).to_contain_text("syek")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Fill in an example")).to_be_focused()
+    expect(page.get_by_role("button", name="Fill in an example")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_text("Use from a program")).to_be_focused()
     page.keyboard.press("Tab")

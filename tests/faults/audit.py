@@ -50,7 +50,9 @@ def begin_audit(database: Database) -> None:
 def entries(database: Database) -> list[Entry]:
     """Return the recorded changes in order."""
     with database.read() as session:
-        rows = session.execute(text("SELECT run_id, before, after, attempt, worker FROM state_changes ORDER BY id")).all()
+        rows = session.execute(
+            text("SELECT run_id, before, after, attempt, worker FROM state_changes ORDER BY id")
+        ).all()
     return [
         Entry(run_id, State(before), State(after), attempt, worker) for run_id, before, after, attempt, worker in rows
     ]

@@ -63,7 +63,7 @@ def token(running: Stack, ada: Person) -> str:
 def test_every_example_is_run_by_the_program_on_its_page(ada: Person, folder: Path, token: str, language: str) -> None:
     failed = {}
     for name in load_catalog([OF_THE_PROJECT]):
-        page = ada.get(f"/tasks/{name}?example=1")
+        page = ada.example(name)
         [text] = [the(one, "pre").text for one in page.select(".programs__one") if the(one, "h3").text == language]
         (folder / RUNNERS[language][-1]).write_text(text)
         done = subprocess.run(
@@ -86,5 +86,5 @@ def runs(person: Person, state: str) -> list[Tag]:
 
 
 def test_a_program_follows_what_the_form_holds(ada: Person) -> None:
-    form = the(ada.get("/tasks/factorise?example=1"), "#task-form")
+    form = the(ada.example("factorise"), "#task-form")
     assert str(the(form, "#number-input")["value"]) in the(form, ".programs__one pre").text

@@ -17,7 +17,6 @@ from webapp.live.socket import RESTART
 
 READY = {"/healthz", "/readyz"}
 CLIENT = {"/api/client.py"}
-API = "/api/v1/"
 HANDSHAKE = {
     "HTTP_UPGRADE": "websocket",
     "HTTP_CONNECTION": "Upgrade",
@@ -45,7 +44,11 @@ def addresses(app: Flask, method: str, for_programs: bool = False) -> set[str]:
             if method in (rule.methods or ()) and not rule.websocket:
                 names = {name: values.get(name, 1) for name in rule.arguments}
                 found.add(app.url_map.bind("localhost").build(rule.endpoint, names, method))
-    return {address for address in found - READY - CLIENT if address.startswith(API) == for_programs}
+    return {address for address in found - READY - CLIENT if is_for_programs(address) == for_programs}
+
+
+def is_for_programs(address: str) -> bool:
+    return address.startswith("/api/") and not address.startswith("/api/docs")
 
 
 def test_every_page_says_in_words_that_it_is_away_and_when_to_come_again(app: Flask, away: Visitor) -> None:

@@ -20,6 +20,7 @@ NEW = "a quite different password"
 RUNS = {"tasks.run", "tasks.check", "runs.cancel", "runs.retry"}
 SENT_AGAIN = {"webhooks.send", "api.send_delivery"}
 OF_PROGRAMS = {"api.submit", "api.cancel", "api.retry", "api.delete", "api.files", "api.tokens"}
+OF_PROGRAMS |= {"mcp.receive", "docs.attempt"}
 OF_PROGRAMS |= {f"api.{verb}_webhook" for verb in ("create", "rotate", "enable", "delete")}
 
 
