@@ -16,9 +16,9 @@ def test_a_request_that_waits_for_the_database_holds_up_nobody(stack: Stack) -> 
     with ThreadPoolExecutor() as threads:
         with backend.database.write() as session:
             session.scalars(select(Account).where(Account.email == email).with_for_update()).one()
-            logout = threads.submit(ada.post, "/logout")
+            ending = threads.submit(ada.post, "/account/sessions/end")
             for _ in range(100):
                 ada.get("/healthz")
-            assert not logout.done(), "it waits for the row"
-        assert logout.result() == "/login"
+            assert not ending.done(), "it waits for the row"
+        assert ending.result() == "/account#sessions"
     backend.database.close()
