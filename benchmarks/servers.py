@@ -22,6 +22,9 @@ from tests.support.people import make_owner
 from tests.support.stack import ROOT, Stack, free_port
 from tests.support.waiting import until
 from webapp import create_app
+from webapp.accounts import sessions
+from webapp.accounts.users import Account
+from webapp.security import COOKIE
 
 PAGES_A_USER = 20
 RUNS_A_USER = 10
@@ -108,8 +111,11 @@ class Ours(Server):
         """Return a session cookie like that of a signed-in user."""
         signer = SecureCookieSessionInterface().get_signing_serializer(self._app)
         assert signer is not None
-        values = {"_user_id": f"{user}.1", "_fresh": True, "_permanent": True}
-        return f"{self._app.config['SESSION_COOKIE_NAME']}={signer.dumps(values)}"
+        with self.backend.database.read() as session:
+            account = session.get_one(Account, user)
+        begun = sessions.begin(self.backend.database, account)
+        values = {"_user_id": begun, "_fresh": True, "_permanent": True}
+        return f"{COOKIE}={signer.dumps(values)}"
 
 
 class Bare(Server):
