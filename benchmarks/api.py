@@ -58,7 +58,7 @@ class Programs:
         self._runs: list[tuple[int, str]] = []
 
     def open(self, count: int) -> None:
-        """Let so many programs wait."""
+        """Connect this many programs, which then wait."""
         for number in range(count):
             run_id, token = self._run(number // PAGES_A_USER)
             one = socket.create_connection(("127.0.0.1", self._server.port))

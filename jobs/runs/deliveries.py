@@ -45,7 +45,7 @@ NOTE = insert(DELIVERIES)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a try has led to: a status of the receiver, or the problem; and how long the receiver asks to wait."""
+    """The outcome of a try: the receiver's status, or the problem, and the delay in seconds that it asks for."""
 
     status: int | None = None
     problem: str | None = None

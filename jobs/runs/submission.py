@@ -53,7 +53,7 @@ class WebhookAsked:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a program asks for beside a run: a key that makes the submission repeatable, and a webhook.
+    """Options of a submission: a key that makes it repeatable, and a webhook for its run.
 
     `given` names the parameters that were sent; a default that is made for each run does not count as other content.
     """

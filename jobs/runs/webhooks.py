@@ -106,7 +106,7 @@ def rotate(backend: Backend, owner_id: int, webhook_id: int) -> str | None:
 
 
 def enable(database: Database, owner_id: int, webhook_id: int) -> bool:
-    """Tell a disabled webhook of runs again, from now on, and return whether it is this owner's."""
+    """Enable a webhook for runs that end from now on, and return whether it is this owner's."""
     with database.write() as session:
         webhook = _found(session, owner_id, webhook_id, lock=True)
         if webhook is None:

@@ -62,7 +62,7 @@ class Burst:
         self._next: WakeUp | None = None
         self._given_back: list[Change] = []
         self.has_deliveries = False
-        """Whether webhooks are to be told of a run that has ended."""
+        """True if a run has ended for which messages to webhooks are due."""
 
     def take(self, job: WakeUp) -> None:
         """Execute the burst, starting with this job."""

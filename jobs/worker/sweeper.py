@@ -43,7 +43,7 @@ class Sweeper:
         self._files = FileCleanup(backend.database, backend.files.objects)
         self._next = 0.0
         self.has_due_deliveries = False
-        """Whether this is the leader, and its last sweep found messages to send to webhooks."""
+        """True if this is the leader and its last sweep found messages to send to webhooks."""
 
     def turn(self) -> None:
         """Sweep if it is due and this is the leader; between sweeps, push runs that have become due."""

@@ -50,7 +50,7 @@ def count_up(gate: str, log: Log) -> list[int]:
     for number in range(10):
         log(f"line {number}")
         while number == 5 and not Path(gate).exists():
-            time.sleep(0.05)
+            time.sleep(0.05)  # a task has no other way to wait for a file
     return list(range(10))
 """
 FOLLOW = """

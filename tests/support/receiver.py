@@ -37,7 +37,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of senders that were killed."""
+        """Ignore connections that a killed sender has broken off."""
 
 
 Reply = tuple[int, dict[str, str]]

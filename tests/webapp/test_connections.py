@@ -1,4 +1,4 @@
-"""How much one address may ask at once, and how long a request's body may take."""
+"""Limits of concurrent requests from one address, and of the time that a request's body may take."""
 
 import io
 import time

@@ -14,7 +14,7 @@ def init_app(app: Flask) -> None:
 
 
 def begin() -> None:
-    """Have entries name who sends this request."""
+    """Record the sender of this request as the actor of its entries."""
     g.request_id = secrets.token_hex(8)
     audit.who_acts.set(_actor)
 
