@@ -26,7 +26,7 @@ SHOWN = ("Content-Type", "Content-Length", "ETag", "Location", "Link", "Retry-Af
 
 @dataclass(frozen=True)
 class Trial:
-    """What a person has filled in, and what came of it: messages by field, or the answer."""
+    """A person's input for a call, with messages by field if it is invalid, or else with the answer."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -75,8 +75,8 @@ def _shown(response: Response, values: Mapping[str, str]) -> Trial:
     status = f"{response.status_code} {HTTPStatus(response.status_code).phrase}"
     headers = tuple((name, response.headers[name]) for name in SHOWN if name in response.headers)
     if not (response.mimetype or "").endswith("json"):
-        empty = response.status_code in (HTTPStatus.NO_CONTENT, HTTPStatus.ACCEPTED)
-        text = "" if empty else messages.NOT_SHOWN
+        is_empty = not response.is_streamed and not response.get_data()
+        text = "" if is_empty else messages.NOT_SHOWN
         return Trial(values, status=status, headers=headers, text=text)
     whole = json.loads(response.get_data())
     text = json.dumps(whole, indent=2, ensure_ascii=False)

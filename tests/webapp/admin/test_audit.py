@@ -24,13 +24,6 @@ OF_PROGRAMS |= {"mcp.receive", "docs.attempt"}
 OF_PROGRAMS |= {f"api.{verb}_webhook" for verb in ("create", "rotate", "enable", "delete")}
 
 
-@pytest.fixture
-def boss(app: Flask, backend: Backend) -> Visitor:
-    visitor = Visitor(app).registered("boss@example.com")
-    users.set_admin(backend.database, visitor.email, True)
-    return visitor
-
-
 def newest(backend: Backend, verb: str) -> AuditEntry:
     entries = audit.listed(backend.database, verb=verb)
     assert entries, f"{verb} was not noted"

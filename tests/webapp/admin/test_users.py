@@ -8,14 +8,6 @@ from flask import Flask
 from jobs.runs.backend import Backend
 from tests.support.people import owner_id
 from tests.support.visitor import PASSWORD, Visitor, soup, the
-from webapp.accounts import users
-
-
-@pytest.fixture
-def boss(app: Flask, backend: Backend) -> Visitor:
-    visitor = Visitor(app).registered("boss@example.com")
-    users.set_admin(backend.database, visitor.email, True)
-    return visitor
 
 
 def test_an_invited_administrator_creates_the_account_with_the_link(app: Flask, boss: Visitor) -> None:
