@@ -87,6 +87,8 @@ def note(
         ip_address=actor.ip_address[:64],
         request_id=actor.request_id[:32],
     )
+    # Whoever has the lock waits for nobody: rows that refer to an account lock it, as another change may have done.
+    session.flush()
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
         session.execute(select(func.pg_advisory_xact_lock(LOCK)))
     newest = select(func.max(AuditEntry.id)).scalar_subquery()

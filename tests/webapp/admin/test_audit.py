@@ -2,6 +2,7 @@
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -13,7 +14,8 @@ from jobs.runs.backend import Backend
 from jobs.runs.run import State
 from tests.support.people import make_run, owner_id
 from tests.support.visitor import PASSWORD, Visitor, soup, the
-from webapp.accounts import invitations, resets, users
+from webapp.accounts import invitations, resets, tokens, users
+from webapp.accounts.tokens import Grant
 
 NEW = "a quite different password"
 # Endpoints that change something without an entry: a run's row says who submitted, stopped and retried it, and when.
@@ -129,3 +131,21 @@ def test_an_administrator_filters_pages_and_exports_the_log(
     rows = list(csv.DictReader(io.StringIO(boss.get("/admin/audit/audit.csv").text.lstrip("\ufeff"))))
     assert [row["verb"] for row in rows[:1]] == ["role changed"]
     assert len(rows) == len(audit.listed(backend.database))
+
+
+def test_changes_at_the_same_time_wait_for_each_other_and_keep_one_chain(ada: Visitor, backend: Backend) -> None:
+    database, ada_id = backend.database, owner_id(backend, ada.email)
+
+    def promote(number: int) -> None:
+        assert users.set_admin(database, ada.email, bool(number % 2))
+
+    def create(number: int) -> None:
+        tokens.create(database, ada_id, Grant(f"token {number}"))
+
+    with ThreadPoolExecutor() as threads:
+        changes = [threads.submit(change, number) for number in range(30) for change in (promote, create)]
+    for change in changes:
+        change.result()
+    count, _digest, broken = audit.verify(database)
+    assert broken is None
+    assert count >= len(changes)
