@@ -38,7 +38,7 @@ def ada(proxy: Proxy, trusted: ssl.SSLContext) -> Person:
 
 
 def test_the_way_through_the_application(proxy: Proxy, new_context: NewContext) -> None:
-    context = new_context(base_url=f"{proxy.url}/", ignore_https_errors=True)
+    context = new_context(base_url=f"{proxy.url}/")
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))
     page = context.new_page()
