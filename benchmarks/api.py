@@ -4,14 +4,15 @@
   pages, minus that without them after a warm-up; each kind in an application of its own, because freed memory is used
   again. The connections to the database are those that the process holds while all of them wait.
 - POST → finished lasts from a program's POST until it has read the run as finished, by long poll and by events; form →
-  fragment from a person's POST until the fragment is at the page's socket. The three take turns in one application with
-  one worker, so that a noisy machine affects all alike.
+  fragment from a page's POST, as htmx sends it, until the run's last fragment is at the page's socket. The three take
+  turns in one application with one worker, so that a noisy machine affects all alike.
 
 Expected results: a waiting program costs about as much as a page, because neither keeps a greenlet or a request; and it
 hears of its result no later than a page.
 """
 
 import argparse
+import re
 import socket
 import tempfile
 import time
@@ -19,16 +20,17 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 from websockets.sync.client import ClientConnection
 
 from benchmarks.crowd import Crowd
 from benchmarks.servers import PAGES_A_USER, Ours
 from benchmarks.sockets import allow_files
-from benchmarks.submit_to_fragment import in_turns, line, ours
+from benchmarks.submit_to_fragment import in_turns, line
 from jobs.storage.database import utcnow
 from tests.support.people import make_owner, make_run
-from tests.support.person import Person
+from tests.support.person import Person, receive_until, shows
 from tests.support.remote import Follower, LongPoll, Remote, Stream
 from tests.support.stack import Stack
 from tests.support.waiting import until
@@ -38,9 +40,10 @@ from webapp.accounts.tokens import Grant
 CLIENTS = 1_000
 TURNS = 100
 WARM_UP_CLIENTS = 100
-AT_ONCE = 25
-QUIET_SECONDS = 0.1
-QUIET_SHARE = 0.1
+AT_ONCE = 100
+QUIET_SECONDS = 0.02
+QUIET_SHARE = 0.3
+RUN = re.compile(rb'id="run-([0-9]+)"')
 
 REQUEST = (
     "GET /api/v1/runs/{run}?wait=60&version=1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
@@ -66,12 +69,19 @@ class Programs:
             one.sendall(request.encode())
             self._open.append(one)
             if number % AT_ONCE == 0:  # requests that queue up would leave the memory of their handlers behind
+                self._await(len(self._open))
                 settle(self._server)
+        self._await(count)
 
     def leave(self) -> None:
         for one in self._open:
             one.close()
         self._open.clear()
+        self._await(0)
+
+    def _await(self, count: int) -> None:
+        """Wait until the server has so many of these connections: it accepts and closes them when it comes to it."""
+        until(lambda: connections(self._server) == count, f"{count:,} connections to the server")
 
     def _run(self, user: int) -> tuple[int, str]:
         while len(self._runs) <= user:
@@ -126,17 +136,32 @@ def settle(server: Ours) -> None:
 
 
 def connections(server: Ours) -> int:
-    return len([one for one in server.worker.net_connections("tcp") if one.status == "ESTABLISHED"])
+    """Return the number of clients' connections that the web process has."""
+    found = server.worker.net_connections("tcp")
+    return len([one for one in found if one.status == "ESTABLISHED" and one.laddr.port == server.port])
 
 
 def database_files(server: Ours) -> int:
     return len([one for one in server.worker.open_files() if one.path.endswith(".db")])
 
 
+def shown(person: Person, page: ClientConnection) -> float:
+    """Return the seconds from a form's POST until the run is shown as finished."""
+    headers = {"Origin": person.origin, "Cookie": person.cookie, "HX-Request": "true"}
+    begun = time.perf_counter()
+    with urlopen(Request(f"{person.url}/tasks/reverse_text", b"text=dumbwaiter", headers)) as response:
+        run = RUN.search(response.read())
+    assert run, "the response has no run"
+    receive_until(page, shows(int(run[1]), "succeeded"))
+    return time.perf_counter() - begun
+
+
 def finished(program: Remote, kind: type[Follower]) -> float:
     """Return the seconds from a program's POST until it has read the run as finished."""
     begun = time.perf_counter()
-    follower = kind(program, program.submit("reverse_text", text="dumbwaiter"))
+    run = program.call("POST", "/tasks/reverse_text/runs", {"text": "dumbwaiter"}).body
+    follower = kind(program, run["id"])
+    follower.note(run)
     while not follower.ended:
         follower.wait()
     return time.perf_counter() - begun
@@ -155,7 +180,7 @@ def latency(turns: int) -> Iterator[str]:
 
 
 def sides(person: Person, page: ClientConnection, program: Remote) -> tuple[Callable[[], float], ...]:
-    return (partial(ours, person, page), partial(finished, program, LongPoll), partial(finished, program, Stream))
+    return (partial(shown, person, page), partial(finished, program, LongPoll), partial(finished, program, Stream))
 
 
 def main() -> None:
