@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import JSON, ColumnElement, Index, String, delete, func, or_, select, update
+from sqlalchemy import JSON, Index, String, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs import audit, owner_key
@@ -57,6 +57,15 @@ class Token(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+# Built once, because every request of a program executes the first.
+VALID = or_(Token.expires_at.is_(None), Token.expires_at > bindparam(None, callable_=utcnow, type_=UtcDateTime))
+OF_SECRET = (
+    select(Token, Account)
+    .join(Account, Account.id == Token.owner_id)
+    .where(Token.digest == bindparam("digest"), VALID, Account.is_active)
+)
 
 
 @dataclass(frozen=True)
@@ -119,9 +128,7 @@ def _delete_oldest(session: Session, like: Token) -> bool:
 def listed(database: Database, owner_id: int) -> Sequence[Token]:
     """Return an owner's tokens that have not expired, newest first."""
     with database.read() as session:
-        return session.scalars(
-            select(Token).where(Token.owner_id == owner_id, _valid()).order_by(Token.id.desc())
-        ).all()
+        return session.scalars(select(Token).where(Token.owner_id == owner_id, VALID).order_by(Token.id.desc())).all()
 
 
 def revoke(database: Database, owner_id: int, token_id: int) -> None:
@@ -136,9 +143,8 @@ def caller_with(database: Database, secret: str) -> Caller | None:
     """Return the active account and token for a secret, or None; record that the token was used."""
     if not secret.startswith(PREFIX):
         return None
-    query = select(Token, Account).join(Account, Account.id == Token.owner_id)
     with database.read() as session:
-        row = session.execute(query.where(Token.digest == digest_of(secret), _valid(), Account.is_active)).first()
+        row = session.execute(OF_SECRET, {"digest": digest_of(secret)}).first()
     if row is None:
         return None
     token, account = row
@@ -152,11 +158,7 @@ def still_valid(database: Database, token_ids: Collection[int]) -> set[int]:
     """Return those of these tokens that have been neither revoked nor expired, and whose accounts are active."""
     query = select(Token.id).join(Account, Account.id == Token.owner_id)
     with database.read() as session:
-        return set(session.scalars(query.where(Token.id.in_(token_ids), _valid(), Account.is_active)))
-
-
-def _valid() -> ColumnElement[bool]:
-    return or_(Token.expires_at.is_(None), Token.expires_at > utcnow())
+        return set(session.scalars(query.where(Token.id.in_(token_ids), VALID, Account.is_active)))
 
 
 def digest_of(secret: str) -> str:

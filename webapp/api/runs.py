@@ -6,7 +6,19 @@ from urllib.parse import urlencode
 from flask import Response, jsonify, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from jobs.runs import LARGEST_ID, Conflict, OutputKind, Run, State, delete_run, read_output, submission
+from jobs.runs import (
+    LARGEST_ID,
+    Conflict,
+    OutputKind,
+    Run,
+    Selection,
+    State,
+    delete_run,
+    listed,
+    read_output,
+    submission,
+    wait_estimates,
+)
 from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE
 from webapp.api import messages, representations, waiting
 from webapp.api.authentication import caller, needs
@@ -114,8 +126,7 @@ def file(run_id: int, sha256: str) -> BaseResponse:
 
 def answer(run: Run, status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Return the response with a run."""
-    page = look_up(backend().database, Listing(run.owner_id, run_id=run.id, output=False))
-    response = jsonify(representations.run(run, page.wait_estimates.get(run.id)))
+    response = jsonify(representations.run(run, wait_estimates(backend().database, [run]).get(run.id)))
     response.status_code = status
     response.headers["ETag"] = f'"{run.version}"'
     if status == HTTPStatus.CREATED:
@@ -134,6 +145,7 @@ def cancelled(run: Run) -> Run:
 
 def mine(run_id: int) -> Run:
     """Return a run of the caller's. One of somebody else's, or of a task that the token is not for, is like none."""
-    page = look_up(backend().database, Listing(caller().account.id, run_id=min(run_id, LARGEST_ID), output=False))
-    run = page.runs[0] if page.runs else None
+    asked = Selection(caller().account.id, run_id=min(run_id, LARGEST_ID))
+    with backend().database.read() as session:
+        run = next(iter(listed(session, asked)), None)
     return run if run and caller().is_for(run.task) else refuse(404, NO_RUN)
