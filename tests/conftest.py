@@ -29,7 +29,7 @@ from webapp.server.embedded_redis import start_redis
 
 ROOT = Path(__file__).parent.parent
 
-pytest_plugins = ["tests.support.chromium", "tests.support.run_task"]
+pytest_plugins = ["tests.support.chromium", "tests.support.distribution", "tests.support.run_task"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
