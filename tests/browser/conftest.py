@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run
@@ -38,9 +38,14 @@ def is_error(message: ConsoleMessage) -> bool:
     return message.type == "error" and not message.text.startswith("Failed to load resource: the server responded with")
 
 
+def is_lost(request: Request) -> bool:
+    """Return whether a page could not be loaded. One that was given up for another, or was a download, is aborted."""
+    return request.is_navigation_request() and request.failure != "net::ERR_ABORTED"
+
+
 @pytest.fixture
 def new_context(browser: Browser, stack: Stack) -> Iterator[NewContext]:
-    """Opens contexts whose pages fail the test for any console error, exception or policy violation."""
+    """Opens contexts whose pages fail the test for any console error, exception, policy violation or lost request."""
     errors: list[str] = []
     opened: list[BrowserContext] = []
 
@@ -48,11 +53,16 @@ def new_context(browser: Browser, stack: Stack) -> Iterator[NewContext]:
         page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
 
+    def note(request: Request) -> None:
+        if is_lost(request):
+            errors.append(f"{request.method} {request.url}: {request.failure}")
+
     def open_context(*, watched: bool = True, **options: Any) -> BrowserContext:
         context = browser.new_context(**{"base_url": stack.url, **options})
         context.set_default_timeout(PATIENCE_SECONDS * 1000)
         if watched:
             context.on("page", watch)
+            context.on("requestfailed", note)
         opened.append(context)
         return context
 
