@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.browser.conftest import new_context
-from tests.proxies.servers import Proxy
+from tests.proxies.servers import Proxy, end
 from tests.support.stack import ROOT, Stack
 from tests.support.tasks import FOLDER
 
@@ -30,6 +30,5 @@ def proxy(stack: Stack, tmp_path_factory: pytest.TempPathFactory, request: pytes
     made = Proxy(tmp_path_factory.mktemp(request.param), stack.port, stack.url.partition(str(stack.port))[2])
     with ExitStack() as ending:
         process = made.start(request.param)
-        ending.callback(process.wait)
-        ending.callback(process.terminate)
+        ending.callback(end, process)
         yield made

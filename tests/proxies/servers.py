@@ -21,6 +21,7 @@ from tests.support.stack import ROOT, free_port
 from tests.support.waiting import until
 
 HERE = "127.0.0.1"
+STOP_SECONDS = 5
 HOW_TO_GET_THEM = "These tests need nginx and Caddy. Install them (Debian, Ubuntu: apt-get install nginx caddy)."
 # A server as Debian runs it, but in one folder and in the foreground.
 NGINX = """
@@ -86,6 +87,16 @@ class Proxy:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex((HERE, self.port)) == 0
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Stop a server, by force if it waits for a connection to end: Caddy waits without a limit."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _nginx(proxy: Proxy) -> "subprocess.Popen[bytes]":

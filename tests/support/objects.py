@@ -1,6 +1,8 @@
 """An S3 server on its own port: rclone, whose buckets are folders that a test can inspect."""
 
 import io
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 from minio import Minio
 
 from jobs.storage.s3_store import Bucket, S3Store
+from jobs.worker.process import die_with_parent
 from tests.support.stack import free_port
 from tests.support.waiting import until
 
@@ -33,8 +36,10 @@ class ObjectServer:
         # --dir-cache-time=0s it would look each time, but clean up behind itself without a pause too, and then it
         # answers nobody for half a minute now and then.
         plain = ("--vfs-cache-mode=off", "--config=/dev/null", "--log-level=ERROR")
+        parent = os.getpid()
         self._process = subprocess.Popen(
-            [RCLONE, "serve", "s3", str(self._folder), f"--addr={self._host}:{self._port}", f"--auth-key={key}", *plain]
+            [RCLONE, "serve", "s3", self._folder, f"--addr={self._host}:{self._port}", f"--auth-key={key}", *plain],
+            preexec_fn=lambda: die_with_parent(parent, signal.SIGKILL),
         )
         until(self._listens, "the object server starting")
         return self
