@@ -141,9 +141,12 @@ class PoolProcess:
     def everyone(self) -> list[int]:
         """The pool, what it started, and what that left behind."""
         found = in_sessions(self._sessions)
+        # What a child leaves behind is in the child's session. A session in which nobody is left is forgotten: the
+        # system gives its number to others, which are not to be ended with this pool.
+        self._sessions = {self.pid} if self._process.poll() is None else set()
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
-                self._sessions.add(os.getsid(pid))  # what a child leaves behind is in the child's
+                self._sessions.add(os.getsid(pid))
         return sorted(found)
 
     def send(self, number: signal.Signals) -> None:
