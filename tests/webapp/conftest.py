@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
@@ -11,6 +12,9 @@ from jinja2.bccache import Bucket
 from jobs.runs.backend import Backend
 from tests.support.visitor import Visitor
 from webapp import create_app
+from webapp.accounts import passwords
+
+REAL_HASHER = passwords._hasher
 
 
 class CompiledTemplates(BytecodeCache):
@@ -24,6 +28,23 @@ class CompiledTemplates(BytecodeCache):
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hash passwords with the least work: nearly every test registers somebody, and most of that is the hash."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture
+def real_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords are hashed as in production."""
+    monkeypatch.setattr(passwords, "_hasher", REAL_HASHER)
+    passwords._nobodys_hash.cache_clear()
+    yield
+    passwords._nobodys_hash.cache_clear()
 
 
 @pytest.fixture
