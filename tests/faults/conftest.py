@@ -41,12 +41,21 @@ def opened(folder: Path, empty_database: Path, lease_seconds: int) -> Iterator[H
         one.close()
 
 
-@pytest.fixture
-def application(tmp_path: Path) -> Iterator[Application]:
-    one = Application(tmp_path)
+@pytest.fixture(scope="session")
+def shared_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    one = Application(tmp_path_factory.mktemp("application"))
     try:
         one.stack.start()
         begin_audit(one.backend.database)
         yield one
     finally:
         one.close()
+
+
+@pytest.fixture
+def application(shared_application: Application) -> Iterator[Application]:
+    """The application that tests share, without the runs of other tests, whose Redis each of them gives back."""
+    shared_application.forget_runs()
+    yield shared_application
+    shared_application.relay.silent = False
+    shared_application.redis.resume()

@@ -7,8 +7,10 @@ from sqlalchemy import update
 
 from jobs.runs.run import Run
 from tests.faults.application import Application
-from tests.support.person import Person, receive_until, shows
+from tests.support.person import receive_until, shows
 from tests.support.waiting import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.xdist_group("application")
 
 LATE = "a few seconds behind"
 
@@ -25,7 +27,7 @@ LATE = "a few seconds behind"
 def test_without_redis_a_page_says_that_it_is_late_and_is_right_all_the_same(
     application: Application, leave: Callable[[Application], None], come_back: Callable[[Application], None]
 ) -> None:
-    ada = Person(application.stack.url, "ada@example.com")
+    ada = application.person()
     run_id = ada.submit("reverse_text", text="before")
     with ada.socket() as page:
         receive_until(page, shows(run_id, "succeeded"))

@@ -14,6 +14,8 @@ from tests.support import databases
 from tests.support.person import Person, receive_until, shows
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.xdist_group("application")
+
 MOST_SECONDS = 21
 AT_ONCE = 25  # more than a process has connections
 SLACK_SECONDS = 4  # for a machine on which other tests run
@@ -54,7 +56,7 @@ def test_a_silent_database_holds_no_request_for_long(tmp_path: Path, relay: Rela
 
 
 def test_a_silent_redis_holds_no_submit_for_long(application: Application) -> None:
-    ada = Person(application.stack.url, "ada@example.com")
+    ada = application.person()
     ada.submit("reverse_text", text="before")
     application.relay.silent = True
     begun = time.monotonic()

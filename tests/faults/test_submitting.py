@@ -12,8 +12,9 @@ import pytest
 
 from tests.faults.application import Application
 from tests.faults.scale import scale
-from tests.support.person import Person
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.xdist_group("application")
 
 AWAY_SECONDS = scale(60.0, 4.0)
 
@@ -61,7 +62,7 @@ Act = Callable[[Application], None]
 def test_what_is_submitted_while_redis_is_away_is_accepted_and_executed_when_it_is_back(
     application: Application, leave: Act, come_back: Act
 ) -> None:
-    ada = Person(application.stack.url, "ada@example.com")
+    ada = application.person()
     accepted = [ada.submit("reverse_text", text="before")]
     leave(application)
     over = threading.Event()
@@ -81,7 +82,7 @@ def test_what_is_submitted_while_redis_is_away_is_accepted_and_executed_when_it_
 
 
 def test_a_run_is_executed_whose_web_process_was_killed_between_its_row_and_its_push(application: Application) -> None:
-    ada = Person(application.stack.url, "ada@example.com")
+    ada = application.person()
     accepted = []
     for number in range(scale(10, 2)):
         application.redis.suspend()
