@@ -16,13 +16,21 @@ TASKS = f"{FOLDER}:{ROOT / 'tests' / 'proxies' / 'tasks'}"
 PLACES = {"root": "", "path": "/dumbwaiter"}
 
 
+@pytest.fixture(scope="session")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack]]:
+    """The application at each place. All stay until the end: the tests go back and forth between the places."""
+    with ExitStack() as ending:
+        started = {}
+        for place, prefix in PLACES.items():
+            settings = {"URL_PREFIX": prefix, "TRUSTED_PROXIES": "1", "WORKERS": "1", "TASKS": TASKS}
+            started[place] = ending.enter_context(Stack(tmp_path_factory.mktemp("stack"), **settings))
+            started[place].url += prefix
+        yield started
+
+
 @pytest.fixture(scope="session", params=PLACES)
-def stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stack]:
-    prefix = PLACES[request.param]
-    settings = {"URL_PREFIX": prefix, "TRUSTED_PROXIES": "1", "WORKERS": "1", "TASKS": TASKS}
-    with Stack(tmp_path_factory.mktemp("stack"), **settings) as running:
-        running.url += prefix
-        yield running
+def stack(stacks: dict[str, Stack], request: pytest.FixtureRequest) -> Stack:
+    return stacks[request.param]
 
 
 @pytest.fixture(scope="session", params=["nginx", "caddy"])
