@@ -26,6 +26,7 @@ from jobs.runs.submission import (
     submit_once,
 )
 from jobs.runs.task_records import TaskRecord, record_task, recorded_task, tasks_of
+from jobs.runs.usual_duration import usual_seconds
 from jobs.runs.vault import RefusedSecret
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
 from jobs.runs.webhook import LONGEST_URL, Delivery, Webhook
@@ -90,6 +91,7 @@ __all__ = [
     "submit_once",
     "tasks_of",
     "used_bytes",
+    "usual_seconds",
     "versions",
     "wait_estimates",
 ]

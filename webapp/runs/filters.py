@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from jobs import File
 from jobs.runs import Run, State, WaitEstimate
+from jobs.storage import utcnow
 from jobs.values import chart_in, frame_in, html_in, kept_file_in, label_of, markdown_in, picture_in
 from webapp.current import backend
 from webapp.forms import Field, spoken
@@ -26,8 +27,11 @@ def init_app(app: Flask) -> None:
         clock=clock,
         time_of_day=time_of_day,
         duration=duration,
+        elapsed=elapsed,
+        roughly=roughly,
         parameters=parameters,
         summary=summary,
+        subject=subject,
         cell=cell,
         in_one_line=in_one_line,
         plain=plain,
@@ -103,6 +107,17 @@ def summary(run: Run) -> str:
     fields, given = known_task(run.task).fields, run.parameters
     text = ", ".join(f"{name} = {in_one_line(spoken(fields.get(name), given[name]))}" for name in given)
     return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 1]}…"
+
+
+def subject(run: Run) -> str:
+    """Return what a run works on: the names of its files, or else its parameters as one short line."""
+    fields = known_task(run.task).fields
+    given = (spoken(fields.get(name), value) for name, value in run.parameters.items())
+    files = [one for value in given for one in (value if isinstance(value, list) else [value]) if isinstance(one, File)]
+    if not files:
+        return summary(run)
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return f"{safe_filename(files[0].name)}{more}"
 
 
 def cell(value: Any, run_id: int, known: Collection[str], brief: bool) -> str:
@@ -181,6 +196,14 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def elapsed(since: datetime) -> str:
+    """Format the time since a moment in whole seconds, as the page does while it counts on."""
+    seconds = max(0, int((utcnow() - since).total_seconds()))
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def roughly(seconds: float) -> str:
