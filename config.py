@@ -57,6 +57,7 @@ class Settings(BaseModel):
 
     app_env: Literal["development", "production"] = "development"
     app_name: str = Field(default="Dumbwaiter", min_length=1, max_length=60)
+    contact: str = Field(default="", max_length=200)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     url_prefix: str = ""

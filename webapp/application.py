@@ -14,7 +14,7 @@ from webapp.accounts import auth, registration, secrets, session_views, token_vi
 from webapp.accounts.sessions import UNUSED
 from webapp.admin import audit_views, users
 from webapp.current import put_backend
-from webapp.rendering import charts, files, fragments, layout, markdown, results, static_files
+from webapp.rendering import charts, failures, files, fragments, layout, markdown, results, static_files
 from webapp.runs import filters, known_tasks, output, own_inputs, pace, uploads
 from webapp.runs import views as runs
 from webapp.tasks import programs
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
     *(hosts, static_files, security, auth, registration, filters, fragments, results, charts, markdown),
-    *(output, errors, layout, rq_dashboard, uploads, own_inputs, programs, known_tasks, pace),
+    *(output, errors, layout, rq_dashboard, uploads, own_inputs, programs, known_tasks, pace, failures),
 )
 ROOMS = (
     *(tasks, runs, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),

@@ -9,6 +9,8 @@ from flask import url_for
 from jobs.authoring import Task
 from jobs.runs import Delivery, Entry, Run, StoredBatch, WaitEstimate, Webhook
 from jobs.values import frame_in, kept_file_in, picture_in, types_of
+from webapp.api.authentication import caller
+from webapp.rendering.failures import may_see_code
 
 TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
 
@@ -115,7 +117,11 @@ def with_addresses(value: Any, run_id: int) -> Any:
 def _error(run: Run) -> dict[str, Any] | None:
     if run.error_kind is None and run.error_message is None:
         return None
-    return {"kind": run.error_kind, "message": run.error_message, "traceback": run.error_traceback}
+    return {
+        "kind": run.error_kind,
+        "message": run.error_message,
+        "traceback": run.error_traceback if may_see_code(caller().account) else None,
+    }
 
 
 def _time(at: datetime | None) -> str | None:

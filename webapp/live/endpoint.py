@@ -20,7 +20,8 @@ from webapp.live.socket import RESTART, SIGNED_OUT, TOO_MANY, LiveSocket
 from webapp.live.subscribers import OpenPage, SentState
 from webapp.live.toasts import Toasts, ended_after, moment_in
 from webapp.rendering import fragments
-from webapp.rendering.listings import from_query
+from webapp.rendering.failures import may_see_code
+from webapp.rendering.listings import Listing, from_query
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def changes() -> Response:
     """Return the changes since the state that a polling page shows; 204 if there are none, 401 to stop polling."""
     if not _is_owner():
         return make_response("", 401)
-    snapshot = take_snapshot(backend().database, from_query(current_user.id, request.args), None)
+    snapshot = take_snapshot(backend().database, _listing(), None)
     since = moment_in(request.args.get("since"))
     endings = ended_after(since, Toasts(backend().database, current_user.id).endings(since))
     frame = difference(client_state_from(request.args), snapshot) + "".join(
@@ -67,11 +68,15 @@ def _admit(socket: LiveSocket) -> None:
     if not _is_owner():
         socket.close(SIGNED_OUT, "signed out")
         return
-    owner_id, hub = int(current_user.id), cast(Hub, current_app.extensions["hub"])
+    hub = cast(Hub, current_app.extensions["hub"])
     sent = SentState(client_state_from(request.args), moment_in(request.args.get("since")))
-    listing = replace(from_query(owner_id, request.args), url_prefix=request.script_root)
+    listing = replace(_listing(), url_prefix=request.script_root)
     place = place_of(request.remote_addr)
     hub.join(OpenPage(socket, number_of(current_user.session_id), _session_ends_at(), sent, place), listing)
+
+
+def _listing() -> Listing:
+    return replace(from_query(int(current_user.id), request.args), code=may_see_code(current_user))
 
 
 def _is_owner() -> bool:

@@ -79,8 +79,8 @@ def _render(page: Page, run: Run, known: Fragment | None) -> Fragment:
     wait_estimate = _wait_estimate(run, expected)
     if known and (known.version, known.wait_estimate) == (run.version, wait_estimate):
         return known
-    render = fragments.full if page.is_single else fragments.row
-    return Fragment(run.version, wait_estimate, render(run, expected))
+    html = fragments.full(run, expected, code=page.listing.code) if page.is_single else fragments.row(run, expected)
+    return Fragment(run.version, wait_estimate, html)
 
 
 def _wait_estimate(run: Run, expected: WaitEstimate | None) -> str:

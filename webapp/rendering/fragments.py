@@ -27,9 +27,10 @@ def kept(run_id: int, version: int) -> str:
     return render("live/_kept.html", run_id=run_id, version=version)
 
 
-def full(run: Run, expected: WaitEstimate | None = None, output: str = "") -> Markup:
-    """Render a run for its own page, with its output unless that is pushed separately."""
-    return escaped(_guarded(run, "runs/_full.html", "runs/_full_plain.html", expected=expected, output=output))
+def full(run: Run, expected: WaitEstimate | None = None, output: str = "", code: bool = False) -> Markup:
+    """Render a run for its own page, with its output unless that is pushed separately, and its traceback for `code`."""
+    values = {"expected": expected, "output": output, "code": code}
+    return escaped(_guarded(run, "runs/_full.html", "runs/_full_plain.html", **values))
 
 
 def deleted(run_id: int) -> str:

@@ -14,10 +14,11 @@ PAGE_SIZE = 25
 class Listing(Selection):
     """The runs that a page shows, and the path that its addresses are below.
 
-    `output` is whether the page of a single run streams its output.
+    `output` is whether the page of a single run streams its output, and `code` whether it shows a traceback.
     """
 
     output: bool = True
+    code: bool = False
     url_prefix: str = ""
 
 

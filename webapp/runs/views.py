@@ -10,6 +10,7 @@ from jobs.runs import LARGEST_ID, Conflict, Run, State, delete_run, stored_in, s
 from jobs.values import chart_in
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
+from webapp.rendering.failures import may_see_code
 from webapp.rendering.listings import Listing, Page, from_query, look_up
 from webapp.rendering.tables import Table, table_in
 from webapp.runs import messages
@@ -68,8 +69,10 @@ def cancel(run_id: int) -> Response:
     if not request.headers.get("HX-Request"):
         return redirect(url_for("runs.show", run_id=run_id), 303)
     page = _mine(run_id)
-    render = fragments.full if request.form.get("view") == "full" else fragments.row
-    return make_response(render(page.runs[0], page.wait_estimates.get(run_id)))
+    run, expected = page.runs[0], page.wait_estimates.get(run_id)
+    if request.form.get("view") == "full":
+        return make_response(fragments.full(run, expected, code=page.listing.code))
+    return make_response(fragments.row(run, expected))
 
 
 @bp.post("/runs/<int:run_id>/retry")
@@ -109,5 +112,7 @@ def _part(value: Any, address: str) -> Any:
 
 
 def _mine(run_id: int, output: bool = True) -> Page:
-    page = look_up(backend().database, Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output))
+    code = may_see_code(current_user)
+    listing = Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output, code=code)
+    page = look_up(backend().database, listing)
     return page if page.runs else abort(404, description=messages.NO_RUN)

@@ -19,7 +19,7 @@ def file_of(size: int, name: str = "data.csv") -> dict[str, Any]:
 
 def succeeded(backend: Backend, owner: int, seconds: float, size: int | None = None) -> Run:
     ended, parameters = utcnow(), {"text": "x", **({"file": file_of(size)} if size is not None else {})}
-    times = {"started_at": ended - timedelta(seconds=seconds), "ended_at": ended}
+    times: dict[str, Any] = {"started_at": ended - timedelta(seconds=seconds), "ended_at": ended}
     return make_run(backend, owner, state=State.SUCCEEDED, parameters=parameters, **times)
 
 
@@ -73,7 +73,11 @@ def test_its_title_tells_state_time_and_files_and_what_can_be_done(ada: Visitor,
     }
     for state, (time, actions) in cases.items():
         started, ended = utcnow() - timedelta(minutes=65), utcnow() if state.ended else None
-        times = {"queued_at": utcnow() - timedelta(minutes=125), "started_at": started, "ended_at": ended}
+        times: dict[str, Any] = {
+            "queued_at": utcnow() - timedelta(minutes=125),
+            "started_at": started,
+            "ended_at": ended,
+        }
         run = make_run(backend, ada_id, state=state, parameters=files, lease_token="0" * 32, **times)
         head = the(soup(ada.get(f"/runs/{run.id}")), "article > header")
         line = [part.text.strip() for part in the(head, ".run-full__line").find_all(recursive=False)]
