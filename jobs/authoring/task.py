@@ -51,6 +51,7 @@ class Options(TypedDict, total=False):
     secrets: Sequence[str]
     keep: bool
     example: Mapping[str, Any] | None
+    groups: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +91,7 @@ class Task(RunOptions):
     context: Mapping[str, Any] = field(default_factory=dict)
     example: Mapping[str, Any] | None = None  # JSON
     example_files: Sequence[File] = ()  # the files that the example refers to
+    groups: Sequence[str] = ()  # the names of those that may use the task; none means everybody
 
     @property
     def attempts(self) -> int:
@@ -139,6 +141,8 @@ def task(
       directory, umask or environment.
     - `example`: parameters that the task's page offers to fill in, with files as `File.at(path)` (the first of each
       field's `Field(examples=...)`).
+    - `groups`: the names of the groups that may see and run the task, such as ["finance"] (everybody). An administrator
+      can choose others on a page.
 
     Raises TaskError when the signature cannot become a form, or an option or the example is invalid.
     """
@@ -269,6 +273,13 @@ def _check(options: Options) -> None:
         raise ValueError("the option 'keep' must be True or False")
     if not isinstance(options.get("retries", 0), int):
         raise ValueError("the option 'retries' must be an integer")
+    _check_names(options)
+
+
+def _check_names(options: Options) -> None:
+    groups: Any = options.get("groups", ())
+    if isinstance(groups, str) or not all(isinstance(name, str) and name.strip() == name != "" for name in groups):
+        raise ValueError("the option 'groups' must be a list of names such as [\"finance\"]")
     names: Any = options.get("secrets", ())
     if isinstance(names, str) or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
         raise ValueError("the option 'secrets' must be a list of names such as [\"API_TOKEN\"]")

@@ -8,10 +8,11 @@ from jobs.runs.heartbeats import SEEN_WITHIN_SECONDS, alive
 from jobs.runs.idempotency import LONGEST_KEY, Reused
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
-from jobs.runs.people import Person, owner_key
+from jobs.runs.people import Person, Role, RoleText, owner_key
 from jobs.runs.queue import WakeUp
 from jobs.runs.receivers import RefusedReceiver
 from jobs.runs.reserved_space import RENEWED_SECONDS, ReservedSpace, release, renew, reserve
+from jobs.runs.rights import NotAllowed, Rights, Rule
 from jobs.runs.run import LARGEST_ID, Run, State, owned
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
@@ -46,6 +47,7 @@ __all__ = [
     "Delivery",
     "Ending",
     "Entry",
+    "NotAllowed",
     "NotKept",
     "OtherWebhook",
     "OutputKind",
@@ -55,6 +57,10 @@ __all__ = [
     "RefusedSecret",
     "ReservedSpace",
     "Reused",
+    "Rights",
+    "Role",
+    "RoleText",
+    "Rule",
     "Run",
     "Selection",
     "State",

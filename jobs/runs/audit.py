@@ -21,7 +21,8 @@ from jobs.storage.database import Base, Database, PlainJson, UtcDateTime, utcnow
 ENTRIES_AT_ONCE = 500
 LOCK = 0x64756D62  # a number that no other lock of the application has
 VERBS = (
-    *("account created", "account deleted", "account disabled", "account enabled", "invitation created"),
+    *("account created", "account deleted", "account disabled", "account enabled", "group created"),
+    *("group deleted", "group renamed", "groups changed", "invitation created", "task's groups changed"),
     *("invitation revoked", "logged in", "logged out", "logged out everywhere", "password changed", "password reset"),
     *("reset link created", "role changed", "run deleted", "secret deleted", "secret saved", "token created"),
     *("token revoked", "webhook created", "webhook deleted", "webhook enabled", "webhook's secret changed"),

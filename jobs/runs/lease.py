@@ -152,7 +152,14 @@ def request_stop(database: Database, run_id: int, owner_id: int) -> Change | Non
 
 def requeue(database: Database, run_id: int, owner_id: int) -> Change | None:
     """Queue a failed or cancelled run for its next attempt."""
-    return _change(database, sql.REQUEUE, id=run_id, owner_id=owner_id)
+    with database.change() as connection:
+        return requeue_in(connection, run_id, owner_id)
+
+
+def requeue_in(transaction: Connection | Session, run_id: int, owner_id: int) -> Change | None:
+    """Do the same in a transaction that must commit only if the owner may run the task."""
+    row = transaction.execute(sql.REQUEUE, _given(id=run_id, owner_id=owner_id, now=utcnow())).first()
+    return Change(*row) if row else None
 
 
 def note_push(database: Database, run_id: int, attempt: int, failed: bool) -> Change | None:

@@ -1,15 +1,29 @@
 """People, the owners of runs, files and secrets.
 
-The table and every foreign key to it belong to jobs/, which uses a row to read the e-mail address, and as a lock that
-serialises changes to what its owner has. The columns for signing in belong to the web application, which adds them to
-this table (webapp.accounts.users.Account). A second table would be purer, but every request would have to read both,
+The table and every foreign key to it belong to jobs/, which uses a row to read the address and the role, and as a lock
+that serialises changes to what its owner has. The columns for signing in belong to the web application, which adds them
+to this table (webapp.accounts.users.Account). A second table would be purer, but every request would have to read both,
 and an older version could not run beside a newer one while the columns move.
 """
 
-from sqlalchemy import ForeignKey, String, select
+from enum import StrEnum
+
+from sqlalchemy import Enum, ForeignKey, String, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.storage.database import Base, Database
+
+
+class Role(StrEnum):
+    """A person's role, from the least to the most rights; `jobs.runs.rights` says which."""
+
+    VIEWER = "viewer"
+    MEMBER = "member"
+    MANAGER = "manager"
+    ADMINISTRATOR = "administrator"
+
+
+RoleText = Enum(Role, native_enum=False, length=16, values_callable=lambda roles: [role.value for role in roles])
 
 
 class Person(Base):
@@ -17,6 +31,8 @@ class Person(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
+    role: Mapped[Role] = mapped_column(RoleText, default=Role.MEMBER, server_default=Role.MEMBER.value)
+    is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
 def owner_key(table: str) -> ForeignKey:

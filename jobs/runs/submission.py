@@ -15,16 +15,18 @@ from sqlalchemy.orm import Session
 from jobs.authoring.parameters import Unstorable, load, stored
 from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
-from jobs.runs import events, file_ownership, idempotency, lease, queue, webhooks
+from jobs.runs import events, file_ownership, idempotency, lease, queue, rights, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.idempotency import IdempotencyKey, Reused
 from jobs.runs.lease import Change
+from jobs.runs.rights import NotAllowed
 from jobs.runs.run import Run, State, owned
 from jobs.storage.database import utcnow
 
 log = logging.getLogger(__name__)
 
 NO_WORKER = "No worker has this task any more, so it cannot run again."
+NOT_ALLOWED = "You may not run this task any more. Ask an administrator if you need it."
 
 # Built once: on SQLite nobody else can write while it is built and executed.
 QUEUED = select(func.count()).select_from(
@@ -77,10 +79,10 @@ class Conflict(Exception):
 def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked = NOTHING_MORE) -> Run:
     """Store a new run with its files attached and its parameters encrypted if they hold secrets, and return it.
 
-    On return the run is committed, and it will start even if Redis is unavailable now. Raises TooManyRuns, NotKept if
-    the owner does not have one of its files or no longer has it, and RefusedReceiver if the webhook's address may not
-    be used. Raises TaskError if the task's validators change a value that they have accepted: the worker validates the
-    stored value again.
+    On return the run is committed, and it will start even if Redis is unavailable now. Raises NotAllowed, TooManyRuns,
+    NotKept if the owner does not have one of its files or no longer has it, and RefusedReceiver if the webhook's
+    address may not be used. Raises TaskError if the task's validators change a value that they have accepted: the
+    worker validates the stored value again.
     """
     try:
         shown, whole, secrets = stored(parameters)
@@ -90,7 +92,7 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, a
         raise TaskError(f"{task.source}: task {task.name!r}: {message}") from None
     encrypted = backend.vault.seal_parameters(owner_id, whole, secrets) if secrets else None
     run = Run(task=task.name, owner_id=owner_id, parameters=shown, encrypted_parameters=encrypted)
-    return _accept(backend, run, asked)
+    return _accept(backend, task, run, asked)
 
 
 def submit_once(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked) -> tuple[Run, bool]:
@@ -129,18 +131,29 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
     """Run a run again and return the run to show.
 
     A run that succeeded keeps its result, and a new run is created. A run that failed or was cancelled is queued for
-    its next attempt. Raises Conflict if the run has not ended, or if its task exists no more, and TooManyRuns.
+    its next attempt. Raises Conflict if the run has not ended, or if its task exists no more or its owner may not run
+    it any more, and TooManyRuns.
     """
-    if run.task not in backend.catalog:
+    task = backend.catalog.get(run.task)
+    if task is None:
         raise Conflict(NO_WORKER)
+    try:
+        return _again(backend, task, owner_id, run)
+    except NotAllowed:
+        raise Conflict(NOT_ALLOWED) from None
+
+
+def _again(backend: Backend, task: Task, owner_id: int, run: Run) -> Run:
     if run.state.ended:
         with backend.database.read() as session:
             _check_queued(backend, session, owner_id)
     if run.state is State.SUCCEEDED:
         again = Run(task=run.task, owner_id=owner_id, parameters=run.parameters)
         again.encrypted_parameters = _encrypted(backend, run)
-        return _accept(backend, again)
-    change = lease.requeue(backend.database, run.id, owner_id)
+        return _accept(backend, task, again)
+    with backend.database.write() as session:
+        rights.require(session, owner_id, task)
+        change = lease.requeue_in(session, run.id, owner_id)
     if change is None:
         raise Conflict("This run has not ended yet. Wait until it ends, or stop it.")
     requeued = _read(backend, owner_id, run.id)
@@ -245,9 +258,10 @@ def _whole(backend: Backend, run: Run) -> dict[str, Any]:
     return run.parameters if whole is None else whole
 
 
-def _accept(backend: Backend, run: Run, asked: Asked = NOTHING_MORE) -> Run:
+def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE) -> Run:
     webhook = asked.webhook and webhooks.sealed_webhook(backend, run.owner_id, asked.webhook.url, asked.webhook.secret)
     with backend.database.write() as session:
+        rights.require(session, run.owner_id, task)
         _check_queued(backend, session, run.owner_id)
         session.add(run)
         file_ownership.attach(session, run)

@@ -1,6 +1,6 @@
 """The database, Redis and the file store."""
 
-from jobs.storage.database import AWAY, Base, Database, UtcDateTime, unusable, utcnow
+from jobs.storage.database import AWAY, Base, Database, PlainJson, UtcDateTime, unusable, utcnow
 from jobs.storage.local_store import LocalStore
 from jobs.storage.redis import connect_redis
 from jobs.storage.store import FileStore, FileWriter, plain_name
@@ -12,6 +12,7 @@ __all__ = [
     "FileStore",
     "FileWriter",
     "LocalStore",
+    "PlainJson",
     "UtcDateTime",
     "connect_redis",
     "plain_name",

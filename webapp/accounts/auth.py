@@ -23,8 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import delete_person, events, webhooks
+from webapp import rights
 from webapp.accounts import acting, bearer, messages, passwords, sessions, throttle, tokens, users
-from webapp.accounts.users import Account
+from webapp.accounts.users import Account, LastAdministrator
 from webapp.connections import place_of
 from webapp.current import backend, is_for_api
 from webapp.security import local_path
@@ -197,7 +198,10 @@ def delete_account() -> Response | BaseResponse:
     if refused := _refused_password("confirmation", request.form.get("confirmation", "")):
         return refused
     user_id = current_user.id
-    users.end_sessions(backend().database, user_id)
+    try:
+        users.resign(backend().database, user_id)
+    except LastAdministrator:
+        return make_response(account_page(errors={"confirmation": messages.LAST_ADMINISTRATOR}), 409)
     delete_person(backend(), user_id)
     events.publish_sign_out(backend().redis, user_id)
     return leave()
@@ -266,7 +270,7 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "",
         tokens=tokens.listed(backend().database, current_user.id),
         scopes=tokens.SCOPES,
         lifetimes=tokens.LIFETIMES,
-        tasks=backend().catalog.values(),
+        tasks=rights.visible().values(),
         webhooks=webhooks.listed(backend().database, current_user.id),
         new_token=new_token,
     )

@@ -5,15 +5,16 @@ secret is stored only as a hash, and the invitation is deleted in the transactio
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import audit
-from jobs.storage import Base, Database, UtcDateTime, utcnow
+from jobs.runs import Role, RoleText, audit, groups
+from jobs.storage import Base, Database, PlainJson, UtcDateTime, utcnow
 from webapp.accounts import passwords
 from webapp.accounts.tokens import digest_of
 from webapp.accounts.users import Account, EmailTaken
@@ -34,12 +35,24 @@ class Invitation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
     email: Mapped[str | None] = mapped_column(String(254), unique=True)
-    is_admin: Mapped[bool] = mapped_column(default=False)
+    role: Mapped[Role] = mapped_column(RoleText, default=Role.MEMBER, server_default=Role.MEMBER.value)
+    groups: Mapped[list[int] | None] = mapped_column(PlainJson)
     inviter_id: Mapped[int | None] = mapped_column(
         ForeignKey(Account.id, name="fk_invitations_inviter", ondelete="SET NULL")
     )
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What an invitation makes of a person: their role, and the ids of the groups that they belong to."""
+
+    role: Role = Role.MEMBER
+    groups: Collection[int] = ()
+
+
+A_MEMBER = Offer()
 
 
 class NotInvited(Exception):
@@ -49,7 +62,7 @@ class NotInvited(Exception):
 def create(
     database: Database,
     email: str | None,
-    is_admin: bool = False,
+    offer: Offer = A_MEMBER,
     inviter_id: int | None = None,
     lifetime: timedelta = LIFETIME,
 ) -> str:
@@ -61,7 +74,8 @@ def create(
     new = Invitation(
         digest=digest_of(secret),
         email=email,
-        is_admin=is_admin,
+        role=offer.role,
+        groups=sorted(offer.groups),
         inviter_id=inviter_id,
         expires_at=utcnow() + lifetime,
     )
@@ -71,7 +85,7 @@ def create(
             raise EmailTaken
         session.execute(delete(Invitation).where(same | (Invitation.expires_at < utcnow())))
         session.add(new)
-        audit.note(session, "invitation created", email or "the first account", after={"is_admin": is_admin})
+        audit.note(session, "invitation created", email or "the first account", after={"role": offer.role})
     return secret
 
 
@@ -80,7 +94,7 @@ def first(database: Database) -> str | None:
     with database.read() as session:
         if session.scalar(select(Account.id).limit(1)) is not None:
             return None
-    return create(database, None, is_admin=True)
+    return create(database, None, Offer(Role.ADMINISTRATOR))
 
 
 def with_secret(database: Database, secret: str) -> Invitation | None:
@@ -97,16 +111,17 @@ def accept(database: Database, secret: str, email: str, password: str) -> Accoun
     """
     hashed = passwords.hash_password(password)
     is_it = (Invitation.digest == digest_of(secret)) & (Invitation.expires_at > utcnow())
-    used = delete(Invitation).where(is_it).returning(Invitation.email, Invitation.is_admin)
+    used = delete(Invitation).where(is_it).returning(Invitation.email, Invitation.role, Invitation.groups)
     try:
         with database.write() as session:
             row = session.execute(used).first()
             if row is None:
                 raise NotInvited
-            user = Account(email=row.email or email, password_hash=hashed, is_admin=row.is_admin)
+            user = Account(email=row.email or email, password_hash=hashed, role=row.role)
             session.add(user)
             session.flush()
-            audit.note(session, "account created", user.email, after={"is_admin": user.is_admin})
+            audit.note(session, "account created", user.email, after={"role": user.role})
+            groups.set_groups_of(session, user.id, row.groups or ())
     except IntegrityError:
         raise EmailTaken from None
     return user

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, String, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import Person, audit, deliveries
+from jobs.runs import Person, Role, audit, deliveries
 from jobs.storage import Database, UtcDateTime, utcnow
 from webapp.accounts import passwords
 
@@ -24,8 +24,6 @@ class Account(Person):
 
     password_hash: Mapped[str] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(default=1)
-    is_admin: Mapped[bool] = mapped_column(default=False)
-    is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
     is_authenticated = True
@@ -33,17 +31,25 @@ class Account(Person):
 
     session_id = ""  # the text in the cookie of the session that the account was found by
 
+    @property
+    def is_admin(self) -> bool:
+        return self.role is Role.ADMINISTRATOR
+
     def get_id(self) -> str:
         """Return what Flask-Login stores in the session's cookie."""
         return self.session_id
 
 
 # What the audit log shows of a change.
-SHOWN = frozenset({"is_admin", "is_active"})
+SHOWN = frozenset({"role", "is_active"})
 
 
 class EmailTaken(Exception):
     """An account with this e-mail address already exists."""
+
+
+class LastAdministrator(Exception):
+    """A change that would leave no active administrator."""
 
 
 def normalised(email: str) -> str | None:
@@ -109,8 +115,14 @@ def set_password(database: Database, user_id: int, password: str) -> Account | N
 
 
 def set_admin(database: Database, email: str, is_admin: bool) -> Account | None:
-    """Grant or revoke administrator rights. Return the user, or None if there is none."""
-    return _change(database, Account.email == email, "role changed", is_admin=is_admin)
+    """Make a user an administrator, or a member again. Return the user, or None if there is none."""
+    role = Role.ADMINISTRATOR if is_admin else Role.MEMBER
+    return _change(database, Account.email == email, "role changed", role=role)
+
+
+def set_role(database: Database, user_id: int, role: Role) -> Account | None:
+    """Give a user a role. Return the user, or None if there is none. Raises LastAdministrator."""
+    return _change(database, Account.id == user_id, "role changed", leaves_one=True, role=role)
 
 
 def set_active(database: Database, email: str, is_active: bool) -> Account | None:
@@ -122,14 +134,32 @@ def set_active(database: Database, email: str, is_active: bool) -> Account | Non
     return _change(database, Account.email == email, verb, ends=True, is_active=is_active)
 
 
+def resign(database: Database, user_id: int) -> None:
+    """End all sessions of a user whose account is about to be deleted. Raises LastAdministrator.
+
+    An administrator is none from then on, so that two who leave at the same time do not each take the other as left.
+    """
+    _change(database, Account.id == user_id, "logged out everywhere", ends=True, leaves_one=True, role=Role.MEMBER)
+
+
 def _change(
-    database: Database, which: ColumnElement[bool], verb: str, ends: bool = False, **values: Any
+    database: Database,
+    which: ColumnElement[bool],
+    verb: str,
+    ends: bool = False,
+    leaves_one: bool = False,
+    **values: Any,
 ) -> Account | None:
-    """Change columns of an account, and end its sessions if asked to."""
+    """Change columns of an account, and end its sessions if asked to, and leave one administrator if asked to."""
     with database.write() as session:
+        is_administrator = (Account.role == Role.ADMINISTRATOR) & Account.is_active
+        some = select(Account.id).where(is_administrator).order_by(Account.id).with_for_update()
+        administrators = session.scalars(some).all() if leaves_one else ()
         user = session.scalar(select(Account).where(which).with_for_update())
         if user is None:
             return None
+        if [*administrators] == [user.id] and values["role"] is not Role.ADMINISTRATOR:
+            raise LastAdministrator
         shown = [name for name in values if name in SHOWN]
         before = {name: getattr(user, name) for name in shown}
         for name, value in values.items():

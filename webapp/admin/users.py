@@ -6,9 +6,10 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import events
+from jobs.runs import Role, events
 from webapp.accounts import invitations, resets, users
 from webapp.accounts.auth import require_admin
+from webapp.accounts.invitations import Offer
 from webapp.accounts.users import Account, EmailTaken
 from webapp.admin import messages
 from webapp.current import backend
@@ -33,9 +34,9 @@ def invite() -> Response:
         return _refused(email, messages.CLOSED)
     if address is None:
         return _refused(email, messages.NO_EMAIL)
-    is_admin = request.form.get("role") == "administrator"
+    role = Role.ADMINISTRATOR if request.form.get("role") == "administrator" else Role.MEMBER
     try:
-        secret = invitations.create(backend().database, address, is_admin, current_user.id)
+        secret = invitations.create(backend().database, address, Offer(role), current_user.id)
     except EmailTaken:
         return _refused(email, messages.HAS_ACCOUNT)
     link = url_for("registration.register", invitation=secret, _external=True)

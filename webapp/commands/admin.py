@@ -9,9 +9,10 @@ import click
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import Actor, audit, events
+from jobs.runs import Actor, Role, audit, events
 from jobs.storage import unusable
 from webapp.accounts import invitations, links, resets, users
+from webapp.accounts.invitations import Offer
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend
 
@@ -102,8 +103,9 @@ def invite(email: str, administrator: bool, days: int) -> None:
         raise click.ClickException(f"{email} is not an e-mail address.")
     if backend().settings.registers == "closed":
         raise click.ClickException("REGISTRATION is closed, so nobody can accept an invitation. Set it to invite.")
+    role = Role.ADMINISTRATOR if administrator else Role.MEMBER
     try:
-        secret = invitations.create(backend().database, address, administrator, lifetime=timedelta(days=days))
+        secret = invitations.create(backend().database, address, Offer(role), lifetime=timedelta(days=days))
     except EmailTaken:
         raise click.ClickException(f"{address} has an account.") from None
     click.echo(links.invitation(backend().settings, secret))

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings
 from jobs.authoring import Catalog
-from jobs.runs import alive, open_backend
+from jobs.runs import Role, alive, open_backend
 from jobs.storage import Database, connect_redis, plain_name
 from jobs.values import StoreAway
 from webapp.accounts.users import Account
@@ -206,7 +206,10 @@ def dashboard(settings: Settings) -> Iterator[Finding]:
     """Check that only administrators can open the queue's dashboard."""
     site = settings.public_url or f"https://{min(settings.hosts)}"
     weight, words = Weight.FINE, f"{DASHBOARD} is for administrators only"
-    for who, user in {"everyone": None, "every user": Account(id=0, email="", is_active=True, is_admin=False)}.items():
+    for who, user in {
+        "everyone": None,
+        "every user": Account(id=0, email="", is_active=True, role=Role.MEMBER),
+    }.items():
         with current_app.test_request_context(DASHBOARD, base_url=site):
             if user:
                 login_user(user)
@@ -233,7 +236,7 @@ def _clock(where: str, seconds: float) -> Iterator[Finding]:
 
 def _people(database: Database, settings: Settings) -> Iterator[Finding]:
     with database.read() as session:
-        admins = session.scalar(select(func.count()).where(Account.is_admin)) or 0
+        admins = session.scalar(select(func.count()).where(Account.role == Role.ADMINISTRATOR)) or 0
     if settings.production and not admins:
         words = "none, so nobody can see the queue's dashboard; appoint one with flask admin grant EMAIL"
         yield Finding(Weight.DOUBTFUL, "administrators", words)

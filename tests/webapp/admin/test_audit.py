@@ -83,7 +83,7 @@ def test_an_entry_says_what_was_before_and_after_and_where_it_came_from(
 ) -> None:
     boss.post(f"/admin/users/{owner_id(backend, ada.email)}/role", {"role": "administrator"})
     entry = newest(backend, "role changed")
-    assert (entry.object, entry.before, entry.after) == (ada.email, {"is_admin": False}, {"is_admin": True})
+    assert (entry.object, entry.before, entry.after) == (ada.email, {"role": "member"}, {"role": "administrator"})
     assert entry.ip_address == "127.0.0.1"
     assert len(entry.request_id) == 16
 

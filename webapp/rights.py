@@ -1,0 +1,64 @@
+"""The rights of the person behind a request, and of a run's owner, read once for each request or push."""
+
+from flask import Flask, g
+from flask_login import current_user
+
+from jobs.authoring import Task
+from jobs.runs import NotAllowed, Rights, Run, rights, submission
+from webapp.current import backend
+
+Tasks = dict[str, Task]
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(sees_task=sees_task, rerun_refusal=rerun_refusal)
+    app.jinja_env.globals.update(rights_mark=mark)
+
+
+def mine() -> Rights:
+    """Return the rights of the person who is signed in, or whose token is sent."""
+    return of(current_user.id)
+
+
+def of(person_id: int) -> Rights:
+    """Return a person's rights, for decisions about all tasks."""
+    known: dict[int, Rights] = g.setdefault("rights", {})
+    if person_id not in known:
+        with backend().database.read() as session:
+            known[person_id] = rights.of(session, person_id, backend().catalog.keys())
+    return known[person_id]
+
+
+def visible() -> Tasks:
+    """Return the tasks that the person sees, by name."""
+    return {name: task for name, task in backend().catalog.items() if mine().sees(task)}
+
+
+def runnable(person_id: int) -> Tasks:
+    """Return the tasks that a person may run, by name."""
+    return {name: task for name, task in backend().catalog.items() if of(person_id).runs(task)}
+
+
+def require(task: Task) -> None:
+    """Raise NotAllowed unless the person may run a task."""
+    if not mine().runs(task):
+        raise NotAllowed(mine().sees(task))
+
+
+def mark() -> str:
+    """Return what a page shows of the rights that it was made with, so that it is loaded again when they change."""
+    return mine().mark(backend().catalog.values())
+
+
+def sees_task(run: Run) -> bool:
+    """Return whether a run's task exists and the run's owner sees it."""
+    task = backend().catalog.get(run.task)
+    return task is not None and of(run.owner_id).sees(task)
+
+
+def rerun_refusal(run: Run) -> str:
+    """Return why a run's owner cannot run its task again, or an empty string."""
+    task = backend().catalog.get(run.task)
+    if task is None:
+        return submission.NO_WORKER
+    return "" if of(run.owner_id).runs(task) else submission.NOT_ALLOWED
