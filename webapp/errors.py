@@ -6,6 +6,7 @@ import gevent
 from flask import Flask, current_app, make_response, render_template, request
 from redis.exceptions import RedisError
 from werkzeug.exceptions import (
+    Forbidden,
     HTTPException,
     InternalServerError,
     MethodNotAllowed,
@@ -16,7 +17,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
-from jobs.runs import TooManyRuns
+from jobs.runs import NotAllowed, TooManyRuns
 from jobs.storage import AWAY
 from jobs.values import StoreAway
 from webapp import messages
@@ -34,6 +35,7 @@ BACKGROUND = ("live.changes", "tasks.check")  # requests that nobody made: they 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, show)
     app.register_error_handler(TooManyRuns, show_too_many)
+    app.register_error_handler(NotAllowed, show_not_allowed)
     app.register_error_handler(Exception, show_unexpected)
 
 
@@ -61,6 +63,10 @@ def show_too_many(error: TooManyRuns) -> Response:
     response = show(TooManyRequests(str(error)))
     response.headers["Retry-After"] = str(QUEUE_SECONDS)
     return response
+
+
+def show_not_allowed(error: NotAllowed) -> Response:
+    return show(Forbidden(messages.VIEWERS_RUN_NOTHING) if error.sees else NotFound())
 
 
 def _hear_out() -> None:

@@ -32,6 +32,7 @@ PLAIN_HTTP = (
     "This site is served over https only. Open it at an address that begins with https://. "
     "If you did, the proxy in front must send X-Forwarded-Proto."
 )
+VIEWERS_RUN_NOTHING = "You are a viewer here, and viewers run no tasks. Ask an administrator for the role of a member."
 SLOW = "The request took too long to arrive. Check the connection and try again."
 NO_JOB = "RQ no longer has this job."
 

@@ -7,6 +7,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from jobs.runs import events
+from webapp import rights
 from webapp.accounts import messages, tokens
 from webapp.accounts.auth import account_page
 from webapp.accounts.tokens import Grant, TooManyTokens
@@ -20,7 +21,7 @@ def create() -> Response:
     """Create a token. Its secret is in the response to this form and nowhere else."""
     name = request.form.get("name", "").replace("\x00", "").strip()
     scopes = tuple(scope for scope in tokens.SCOPES if scope in request.form.getlist("scope"))
-    tasks = tuple(task for task in request.form.getlist("task") if task in backend().catalog)
+    tasks = tuple(task for task in request.form.getlist("task") if task in rights.visible())
     errors = {
         "token_name": "" if 0 < len(name) <= tokens.LONGEST_NAME else messages.NAME_MISSING,
         "token_scopes": "" if scopes else messages.NO_SCOPES,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from webapp.accounts.tokens import SCOPES
@@ -28,7 +29,7 @@ def show(operation_id: str) -> Response:
 @bp.post("/api/docs/<operation_id>")
 def attempt(operation_id: str) -> str:
     """Try a call. htmx gets its form with the answer, a plain form gets the page with both."""
-    operation = reference.operations(openapi.for_caller(None)).get(operation_id)
+    operation = reference.operations(openapi.for_person(current_user.id)).get(operation_id)
     if operation is None or not operation.can_be_tried:
         abort(404, description=messages.NO_OPERATION)
     trial = trials.tried(operation, request.form)
@@ -38,7 +39,7 @@ def attempt(operation_id: str) -> str:
 
 
 def _page(tried: Mapping[str, Trial]) -> str:
-    document = openapi.for_caller(None)
+    document = openapi.for_person(current_user.id)
     operations = reference.operations(document)
     return render_template(
         "api/index.html",

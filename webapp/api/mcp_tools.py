@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from jobs import task
 from jobs.authoring import Task
-from jobs.runs import LARGEST_ID, Run, State, TooManyRuns
+from jobs.runs import LARGEST_ID, NotAllowed, Run, State, TooManyRuns
 from jobs.values import kept_file_in, picture_in
 from webapp.accounts.tokens import RUNS_READ, RUNS_WRITE, TASKS_READ
 from webapp.api import messages, parameters, representations, runs, schemas, tasks
@@ -59,7 +59,7 @@ SCOPES = {GET_RUN: (RUNS_READ,), CANCEL_RUN: (RUNS_WRITE,)}
 def listed() -> list[Json]:
     """Return the tools that the token may call, of tasks only if it may see them."""
     may_see = all(map(caller().may, (TASKS_READ, RUNS_READ, RUNS_WRITE)))
-    found = tasks.allowed() if may_see else {}
+    found = tasks.runnable() if may_see else {}
     found |= {name: task for name, task in OWN.items() if all(map(caller().may, SCOPES[name]))}
     return [
         {
@@ -76,7 +76,7 @@ def listed() -> list[Json]:
 
 def exists(name: str) -> bool:
     """Return whether there is a tool of this name for the caller's token."""
-    return name in OWN or name in tasks.allowed()
+    return name in OWN or name in tasks.runnable()
 
 
 def call(name: str, given: Json, cancels: bool) -> Json | Steps:
@@ -87,15 +87,15 @@ def call(name: str, given: Json, cancels: bool) -> Json | Steps:
     """
     require(*SCOPES.get(name, (RUNS_READ, RUNS_WRITE)))
     try:
-        read = parameters.read(OWN.get(name) or tasks.named(name), given)
+        read = parameters.read(OWN.get(name) or tasks.to_run(name), given)
         if name not in OWN:
-            return _followed(tasks.start(tasks.named(name), read)[0], STREAM_SECONDS, cancels)
+            return _followed(tasks.start(tasks.to_run(name), read)[0], STREAM_SECONDS, cancels)
         if read.parameters is None:
             refuse(422, messages.INVALID, read.errors)
         asked = read.parameters.model_dump()
         run = runs.mine(asked["id"])
         return _followed(run, asked["wait"], False) if name == GET_RUN else _result(runs.cancelled(run), False)
-    except (HTTPException, TooManyRuns) as error:
+    except (HTTPException, NotAllowed, TooManyRuns) as error:
         problem = current_app.make_response(current_app.handle_user_exception(error))
         return _answer(True, problem.get_data(as_text=True))
 

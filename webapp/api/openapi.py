@@ -9,6 +9,7 @@ from flask_login import current_user
 
 from jobs.authoring import Task
 from jobs.runs import LARGEST_ID, LONGEST_KEY, LONGEST_URL, OutputKind, State
+from webapp import rights
 from webapp.accounts import bearer
 from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE, TASKS_READ, WEBHOOKS, Caller
 from webapp.api import messages, schemas
@@ -67,12 +68,13 @@ def description() -> Response:
     caller = bearer.caller()
     if not (current_user.is_authenticated or caller):
         return problem(401, "Unauthorized", messages.SIGN_IN)
-    return jsonify(for_caller(caller))
+    return jsonify(for_person(caller.account.id if caller else current_user.id, caller))
 
 
-def for_caller(caller: Caller | None) -> Schema:
-    """Return the description for a caller with a token, or for a signed-in person."""
-    tasks = [one for one in backend().catalog.values() if caller is None or caller.is_for(one.name)]
+def for_person(person_id: int, caller: Caller | None = None) -> Schema:
+    """Return the description for a person, with the tasks that they may run, or of these those of a caller's token."""
+    runnable = rights.runnable(person_id).values()
+    tasks = [one for one in runnable if caller is None or caller.is_for(one.name)]
     return described(tasks, backend().settings.app_name, request.root_url.rstrip("/"))
 
 

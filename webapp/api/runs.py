@@ -19,6 +19,7 @@ from jobs.runs import (
     submission,
     wait_estimates,
 )
+from webapp import rights
 from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE
 from webapp.api import messages, representations, waiting
 from webapp.api.authentication import caller, needs
@@ -148,4 +149,5 @@ def mine(run_id: int) -> Run:
     asked = Selection(caller().account.id, run_id=min(run_id, LARGEST_ID))
     with backend().database.read() as session:
         run = next(iter(listed(session, asked)), None)
-    return run if run and caller().is_for(run.task) else refuse(404, NO_RUN)
+    is_mine = run and rights.mine().owns(run.owner_id) and caller().is_for(run.task)
+    return run if run and is_mine else refuse(404, NO_RUN)

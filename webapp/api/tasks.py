@@ -20,6 +20,7 @@ from jobs.runs import (
     submit_once,
     webhooks,
 )
+from webapp import rights
 from webapp.accounts.tokens import RUNS_WRITE, TASKS_READ
 from webapp.api import messages, parameters, representations
 from webapp.api.authentication import caller, needs
@@ -54,7 +55,7 @@ def show(name: str) -> dict[str, object]:
 @needs(RUNS_WRITE)
 def run(name: str) -> Response:
     """Start a run. The body holds the parameters; with an Idempotency-Key, repeating the request has no effect."""
-    task = named(name)
+    task = to_run(name)
     key, webhook = _key(), _webhook()
     new, created = start(task, _read(task), key, webhook)
     response = answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
@@ -90,13 +91,25 @@ def _read(task: Task) -> Read:
 
 
 def allowed() -> dict[str, Task]:
-    """Return the tasks that the caller may use, by name."""
-    return {name: task for name, task in backend().catalog.items() if caller().is_for(name)}
+    """Return the tasks that the caller sees, by name."""
+    return {name: task for name, task in rights.visible().items() if caller().is_for(name)}
+
+
+def runnable() -> dict[str, Task]:
+    """Return the tasks that the caller may run, by name."""
+    return {name: task for name, task in allowed().items() if rights.mine().runs(task)}
 
 
 def named(name: str) -> Task:
-    """Return the task; one that the token may not be used for is the same as none."""
+    """Return the task; one that the token may not be used for, or that its owner does not see, is the same as none."""
     return allowed().get(name) or refuse(404, messages.NO_TASK)
+
+
+def to_run(name: str) -> Task:
+    """Return the task, which its caller must also be allowed to run."""
+    task = named(name)
+    rights.require(task)
+    return task
 
 
 def _key() -> str | None:

@@ -36,7 +36,6 @@ def init_app(app: Flask) -> None:
         in_one_line=in_one_line,
         plain=plain,
         task_title=task_title,
-        task_exists=exists,
         lacks_worker=lacks_worker,
         attempt=attempt,
         losses=losses,

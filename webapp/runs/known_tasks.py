@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from jobs.authoring import Task
 from jobs.runs import Run, TaskRecord, record_task, recorded_task, submit, tasks_of
 from jobs.values import label_of
+from webapp import rights
 from webapp.current import backend
 from webapp.forms import Field, fields_in, fields_of, schema_of
 
@@ -75,8 +76,9 @@ def known_task(name: str) -> KnownTask:
 
 
 def past_tasks(owner_id: int) -> dict[str, str]:
-    """Return the titles, by name, of the tasks that an owner has runs of and that exist no more."""
-    titles = {name: known_task(name).title for name in tasks_of(backend().database, owner_id) if not exists(name)}
+    """Return the titles, by name, of the tasks that an owner has runs of and does not see, as if they were no more."""
+    seen = rights.visible()
+    titles = {name: known_task(name).title for name in tasks_of(backend().database, owner_id) if name not in seen}
     return dict(sorted(titles.items(), key=lambda item: item[1].casefold()))
 
 

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from jobs.runs import LARGEST_ID, Conflict, Run, State, delete_run, stored_in, submission
 from jobs.values import chart_in
+from webapp import rights
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
 from webapp.rendering.failures import may_see_code
@@ -26,7 +27,7 @@ MOST_STEPS = 10
 def index() -> str:
     query = {name: value for name, value in request.args.items() if name in ("task", "state", "before")}
     page = look_up(backend().database, from_query(current_user.id, query))
-    tasks, past = backend().catalog.values(), past_tasks(current_user.id)
+    tasks, past = rights.visible().values(), past_tasks(current_user.id)
     return render_template("runs/index.html", page=page, tasks=tasks, past_tasks=past, states=list(State))
 
 
@@ -115,4 +116,5 @@ def _mine(run_id: int, output: bool = True) -> Page:
     code = may_see_code(current_user)
     listing = Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output, code=code)
     page = look_up(backend().database, listing)
-    return page if page.runs else abort(404, description=messages.NO_RUN)
+    is_mine = page.runs and rights.mine().owns(page.runs[0].owner_id)
+    return page if is_mine else abort(404, description=messages.NO_RUN)

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from jobs.authoring import Task, TaskError
 from jobs.runs import NotKept, Run, TooManyRuns, given_parameters, wait_estimates
-from webapp import forms
+from webapp import forms, rights
 from webapp.current import backend
 from webapp.forms import Form
 from webapp.rendering import fragments
@@ -34,12 +34,15 @@ EXAMPLE = "_example"
 @bp.get("/")
 def index() -> str:
     page = look_up(backend().database, Listing(current_user.id, limit=LATEST))
-    return render_template("tasks/index.html", tasks=backend().catalog.values(), page=page)
+    tasks = rights.visible().values()
+    return render_template("tasks/index.html", tasks=tasks, is_empty=not backend().catalog, page=page)
 
 
 @bp.get("/tasks/<name>")
 def show(name: str) -> str:
     task = _task(name)
+    if not rights.mine().runs(task):
+        return _page(task, None)
     if "example" in request.args:  # without its files, which only a POST may store
         texts = {field.name for field in forms.fields_of(task) if not forms.has_files([field])}
         example = {name: value for name, value in (task.example or {}).items() if name in texts}
@@ -50,6 +53,7 @@ def show(name: str) -> str:
 @bp.post("/tasks/<name>")
 def run(name: str) -> Response:
     task = _task(name)
+    rights.require(task)
     wants_fragment = bool(request.headers.get("HX-Request"))
     show = _form if wants_fragment else _page
     sent = uploads.receive(task)
@@ -76,6 +80,7 @@ def run(name: str) -> Response:
 def check(name: str) -> str:
     """Validate a form that is being filled in. Files are ignored and nothing is stored."""
     task = _task(name)
+    rights.require(task)
     form = forms.check(task, request.form, own_inputs())
     return render_template("tasks/_check_results.html", task=task, form=form, show_problems="_problems" in request.form)
 
@@ -117,10 +122,10 @@ def _earlier(task: Task) -> dict[str, Any]:
 
 
 def _task(name: str) -> Task:
-    return backend().catalog.get(name) or abort(404, description=messages.NO_TASK)
+    return rights.visible().get(name) or abort(404, description=messages.NO_TASK)
 
 
-def _page(task: Task, form: Form) -> str:
+def _page(task: Task, form: Form | None) -> str:
     page = look_up(backend().database, Listing(current_user.id, task=task.name, limit=PAGE_SIZE))
     known = backend().vault.names(current_user.id) if task.secrets else []
     missing = [name for name in task.secrets if name not in known]
