@@ -83,6 +83,13 @@ class Settings(BaseModel):
     user_queued_runs: int = Field(default=1000, ge=1)
     public_url: str = ""
     webhook_allow: tuple[InternalReceiver, ...] = ()
+    oidc_issuer: str = Field(default="", max_length=255)
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_name: str = Field(default="single sign-on", min_length=1, max_length=60)
+    oidc_groups_claim: str = "groups"
+    oidc_administrators: frozenset[str] = frozenset()
+    oidc_only: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("data_dir")
@@ -150,6 +157,19 @@ class Settings(BaseModel):
             raise ValueError("must be http:// or https:// and a host, without a path")
         return value.rstrip("/")
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _known_issuer(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and not (url.hostname and (url.scheme == "https" or (url.scheme == "http" and url.hostname in HERE))):
+            raise ValueError("must be the provider's address, which begins with https://")
+        return value
+
+    @field_validator("oidc_administrators", mode="before")
+    @classmethod
+    def _values(cls, value: str | frozenset[str]) -> frozenset[str]:
+        return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _names(cls, value: str | frozenset[str]) -> frozenset[str]:
@@ -167,6 +187,16 @@ class Settings(BaseModel):
                 "SECRET_KEY: must be set to at least 32 random characters in production "
                 "(python -c 'import secrets; print(secrets.token_urlsafe(48))')"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _knows_provider(self) -> "Settings":
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError(
+                "OIDC_CLIENT_ID: must be set with OIDC_ISSUER, to the name that the provider has given the site"
+            )
+        if self.oidc_only and not self.oidc_issuer:
+            raise ValueError("OIDC_ISSUER: must be set with OIDC_ONLY, because nobody could log in otherwise")
         return self
 
     @property

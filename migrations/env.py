@@ -22,7 +22,7 @@ from jobs.runs import (
 )
 from jobs.storage.database import Base, Database, UtcDateTime, unusable
 from jobs.worker import leader
-from webapp.accounts import invitations, resets, sessions, throttle, tokens, users
+from webapp.accounts import identities, invitations, resets, sessions, throttle, tokens, users
 from webapp.server import migrations
 
 # These imports register the tables of each module in the metadata.
@@ -32,6 +32,7 @@ __all__ = [
     "files",
     "heartbeats",
     "idempotency",
+    "identities",
     "invitations",
     "leader",
     "output",

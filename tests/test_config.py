@@ -24,6 +24,7 @@ NAMES = (
     "ALLOWED_HOSTS",
     "TRUSTED_PROXIES",
     "TASKS",
+    *("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_ONLY"),
 )
 
 
@@ -66,6 +67,9 @@ def test_without_an_environment_everything_lives_in_data_dir(tmp_path: Path) -> 
         ("ALLOWED_HOSTS", "*"),
         ("AWS_ENDPOINT_URL", "minio:9000"),
         ("AWS_ENDPOINT_URL", "https://minio:9000/path"),
+        ("OIDC_ISSUER", "http://id.example.com"),
+        ("OIDC_ISSUER", "https://id.example.com/without/a/client"),
+        ("OIDC_ONLY", "1"),
     ],
 )
 def test_a_bad_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

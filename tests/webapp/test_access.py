@@ -24,19 +24,33 @@ from webapp.accounts.tokens import Grant
 
 People = dict[str, Visitor]
 
-PUBLIC = {"/login", "/register", "/reset", "/healthz", "/readyz", "/static/<path:filename>", "/api/client.py"}
+SIGN_IN_ENDS = "/login/sso/callback"
+PUBLIC = {
+    SIGN_IN_ENDS,
+    "/login/sso",
+    "/login",
+    "/register",
+    "/reset",
+    "/healthz",
+    "/readyz",
+    "/static/<path:filename>",
+    "/api/client.py",
+}
 API = "/api/v1/"
 MCP = "/api/mcp"
 SIGN_IN = "/api/v1/tokens"
 ADMIN = "/admin/"
 SECRET = "only the owner may read this"
+AWAY = "http://127.0.0.1:1"
+PROVIDER = {"oidc_issuer": AWAY, "oidc_client_id": "dumbwaiter"}
 VISITORS = ("anonymous", "owner", "other", "administrator")
 PROGRAMS = ("without a token", "without a scope", "owner", "other", "administrator")
 
 
 def addresses() -> list[tuple[str, str]]:
     """Every method and address; made from the rules of an application that is never asked anything."""
-    app = create_app(open_backend(Settings(redis_url="redis://127.0.0.1:1", secret_key="x" * 32), Catalog({})))
+    settings = Settings.model_validate({"redis_url": "redis://127.0.0.1:1", "secret_key": "x" * 32, **PROVIDER})
+    app = create_app(open_backend(settings, Catalog({})))
     rules: list[Rule] = [rule for rule in app.url_map.iter_rules() if not rule.websocket]
     methods = ((rule, method) for rule in rules for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
     return sorted({(method, rule.rule) for rule, method in methods})
@@ -44,6 +58,8 @@ def addresses() -> list[tuple[str, str]]:
 
 def expected(who: str, method: str, rule: str) -> set[int]:
     """Return the acceptable status codes for a visitor at an address."""
+    if rule == SIGN_IN_ENDS:
+        return {400}
     if rule in PUBLIC:
         return {403} if rule == "/reset" else {200, 302, 303, 404, 422, 503}
     if rule.startswith(API) or rule == MCP:
@@ -124,7 +140,7 @@ def finish(backend: Backend, run_id: int, result: object) -> None:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory, redis_url: str, empty_database: Path) -> Iterator[People]:
-    with opened(tmp_path_factory.mktemp("access"), redis_url, empty_database) as backend:
+    with opened(tmp_path_factory.mktemp("access"), redis_url, empty_database, **PROVIDER) as backend:
         app = create_app(backend)
         boss = Visitor(app).registered("boss@example.com")
         users.set_admin(backend.database, "boss@example.com", True)

@@ -1,6 +1,8 @@
 """Who sends a request, for the entries of the audit log that it leads to."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flask import Flask, g, request
 from flask_login import current_user
@@ -21,6 +23,16 @@ def begin() -> None:
 
 def end(_error: BaseException | None) -> None:
     audit.who_acts.set(audit.nobody)
+
+
+@contextmanager
+def in_the_name_of(name: str) -> Iterator[None]:
+    """Note what is changed here as done by somebody else than who sends the request, who is not known yet."""
+    token = audit.who_acts.set(lambda: Actor(name, request.remote_addr or "", g.request_id))
+    try:
+        yield
+    finally:
+        audit.who_acts.reset(token)
 
 
 def _actor() -> Actor:

@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import delete_person, events, webhooks
 from webapp import rights
-from webapp.accounts import acting, bearer, messages, passwords, sessions, throttle, tokens, users
+from webapp.accounts import acting, bearer, flows, messages, passwords, sessions, throttle, tokens, users
 from webapp.accounts.users import Account, LastAdministrator
 from webapp.connections import place_of
 from webapp.current import backend, is_for_api
@@ -46,6 +46,8 @@ PUBLIC_ENDPOINTS = frozenset(
         "registration.create",
         "registration.choose_password",
         "registration.set_password",
+        "sso.start",
+        "sso.finish",
         "health.healthz",
         "health.readyz",
         "live.stream",
@@ -161,8 +163,15 @@ def with_credentials(email: str, password: str) -> Account:
     throttle.clear_failures(backend().database, attempt)
     if not user.is_active:
         raise Refused(403, messages.DISABLED)
+    if not may_use_password(user):
+        raise Refused(403, messages.PROVIDER_ONLY.format(name=backend().settings.oidc_name))
     g.signing_in = user
     return user
+
+
+def may_use_password(user: Account) -> bool:
+    """Return whether a person may log in by password: with OIDC_ONLY, only administrators, lest all be locked out."""
+    return user.is_admin or not backend().settings.oidc_only
 
 
 @bp.post("/logout")
@@ -185,7 +194,7 @@ def change_password() -> Response | BaseResponse:
     problem = passwords.problem_with(new, current_user.email)
     if problem:
         return make_response(account_page(errors={"password": problem}), 422)
-    if refused := _refused_password("current", current):
+    if refused := refused_password("current", current):
         return refused
     user = users.set_password(backend().database, current_user.id, new) or abort(404)
     events.publish_sign_out(backend().redis, user.id)
@@ -195,7 +204,7 @@ def change_password() -> Response | BaseResponse:
 @bp.post("/account/delete")
 def delete_account() -> Response | BaseResponse:
     """Delete the account with everything that is its user's, after checking the password."""
-    if refused := _refused_password("confirmation", request.form.get("confirmation", "")):
+    if refused := refused_password("confirmation", request.form.get("confirmation", "")):
         return refused
     user_id = current_user.id
     try:
@@ -217,8 +226,14 @@ def leave() -> BaseResponse:
     return response
 
 
-def _refused_password(field: str, password: str) -> Response | None:
-    """Check the user's password once more, throttling guesses. Return the page that says what is wrong, or None."""
+def refused_password(field: str, password: str) -> Response | None:
+    """Check the user's password once more, throttling guesses. Return the page that says what is wrong, or None.
+
+    A person who has no password must have confirmed by the provider who they are.
+    """
+    if not current_user.password_hash:
+        unconfirmed = {field: messages.NOT_CONFIRMED}
+        return None if flows.is_confirmed() else make_response(account_page(errors=unconfirmed), 422)
     attempt = throttle.begin_attempt(backend().database, current_user.email, place())
     if attempt is None:
         return retry_later(make_response(account_page(errors={field: TOO_MANY}), 429))
@@ -262,6 +277,7 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "",
         "accounts/show.html",
         errors=errors or {},
         changed="changed" in request.args,
+        confirmed=flows.is_confirmed(),
         secret_names=backend().vault.names(current_user.id),
         secret_name=secret_name or request.args.get("needs", ""),
         kept=request.args.get("kept", ""),

@@ -53,11 +53,11 @@ def hash_password(password: str) -> str:
 
 
 def matches(password_hash: str | None, password: str) -> bool:
-    """Return whether a password matches a hash.
+    """Return whether a password matches a hash. None does without one, as of an account that has no password.
 
     Takes as long without a hash, so that response times do not reveal which accounts exist.
     """
-    return CHECKING.call(_verify, password_hash or _nobodys_hash(), password) and password_hash is not None
+    return CHECKING.call(_verify, password_hash or _nobodys_hash(), password) and bool(password_hash)
 
 
 def _verify(password_hash: str, password: str) -> bool:

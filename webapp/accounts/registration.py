@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
 from webapp.accounts import invitations, messages, passwords, resets, throttle, users
-from webapp.accounts.auth import credentials, local_target, log_in, place, retry_later, show_form
+from webapp.accounts.auth import credentials, local_target, log_in, may_use_password, place, retry_later, show_form
 from webapp.accounts.invitations import Invitation, NotInvited
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend
@@ -77,6 +77,9 @@ def _refusal(invitation: Invitation | None) -> str | None:
     """Return why this visitor cannot register, or None."""
     if registers() == "closed":
         return messages.REGISTRATION_CLOSED
+    settings = backend().settings
+    if settings.oidc_only and not (invitation and invitation.email is None):  # the first account has a password
+        return messages.JOIN_BY_PROVIDER.format(name=settings.oidc_name)
     if invitation is not None or (registers() == "open" and not _secret()):
         return None
     return messages.NOT_INVITED if _secret() else messages.BY_INVITATION
@@ -95,9 +98,9 @@ def _created(invitation: Invitation | None, address: str, password: str) -> Acco
 @bp.get("/reset")
 def choose_password() -> Response:
     """Show the form for a new password, to whoever has a link for it."""
-    user = resets.account_for(backend().database, request.args.get("link", ""))
+    user, refusal = _account_for(request.args.get("link", ""))
     if user is None:
-        return show_form("not_open", 403, message=messages.LINK_USED)
+        return show_form("not_open", 403, message=refusal)
     return show_form("reset", email=user.email, link=request.args["link"])
 
 
@@ -105,11 +108,19 @@ def choose_password() -> Response:
 def set_password() -> BaseResponse:
     """Set the password, end all sessions of the account and begin a new one."""
     link, password = request.form.get("link", ""), request.form.get("password", "")
-    user = resets.account_for(backend().database, link)
+    user, refusal = _account_for(link)
     if user and (problem := passwords.problem_with(password, user.email)):
         return show_form("reset", 422, user.email, {"password": problem}, link=link)
     changed = resets.use(backend().database, link, password) if user else None
     if changed is None:
-        return show_form("not_open", 403, message=messages.LINK_USED)
+        return show_form("not_open", 403, message=refusal)
     events.publish_sign_out(backend().redis, changed.id)
     return log_in(changed, url_for("tasks.index"))
+
+
+def _account_for(link: str) -> tuple[Account | None, str]:
+    """Return the account that a link sets a password for, or None and why there is none."""
+    user = resets.account_for(backend().database, link)
+    if user is None or may_use_password(user):
+        return user, messages.LINK_USED
+    return None, messages.PROVIDER_ONLY.format(name=backend().settings.oidc_name)

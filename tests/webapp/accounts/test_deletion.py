@@ -9,6 +9,8 @@ from jobs.runs.backend import Backend
 from jobs.runs.run import State
 from tests.support.people import claimed, make_run, note_file, owner_id
 from tests.support.visitor import PASSWORD, Visitor, soup, the
+from webapp.accounts import identities
+from webapp.accounts.provider import Claims
 
 
 def rows_of(backend: Backend, user_id: int) -> set[str]:
@@ -34,6 +36,7 @@ def test_an_account_goes_with_everything_that_is_its_users(
         note_file(backend, make_run(backend, ada_id, state=state).id, b"hers", "text/plain")
     ada.post("/account/secrets", {"name": "API_TOKEN", "value": "s"})
     ada.post("/account/tokens", {"name": "t", "scope": "files", "days": "30"})
+    identities.link(backend.database, ada_id, Claims("https://id.example", "ada", "", frozenset()), backend.settings)
     phone = Visitor(app)
     phone.post("/login", {"email": ada.email, "password": PASSWORD})
     response = ada.post("/account/delete", {"confirmation": PASSWORD})

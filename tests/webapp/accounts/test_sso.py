@@ -1,0 +1,234 @@
+"""Accounts of people who log in by a provider: whose they are, and what they may."""
+
+import time
+from urllib.parse import parse_qs, urlsplit
+
+from jobs.runs import audit
+from jobs.runs.backend import Backend
+from tests.support.people import owner_id
+from tests.support.provider import Provider, Token
+from tests.support.signing_in import (
+    ADA,
+    Site,
+    claims,
+    comes_back,
+    comes_back_to,
+    is_logged_in,
+    led_away,
+    linked,
+    words,
+)
+from tests.support.visitor import PASSWORD, Visitor, soup, the
+from webapp.accounts import invitations, resets, sessions, users
+
+
+def test_a_person_with_a_verified_address_gets_an_account_where_registration_is_open(
+    site: Site, provider: Provider, backend: Backend
+) -> None:
+    visitor = Visitor(site(registration="open"))
+    assert "Log in with single sign-on" in visitor.get("/login").text
+    asked = parse_qs(urlsplit(led_away(visitor)).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    assert {"state", "nonce", "code_challenge"} <= asked.keys()
+    response = comes_back(visitor, provider, "ada-1", "/login/sso?next=/runs")
+    assert (response.status_code, response.headers["Location"]) == (303, "/runs")
+    assert is_logged_in(visitor)
+    created, began = (audit.listed(backend.database, verb=verb)[0] for verb in ("account created", "logged in"))
+    assert (created.actor, created.object, began.actor) == ("single sign-on", ADA["email"], ADA["email"])
+    # Somebody who cannot guess a password that does not exist.
+    for password in ("", "nobody has this password", "!"):
+        assert (
+            Visitor(visitor.client.application)
+            .post("/login", {"email": ADA["email"], "password": password})
+            .status_code
+            == 422
+        )
+
+
+def test_each_login_has_a_session_of_its_own_and_leads_nowhere_else(
+    site: Site, provider: Provider, backend: Backend
+) -> None:
+    app = site(registration="open")
+    first, second = Visitor(app), Visitor(app)
+    comes_back(first, provider, "ada-1")
+    assert comes_back(second, provider, "ada-1", "/login/sso?next=//evil.example/").headers["Location"] == "/"
+    assert len(sessions.listed(backend.database, owner_id(backend, "ada@example.com"))) == 2
+    first.post("/logout")
+    assert (is_logged_in(first), is_logged_in(second)) == (False, True)
+
+
+def test_nobody_gets_an_account_without_an_invitation_or_a_verified_address(site: Site, provider: Provider) -> None:
+    for registration, subject, expected in (
+        ("invite", "ada-1", "Ask an administrator for an invitation."),
+        ("closed", "ada-1", "Ask an administrator for an invitation."),
+        ("open", "ben-1", "does not confirm your e-mail address"),
+    ):
+        visitor = Visitor(site(registration=registration))
+        response = comes_back(visitor, provider, subject)
+        assert response.status_code == 403
+        assert expected in words(response)
+        assert not is_logged_in(visitor)
+
+
+def test_an_invitation_is_accepted_by_its_verified_address(site: Site, provider: Provider, backend: Backend) -> None:
+    invitations.create(backend.database, "ada@example.com", is_admin=True)
+    invitations.create(backend.database, "ben@example.com")
+    visitor, app = Visitor(site(registration="invite")), site(registration="closed")
+    assert comes_back(Visitor(app), provider, "ada-1").status_code == 403
+    assert comes_back(visitor, provider, "ben-1").status_code == 403
+    assert comes_back(visitor, provider, "ada-1").status_code == 303
+    assert visitor.get("/admin/users/").status_code == 200
+    assert [one.email for one in invitations.listed(backend.database)] == ["ben@example.com"]
+
+
+def test_an_address_never_leads_to_an_account_that_exists(site: Site, provider: Provider, backend: Backend) -> None:
+    app = site(registration="open")
+    ada = Visitor(app).registered("ada@example.com")
+    stranger = Visitor(app)
+    response = comes_back(stranger, provider, "ada-1")
+    assert response.status_code == 403
+    assert "Log in to it with its password, and link single sign-on" in words(response)
+    assert linked(ada, provider).status_code == 302
+    assert comes_back(stranger, provider, "ada-1").status_code == 303
+    provider.people["ada-2"] = dict(ADA)  # somebody else, to whom the provider has given the address
+    thief = Visitor(app)
+    assert comes_back(thief, provider, "ada-2").status_code == 403
+    assert not is_logged_in(thief)
+
+
+def test_an_account_is_linked_and_unlinked_by_its_owner(site: Site, provider: Provider, backend: Backend) -> None:
+    app = site(registration="open")
+    ada, ben = Visitor(app).registered("ada@example.com"), Visitor(app).registered("ben@example.com")
+    refused = ada.post("/account/sso/link", {"sso-password": "wrong"})
+    assert refused.status_code == 422
+    assert "Incorrect password." in the(soup(refused), "#sso-password-error").text
+    assert linked(ada, provider).headers["Location"] == "/account#sso"
+    assert audit.listed(backend.database, verb="sign-in linked")[0].object == ada.email
+    assert linked(ada, provider).status_code == 302  # once more changes nothing
+    assert len(audit.listed(backend.database, verb="sign-in linked")) == 1
+    assert "belongs to another account" in words(linked(ben, provider))
+    assert "has another one already" in words(linked(ada, provider, "ben-1"))
+    visitor = Visitor(app)
+    assert comes_back(visitor, provider, "ada-1").status_code == 303
+    ada.post("/account/sso/unlink")
+    assert audit.listed(backend.database, verb="sign-in unlinked")[0].object == ada.email
+    assert comes_back(Visitor(app), provider, "ada-1").status_code == 403
+    changing = {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ()) and "sso" in rule.rule}
+    assert changing == {"/account/sso/link", "/account/sso/unlink"}
+
+
+def test_a_link_that_somebody_else_ends_is_refused(site: Site, provider: Provider) -> None:
+    app = site(registration="open")
+    ada = Visitor(app).registered("ada@example.com")
+    page = soup(ada.post("/account/sso/link", {"sso-password": PASSWORD}))
+    back = provider.sign_in(str(the(page, "main a")["href"]), "ada-1").removeprefix("http://localhost")
+    cookie = ada.client.get_cookie("dumbwaiter")
+    assert cookie
+    sessions_of_ada = cookie.value
+    ada.post("/logout")
+    other = Visitor(app)
+    other.client.set_cookie("dumbwaiter", sessions_of_ada)
+    assert other.get(back).status_code == 403
+    assert comes_back(other, provider, "ada-1").status_code == 403
+
+
+def test_a_disabled_account_is_refused(site: Site, provider: Provider, backend: Backend) -> None:
+    app = site(registration="open")
+    comes_back(Visitor(app), provider, "ada-1")
+    users.set_active(backend.database, "ada@example.com", False)
+    visitor = Visitor(app)
+    response = comes_back(visitor, provider, "ada-1")
+    assert (response.status_code, words(response)) == (403, "This account is disabled. Contact the administrator.")
+    assert not is_logged_in(visitor)
+
+
+def test_the_role_follows_the_claim_at_every_login(site: Site, provider: Provider, backend: Backend) -> None:
+    app = site(registration="open", oidc_groups_claim="realm.roles", oidc_administrators="chiefs, owners")
+    local = Visitor(app).registered("local@example.com")
+    users.set_admin(backend.database, local.email, True)
+
+    def may_administer(said: Token) -> bool:
+        provider.people["ada-1"] = {**ADA, **said}
+        return comes_back_to(app, provider).get("/admin/users/").status_code == 200
+
+    assert may_administer({"realm": {"roles": ["staff", "chiefs"]}})
+    assert not may_administer({"realm": {"roles": ["staff"]}})
+    assert may_administer({"realm.roles": "owners"})
+    assert not may_administer({})
+    assert not may_administer({"realm": "chiefs"})
+    provider.tells["ada-1"] = {"realm": {"roles": ["chiefs"]}}  # what the token leaves out is asked for
+    assert may_administer({})
+    assert local.get("/admin/users/").status_code == 200
+    changes = audit.listed(backend.database, actor="single sign-on", verb="role changed")
+    assert [entry.after["is_admin"] for entry in changes] == [True, False, True, False, True]
+
+
+def test_roles_stay_as_they_are_where_they_are_managed_here(site: Site, provider: Provider, backend: Backend) -> None:
+    app = site(registration="open")
+    provider.people["ada-1"] = {**ADA, "groups": ["chiefs"]}
+    ada = comes_back_to(app, provider)
+    assert ada.get("/admin/users/").status_code == 403
+    users.set_admin(backend.database, "ada@example.com", True)
+    assert comes_back_to(app, provider).get("/admin/users/").status_code == 200
+
+
+def test_with_the_provider_alone_passwords_are_for_administrators(
+    site: Site, provider: Provider, backend: Backend
+) -> None:
+    before = site(registration="open")
+    for name in ("local", "ben"):
+        Visitor(before).registered(f"{name}@example.com")
+    users.set_admin(backend.database, "local@example.com", True)
+    app = site(registration="open", oidc_only=True, oidc_name="Example ID")
+    page = soup(Visitor(app).get("/login"))
+    assert "Log in with Example ID" in the(page, "a.button--primary").text
+    assert not the(page, "details").has_attr("open")
+    log_in = {"email": "ben@example.com", "password": PASSWORD}
+    response = Visitor(app).post("/login", log_in)
+    assert response.status_code == 403
+    assert "Passwords are for administrators here." in response.text
+    assert Visitor(app).post("/login", {**log_in, "email": "local@example.com"}).status_code == 303
+    token = Visitor(app).client.post("/api/v1/tokens", json=log_in)
+    assert token.status_code == 403
+    assert Visitor(app).get("/register").status_code == 403
+    assert Visitor(app).post("/register", {**log_in, "email": "new@example.com"}).status_code == 403
+    link = resets.create(backend.database, owner_id(backend, "ben@example.com"))
+    assert "Example ID" in words(Visitor(app).get(f"/reset?link={link}"))
+    assert Visitor(app).post("/reset", {"link": link, "password": PASSWORD}).status_code == 403
+    assert is_logged_in(comes_back_to(app, provider))
+
+
+def test_the_first_administrator_has_a_password_also_with_the_provider_alone(site: Site, backend: Backend) -> None:
+    visitor, secret = Visitor(site(oidc_only=True, registration="invite")), invitations.first(backend.database)
+    form = {"invitation": secret, "email": "boss@example.com", "password": PASSWORD}
+    assert visitor.post("/register", form).status_code == 303
+    assert visitor.get("/admin/users/").status_code == 200
+
+
+def test_an_account_without_a_password_is_deleted_after_another_sign_in(
+    site: Site, provider: Provider, backend: Backend
+) -> None:
+    app = site(registration="open")
+    ada = comes_back_to(app, provider)
+    refused = ada.post("/account/delete", {"confirmation": ""})
+    assert refused.status_code == 422
+    assert "Confirm first that it is you" in the(soup(refused), "#delete").text
+    confirm = str(the(soup(refused), "#delete a")["href"])
+    assert "max_age=0" in led_away(ada, confirm)
+    provider.spoil = claims(auth_time=int(time.time()) - 3600)  # it has not asked again
+    assert comes_back(ada, provider, "ada-1", confirm).status_code == 403
+    provider.spoil = claims()
+    provider.people["ada-2"] = {}
+    assert comes_back(ada, provider, "ada-2", confirm).status_code == 403
+    assert ada.post("/account/delete").status_code == 422
+    assert comes_back(ada, provider, "ada-1", confirm).headers["Location"] == "/account#delete"
+    assert ada.post("/account/delete").headers["Location"] == "/login"
+    assert comes_back(ada, provider, "ada-1").status_code == 303  # a new account, of its own
+    assert ada.post("/account/sso/unlink").status_code == 303
+    assert comes_back(Visitor(app), provider, "ada-1").status_code == 303  # what has no password stays linked
+
+
+def test_without_a_provider_nothing_speaks_of_one(visitor: Visitor, ada: Visitor) -> None:
+    assert "sso" not in visitor.get("/login").text
+    assert "sso" not in ada.get("/account").text
+    assert visitor.get("/login/sso").status_code == 404
