@@ -9,10 +9,12 @@ import secrets
 import tempfile
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from people_settings import PeopleSettings
 
 # The maximum length of a Unix socket path is 107 bytes on Linux and 103 on macOS.
 LONGEST_SOCKET_PATH = 100
@@ -35,7 +37,7 @@ def is_prefix(path: str) -> bool:
     return bool(URL_PREFIX.fullmatch(path)) and not OWN_ADDRESSES.intersection(path.split("/")[1:2])
 
 
-Registration = Literal["open", "invite", "closed"]
+Registration = Literal["open", "domain", "invite", "closed"]
 
 
 class ConfigError(Exception):
@@ -50,7 +52,7 @@ class InternalReceiver(NamedTuple):
     port: int | None
 
 
-class Settings(BaseModel):
+class Settings(PeopleSettings):
     """All settings of a deployment. Each field is named after its environment variable, in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
@@ -77,7 +79,6 @@ class Settings(BaseModel):
     web_concurrency: int = Field(default=1, ge=1, le=64)
     allowed_hosts: frozenset[str] = frozenset()
     trusted_proxies: int = Field(default=0, ge=0, le=5)
-    registration: Registration | None = None
     max_upload_mb: int = Field(default=1000, ge=1)
     user_quota_mb: int = Field(default=5000, ge=1)
     user_queued_runs: int = Field(default=1000, ge=1)
@@ -187,6 +188,8 @@ class Settings(BaseModel):
                 "SECRET_KEY: must be set to at least 32 random characters in production "
                 "(python -c 'import secrets; print(secrets.token_urlsafe(48))')"
             )
+        if self.production and self.mail_url and not self.public_url:
+            raise ValueError("PUBLIC_URL: must be set with MAIL_URL, because mails have links to the site")
         return self
 
     @model_validator(mode="after")
@@ -206,7 +209,9 @@ class Settings(BaseModel):
     @property
     def registers(self) -> Registration:
         """Who may register: REGISTRATION, or everybody on a developer's own machine and who is invited elsewhere."""
-        return self.registration or ("open" if not self.production and self.host in HERE else "invite")
+        if self.registration:
+            return cast(Registration, self.registration.partition(":")[0])
+        return "open" if not self.production and self.host in HERE else "invite"
 
     @property
     def hosts(self) -> frozenset[str]:

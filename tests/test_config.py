@@ -55,6 +55,13 @@ def test_without_an_environment_everything_lives_in_data_dir(tmp_path: Path) -> 
         ("FILES_URL", "s3://"),
         ("FILES_URL", "s3://bucket/../other//x"),
         ("TASKS", ":"),
+        ("REGISTRATION", "everybody"),
+        ("REGISTRATION", "domain:"),
+        ("REGISTRATION", "domain:example.org,@example.com"),
+        ("MAIL_URL", "mail.example.org"),
+        ("MAIL_URL", "smtp://user:p@ss@mail.example.org"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "A <a@example.org>\nBcc: b@example.org"),
         ("URL_PREFIX", "dumbwaiter"),
         ("URL_PREFIX", "//evil.example"),
         ("URL_PREFIX", "/a/../b"),
@@ -109,6 +116,24 @@ def test_relative_folders_of_tasks_mean_the_same_wherever_a_command_is_started(
 def test_the_platforms_postgres_url_means_psycopg(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     monkeypatch.setenv("DATABASE_URL", f"{scheme}://u:p@host/db")
     assert config.load().database == "postgresql+psycopg://u:p@host/db"
+
+
+def test_registration_by_domain_and_mail_name_what_they_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = {
+        "MAIL_URL: must be set with REGISTRATION=domain": {"REGISTRATION": "domain:example.org, Example.com"},
+        "MAIL_FROM: must be set with MAIL_URL": {"MAIL_URL": "smtp://u:p%40@mail.example.org:25"},
+        "PUBLIC_URL: must be set with MAIL_URL": {
+            **{"MAIL_FROM": "Dumbwaiter <dw@example.org>", "APP_ENV": "production", "SECRET_KEY": "x" * 40}
+        },
+    }
+    for words, given in steps.items():
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigError, match=words):
+            config.load()
+    monkeypatch.setenv("PUBLIC_URL", "https://dw.example.org")
+    settings = config.load()
+    assert (settings.registers, settings.registration_domains) == ("domain", ("example.org", "example.com"))
 
 
 def test_production_insists_on_a_secret_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 LONGEST_FILE = 300
 LONGEST_TEMPLATE = 60
 # Each room, and the rooms it may import from.
-ROOMS = {"config": set[str](), "jobs": {"config"}, "webapp": {"config", "jobs"}}
+ROOMS = {"people_settings": set[str](), "config": {"people_settings"}, "jobs": {"config"}, "webapp": {"config", "jobs"}}
 # The rooms of each package, and those beneath each.
 ROOMS_WITHIN = {
     "jobs.values": set[str](),

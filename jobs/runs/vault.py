@@ -125,6 +125,14 @@ class Vault:
         document = self._decrypted(_webhooks_of(owner_id), encrypted)
         return None if document is None else list(json.loads(document))
 
+    def seal_mail(self, recipient: str, text: str) -> str:
+        """Encrypt the text of a mail that is to be sent."""
+        return self._encrypted(f"mail to {recipient}", text)
+
+    def unseal_mail(self, recipient: str, encrypted: str) -> str | None:
+        """Return the text of a mail, or None if no key decrypts it."""
+        return self._decrypted(f"mail to {recipient}", encrypted)
+
     def renew(self) -> tuple[int, int]:
         """Re-encrypt all secrets with the current key. Return how many were renewed, and how many were lost."""
         counts = Counter[bool]()

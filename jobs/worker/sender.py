@@ -1,4 +1,4 @@
-"""Send messages to webhooks, several at once, in a process of its own that lives while there are any.
+"""Send mails and messages to webhooks, several at once, in a process of its own that lives while there are any.
 
 The supervisor forks it when a message is due: it shares the memory of what the supervisor has imported, costs nothing
 while there is nothing to send, and a slow receiver delays neither a sweep nor a run. A thread waits for each receiver.
@@ -11,16 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from jobs.runs import deliveries, webhooks
+from jobs.runs import deliveries, mails, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.deliveries import Answer, Claimed
+from jobs.runs.mails import Mail
 from jobs.runs.webhook_secrets import signature
-from jobs.worker import webhook_request
+from jobs.worker import mail_sender, webhook_request
 from jobs.worker.wakeup_pipe import WakeupPipe
 
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 16
+MOST_MAILS = 4
 MOST_OF_OWNER = 4
 MOST_OF_WEBHOOK = 2
 LINGER_SECONDS = 10.0
@@ -28,7 +30,7 @@ LOOK_SECONDS = 0.5
 UNREADABLE = "The secret cannot be read any more. Create a new one."
 UNSENT = "The message could not be sent. Tell the operator."
 
-Running = dict[Future[None], Claimed]
+Running = dict[Future[None], Claimed | Mail]
 
 
 def send_all(backend: Backend, wakeup: WakeupPipe, may_go_on: Callable[[], bool]) -> None:
@@ -47,12 +49,14 @@ def send_all(backend: Backend, wakeup: WakeupPipe, may_go_on: Callable[[], bool]
                 return
 
 
-def _claim(backend: Backend, running: Running) -> Claimed | None:
-    """Claim a message, leaving those of owners and webhooks that have enough at once."""
+def _claim(backend: Backend, running: Running) -> Claimed | Mail | None:
+    """Claim a mail or a message, leaving those of owners and webhooks that have enough at once."""
     if len(running) >= MOST_AT_ONCE:
         return None
-    owners = Counter(claimed.webhook.owner_id for claimed in running.values())
-    hooks = Counter(claimed.webhook.id for claimed in running.values())
+    to_webhooks = [claimed.webhook for claimed in running.values() if isinstance(claimed, Claimed)]
+    if len(running) - len(to_webhooks) < MOST_MAILS and (mail := mails.claim(backend.database, mail_sender.SECONDS)):
+        return mail
+    owners, hooks = Counter(webhook.owner_id for webhook in to_webhooks), Counter(webhook.id for webhook in to_webhooks)
     seconds = backend.settings.lease_seconds
     return deliveries.claim(backend.database, seconds, _full(owners, MOST_OF_OWNER), _full(hooks, MOST_OF_WEBHOOK))
 
@@ -61,8 +65,11 @@ def _full(counts: Counter[int], most: int) -> Collection[int]:
     return [one for one, count in counts.items() if count >= most]
 
 
-def _send(backend: Backend, claimed: Claimed) -> None:
+def _send(backend: Backend, claimed: Claimed | Mail) -> None:
     """Send a message and record what has come of it. If it cannot be recorded, it is sent again after the claim."""
+    if isinstance(claimed, Mail):
+        mail_sender.send(backend, claimed)
+        return
     try:
         answer = _answer(backend, claimed)
     except Exception:

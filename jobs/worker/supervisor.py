@@ -109,9 +109,9 @@ class Supervisor:
         worker.work(logging_level="WARNING")
 
     def _start_sender(self) -> None:
-        """Fork the process that sends messages to webhooks. It ends when there are none."""
+        """Fork the process that sends mails and messages to webhooks. It ends when there are none."""
         with _blocked_signals():
-            self._sender = self._forked("the sender of webhooks", self._send)
+            self._sender = self._forked("the sender", self._send)
 
     def _send(self) -> None:
         ended = threading.Event()
@@ -149,7 +149,7 @@ class Supervisor:
         if self._sender:
             ended, status = os.waitpid(self._sender, os.WNOHANG)
             if ended and status and not self._stopping:
-                log.warning("the sender of webhooks ended with code %d", os.waitstatus_to_exitcode(status))
+                log.warning("the sender ended with code %d", os.waitstatus_to_exitcode(status))
             self._sender = 0 if ended else self._sender
         for pid in list(self._workers):
             ended, status = os.waitpid(pid, os.WNOHANG)
@@ -177,7 +177,7 @@ class Supervisor:
         try:
             workspace.tidy(self._backend.workspaces)
             self._sweeper.turn()
-            if self._sweeper.has_due_deliveries:
+            if self._sweeper.has_to_send:
                 self._to_send.wake()
         except Exception:
             log.exception("the sweep failed; retrying at the next turn")

@@ -10,7 +10,7 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import select
 
-from jobs.runs import deliveries, events, lease, uploads
+from jobs.runs import deliveries, events, lease, mails, uploads
 from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
@@ -42,8 +42,8 @@ class Sweeper:
         self._checkpoints = CheckpointCleanup(backend.database)
         self._files = FileCleanup(backend.database, backend.files.objects)
         self._next = 0.0
-        self.has_due_deliveries = False
-        """True if this is the leader and its last sweep found messages to send to webhooks."""
+        self.has_to_send = False
+        """True if this is the leader and its last sweep found mails or messages to webhooks that are due."""
 
     def turn(self) -> None:
         """Sweep if it is due and this is the leader; between sweeps, push runs that have become due."""
@@ -55,7 +55,7 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Run every repair and cleanup, if this is the leader."""
-        self.has_due_deliveries = False
+        self.has_to_send = False
         if not self._leadership.hold():
             return
         unrenewed = self._watch.unrenewed(lease.leases(self._backend.database))
@@ -65,7 +65,7 @@ class Sweeper:
         self._forget_jobs_of_ended_runs()
         uploads.forget(self._backend.database)
         deliveries.forget(self._backend.database)
-        self.has_due_deliveries = deliveries.are_due(self._backend.database)
+        self.has_to_send = deliveries.are_due(self._backend.database) or mails.are_due(self._backend.database)
         self._files.sweep()
 
     def leave(self) -> None:

@@ -1,0 +1,33 @@
+"""mails."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0022"
+down_revision = "0020"
+
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "mails",
+        sa.Column("id", BIG, nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=True),
+        sa.Column("message_id", sa.String(length=40), nullable=False),
+        sa.Column("recipient", sa.String(length=254), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("encrypted_text", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_mails_owner", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_mails_due", "mails", ["due_at"])
+    op.create_index("ix_mails_owner", "mails", ["owner_id"])
+
+
+def downgrade() -> None:
+    op.drop_table("mails")
