@@ -23,7 +23,7 @@ from jobs.runs import (
 )
 from jobs.storage.database import Base, Database, UtcDateTime, unusable
 from jobs.worker import leader
-from webapp.accounts import identities, invitations, resets, sessions, throttle, tokens, users
+from webapp.accounts import identities, invitations, proofs, resets, sessions, throttle, tokens, users
 from webapp.server import migrations
 
 # These imports register the tables of each module in the metadata.
@@ -38,6 +38,7 @@ __all__ = [
     "leader",
     "mails",
     "output",
+    "proofs",
     "resets",
     "run_files",
     "sessions",

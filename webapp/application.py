@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from jobs.runs import Backend, open_backend
 from webapp import api, connections, errors, forms, health, hosts, live, rights, rq_dashboard, security, url_prefix
-from webapp.accounts import auth, registration, secrets, session_views, sso_views, token_views, webhook_views
+from webapp.accounts import auth, proof_views, registration, secrets, session_views, sso_views, token_views, webhook_views
 from webapp.accounts.sessions import UNUSED
 from webapp.admin import audit_views, users
 from webapp.current import put_backend
@@ -31,7 +31,7 @@ PARTS = (
 )
 ROOMS = (
     *(tasks, runs, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
-    *(secrets, session_views, token_views, webhook_views),
+    *(secrets, proof_views, session_views, token_views, webhook_views),
 )
 
 

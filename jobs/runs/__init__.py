@@ -6,6 +6,7 @@ from jobs.runs.deletion import delete_person, delete_run
 from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
 from jobs.runs.heartbeats import SEEN_WITHIN_SECONDS, alive
 from jobs.runs.idempotency import LONGEST_KEY, Reused
+from jobs.runs.mails import Letter
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
 from jobs.runs.people import Person, Role, RoleText, owner_key
@@ -47,6 +48,7 @@ __all__ = [
     "Delivery",
     "Ending",
     "Entry",
+    "Letter",
     "NotAllowed",
     "NotKept",
     "OtherWebhook",

@@ -1,4 +1,4 @@
-"""mails."""
+"""mails, and proofs of addresses."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,7 +27,21 @@ def upgrade() -> None:
     )
     op.create_index("ix_mails_due", "mails", ["due_at"])
     op.create_index("ix_mails_owner", "mails", ["owner_id"])
+    op.create_table(
+        "address_proofs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_address_proofs_owner", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_address_proofs_digest", "address_proofs", ["digest"], unique=True)
+    op.create_index("ix_address_proofs_owner", "address_proofs", ["owner_id"])
+    op.create_index("ix_address_proofs_email", "address_proofs", ["email"])
 
 
 def downgrade() -> None:
+    op.drop_table("address_proofs")
     op.drop_table("mails")

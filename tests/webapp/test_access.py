@@ -25,12 +25,14 @@ from webapp.accounts.tokens import Grant
 People = dict[str, Visitor]
 
 SIGN_IN_ENDS = "/login/sso/callback"
+WITH_LINKS = {"/reset", "/register/confirm"}
 PUBLIC = {
+    *WITH_LINKS,
     SIGN_IN_ENDS,
     "/login/sso",
     "/login",
     "/register",
-    "/reset",
+    "/reset/mail",
     "/healthz",
     "/readyz",
     "/static/<path:filename>",
@@ -61,7 +63,7 @@ def expected(who: str, method: str, rule: str) -> set[int]:
     if rule == SIGN_IN_ENDS:
         return {400}
     if rule in PUBLIC:
-        return {403} if rule == "/reset" else {200, 302, 303, 404, 422, 503}
+        return {403} if rule in WITH_LINKS else {200, 302, 303, 404, 422, 503}
     if rule.startswith(API) or rule == MCP:
         return {415} if rule == SIGN_IN else {401}  # a session means nothing there
     if rule == "/api/openapi.json" and who == "anonymous":

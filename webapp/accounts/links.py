@@ -1,4 +1,4 @@
-"""Links that are handed over outside the application: printed by a command or at the start."""
+"""Links that are handed over outside the application: mailed, or printed by a command or at the start."""
 
 from urllib.parse import urlencode
 
@@ -13,6 +13,15 @@ def invitation(settings: Settings, secret: str) -> str:
 def reset(settings: Settings, secret: str) -> str:
     """Return the link that sets a new password."""
     return f"{_address(settings)}/reset?{urlencode({'link': secret})}"
+
+
+def registration(settings: Settings, secret: str) -> str:
+    """Return the link that proves the address of a new account."""
+    return f"{_address(settings)}/register/confirm?{urlencode({'link': secret})}"
+
+
+def login(settings: Settings) -> str:
+    return f"{_address(settings)}/login"
 
 
 def _address(settings: Settings) -> str:

@@ -5,25 +5,46 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
-from webapp.accounts import invitations, messages, passwords, resets, throttle, users
+from webapp.accounts import invitations, messages, passwords, proofs, resets, throttle, users
 from webapp.accounts.auth import credentials, local_target, log_in, may_use_password, place, retry_later, show_form
+from webapp.accounts.constant_time import constant_time
 from webapp.accounts.invitations import Invitation, NotInvited
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend
 
 bp = Blueprint("registration", __name__)
 
+TOO_MANY_MAILS = messages.TOO_MANY_MAILS.format(minutes=throttle.WINDOW_SECONDS // 60)
 TOO_MANY = messages.TOO_MANY_ACCOUNTS.format(minutes=throttle.WINDOW_SECONDS // 60)
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(registers=registers)
+    app.jinja_env.globals.update(may_register=may_register, has_mail=has_mail)
     app.register_blueprint(bp)
 
 
 def registers() -> str:
-    """Return who may register: open, invite or closed."""
+    """Return who may register: open, domain, invite or closed."""
     return backend().settings.registers
+
+
+def may_register() -> bool:
+    """Return whether visitors may register without an invitation."""
+    return registers() in ("open", "domain")
+
+
+def has_mail() -> bool:
+    return bool(backend().settings.mail_url)
+
+
+def refusal_of(email: str) -> str | None:
+    """Return why no account may be created at an address, or None."""
+    domains = backend().settings.registration_domains
+    if not may_register():
+        return messages.REGISTRATION_CLOSED if registers() == "closed" else messages.BY_INVITATION
+    if domains and users.domain_of(email) not in domains:
+        return messages.OTHER_DOMAIN.format(domains=" or ".join(domains))
+    return None
 
 
 @bp.get("/register")
@@ -33,6 +54,8 @@ def register() -> BaseResponse:
     invitation = _invitation()
     if refusal := _refusal(invitation):
         return show_form("not_open", 403, message=refusal)
+    if invitation is None and has_mail():
+        return show_form("register_by_mail")
     return show_form("register", email=_invited(invitation), invited=_invited(invitation), invitation=_secret())
 
 
@@ -41,6 +64,8 @@ def create() -> BaseResponse:
     invitation = _invitation()
     if refusal := _refusal(invitation):
         return show_form("not_open", 403, message=refusal)
+    if invitation is None and has_mail():
+        return _mailed()
     email, password = credentials()
     email = _invited(invitation) or email
     address = users.normalised(email)
@@ -58,6 +83,22 @@ def create() -> BaseResponse:
         return _again(invitation, email, {"email": messages.EMAIL_TAKEN})
     except NotInvited:
         return show_form("not_open", 403, message=messages.NOT_INVITED)
+
+
+def _mailed() -> Response:
+    """Mail a link that proves the address. The answer is the same if the address has an account."""
+    email, _password = credentials()
+    address = users.normalised(email)
+    if problem := messages.NO_EMAIL if address is None else refusal_of(address):
+        return show_form("register_by_mail", 422, email, {"email": problem})
+    if not throttle.may_register(backend(), place()):
+        return retry_later(show_form("register_by_mail", 429, email, {"email": TOO_MANY}))
+    assert address
+    if not throttle.may_mail(backend().database, address):
+        return retry_later(show_form("register_by_mail", 429, email, {"email": TOO_MANY_MAILS}))
+    with constant_time():
+        proofs.begin_registration(backend(), address)
+    return show_form("register_sent", email=address)
 
 
 def _secret() -> str:
@@ -80,7 +121,7 @@ def _refusal(invitation: Invitation | None) -> str | None:
     settings = backend().settings
     if settings.oidc_only and not (invitation and invitation.email is None):  # the first account has a password
         return messages.JOIN_BY_PROVIDER.format(name=settings.oidc_name)
-    if invitation is not None or (registers() == "open" and not _secret()):
+    if invitation is not None or (may_register() and not _secret()):
         return None
     return messages.NOT_INVITED if _secret() else messages.BY_INVITATION
 
@@ -122,5 +163,5 @@ def _account_for(link: str) -> tuple[Account | None, str]:
     """Return the account that a link sets a password for, or None and why there is none."""
     user = resets.account_for(backend().database, link)
     if user is None or may_use_password(user):
-        return user, messages.LINK_USED
+        return user, messages.MAILED_LINK_USED if has_mail() else messages.LINK_USED
     return None, messages.PROVIDER_ONLY.format(name=backend().settings.oidc_name)

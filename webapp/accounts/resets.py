@@ -1,19 +1,20 @@
-"""Links with which a person sets a new password. An administrator creates them and hands them over."""
+"""Links with which a person sets a new password: mailed, or handed over by an administrator."""
 
 import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import Index, String, delete, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import audit, owner_key
+from jobs.runs import Backend, audit, mails, owner_key
 from jobs.storage import Base, Database, UtcDateTime, utcnow
-from webapp.accounts import passwords
+from webapp.accounts import letters, passwords
 from webapp.accounts.tokens import digest_of
 from webapp.accounts.users import Account
 
 SECRET_BYTES = 32
 LIFETIME = timedelta(hours=24)
+MAILED_LIFETIME = timedelta(hours=1)
 
 
 class PasswordReset(Base):
@@ -29,12 +30,23 @@ class PasswordReset(Base):
 
 def create(database: Database, user_id: int) -> str:
     """Store a link in place of an earlier one for the same account, and return its secret."""
-    secret = secrets.token_urlsafe(SECRET_BYTES)
     with database.write() as session:
-        session.execute(delete(PasswordReset).where(PasswordReset.owner_id == user_id))
-        session.add(PasswordReset(owner_id=user_id, digest=digest_of(secret), expires_at=utcnow() + LIFETIME))
         email = session.scalar(select(Account.email).where(Account.id == user_id))
-        audit.note(session, "reset link created", email or "")
+        return _store(session, user_id, email or "", LIFETIME)
+
+
+def send(backend: Backend, user: Account) -> None:
+    """Mail a link to the owner of an account, in place of an earlier one."""
+    with backend.database.write() as session:
+        secret = _store(session, user.id, user.email, MAILED_LIFETIME)
+        mails.put(session, backend.vault, letters.reset(backend.settings, user, secret, MAILED_LIFETIME))
+
+
+def _store(session: Session, user_id: int, email: str, lifetime: timedelta) -> str:
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    session.execute(delete(PasswordReset).where(PasswordReset.owner_id == user_id))
+    session.add(PasswordReset(owner_id=user_id, digest=digest_of(secret), expires_at=utcnow() + lifetime))
+    audit.note(session, "reset link created", email)
     return secret
 
 

@@ -22,8 +22,9 @@ MOST_PER_PAIR = 5
 MOST_PER_ADDRESS = 50
 MOST_PER_EMAIL = 100
 
-# New accounts from one place within the window.
+# New accounts, and links for new passwords, from one place within the window; mails to one address.
 MOST_REGISTRATIONS = 20
+MOST_MAILS = 3
 KNOWN_DAYS = 180
 
 LONGEST_PLACE = 64
@@ -115,19 +116,34 @@ def may_register(backend: Backend, place: str) -> bool:
 
     During development this machine may create any number.
     """
+    return _may_from(backend, "registration", place)
+
+
+def may_ask_for_reset(backend: Backend, place: str) -> bool:
+    """Return whether another link for a new password may be asked for from a place, and record that, as above."""
+    return _may_from(backend, "reset", place)
+
+
+def may_mail(database: Database, email: str) -> bool:
+    """Return whether strangers may cause another mail to an address, and record it."""
+    return _may(database, f"mail {hashlib.sha256(email.encode(errors='replace')).hexdigest()}", MOST_MAILS)
+
+
+def _may_from(backend: Backend, what: str, place: str) -> bool:
     if is_here(place) and not backend.settings.production:
         return True
-    with backend.database.read() as session:
-        if (session.scalar(_count(LoginFailure.email_digest == _registration(place))) or 0) >= MOST_REGISTRATIONS:
+    return _may(backend.database, f"{what} {place}", MOST_REGISTRATIONS)
+
+
+def _may(database: Database, what: str, most: int) -> bool:
+    """Count something under a name that no digest of an e-mail address has."""
+    name = what[:64]
+    with database.read() as session:
+        if (session.scalar(_count(LoginFailure.email_digest == name)) or 0) >= most:
             return False
-    with backend.database.write() as session:
-        session.add(LoginFailure(email_digest=_registration(place), place="", at=utcnow()))
+    with database.write() as session:
+        session.add(LoginFailure(email_digest=name, place="", at=utcnow()))
     return True
-
-
-def _registration(place: str) -> str:
-    """Return the name under which registrations from a place are counted, which no e-mail address has."""
-    return f"registration {place}"[:64]
 
 
 def clear_failures(database: Database, attempt_id: int) -> None:

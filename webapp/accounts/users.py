@@ -63,6 +63,11 @@ def normalised(email: str) -> str | None:
     return found.normalized.lower()
 
 
+def domain_of(email: str) -> str:
+    """Return the domain of an address in its stored spelling, as the domain name system has it."""
+    return str(validate_email(email, check_deliverability=False, globally_deliverable=False).ascii_domain)
+
+
 def create(database: Database, email: str, password: str) -> Account:
     """Create an account. Raises EmailTaken if the address is in use."""
     user = Account(email=email, password_hash=passwords.hash_password(password))

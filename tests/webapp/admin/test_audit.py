@@ -3,6 +3,7 @@
 import csv
 import io
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -14,6 +15,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.run import State
 from tests.support.people import make_run, owner_id
 from tests.support.visitor import PASSWORD, Visitor, soup, the
+from tests.support.waiting_mails import link_in, mailed, mailing
 from webapp.accounts import invitations, resets, tokens, users
 from webapp.accounts.tokens import Grant
 
@@ -70,7 +72,17 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
     assert newest(backend, "account created").object == "vera@example.com"
     boss.post("/account/delete", {"confirmation": PASSWORD})
     assert newest(backend, "account deleted").object == boss.email
+    by_mail = Visitor(mailing(backend, registration="open"))
+    by_mail.post("/register", {"email": "mira@example.com"})
+    assert newest(backend, "registration begun").object == "mira@example.com"
+    by_mail.post("/reset/mail", {"email": "vera@example.com"})
+    assert newest(backend, "reset link created").object == "vera@example.com"
+    (_, _, text), _ = mailed(backend)
+    link = parse_qs(urlsplit(link_in(text)).query)["link"][0]
+    by_mail.post("/register/confirm", {"link": link, "password": PASSWORD})
+    assert newest(backend, "account created").object == "mira@example.com"
     known = {*steps, "registration.create", "registration.set_password", "auth.logout", "auth.delete_account"}
+    known |= {"proofs.finish", "proofs.send_link"}
     changing = {rule.endpoint for rule in app.url_map.iter_rules() if {"POST", "DELETE"} & (rule.methods or set())}
     changing = {endpoint for endpoint in changing if not endpoint.startswith("rq_dashboard.")}
     assert changing - RUNS - SENT_AGAIN - OF_PROGRAMS == known, (
