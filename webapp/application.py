@@ -10,7 +10,17 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config
 from jobs.runs import Backend, open_backend
 from webapp import api, connections, errors, forms, health, hosts, live, rights, rq_dashboard, security, url_prefix
-from webapp.accounts import auth, proof_views, registration, secrets, session_views, sso_views, token_views, webhook_views
+from webapp.accounts import (
+    auth,
+    confirmation,
+    proof_views,
+    registration,
+    secrets,
+    session_views,
+    sso_views,
+    token_views,
+    webhook_views,
+)
 from webapp.accounts.sessions import UNUSED
 from webapp.admin import audit_views, users
 from webapp.current import put_backend
@@ -26,8 +36,9 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
-    *(hosts, static_files, security, auth, registration, sso_views, filters, fragments, results, charts, markdown),
-    *(output, errors, layout, rights, rq_dashboard, uploads, own_inputs, programs, known_tasks, pace, failures),
+    *(hosts, static_files, security, auth, confirmation, registration, sso_views, filters, fragments, results),
+    *(charts, markdown, output, errors, layout, rights, rq_dashboard, uploads, own_inputs, programs, known_tasks),
+    *(pace, failures),
 )
 ROOMS = (
     *(tasks, runs, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),

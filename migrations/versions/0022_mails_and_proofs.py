@@ -1,4 +1,4 @@
-"""mails, and proofs of addresses."""
+"""mails, proofs of addresses, and when a session was last confirmed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -40,8 +40,10 @@ def upgrade() -> None:
     op.create_index("ix_address_proofs_digest", "address_proofs", ["digest"], unique=True)
     op.create_index("ix_address_proofs_owner", "address_proofs", ["owner_id"])
     op.create_index("ix_address_proofs_email", "address_proofs", ["email"])
+    op.add_column("sessions", sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("sessions", "confirmed_at")
     op.drop_table("address_proofs")
     op.drop_table("mails")

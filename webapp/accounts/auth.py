@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from urllib.parse import urlencode, urlsplit
 
 from flask import (
@@ -102,7 +103,7 @@ def require_sign_in() -> BaseResponse | None:
         return None
     if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
         return None
-    address = f"{url_for('auth.login')}?{urlencode({'next': _page_asking()}, safe='/')}"
+    address = f"{url_for('auth.login')}?{urlencode({'next': page_asking()}, safe='/')}"
     if request.endpoint == "tasks.check" and request.headers.get("HX-Request"):
         return Response(status=204)  # a background check must not navigate away: keep the user's input on screen
     if request.headers.get("HX-Request"):
@@ -110,7 +111,7 @@ def require_sign_in() -> BaseResponse | None:
     return redirect(address, 303 if request.method == "POST" else 302)
 
 
-def _page_asking() -> str:
+def page_asking() -> str:
     """Return the path of the page that sent the request, or of the requested page if the browser opens it."""
     is_fragment = bool(request.headers.get("HX-Request"))
     if request.method == "GET" and not is_fragment:
@@ -296,13 +297,16 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "",
     )
 
 
-def log_in(user: Account, target: str | None = None) -> BaseResponse:
-    """Begin a session and lead to the target, or to the page that the request names."""
+def log_in(user: Account, target: str | None = None, confirmed_at: datetime | None = None) -> BaseResponse:
+    """Begin a session and lead to the target, or to the page that the request names.
+
+    The password was given at `confirmed_at`, or just now.
+    """
     session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
     g.signing_in = user
     agent, address = request.user_agent.string, request.remote_addr or ""
-    user.session_id = sessions.begin(backend().database, user, agent, address)
+    user.session_id = sessions.begin(backend().database, user, agent, address, confirmed_at)
     throttle.note_place(backend().database, user.id, place())
     login_user(user)
     return redirect(target or local_target(request.values.get("next")), 303)

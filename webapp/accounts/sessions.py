@@ -8,7 +8,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Index, String, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,6 +21,7 @@ from webapp.accounts.users import Account
 SECRET_BYTES = 32
 UNUSED = timedelta(days=14)  # a session ends when it has not been used for so long,
 LONGEST = timedelta(days=30)  # and at the latest after this
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 # The use of a session is recorded at most this often, so that requests seldom write.
 USE = timedelta(minutes=10)
 BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
@@ -36,6 +37,8 @@ SYSTEMS = {
 
 
 class Session(Base):
+    """A session. `confirmed_at` is when its owner last gave the password in it."""
+
     __tablename__ = "sessions"
     __table_args__ = (Index("ix_sessions_owner", "owner_id"),)
 
@@ -47,6 +50,7 @@ class Session(Base):
     ip_address: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 VALID = and_(
@@ -63,7 +67,13 @@ WITH_ACCOUNT = (
 )
 
 
-def begin(database: Database, user: Account, user_agent: str = "", ip_address: str = "") -> str:
+def begin(
+    database: Database,
+    user: Account,
+    user_agent: str = "",
+    ip_address: str = "",
+    confirmed_at: datetime | None = None,
+) -> str:
     """Store a new session, forget the owner's expired ones, and return the text for the cookie."""
     secret, now = secrets.token_urlsafe(SECRET_BYTES), utcnow()
     new = Session(
@@ -74,6 +84,7 @@ def begin(database: Database, user: Account, user_agent: str = "", ip_address: s
         ip_address=ip_address[:64],
         created_at=now,
         last_used_at=now,
+        confirmed_at=confirmed_at or now,
     )
     with database.write() as session:
         over = (Session.last_used_at < now - UNUSED) | (Session.created_at < now - LONGEST)
@@ -102,8 +113,14 @@ def account_of(database: Database, session_id: str) -> Account | None:
     if utcnow() - found.last_used_at > USE:
         with database.write() as session:
             session.execute(update(Session).where(Session.id == found.id).values(last_used_at=utcnow()))
-    account.session_id = session_id
+    account.session_id, account.confirmed_at = session_id, found.confirmed_at
     return account
+
+
+def confirm(database: Database, number: int) -> None:
+    """Note that the owner of a session has just given the password in it."""
+    with database.write() as session:
+        session.execute(update(Session).where(Session.id == number).values(confirmed_at=utcnow()))
 
 
 def current(database: Database, numbers: Collection[int]) -> set[int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import ColumnElement, String, select, true
@@ -30,6 +30,7 @@ class Account(Person):
     is_anonymous = False
 
     session_id = ""  # the text in the cookie of the session that the account was found by
+    confirmed_at: ClassVar[datetime | None] = None  # when the password was last given in that session
 
     @property
     def is_admin(self) -> bool:
