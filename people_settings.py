@@ -1,6 +1,7 @@
 """The settings about who may register and how mail is sent; `config.Settings` has them among the others."""
 
 import re
+from typing import Literal
 
 from pydantic import BaseModel, ValidationInfo, field_validator, model_validator
 
@@ -26,6 +27,7 @@ class PeopleSettings(BaseModel):
     registration: str = ""
     mail_url: str = ""
     mail_from: str = ""
+    require_2fa: Literal["", "administrators", "everybody"] = ""
 
     @field_validator("registration", "mail_url", "mail_from")
     @classmethod

@@ -23,7 +23,17 @@ from jobs.runs import (
 )
 from jobs.storage.database import Base, Database, UtcDateTime, unusable
 from jobs.worker import leader
-from webapp.accounts import identities, invitations, proofs, resets, sessions, throttle, tokens, users
+from webapp.accounts import (
+    identities,
+    invitations,
+    proofs,
+    resets,
+    second_factors,
+    sessions,
+    throttle,
+    tokens,
+    users,
+)
 from webapp.server import migrations
 
 # These imports register the tables of each module in the metadata.
@@ -41,6 +51,7 @@ __all__ = [
     "proofs",
     "resets",
     "run_files",
+    "second_factors",
     "sessions",
     "task_records",
     "throttle",

@@ -15,6 +15,7 @@ from webapp.accounts import (
     confirmation,
     proof_views,
     registration,
+    second_factor_views,
     secrets,
     session_views,
     sso_views,
@@ -36,9 +37,9 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent
 LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
-    *(hosts, static_files, security, auth, confirmation, registration, sso_views, filters, fragments, results),
-    *(charts, markdown, output, errors, layout, rights, rq_dashboard, uploads, own_inputs, programs, known_tasks),
-    *(pace, failures),
+    *(hosts, static_files, security, auth, second_factor_views, confirmation, registration, sso_views),
+    *(filters, fragments, results, charts, markdown, output, errors, layout, rights, rq_dashboard, uploads),
+    *(own_inputs, programs, known_tasks, pace, failures),
 )
 ROOMS = (
     *(tasks, runs, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),

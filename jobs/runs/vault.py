@@ -133,6 +133,14 @@ class Vault:
         """Return the text of a mail, or None if no key decrypts it."""
         return self._decrypted(f"mail to {recipient}", encrypted)
 
+    def seal_second_factor(self, owner_id: int, secret: str) -> str:
+        """Encrypt the secret of an owner's authenticator app."""
+        return self._encrypted(f"second factor of {owner_id}", secret)
+
+    def unseal_second_factor(self, owner_id: int, encrypted: str) -> str | None:
+        """Return the secret of an owner's authenticator app, or None if no key decrypts it."""
+        return self._decrypted(f"second factor of {owner_id}", encrypted)
+
     def renew(self) -> tuple[int, int]:
         """Re-encrypt all secrets with the current key. Return how many were renewed, and how many were lost."""
         counts = Counter[bool]()

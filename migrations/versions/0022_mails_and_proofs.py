@@ -1,4 +1,4 @@
-"""mails, proofs of addresses, and when a session was last confirmed."""
+"""mails, proofs of addresses, confirmed sessions and second factors."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,9 +41,29 @@ def upgrade() -> None:
     op.create_index("ix_address_proofs_owner", "address_proofs", ["owner_id"])
     op.create_index("ix_address_proofs_email", "address_proofs", ["email"])
     op.add_column("sessions", sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("users", sa.Column("has_second_factor", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.create_table(
+        "second_factors",
+        sa.Column("owner_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("encrypted_secret", sa.Text(), nullable=False),
+        sa.Column("last_step", sa.BigInteger(), nullable=False),
+        sa.Column("on_since", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_second_factors_owner", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("owner_id"),
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("owner_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_recovery_codes_owner", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("owner_id", "digest"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("recovery_codes")
+    op.drop_table("second_factors")
+    op.drop_column("users", "has_second_factor")
     op.drop_column("sessions", "confirmed_at")
     op.drop_table("address_proofs")
     op.drop_table("mails")

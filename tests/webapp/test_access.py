@@ -75,7 +75,7 @@ def expected(who: str, method: str, rule: str) -> set[int]:
         return {200, 303, 404, 405, 422} | tidied if who == "administrator" else {403} | tidied
     if "<int:run_id>" in rule or "<int:webhook_id>" in rule:
         return {200, 303, 409} if who == "owner" else {404}
-    return {200, 204, 303, 422}
+    return {200, 204, 303, 422} | ({409} if rule == "/account/2fa/on" else set())
 
 
 def expected_of_program(who: str, method: str, rule: str) -> set[int]:

@@ -25,7 +25,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import delete_person, events, webhooks
 from webapp import rights
-from webapp.accounts import acting, bearer, flows, messages, passwords, sessions, throttle, tokens, users
+from webapp.accounts import acting, bearer, flows, messages, passwords, second_step, sessions, throttle, tokens, users
 from webapp.accounts.users import Account, LastAdministrator
 from webapp.connections import place_of
 from webapp.current import backend, is_for_api
@@ -53,6 +53,8 @@ PUBLIC_ENDPOINTS = frozenset(
         "proofs.finish",
         "proofs.forgot",
         "proofs.send_link",
+        "second_factor.code",
+        "second_factor.check_code",
         "health.healthz",
         "health.readyz",
         "live.stream",
@@ -140,7 +142,7 @@ def login() -> BaseResponse:
 def sign_in() -> BaseResponse:
     email, password = credentials()
     try:
-        return log_in(with_credentials(email, password))
+        return first_factor_given(with_credentials(email, password))
     except Refused as refused:
         response = show_form("login", refused.status, email, {"password": str(refused)})
         return retry_later(response) if refused.status == 429 else response
@@ -297,6 +299,11 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "",
     )
 
 
+def first_factor_given(user: Account) -> BaseResponse:
+    """Log in, or ask for the code of the user's second factor."""
+    return second_step.begin(user, local_target(request.values.get("next"))) if user.has_second_factor else log_in(user)
+
+
 def log_in(user: Account, target: str | None = None, confirmed_at: datetime | None = None) -> BaseResponse:
     """Begin a session and lead to the target, or to the page that the request names.
 
@@ -309,4 +316,5 @@ def log_in(user: Account, target: str | None = None, confirmed_at: datetime | No
     user.session_id = sessions.begin(backend().database, user, agent, address, confirmed_at)
     throttle.note_place(backend().database, user.id, place())
     login_user(user)
+    log.info("logged in: %r from %s", user.email, address)
     return redirect(target or local_target(request.values.get("next")), 303)

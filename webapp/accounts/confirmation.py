@@ -21,6 +21,7 @@ FIELD = "confirm_password"
 SENSITIVE = frozenset(
     {
         *("secrets.put", "secrets.delete", "tokens.create", "webhooks.create", "webhooks.rotate"),
+        *("second_factor.begin", "second_factor.turn_on", "second_factor.turn_off", "second_factor.renew_codes"),
         *("users.invite", "users.set_role", "users.set_active", "users.reset"),
     }
 )
@@ -67,8 +68,7 @@ def _is_sensitive() -> bool:
 
 
 def _is_recent() -> bool:
-    at = current_user.confirmed_at
-    return at is not None and utcnow() - at < RECENT
+    return bool(utcnow() - current_user.confirmed_at < RECENT)
 
 
 def _page(status: int, error: str = "") -> Response:

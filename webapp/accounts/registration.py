@@ -1,12 +1,21 @@
 """Views for creating an account, and for setting a password with a link."""
 
-from flask import Blueprint, Flask, Response, redirect, request, url_for
+from flask import Blueprint, Flask, Response, redirect, request
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
 from webapp.accounts import invitations, messages, passwords, proofs, resets, throttle, users
-from webapp.accounts.auth import credentials, local_target, log_in, may_use_password, place, retry_later, show_form
+from webapp.accounts.auth import (
+    credentials,
+    first_factor_given,
+    local_target,
+    log_in,
+    may_use_password,
+    place,
+    retry_later,
+    show_form,
+)
 from webapp.accounts.constant_time import constant_time
 from webapp.accounts.invitations import Invitation, NotInvited
 from webapp.accounts.users import Account, EmailTaken
@@ -156,7 +165,7 @@ def set_password() -> BaseResponse:
     if changed is None:
         return show_form("not_open", 403, message=refusal)
     events.publish_sign_out(backend().redis, changed.id)
-    return log_in(changed, url_for("tasks.index"))
+    return first_factor_given(changed)
 
 
 def _account_for(link: str) -> tuple[Account | None, str]:

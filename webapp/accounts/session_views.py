@@ -7,7 +7,6 @@ from werkzeug.wrappers import Response
 from jobs.runs import events
 from webapp.accounts import sessions, users
 from webapp.accounts.auth import log_in
-from webapp.accounts.sessions import NEVER
 from webapp.current import backend
 
 bp = Blueprint("sessions", __name__)
@@ -24,7 +23,7 @@ def end(number: int) -> Response:
 @bp.post("/account/sessions/end")
 def end_others() -> Response:
     """End all of the user's sessions but this one."""
-    confirmed_at = current_user.confirmed_at or NEVER
+    confirmed_at = current_user.confirmed_at
     user = users.end_sessions(backend().database, current_user.id) or abort(404)
     events.publish_sign_out(backend().redis, user.id)
     return log_in(user, url_for("auth.account", _anchor="sessions"), confirmed_at)

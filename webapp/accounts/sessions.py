@@ -8,7 +8,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Index, String, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,12 +16,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from jobs.runs import audit, owner_key
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts.tokens import digest_of
-from webapp.accounts.users import Account
+from webapp.accounts.users import NEVER, Account
 
 SECRET_BYTES = 32
 UNUSED = timedelta(days=14)  # a session ends when it has not been used for so long,
 LONGEST = timedelta(days=30)  # and at the latest after this
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 # The use of a session is recorded at most this often, so that requests seldom write.
 USE = timedelta(minutes=10)
 BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
@@ -113,7 +112,7 @@ def account_of(database: Database, session_id: str) -> Account | None:
     if utcnow() - found.last_used_at > USE:
         with database.write() as session:
             session.execute(update(Session).where(Session.id == found.id).values(last_used_at=utcnow()))
-    account.session_id, account.confirmed_at = session_id, found.confirmed_at
+    account.session_id, account.confirmed_at = session_id, found.confirmed_at or NEVER
     return account
 
 

@@ -77,6 +77,16 @@ def begin_attempt(database: Database, email: str, place: str) -> int | None:
         return None
 
 
+def begin_code_attempt(database: Database, user: Person, place: str) -> int | None:
+    """Record an attempt to sign in with a code, as above.
+
+    Places where the user has never signed in count as one: whoever guesses there has the password.
+    """
+    with database.read() as session:
+        is_known = session.scalar(select(_is_known(user.email, place)))
+    return begin_attempt(database, f"codes of {user.id}", place if is_known else f"elsewhere {user.id}")
+
+
 def _too_many(session: Session, attempt: LoginFailure, email: str, more: int) -> bool:
     """Return whether the recorded attempts, and so many more, are above a limit."""
     this_email, this_place = LoginFailure.email_digest == attempt.email_digest, LoginFailure.place == attempt.place

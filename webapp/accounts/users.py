@@ -1,11 +1,11 @@
 """User accounts."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import UTC, datetime
+from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import ColumnElement, String, select, true
+from sqlalchemy import ColumnElement, String, false, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +14,7 @@ from jobs.storage import Database, UtcDateTime, utcnow
 from webapp.accounts import passwords
 
 LONGEST_EMAIL = 320  # with spaces around it
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Account(Person):
@@ -25,12 +26,13 @@ class Account(Person):
     password_hash: Mapped[str] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    has_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     is_authenticated = True
     is_anonymous = False
 
     session_id = ""  # the text in the cookie of the session that the account was found by
-    confirmed_at: ClassVar[datetime | None] = None  # when the password was last given in that session
+    confirmed_at = NEVER  # when the password was last given in that session
 
     @property
     def is_admin(self) -> bool:

@@ -102,7 +102,7 @@ COMMON: Schema = {
     },
     "File": _object({"$file": _object({"sha256": SHA256, "size": WHOLE, "name": TEXT, "media_type": TEXT})}),
     "Token": _object({"token": {**TEXT, "pattern": "^dw_"}, "expires_at": {**TEXT, "format": "date-time"}}),
-    "Credentials": _object({"email": TEXT, "password": {**TEXT, "format": "password"}}),
+    "Credentials": _object({"email": TEXT, "password": {**TEXT, "format": "password"}}, code=TEXT),
     "NewWebhook": _object({"url": {**TEXT, "format": "uri", "description": "A public address."}}),
     "Webhook": _object(
         {

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.runs import Actor, Role, audit, events
 from jobs.storage import unusable
-from webapp.accounts import invitations, links, resets, users
+from webapp.accounts import invitations, links, resets, second_factors, users
 from webapp.accounts.invitations import Offer
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend
@@ -74,20 +74,33 @@ def reset_link(email: str) -> None:
     click.echo(links.reset(backend().settings, resets.create(backend().database, user.id)))
 
 
+@admin.command("reset-2fa")
+@click.argument("email")
+def reset_2fa(email: str) -> None:
+    """Turn off the second factor of a user who has lost it, and end their sessions."""
+    user = _found(email, lambda address: users.with_email(backend().database, address))
+    if not second_factors.turn_off(backend().database, user, is_lost=True):
+        raise click.ClickException(f"{user.email} has no two-factor sign-in.")
+    events.publish_sign_out(backend().redis, user.id)
+    click.echo(f"{user.email} can sign in with the password alone.")
+
+
 @admin.command("renew-secrets")
 def renew_secrets() -> None:
     """Re-encrypt the secrets of users, of runs and of webhooks with SECRET_KEY, also those of SECRET_KEY_PREVIOUS."""
     vault = backend().vault
     (secrets, lost), (runs, lost_runs) = vault.renew(), vault.renew_parameters()
     hooks, lost_hooks = vault.renew_webhooks()
+    factors, lost_factors = second_factors.renew_secrets(backend())
     click.echo(f"Secrets encrypted with SECRET_KEY: {secrets}.")
     click.echo(f"Runs with secret parameters encrypted with SECRET_KEY: {runs}.")
     click.echo(f"Webhooks with secrets encrypted with SECRET_KEY: {hooks}.")
-    if lost or lost_runs or lost_hooks:
+    click.echo(f"Second factors encrypted with SECRET_KEY: {factors}.")
+    if lost or lost_runs or lost_hooks or lost_factors:
         raise click.ClickException(
             f"Secrets that neither key decrypts: {lost}. Runs with such parameters: {lost_runs}. "
-            f"Webhooks with such secrets: {lost_hooks}. "
-            "Their users must enter the secrets again."
+            f"Webhooks with such secrets: {lost_hooks}. Second factors: {lost_factors}. "
+            "Their users must enter the secrets again; for second factors, use flask admin reset-2fa."
         )
 
 

@@ -2,6 +2,7 @@
 
 from urllib.parse import parse_qs, urlsplit
 
+import pyotp
 from flask import Flask
 from sqlalchemy import update
 
@@ -9,7 +10,7 @@ from jobs.runs import audit
 from jobs.runs.backend import Backend
 from tests.support.visitor import PASSWORD, Visitor
 from tests.webapp.commands.test_commands import flask
-from webapp.accounts import users
+from webapp.accounts import second_factors, users
 
 
 def test_an_administrator_is_made_on_the_command_line(shell: Flask, ada: Visitor, backend: Backend) -> None:
@@ -30,6 +31,19 @@ def test_an_account_is_disabled_and_enabled_on_the_command_line(shell: Flask, ad
     assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 403
     assert flask(shell, "admin", "enable", "ada@example.com").output == "ada@example.com can sign in again.\n"
     assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 303
+
+
+def test_a_lost_second_factor_is_reset_on_the_command_line(shell: Flask, ada: Visitor, backend: Backend) -> None:
+    assert "has no two-factor sign-in" in flask(shell, "admin", "reset-2fa", ada.email).output
+    user = users.with_email(backend.database, ada.email)
+    assert user
+    second_factors.begin(backend, user)
+    assert second_factors.turn_on(backend, user, pyotp.TOTP(second_factors.pending(backend, user) or "").now())
+    assert ada.get("/").status_code == 200
+    assert flask(shell, "admin", "reset-2fa", "Ada@example.com").exit_code == 0
+    assert audit.listed(backend.database, verb="two-factor sign-in reset")
+    assert ada.get("/").status_code == 302
+    assert ada.post("/login", {"email": ada.email, "password": PASSWORD}).headers["Location"] == "/"
 
 
 def test_an_invitation_is_printed_as_a_link(shell: Flask, app: Flask, visitor: Visitor) -> None:
