@@ -23,7 +23,7 @@ from webapp.accounts import (
     webhook_views,
 )
 from webapp.accounts.sessions import UNUSED
-from webapp.admin import audit_views, users
+from webapp.admin import audit_views, pause_views, users, worker_views
 from webapp.current import put_backend
 from webapp.rendering import charts, failures, files, fragments, layout, markdown, results, static_files
 from webapp.runs import filters, known_tasks, output, own_inputs, pace, uploads
@@ -43,7 +43,7 @@ PARTS = (
 )
 ROOMS = (
     *(tasks, runs, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
-    *(secrets, proof_views, session_views, token_views, webhook_views),
+    *(worker_views, pause_views, secrets, proof_views, session_views, token_views, webhook_views),
 )
 
 

@@ -9,6 +9,7 @@ from jobs.runs.idempotency import LONGEST_KEY, Reused
 from jobs.runs.mails import Letter
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
+from jobs.runs.pauses import Kind, Pause
 from jobs.runs.people import Person, Role, RoleText, owner_key
 from jobs.runs.queue import WakeUp
 from jobs.runs.receivers import RefusedReceiver
@@ -48,11 +49,13 @@ __all__ = [
     "Delivery",
     "Ending",
     "Entry",
+    "Kind",
     "Letter",
     "NotAllowed",
     "NotKept",
     "OtherWebhook",
     "OutputKind",
+    "Pause",
     "Person",
     "QuotaExceeded",
     "RefusedReceiver",

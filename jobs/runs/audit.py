@@ -24,11 +24,11 @@ VERBS = (
     *("account created", "account deleted", "account disabled", "account enabled", "group created"),
     *("group deleted", "group renamed", "groups changed", "invitation created", "task's groups changed"),
     *("invitation revoked", "logged in", "logged out", "logged out everywhere", "password changed", "password reset"),
-    *("recovery code used", "recovery codes created", "registration begun", "reset link created", "role changed"),
-    *("run deleted", "secret deleted", "secret saved", "sign-in linked", "sign-in unlinked", "token created"),
-    *("token revoked", "two-factor sign-in begun", "two-factor sign-in reset", "two-factor sign-in turned off"),
-    *("two-factor sign-in turned on", "webhook created", "webhook deleted", "webhook enabled"),
-    "webhook's secret changed",
+    *("paused", "recovery code used", "recovery codes created", "registration begun", "reset link created", "resumed"),
+    *("role changed", "run deleted", "secret deleted", "secret saved", "sign-in linked", "sign-in unlinked"),
+    *("token created", "token revoked", "two-factor sign-in begun", "two-factor sign-in reset"),
+    *("two-factor sign-in turned off", "two-factor sign-in turned on", "webhook created", "webhook deleted"),
+    *("webhook enabled", "webhook's secret changed", "worker drained", "worker resumed"),
 )
 FIELDS = ("at", "actor", "verb", "object", "before", "after", "ip_address", "request_id")
 

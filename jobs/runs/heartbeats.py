@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -10,6 +10,7 @@ from typing import cast
 from sqlalchemy import String, Table, Text, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from jobs.runs.pauses import Kind, Pause
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 
 SEEN_WITHIN_SECONDS = 45
@@ -17,7 +18,10 @@ FORGET_AFTER_SECONDS = 24 * 3600
 
 
 class WorkerRow(Base):
-    """A worker. `tasks` are the names of the tasks that it has, separated by spaces; None if it does not say."""
+    """A worker. `tasks` are the names of the tasks that it has, separated by spaces; None if it does not say.
+
+    `idle_since` is when its last run ended, or when it started.
+    """
 
     __tablename__ = "workers"
 
@@ -27,6 +31,7 @@ class WorkerRow(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     tasks: Mapped[str | None] = mapped_column(Text)
+    idle_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 @dataclass(frozen=True)
@@ -38,35 +43,53 @@ class Alive:
 
 
 WORKERS = cast(Table, WorkerRow.__table__)
-SEEN = update(WORKERS).where(WORKERS.c.name == bindparam("worker")).values(seen_at=bindparam("now"))
+SEEN = (
+    update(WORKERS)
+    .where(WORKERS.c.name == bindparam("worker"))
+    .values(seen_at=bindparam("now"), idle_since=bindparam("since"))
+)
 FIRST_SEEN = insert(WORKERS)
 ALIVE = select(WORKERS.c.tasks, func.count()).where(WORKERS.c.seen_at > bindparam("since")).group_by(WORKERS.c.tasks)
 
 
-def seen(database: Database, worker: str, tasks: Iterable[str] | None = None) -> None:
+def seen(
+    database: Database, worker: str, tasks: Iterable[str] | None = None, idle_since: datetime | None = None
+) -> None:
     """Note that this worker, which has these tasks, is alive now."""
     now = utcnow()
+    since = idle_since or now
     names = None if tasks is None else " ".join(sorted(tasks))
     with database.change() as connection:
-        if connection.execute(SEEN, {"worker": worker, "now": now}).rowcount == 0:
+        if connection.execute(SEEN, {"worker": worker, "now": now, "since": since}).rowcount == 0:
             row = {"name": worker, "host": socket.gethostname(), "pid": os.getpid(), "started_at": now, "seen_at": now}
-            connection.execute(FIRST_SEEN, {**row, "tasks": names})
+            connection.execute(FIRST_SEEN, {**row, "tasks": names, "idle_since": since})
 
 
 def warm_up(database: Database) -> None:
     """Compile the statements above, by a row that nobody sees."""
     with database.change() as connection:
-        row = {"name": "", "host": "", "pid": 0, "started_at": utcnow(), "seen_at": utcnow(), "tasks": ""}
+        now = utcnow()
+        row = {"name": "", "host": "", "pid": 0, "started_at": now, "seen_at": now, "tasks": "", "idle_since": now}
         connection.execute(FIRST_SEEN, row)
-        connection.execute(SEEN, {"worker": "", "now": utcnow()})
+        connection.execute(SEEN, {"worker": "", "now": now, "since": now})
         connection.execute(delete(WORKERS).where(WORKERS.c.name == ""))
 
 
 def gone(database: Database, worker: str) -> None:
-    """Forget a worker that has ended, and those that nobody has seen for a day."""
+    """Forget a worker that has ended, those that nobody has seen for a day, and that they were drained."""
     old = WorkerRow.seen_at < utcnow() - timedelta(seconds=FORGET_AFTER_SECONDS)
     with database.write() as session:
         session.execute(delete(WorkerRow).where((WorkerRow.name == worker) | old))
+        session.execute(delete(Pause).where(Pause.kind == Kind.WORKER, Pause.name.not_in(select(WorkerRow.name))))
+
+
+def listed(session: Session, limit: int) -> Sequence[WorkerRow]:
+    """Return workers by machine and age. Those that have not been seen lately may be lost with their machine."""
+    return session.scalars(select(WorkerRow).order_by(WorkerRow.host, WorkerRow.started_at).limit(limit)).all()
+
+
+def is_known(session: Session, worker: str) -> bool:
+    return session.get(WorkerRow, worker) is not None
 
 
 def alive(database: Database) -> int:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from jobs.runs.pauses import not_paused
 from jobs.runs.run import Run, State
 from jobs.runs.webhook import Webhook
 
@@ -96,7 +97,11 @@ KNOWN = R.task.in_(bindparam("given_tasks", expanding=True)) | (
     func.coalesce(R.due_at, R.queued_at) < given("long_ago")
 )
 CLAIM = _update(
-    (R.id == given("id")) & (R.state == State.QUEUED) & due(given("now"), given("future")) & KNOWN,
+    (R.id == given("id"))
+    & (R.state == State.QUEUED)
+    & due(given("now"), given("future"))
+    & KNOWN
+    & not_paused(given("worker")),
     {
         **NO_ERROR,
         **NO_WAIT,

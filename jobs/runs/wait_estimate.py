@@ -10,8 +10,9 @@ from statistics import median
 from sqlalchemy import Select, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
 
-from jobs.runs import heartbeats
+from jobs.runs import heartbeats, pauses
 from jobs.runs.heartbeats import Alive
+from jobs.runs.pauses import Pause, not_paused
 from jobs.runs.run import Run, RunId, State
 from jobs.runs.selection import is_postgres, newest_first
 from jobs.storage.database import Database, UtcDateTime
@@ -26,6 +27,7 @@ LINE = (
     .where(
         Run.state == State.QUEUED,
         Run.due_at.is_(None),
+        not_paused(),
         tuple_(Run.queued_at, Run.id) <= tuple_(bindparam("until", type_=UtcDateTime), bindparam("last", type_=RunId)),
     )
     .order_by(Run.due_at, Run.queued_at, Run.id)
@@ -38,6 +40,8 @@ RUNNING = select(Run.task, func.count()).where(Run.state == State.RUNNING).group
 class WaitEstimate:
     """For one queued run: the workers there are, the runs that wait before it, the seconds until it may start.
 
+    With `pause`, it does not start before that ends, and nothing else is estimated.
+
     `seconds` is None where no run of a task before it has ever succeeded, and while there is no worker. `has_task` is
     whether a worker has the run's task; None if that is unknown. With `more`, further runs wait before it, and it takes
     longer: no more than MOST_AHEAD are counted.
@@ -48,20 +52,26 @@ class WaitEstimate:
     seconds: float | None
     has_task: bool | None = None
     more: bool = False
+    pause: Pause | None = None
 
 
 def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, WaitEstimate]:
-    """The wait_estimate of each run that waits for a worker, by its id."""
-    waiting = [run for run in runs if run.state is State.QUEUED and run.due_at is None]
-    if not waiting:
+    """The wait_estimate of each run that waits for a worker or for the end of a pause, by its id."""
+    queued = [run for run in runs if run.state is State.QUEUED]
+    if not queued:
         return {}
     with database.read() as session:
+        paused = pauses.pauses_of(session, queued)
         alive = heartbeats.workers_alive(session)
+        held = {run_id: WaitEstimate(alive.workers, 0, None, pause=pause) for run_id, pause in paused.items()}
+        waiting = [run for run in queued if run.due_at is None and run.id not in held]
+        if not waiting:
+            return held
         ahead = _ahead(session, waiting)
         running = _running(session)
         tasks = set(running).union(*ahead.values())
         typical = {task: _typical_seconds(session, task) for task in tasks}
-    return {run.id: _estimate(run, alive, ahead[run.id], running, typical) for run in waiting}
+    return held | {run.id: _estimate(run, alive, ahead[run.id], running, typical) for run in waiting}
 
 
 def _estimate(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from rq.worker import BaseWorker
 
+from jobs.runs import pauses
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Change
 from jobs.runs.queue import Refused, WakeUp
@@ -63,6 +64,8 @@ class Burst:
         self._given_back: list[Change] = []
         self.has_deliveries = False
         """True if a run has ended for which messages to webhooks are due."""
+        self.is_drained = False
+        """True if the worker was given a job while it is drained. The job is put back, for others."""
 
     def take(self, job: WakeUp) -> None:
         """Execute the burst, starting with this job."""
@@ -87,7 +90,8 @@ class Burst:
         job = taken.job
         run = taken.run or attempt.take(self._backend, job.run_id, self._worker.name)
         if run is None:
-            self._bookkeeping.dropped(job)
+            self.is_drained = pauses.is_drained(self._backend.database, self._worker.name)
+            (self._bookkeeping.put_back if self.is_drained else self._bookkeeping.dropped)(job)
             return None
         began = time.monotonic()
         outcome, pending = self._execute(run, self._look_ahead, functools.partial(self._announce_start, job, run))

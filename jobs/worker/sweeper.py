@@ -15,6 +15,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
+from jobs.runs.pauses import not_paused
 from jobs.runs.queue import forget, job_id, taken, waiting
 from jobs.runs.run import ENDED, Run, State, in_states
 from jobs.runs.statements import due
@@ -115,7 +116,8 @@ class Sweeper:
         # Skip runs that were queued just now: the process that queued them is pushing them.
         old = (Run.queued_at < now - timedelta(seconds=WAITS_FOR_SECONDS)) | (Run.queued_at > now)
         ready = due(now, now + timedelta(seconds=CLOCKS_DIFFER_SECONDS))
-        oldest = select(*TO_PUSH).where(Run.state == State.QUEUED, old).order_by(Run.due_at, Run.queued_at, Run.id)
+        waiting = select(*TO_PUSH).where(Run.state == State.QUEUED, old, not_paused())
+        oldest = waiting.order_by(Run.due_at, Run.queued_at, Run.id)
         # Two queries, each of which reads the index in its order.
         queries = oldest.where(Run.due_at.is_(None)), oldest.where(Run.due_at.is_not(None), ready)
         with self._backend.database.read() as session:

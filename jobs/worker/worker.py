@@ -19,10 +19,11 @@ from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.authoring.task import TaskSummary
-from jobs.runs import heartbeats, lease
+from jobs.runs import heartbeats, lease, pauses
 from jobs.runs.backend import Backend
 from jobs.runs.queue import WakeUp
 from jobs.runs.run import Run
+from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure, Outcome
 from jobs.worker.burst import Burst
 from jobs.worker.file_requests import FileRequests
@@ -83,6 +84,7 @@ class RunWorker(SimpleWorker):
             worker_ttl=WORKER_TTL_SECONDS,
         )
         self._seen_at = self._beat_at = self._suspension_seen_at = -math.inf
+        self._idle_since = utcnow()
 
     # --- the end
 
@@ -129,10 +131,13 @@ class RunWorker(SimpleWorker):
             burst.take(job)
             if burst.has_deliveries:
                 self._wake_sender()
+            if burst.is_drained:
+                self._suspension_seen_at = -math.inf  # look at once, before the next job is taken
         finally:
             self._clear_up()
             self.executions.clear()
             self._state = WorkerStatus.IDLE
+            self._idle_since = utcnow()
 
     def _execute(self, run: Run, meanwhile: Callback, announce_start: Callback) -> tuple[Outcome, PendingOutput]:
         self._clear_up()
@@ -173,7 +178,7 @@ class RunWorker(SimpleWorker):
         if time.monotonic() - self._seen_at >= SEEN_SECONDS:
             self._seen_at = time.monotonic()
             with _database_may_be_away():
-                heartbeats.seen(self._backend.database, self.name, self._backend.tasks)
+                heartbeats.seen(self._backend.database, self.name, self._backend.tasks, self._idle_since)
         if pipeline is not None:
             super().heartbeat(timeout, pipeline)
         elif time.monotonic() - self._beat_at >= BEAT_SECONDS:
@@ -204,7 +209,20 @@ class RunWorker(SimpleWorker):
         if time.monotonic() - self._suspension_seen_at >= SUSPENSION_SECONDS:
             with contextlib.suppress(RedisError):
                 super().check_for_suspension(burst)
+            self._wait_while_drained()
             self._suspension_seen_at = time.monotonic()
+
+    def _wait_while_drained(self) -> None:
+        """Take no job while an administrator has this worker drained."""
+        while not self._stop_requested and self._is_drained():
+            self.set_state(WorkerStatus.SUSPENDED)
+            self.heartbeat()
+            time.sleep(SUSPENSION_SECONDS)
+
+    def _is_drained(self) -> bool:
+        with _database_may_be_away():
+            return pauses.is_drained(self._backend.database, self.name)
+        return False
 
     def run_maintenance_tasks(self) -> None:
         try:

@@ -188,6 +188,7 @@ def test_everything_works_without_javascript(new_context: NewContext) -> None:
 def test_the_dashboard_works_for_an_administrator(page: Page, stack: Stack) -> None:
     assert users.set_admin(stack.backend().database, address_of(page), True)
     page.goto("/")
+    page.get_by_role("link", name="Administration").click()
     page.get_by_role("link", name="Queue").click()
     expect(page.get_by_role("cell", name="runs", exact=True)).to_be_visible()
     page.goto("/admin/rq/0/view/workers")

@@ -104,6 +104,7 @@ def fill(rule: str, run_id: int, delivery: Delivery) -> str:
         "<job_id>": f"run-{run_id}-1",
         "<int:token_id>": "0",
         "<int:user_id>": "0",
+        "<worker>": "none",
         "<int:number>": "0",
         "<int:invitation_id>": "0",
         "<int:per_page>": "8",

@@ -1,13 +1,13 @@
 """User accounts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import ColumnElement, String, false, select, true
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs import Person, Role, audit, deliveries
 from jobs.storage import Database, UtcDateTime, utcnow
@@ -109,6 +109,12 @@ def search(database: Database, text: str, after: str, limit: int) -> Sequence[Ac
     query = select(Account).where(has_text, Account.email > after.lower()).order_by(Account.email).limit(limit)
     with database.read() as session:
         return session.scalars(query).all()
+
+
+def emails_of(session: Session, user_ids: Collection[int]) -> Mapping[int, str]:
+    """Return the addresses of users by their ids."""
+    found = session.execute(select(Account.id, Account.email).where(Account.id.in_(user_ids))) if user_ids else ()
+    return {user_id: email for user_id, email in found}
 
 
 def end_sessions(database: Database, user_id: int) -> Account | None:

@@ -11,6 +11,7 @@ from jobs.runs import Delivery, Entry, Run, StoredBatch, WaitEstimate, Webhook
 from jobs.values import frame_in, kept_file_in, picture_in, types_of
 from webapp.api.authentication import caller
 from webapp.rendering.failures import may_see_code
+from webapp.runs.filters import pause_reason
 
 TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
 
@@ -46,7 +47,7 @@ def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
         "error": _error(run),
         "progress": run.progress,
         "progress_note": run.progress_note,
-        "wait": {"ahead": expected.ahead, "seconds": expected.seconds} if expected else None,
+        "wait": _wait(expected) if expected else None,
         **{name: _time(getattr(run, name)) for name in TIMES},
         "url": url_for("api.run", run_id=run.id),
         "page": url_for("runs.show", run_id=run.id),
@@ -112,6 +113,11 @@ def with_addresses(value: Any, run_id: int) -> Any:
     if isinstance(value, Mapping):
         return {name: with_addresses(part, run_id) for name, part in value.items()}
     return [with_addresses(part, run_id) for part in value] if isinstance(value, list) else value
+
+
+def _wait(expected: WaitEstimate) -> dict[str, Any]:
+    paused = pause_reason(expected.pause) if expected.pause else None
+    return {"ahead": expected.ahead, "seconds": expected.seconds, "paused": paused}
 
 
 def _error(run: Run) -> dict[str, Any] | None:

@@ -74,7 +74,10 @@ COMMON: Schema = {
     ),
     "Runs": _object({"runs": {"type": "array", "items": {"$ref": reference("Run")}}}),
     "Error": _object({"kind": {"type": ["string", "null"]}, "message": {"type": ["string", "null"]}}, traceback={}),
-    "Wait": _object({"ahead": WHOLE, "seconds": {"type": ["number", "null"]}}),
+    "Wait": _object(
+        {"ahead": WHOLE, "seconds": {"type": ["number", "null"]}},
+        paused={"type": ["string", "null"], "description": "Who has paused what it waits for, and why."},
+    ),
     "Task": _object({"name": TEXT, "title": TEXT, "description": TEXT, "parameters": {"type": "object"}, "url": TEXT}),
     "Tasks": _object({"tasks": {"type": "array", "items": {"$ref": reference("Task")}}}),
     "Output": _object(

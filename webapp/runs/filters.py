@@ -8,13 +8,14 @@ from flask import Flask
 from markupsafe import Markup
 
 from jobs import File
-from jobs.runs import Run, State, WaitEstimate
+from jobs.runs import Pause, Run, State, WaitEstimate
 from jobs.storage import utcnow
 from jobs.values import chart_in, frame_in, html_in, kept_file_in, label_of, markdown_in, picture_in
 from webapp.current import backend
 from webapp.forms import Field, spoken
 from webapp.rendering.files import safe_filename
 from webapp.rendering.layout import address
+from webapp.runs import messages
 from webapp.runs.known_tasks import exists, known_task
 
 LONGEST_SUMMARY = 120
@@ -41,6 +42,7 @@ def init_app(app: Flask) -> None:
         losses=losses,
         cancelled=cancelled,
         queue_position=queue_position,
+        pause_reason=pause_reason,
         size=size,
     )
 
@@ -92,6 +94,12 @@ def queue_position(wait_estimate: WaitEstimate) -> str:
     more, about = ("more than ", "more than") if wait_estimate.more else ("", "about")
     after = f"Starts after {more}{wait_estimate.ahead:,} run{'' if wait_estimate.ahead == 1 else 's'}"
     return after if wait_estimate.seconds is None else f"{after}, in {about} {roughly(wait_estimate.seconds)}"
+
+
+def pause_reason(pause: Pause) -> str:
+    """Say what keeps a run from starting, who paused it and why."""
+    paused = messages.PAUSED[pause.kind].format(by=pause.paused_by)
+    return f"{paused} {messages.BECAUSE.format(reason=pause.reason)}" if pause.reason else f"{paused}."
 
 
 def parameters(run: Run) -> dict[str, Any]:

@@ -3,6 +3,14 @@
 NO_RUN = "This run doesn't exist or belongs to another account."
 NO_TABLE = "This run's result has no such table."
 
+# What keeps a run from starting, by the kind of pause.
+PAUSED = {
+    "everything": "Everything is paused by {by}",
+    "task": "This task is paused by {by}",
+    "user": "Your runs are paused by {by}",
+}
+BECAUSE = "because {reason}."
+
 # Uploads.
 BROKEN_OFF = "The upload was interrupted. Try again."
 TOO_LARGE = "{name} is larger than {most:,.10g} MB. Choose a smaller file."

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, update
 
-from jobs.runs import audit
+from jobs.runs import audit, heartbeats
 from jobs.runs.audit import AuditEntry
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
@@ -38,6 +38,7 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
     database, run = backend.database, make_run(backend, owner_id(backend, ada.email), state=State.FAILED)
     ada_id = owner_id(backend, ada.email)
     phone = Visitor(app)
+    heartbeats.seen(database, "here")
     steps = {
         "auth.sign_in": ("logged in", phone, "/login", {"email": ada.email, "password": PASSWORD}),
         "secrets.put": ("secret saved", ada, "/account/secrets", {"name": "API_TOKEN", "value": "x"}),
@@ -57,6 +58,10 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         "users.set_role": ("role changed", boss, f"/admin/users/{ada_id}/role", {"role": "administrator"}),
         "users.end_sessions": ("logged out everywhere", boss, f"/admin/users/{ada_id}/sessions/end", {}),
         "users.reset": ("reset link created", boss, f"/admin/users/{ada_id}/reset", {}),
+        "workers.drain": ("worker drained", boss, "/admin/workers/here/drain", {}),
+        "workers.resume": ("worker resumed", boss, "/admin/workers/here/resume", {}),
+        "pauses.create": ("paused", boss, "/admin/pauses/", {"what": "everything"}),
+        "pauses.resume": ("resumed", boss, "/admin/pauses/resume", {"kind": "everything", "name": ""}),
         "users.set_active": ("account disabled", boss, f"/admin/users/{ada_id}/active", {"active": "no"}),
     }
     for verb, who, path, form in steps.values():
