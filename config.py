@@ -75,6 +75,7 @@ class Settings(PeopleSettings):
     workers: int = Field(default=2, ge=0, le=256)
     tasks: tuple[Path, ...] = (ROOT / "jobs" / "tasks",)
     task_environment: str = ""
+    task_user: str = ""
     lease_seconds: int = Field(default=60, ge=2, le=3600)
     web_concurrency: int = Field(default=1, ge=1, le=64)
     allowed_hosts: frozenset[str] = frozenset()
@@ -257,8 +258,12 @@ class Settings(PeopleSettings):
         path = self.redis_folder / "redis.sock"
         if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
             return path
+        return self.temporary("redis") / "redis.sock"
+
+    def temporary(self, purpose: str) -> Path:
+        """Return a folder of this DATA_DIR's own in the temporary folder."""
         digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"dumbwaiter-{os.getuid()}-{digest}" / "redis.sock"
+        return Path(tempfile.gettempdir()) / f"dumbwaiter-{os.getuid()}-{digest}-{purpose}"
 
     @property
     def redis(self) -> str:

@@ -183,3 +183,8 @@ def test_a_schema_that_is_newer_than_the_code_is_left_alone_and_named(
     database.close()
     said = start_and_fail(APP_ENV=environment, PUBLIC_URL="http://here", DATA_DIR=str(tmp_path))
     assert "The database's schema (9999) is newer than this code" in said
+
+
+def test_a_user_for_tasks_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    said = fail(WORKERS, {"DATA_DIR": str(tmp_path), "TASK_USER": "no-such-user"})
+    assert said.startswith("TASK_USER: there is no user 'no-such-user'")

@@ -20,7 +20,7 @@ ROOMS_WITHIN = {
     "jobs.authoring": {"values"},
     "jobs.storage": {"values"},
     "jobs.runs": {"values", "authoring", "storage"},
-    "jobs.worker": {"logs", "values", "authoring", "storage", "runs"},
+    "jobs.worker": {"logs", "task_user", "values", "authoring", "storage", "runs"},
     "webapp.accounts": {"connections", "current", "rights", "security", "threads"},
     "webapp.admin": {"current", "rights", "accounts", "rendering"},
     "webapp.rendering": {"current", "threads"},

@@ -34,7 +34,9 @@ class Backend:
 
     @property
     def workspaces(self) -> Path:
-        """The folder that holds the workspaces of this machine's running runs."""
+        """The folder that holds the workspaces of this machine's running runs; TASK_USER cannot enter DATA_DIR."""
+        if self.settings.task_user:
+            return self.settings.temporary("workspaces")
         return self.settings.data_dir / "workspaces"
 
 

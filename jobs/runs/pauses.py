@@ -89,12 +89,10 @@ def is_drained(database: Database, worker: str) -> bool:
         return session.get(Pause, (Kind.WORKER, worker)) is not None
 
 
-def pauses_of(session: Session, runs: Collection[Run]) -> Mapping[int, Pause]:
-    """Return what keeps runs from starting, by their ids: the widest pause if there are several."""
-    found = {(pause.kind, pause.name): pause for pause in listed(session)}
-    if not found:
-        return {}
-    each = {run.id: (_widest(found, run)) for run in runs}
+def pauses_of(pauses: Collection[Pause], runs: Collection[Run]) -> Mapping[int, Pause]:
+    """Return which pauses keep runs from starting, by the runs' ids: the widest one if there are several."""
+    found = {(pause.kind, pause.name): pause for pause in pauses}
+    each = {run.id: _widest(found, run) for run in runs}
     return {run_id: pause for run_id, pause in each.items() if pause}
 
 

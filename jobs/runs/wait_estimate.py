@@ -27,12 +27,12 @@ LINE = (
     .where(
         Run.state == State.QUEUED,
         Run.due_at.is_(None),
-        not_paused(),
         tuple_(Run.queued_at, Run.id) <= tuple_(bindparam("until", type_=UtcDateTime), bindparam("last", type_=RunId)),
     )
     .order_by(Run.due_at, Run.queued_at, Run.id)
     .limit(MOST_AHEAD + 1)
 )
+LINE_BESIDE_PAUSES = LINE.where(not_paused())
 RUNNING = select(Run.task, func.count()).where(Run.state == State.RUNNING).group_by(Run.task)
 
 
@@ -61,13 +61,14 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
     if not queued:
         return {}
     with database.read() as session:
-        paused = pauses.pauses_of(session, queued)
+        found = pauses.listed(session)
+        paused = pauses.pauses_of(found, queued)
         alive = heartbeats.workers_alive(session)
         held = {run_id: WaitEstimate(alive.workers, 0, None, pause=pause) for run_id, pause in paused.items()}
         waiting = [run for run in queued if run.due_at is None and run.id not in held]
         if not waiting:
             return held
-        ahead = _ahead(session, waiting)
+        ahead = _ahead(session, waiting, LINE_BESIDE_PAUSES if found else LINE)
         running = _running(session)
         tasks = set(running).union(*ahead.values())
         typical = {task: _typical_seconds(session, task) for task in tasks}
@@ -83,10 +84,10 @@ def _estimate(
     return WaitEstimate(alive.workers, min(count, MOST_AHEAD), seconds, has_task, count > MOST_AHEAD)
 
 
-def _ahead(session: Session, waiting: Collection[Run]) -> dict[int, Counter[str]]:
+def _ahead(session: Session, waiting: Collection[Run], query: Select[str, int]) -> dict[int, Counter[str]]:
     """Count the runs of each task that wait ahead of each given run."""
     until, last = max((run.queued_at, run.id) for run in waiting)
-    line = session.connection().execute(LINE, {"until": until, "last": last}).all()
+    line = session.connection().execute(query, {"until": until, "last": last}).all()
     before, found = Counter[str](), {}
     wanted = {run.id for run in waiting}
     for task, run_id in line:

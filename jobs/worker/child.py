@@ -20,6 +20,7 @@ from pydantic import create_model
 
 from jobs.authoring.catalog import Catalog
 from jobs.authoring.task import Task
+from jobs.task_user import TaskUser, become
 from jobs.values.outcome import Failure, Outcome, Success
 from jobs.worker import at_fork
 from jobs.worker.channel import Channel
@@ -88,11 +89,18 @@ def warm_up() -> None:
             os.close(descriptor)
 
 
-def run_child(catalog: Catalog, ends: Ends, parent: int, handler: LogHandler) -> NoReturn:
-    """Serve as a newly forked child: wait for an order, execute it and exit. A kept process waits for more orders."""
+def run_child(catalog: Catalog, ends: Ends, parent: int, handler: LogHandler, user: TaskUser | None = None) -> NoReturn:
+    """Serve as a newly forked child: wait for an order, execute it and exit. A kept process waits for more orders.
+
+    With a user, it does so as that user.
+    """
     status = 1
     try:
         os.setsid()
+        if user:
+            for stream in (ends.out, ends.err):
+                os.fchown(stream, user.uid, user.gid)  # so that programs may open /dev/stdout
+            become(user)  # which undoes the next line, so it comes first
         die_with_parent(parent, signal.SIGKILL)
         at_fork.begin_child()
         signal.set_wakeup_fd(-1)

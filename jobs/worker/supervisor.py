@@ -41,7 +41,9 @@ class Supervisor:
     def __init__(self, backend: Backend, size: int, start: Start | None = None) -> None:
         self._backend = backend
         settings = backend.settings
-        self._template = TemplateProcess(start or start_template(settings.tasks), settings.task_environment)
+        self._template = TemplateProcess(
+            start or start_template(settings.tasks, user=settings.task_user), settings.task_environment
+        )
         self._size = size
         self._sweeper = Sweeper(backend)
         self._to_send = WakeupPipe()

@@ -10,12 +10,11 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import select
 
-from jobs.runs import deliveries, events, lease, mails, uploads
+from jobs.runs import deliveries, events, lease, mails, pauses, uploads
 from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
-from jobs.runs.pauses import not_paused
 from jobs.runs.queue import forget, job_id, taken, waiting
 from jobs.runs.run import ENDED, Run, State, in_states
 from jobs.runs.statements import due
@@ -116,11 +115,12 @@ class Sweeper:
         # Skip runs that were queued just now: the process that queued them is pushing them.
         old = (Run.queued_at < now - timedelta(seconds=WAITS_FOR_SECONDS)) | (Run.queued_at > now)
         ready = due(now, now + timedelta(seconds=CLOCKS_DIFFER_SECONDS))
-        waiting = select(*TO_PUSH).where(Run.state == State.QUEUED, old, not_paused())
-        oldest = waiting.order_by(Run.due_at, Run.queued_at, Run.id)
+        oldest = select(*TO_PUSH).where(Run.state == State.QUEUED, old).order_by(Run.due_at, Run.queued_at, Run.id)
         # Two queries, each of which reads the index in its order.
         queries = oldest.where(Run.due_at.is_(None)), oldest.where(Run.due_at.is_not(None), ready)
         with self._backend.database.read() as session:
+            if pauses.listed(session):
+                queries = queries[0].where(pauses.not_paused()), queries[1].where(pauses.not_paused())
             found = [row for query in queries for row in session.execute(query.limit(MOST_PUSHES))]
         return sorted(found, key=lambda row: (row.queued_at, row.id))[:MOST_PUSHES]
 

@@ -17,12 +17,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from jobs.authoring.catalog import Catalog, errors_that_stop, examine_catalog
 from jobs.logs import begin_log
+from jobs.task_user import TaskUser, find_task_user
 from jobs.worker import at_fork, limits
 from jobs.worker.channel import Channel
 from jobs.worker.child import LogHandler, prepare, run_child, warm_up
@@ -38,10 +40,10 @@ LONGEST_WAIT_SECONDS = 0.02
 MOST_CHILDREN_BYTES = 65_536  # if there are more, the next iteration finds them
 
 
-def serve(catalog: Catalog, supervisor: Channel, requests: socket.socket) -> None:
+def serve(catalog: Catalog, supervisor: Channel, requests: socket.socket, user: TaskUser | None = None) -> None:
     """Fork a copy for every worker that requests one, until every requesting end is closed.
 
-    A request is one packet that carries the worker's channel as a file descriptor.
+    A request is one packet that carries the worker's channel as a file descriptor. The copies' children are the user's.
     """
     handler = _get_ready()
     supervisor.send({"tasks": [asdict(task.summary) for task in catalog.values()]})
@@ -56,7 +58,8 @@ def serve(catalog: Catalog, supervisor: Channel, requests: socket.socket) -> Non
             if copies.fork():
                 os.close(files[0])
                 continue
-            _be_copy(catalog, handler, files[0], supervisor, requests)
+            copy = partial(WorkersCopy, catalog, handler, user)
+            _be_copy(copy, files[0], supervisor, requests)
         copies.sweep()
         copies.ended.clear()
 
@@ -78,14 +81,14 @@ def _get_ready() -> LogHandler:
 
 
 def _be_copy(
-    catalog: Catalog, handler: LogHandler, descriptor: int, supervisor: Channel, requests: socket.socket
+    make: "Callable[[Channel], WorkersCopy]", descriptor: int, supervisor: Channel, requests: socket.socket
 ) -> None:
     status = 1
     try:
         supervisor.close()
         requests.close()
         adopt_orphans()
-        WorkersCopy(catalog, handler, Channel(socket.socket(fileno=descriptor))).run()
+        make(Channel(socket.socket(fileno=descriptor))).run()
         status = 0
     finally:
         os._exit(status)
@@ -153,9 +156,10 @@ class Children:
 class WorkersCopy:
     """The copy of the template that forks one worker's children."""
 
-    def __init__(self, catalog: Catalog, handler: LogHandler, worker: Channel) -> None:
+    def __init__(self, catalog: Catalog, handler: LogHandler, user: TaskUser | None, worker: Channel) -> None:
         self._catalog = catalog
         self._handler = handler
+        self._user = user
         self._worker = worker
         self._children = Children()
         self._wakes, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -197,7 +201,7 @@ class WorkersCopy:
             ours.close()
             for descriptor in (self._wakes, self._wakeup):
                 os.close(descriptor)
-            run_child(self._catalog, theirs, parent, self._handler)
+            run_child(self._catalog, theirs, parent, self._handler, self._user)
         theirs.close()
         self._worker.send({"forked": pid, "mark": ours.mark}, ours.descriptors)
 
@@ -227,16 +231,17 @@ def children_of_this_process() -> Iterator[int]:
 def main() -> None:
     """Serve the tasks in some folders on two sockets: the supervisor's and the one for requests.
 
-    The arguments are the sockets' descriptors and the folders. Errors of single files are logged. If nothing can be
-    served, sends the errors to the supervisor and exits with status 1.
+    The arguments are the sockets' descriptors, the name of the user that executes runs, which may be empty, and the
+    folders. Errors of single files are logged. If nothing can be served, sends the errors to the supervisor and exits
+    with status 1.
     """
     supervisor, requests = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     begin_log("WARNING")
     channel = Channel(supervisor)
-    catalog, errors = examine_catalog([Path(folder) for folder in sys.argv[3:]])
+    catalog, errors = examine_catalog([Path(folder) for folder in sys.argv[4:]])
     if stopping := errors_that_stop(catalog, errors):
         channel.send({"error": "\n".join(map(str, stopping))})
         sys.exit(1)
     for error in errors:
         log.warning("%s", error)
-    serve(catalog, channel, requests)
+    serve(catalog, channel, requests, find_task_user(sys.argv[3]))

@@ -56,24 +56,26 @@ def task_environment(environment: Mapping[str, str], named: str = "") -> dict[st
     }
 
 
-def start_template(folders: Sequence[Path], module: str = "jobs.worker.template") -> Start:
+def start_template(folders: Sequence[Path], module: str = "jobs.worker.template", user: str = "") -> Start:
     """Return a function that starts a template process: `main` of the module, with the tasks in these folders.
+
+    Its children are those of the user of this name, if there is one.
 
     The process inherits nothing from this one but the two sockets.
     """
-    return partial(_start, module, folders)
+    return partial(_start, module, (user, *map(str, folders)))
 
 
 def _start(
     module: str,
-    folders: Sequence[Path],
+    arguments: Sequence[str],
     supervisor: socket.socket,
     requests: socket.socket,
     environment: Mapping[str, str],
 ) -> "subprocess.Popen[bytes]":
     descriptors = (supervisor.fileno(), requests.fileno())
     return subprocess.Popen(
-        [sys.executable, str(SCRIPT), module, *map(str, descriptors), *map(str, folders)],
+        [sys.executable, str(SCRIPT), module, *map(str, descriptors), *arguments],
         cwd=ROOT,
         env=dict(environment),
         stdin=subprocess.DEVNULL,

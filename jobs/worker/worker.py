@@ -24,6 +24,7 @@ from jobs.runs.backend import Backend
 from jobs.runs.queue import WakeUp
 from jobs.runs.run import Run
 from jobs.storage.database import utcnow
+from jobs.task_user import find_task_user
 from jobs.values.outcome import Failure, Outcome
 from jobs.worker.burst import Burst
 from jobs.worker.file_requests import FileRequests
@@ -72,6 +73,7 @@ class RunWorker(SimpleWorker):
         self._folder = contextlib.ExitStack()
         self._template = TemplateClient(ask_for_copy)
         self._template.prepare()
+        self._task_user = find_task_user(backend.settings.task_user)
         files = FileRequests(backend.files, self._wakeup)
         self._context = WorkerContext(
             backend, self._wakeup, self._template, files, lambda: self._leave_at, self._show_life
@@ -143,7 +145,7 @@ class RunWorker(SimpleWorker):
         self._clear_up()
         task = self._backend.tasks.get(run.task) or TaskSummary(run.task)
         try:
-            folder = self._folder.enter_context(workspace(self._backend.workspaces))
+            folder = self._folder.enter_context(workspace(self._backend.workspaces, self._task_user))
         except OSError as error:
             words = f"The server could not create the run's workspace: {error.strerror or error}. Contact its operator."
             return Failure("NoWorkspace", words), PendingOutput(self._backend, run)

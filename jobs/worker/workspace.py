@@ -5,6 +5,7 @@ therefore abandoned and can be removed, without a list or a clock.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -13,12 +14,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from jobs.task_user import TaskUser
+
 PREFIX = "run-"
 
 
 @contextlib.contextmanager
-def workspace(folder: Path | None) -> Iterator[Path]:
-    """Create a workspace in this folder, or in the system's temporary folder. Raises OSError."""
+def workspace(folder: Path | None, user: TaskUser | None = None) -> Iterator[Path]:
+    """Create a workspace in this folder, or in the system's temporary folder; as the user's own, if there is one.
+
+    Raises OSError.
+    """
+    if folder and user:
+        _make_passable(folder)
     try:
         path, lock = _locked(folder)
     except FileNotFoundError:
@@ -27,6 +35,8 @@ def workspace(folder: Path | None) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path, lock = _locked(folder)
     try:
+        if user:
+            os.chown(path, user.uid, user.gid)
         yield path
     finally:
         _remove(path)
@@ -38,6 +48,14 @@ def tidy(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         for path in list(folder.glob(f"{PREFIX}*")):
             _remove_if_abandoned(path)
+
+
+def _make_passable(folder: Path) -> None:
+    """Create a folder in the temporary folder that others may pass through. Anybody may have been there before."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+    if folder.lstat().st_uid != os.geteuid() or folder.is_symlink():
+        raise FileExistsError(errno.EEXIST, "it belongs to another user", str(folder))
+    folder.chmod(0o711)
 
 
 def _locked(folder: Path | None) -> tuple[Path, int]:
@@ -66,10 +84,11 @@ def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.rmdir()  # most are empty
         return
-    _allow(path)
-    for folder, names, _files in os.walk(path):
-        for name in names:
-            _allow(Path(folder, name))
+    if os.geteuid() != 0:  # root needs no permission, and must not follow what TASK_USER could put in their place
+        _allow(path)
+        for folder, names, _files in os.walk(path):
+            for name in names:
+                _allow(Path(folder, name))
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -8,6 +8,7 @@ from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
 from jobs.authoring.catalog import Catalog
+from jobs.task_user import find_task_user
 from jobs.worker.channel import Channel
 from jobs.worker.process import LIBC
 from jobs.worker.template import serve
@@ -32,7 +33,9 @@ class ForkedProcess:
         return self._code
 
 
-def forked(catalog: Catalog) -> Callable[[socket.socket, socket.socket, Mapping[str, str]], ForkedProcess]:
+def forked(
+    catalog: Catalog, user: str = ""
+) -> Callable[[socket.socket, socket.socket, Mapping[str, str]], ForkedProcess]:
     """Return how a supervisor starts a template that serves these tasks."""
 
     def start(supervisor: socket.socket, requests: socket.socket, environment: Mapping[str, str]) -> ForkedProcess:
@@ -44,7 +47,7 @@ def forked(catalog: Catalog) -> Callable[[socket.socket, socket.socket, Mapping[
             LIBC.prctl(PR_SET_NAME, TEMPLATE.encode())
             os.environ.clear()
             os.environ.update(environment)
-            serve(catalog, Channel(supervisor), requests)
+            serve(catalog, Channel(supervisor), requests, find_task_user(user))
         finally:
             os._exit(1)
 

@@ -83,7 +83,7 @@ def end(process: BaseProcess) -> None:
 
 def _serve(backend: Backend, parent: int) -> None:
     die_with_parent(parent, signal.SIGTERM)
-    Supervisor(backend, 1, forked(backend.catalog)).run()
+    Supervisor(backend, 1, forked(backend.catalog, backend.settings.task_user)).run()
 
 
 def start(backend: Backend, name: str, **parameters: Any) -> Run:

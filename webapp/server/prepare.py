@@ -13,6 +13,7 @@ from config import Settings
 from jobs.authoring import errors_that_stop
 from jobs.logs import begin_log
 from jobs.storage import Database, connect_redis, unusable
+from jobs.task_user import UnusableTaskUser, find_task_user
 from webapp.accounts import invitations, links
 from webapp.server import migrations
 from webapp.server.children import say
@@ -41,6 +42,7 @@ def prepare(settings: Settings) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings.session_key()  # creates the key before several processes need it
     _check_tasks(settings)
+    _check_task_user(settings)
     _wait_for_redis(settings)
     _migrate(settings)
     _invite_first(settings)
@@ -52,6 +54,13 @@ def _check_tasks(settings: Settings) -> None:
         raise CannotStart("\n".join(map(str, stopping)))
     for error in errors:
         log.warning("%s\nIt is left out until this is fixed. The other tasks start.", error)
+
+
+def _check_task_user(settings: Settings) -> None:
+    try:
+        find_task_user(settings.task_user if settings.workers else "")
+    except UnusableTaskUser as error:
+        raise CannotStart(str(error)) from None
 
 
 def _wait_for_redis(settings: Settings) -> None:
