@@ -26,7 +26,7 @@ from webapp.accounts.sessions import UNUSED
 from webapp.admin import audit_views, pause_views, users, worker_views
 from webapp.current import put_backend
 from webapp.rendering import charts, failures, files, fragments, layout, markdown, results, static_files
-from webapp.runs import filters, known_tasks, output, own_inputs, pace, uploads
+from webapp.runs import downloads, filters, known_tasks, output, own_inputs, pace, uploads
 from webapp.runs import views as runs
 from webapp.tasks import programs
 from webapp.tasks import views as tasks
@@ -42,7 +42,7 @@ PARTS = (
     *(own_inputs, programs, known_tasks, pace, failures),
 )
 ROOMS = (
-    *(tasks, runs, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
+    *(tasks, runs, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
     *(worker_views, pause_views, secrets, proof_views, session_views, token_views, webhook_views),
 )
 

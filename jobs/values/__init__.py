@@ -5,6 +5,7 @@ from jobs.values.images import DRAWING, Picture, picture_in
 from jobs.values.kept_file import kept_file_in
 from jobs.values.media_types import media_type_of
 from jobs.values.outcome import Failure, Outcome, Success
+from jobs.values.references import references_in
 from jobs.values.results import MARKS, html_in, markdown_in
 from jobs.values.stored_file import RunFile, StoreAway
 from jobs.values.tables import frame_in, types_of
@@ -27,5 +28,6 @@ __all__ = [
     "markdown_in",
     "media_type_of",
     "picture_in",
+    "references_in",
     "types_of",
 ]

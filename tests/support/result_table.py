@@ -68,16 +68,16 @@ RESULTS = (
 )
 SHAPES = {
     "scalar": "the value in large type",
-    "text": "a text with its line breaks and a copy button",
+    "text": "a text with its line breaks, a copy button and a download; a long one is folded",
     "sequence": "a list",
     "mapping": "names and values, each value according to its type",
-    "table": "a table with its first rows, a page with all rows, and a CSV download",
+    "table": "a table, sorted, searched and paged in place, and a CSV download",
     "markdown": "formatted text",
     "html": "sanitised HTML: text, structure and links",
     "chart": "a chart, and its data as a table and as CSV",
     "picture": "an image",
-    "file": "a file with its size, its SHA-256 and a download link",
-    "several": "the items below each other, each according to its type",
+    "file": "a file with its size, a download link and, folded, its SHA-256",
+    "several": "the items below each other, each according to its type; charts and images beside each other",
 }
 
 

@@ -17,7 +17,7 @@ from tests.support.visitor import the
 from tests.support.waiting import until
 from tests.values.case import fits
 from tests.values.cases import CASES
-from webapp.rendering.tables import PREVIEW_ROWS
+from webapp.rendering.tables import ROWS_OF_PART
 
 # One application serves all of them.
 pytestmark = pytest.mark.xdist_group("values")
@@ -126,9 +126,9 @@ def words_of(value: Any) -> Iterator[str]:
             return
         case {"$table": {"columns": columns, "rows": rows}}:
             yield from columns
-            yield from words_of(
-                [cell for row in rows[:PREVIEW_ROWS] for cell in row if not isinstance(cell, dict | list)]
-            )
+            yield from words_of([cell for row in rows[:ROWS_OF_PART] for cell in row if isinstance(cell, str | bool)])
+        case list() if is_table(value):
+            yield from words_of([cell for row in value for cell in row.values() if not isinstance(cell, int | float)])
         case dict() | list():
             for part in value.values() if isinstance(value, dict) else value:
                 yield from words_of(part)

@@ -196,6 +196,8 @@ def test_everybody_gets_what_is_theirs(people: People, who: str, method: str, ru
     note_file(backend, run_id, SECRET.encode(), "text/plain")
     if "table" in rule:
         finish(backend, run_id, [{"text": SECRET}])
+    if rule.endswith("/text"):
+        finish(backend, run_id, SECRET)
     path = fill(rule, run_id, tell(backend, people["owner"].email))
     response = getattr(people[who], method.lower())(path)
     assert response.status_code in expected(who, method, rule)

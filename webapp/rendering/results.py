@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from flask import Flask
@@ -15,7 +15,7 @@ from jobs.values import chart_in, html_in, kept_file_in, label_of, markdown_in, 
 from webapp.current import backend
 from webapp.rendering import fragments, guards
 from webapp.rendering.files import safe_filename
-from webapp.rendering.tables import Table, table_in
+from webapp.rendering.tables import Table, first_view, table_in
 
 # A row shows three lines of a result; longer texts would waste bandwidth, and memory for every page.
 LONGEST_TEXT = 1000
@@ -25,6 +25,8 @@ LONGEST_NAME = 200
 DEEPEST = 6
 # A longer list is not shown part by part.
 MOST_PARTS = 100
+# A longer text is folded.
+MOST_LINES, MOST_CHARACTERS = 40, 5000
 SHOWN_ALONE = frozenset({"chart", "file", "html", "markdown", "picture", "several", "table"})
 
 
@@ -73,6 +75,36 @@ class Result:
         return dict(zip(self.value, self.parts, strict=True))
 
     @property
+    def blocks(self) -> Iterator[tuple[str, list[tuple[str, "Result"]]]]:
+        """The parts with their names, or "" in a list, in groups: drawings, which share a row, values, or one other."""
+        names = self.value if isinstance(self.value, dict) else [""] * len(self.value)
+        parts = enumerate(zip(names, self.parts, strict=True))
+        for (kind, _), group in groupby(parts, key=lambda one: _block(one[0], one[1][1])):
+            yield kind, [part for _, part in group]
+
+    @property
+    def is_rich(self) -> bool:
+        """Return whether there is more to download than plain values."""
+        return self.stands_alone or (
+            self.shape == "mapping" and any(part.stands_alone for part in islice(self.parts, MOST_PARTS))
+        )
+
+    @property
+    def is_drawing(self) -> bool:
+        """Return whether the value is a chart or an image."""
+        file = kept_file_in(self.value) if self.shape == "file" else None
+        return self.shape in ("chart", "picture") or bool(file and file.width)
+
+    @property
+    def lines(self) -> int:
+        return str(self.value).count("\n") + 1
+
+    @property
+    def is_long(self) -> bool:
+        """Return whether a text is so long that it is folded."""
+        return self.lines > MOST_LINES or len(self.value) > MOST_CHARACTERS
+
+    @property
     def address(self) -> str | None:
         """The name of this part in a URL; None for the whole result."""
         return ".".join(map(str, self.part)) if self.part else None
@@ -80,6 +112,13 @@ class Result:
     def _part(self, number: int, value: Any) -> "Result":
         place = None if self.part is None else (*self.part, number)
         return replace(self, value=value, part=place, depth=self.depth + 1)
+
+
+def _block(number: int, part: Result) -> tuple[str, int]:
+    """Return the kind of block that shows a part, and a number that equals that of its neighbours in the same block."""
+    if part.is_drawing:
+        return "drawings", 0
+    return ("one", number) if part.stands_alone else ("values", 0)
 
 
 def _is_picture(result: Result) -> bool:
@@ -115,7 +154,7 @@ SHAPES: Mapping[str, Callable[[Result], bool]] = {
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(file=kept_file_in, full_result=full_result, brief_result=brief_result)
     app.jinja_env.filters.update(label=label_of, shortened=shortened, stored=stored, safe_filename=safe_filename)
-    app.jinja_env.globals.update(drawn=drawn)
+    app.jinja_env.globals.update(drawn=drawn, first_view=first_view)
 
 
 def shortened(name: str) -> str:

@@ -2,6 +2,7 @@
 
 NO_RUN = "This run doesn't exist or belongs to another account."
 NO_TABLE = "This run's result has no such table."
+NO_TEXT = "This run's result has no such text."
 
 # What keeps a run from starting, by the kind of pause.
 PAUSED = {

@@ -14,6 +14,9 @@ from webapp.rendering import fragments
 from webapp.rendering.results import Result
 
 LONGEST_QUERY = 200
+# The lines that a level shows: those of its sources, which are the levels of logging, and what goes to stderr.
+SEVERE = ("error", "critical", "err")
+LEVELS = {"": ("All lines", ()), "warning": ("Warnings and errors", ("warning", *SEVERE)), "error": ("Errors", SEVERE)}
 # A run that prints occasional lines has thousands of small batches, so they are rendered in groups.
 ENTRIES_PER_CHUNK = 200
 
@@ -111,9 +114,14 @@ def _unfinished(rendered: RenderedOutput, batch: StoredBatch | None) -> str:
     return render_chunks(rendered, [chunk], rendered.chunks[-1] if rendered.chunks else None, gaps=False)
 
 
-def sections(database: Database, run: Run, query: str = "") -> Markup:
-    """Render a run's partial results and log; with `query`, only the log lines that contain it."""
-    log = search(database, run, query) if query else section(render_output(database, run, OutputKind.LOG))
+def sections(database: Database, run: Run, query: str = "", level: str = "") -> Markup:
+    """Render a run's partial results and log; with `query`, only the log lines that contain it, and with `level` those
+    of that level or above.
+    """
+    if query or level:
+        log = search(database, run, query, level)
+    else:
+        log = section(render_output(database, run, OutputKind.LOG))
     return fragments.escaped(section(render_output(database, run, OutputKind.EMITTED)) + log)
 
 
@@ -122,23 +130,24 @@ def section(rendered: RenderedOutput) -> str:
     return _section(rendered, render_chunks(rendered, rendered.chunks))
 
 
-def search(database: Database, run: Run, query: str) -> str:
-    """Render the log's section with the lines that contain `query`, ignoring case."""
+def search(database: Database, run: Run, query: str, level: str = "") -> str:
+    """Render the log's section with the lines of a level that contain `query`, ignoring case."""
     count, chunks, read = 0, [], read_output(database, run.id, OutputKind.LOG)
     for batches in _grouped(read.finished):
-        if lines := _lines_with(query, batches):
+        if lines := _lines_with(query, level, batches):
             chunks.append(Chunk(batches[0].number, batches[-1].end, batches[0].attempt, _lines(lines)))
             count += len(lines)
     log = RenderedOutput(OutputKind.LOG, run.id, read.version, chunks, read.dropped)
-    if read.unfinished and (lines := _lines_with(query, [read.unfinished])):
+    if read.unfinished and (lines := _lines_with(query, level, [read.unfinished])):
         log = replace(log, unfinished=_unfinished(log, replace(read.unfinished, entries=lines)))
         count += len(lines)
-    return _section(log, render_chunks(log, chunks, gaps=False), query=query, count=count)
+    return _section(log, render_chunks(log, chunks, gaps=False), query=query, level=level, count=count)
 
 
-def _lines_with(query: str, batches: Sequence[StoredBatch]) -> list[Entry]:
-    wanted = query.casefold()
-    return [entry for batch in batches for entry in batch.entries if wanted in entry.content.casefold()]
+def _lines_with(query: str, level: str, batches: Sequence[StoredBatch]) -> list[Entry]:
+    wanted, (_, sources) = query.casefold(), LEVELS[level]
+    entries = (entry for batch in batches for entry in batch.entries if not level or entry.source in sources)
+    return [entry for entry in entries if wanted in entry.content.casefold()]
 
 
 def render_chunks(
@@ -186,4 +195,6 @@ def _tile(value: object, known: frozenset[str]) -> Picture | None:
 def _section(rendered: RenderedOutput, entries: str, **values: object) -> str:
     unfinished = fragments.escaped(rendered.unfinished)
     given = {"id": rendered.id, "rendered": rendered, "entries": fragments.escaped(entries), "unfinished": unfinished}
-    return fragments.render(f"runs/_{rendered.kind}.html", **given, **{"query": "", **values})
+    levels = [(level, words) for level, (words, _) in LEVELS.items()]
+    values = {"query": "", "level": "", "levels": levels, **values}
+    return fragments.render(f"runs/_{rendered.kind}.html", **given, **values)

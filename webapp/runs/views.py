@@ -16,7 +16,7 @@ from webapp.rendering.listings import Listing, Page, from_query, look_up
 from webapp.rendering.tables import Table, table_in
 from webapp.runs import messages
 from webapp.runs.known_tasks import past_tasks
-from webapp.runs.output import LONGEST_QUERY, sections
+from webapp.runs.output import LEVELS, LONGEST_QUERY, sections
 
 bp = Blueprint("runs", __name__)
 
@@ -34,25 +34,29 @@ def index() -> str:
 @bp.get("/runs/<int:run_id>")
 def show(run_id: int) -> str:
     query = request.args.get("log", "").strip()[:LONGEST_QUERY]
-    page = _mine(run_id, output=not query)
+    level = request.args.get("level", "")
+    level = level if level in LEVELS else ""
+    page = mine(run_id, output=not (query or level))
     run = page.runs[0]
-    output, expected = sections(backend().database, run, query), page.wait_estimates.get(run_id)
+    output, expected = sections(backend().database, run, query, level), page.wait_estimates.get(run_id)
     return render_template("runs/show.html", run=run, page=page, expected=expected, output=output)
 
 
 @bp.get("/runs/<int:run_id>/table")
 def table(run_id: int) -> str:
-    """Show all rows of a table in the result."""
-    run = _mine(run_id, output=False).runs[0]
+    """Show a table in the result on a page of its own, or answer the part of a page that shows it."""
+    run = mine(run_id, output=False).runs[0]
     view = tables.view(_table(run), request.args)
     known = stored_in(backend().database, run.id, run.result)
-    return render_template("runs/table.html", run=run, view=view, known=known, part=request.args.get("part"))
+    template = "results/_table_view.html" if request.headers.get("HX-Request") else "runs/table.html"
+    values = {"run": run, "run_id": run.id, "view": view, "known": known, "brief": False}
+    return render_template(template, part=request.args.get("part"), **values)
 
 
 @bp.get("/runs/<int:run_id>/table.csv")
 def table_csv(run_id: int) -> Response:
     """Download all rows of a table as CSV."""
-    run = _mine(run_id, output=False).runs[0]
+    run = mine(run_id, output=False).runs[0]
     # Excel reads a CSV file as UTF-8 only if it starts with a byte order mark.
     content = _table(run).csv().encode("utf-8-sig")
     response = make_response(content, {"Content-Type": "text/csv; charset=utf-8"})
@@ -62,14 +66,14 @@ def table_csv(run_id: int) -> Response:
 
 @bp.post("/runs/<int:run_id>/cancel")
 def cancel(run_id: int) -> Response:
-    _mine(run_id)
+    mine(run_id)
     try:
         submission.cancel(backend(), current_user.id, run_id)
     except Conflict as conflict:
         abort(409, description=str(conflict))
     if not request.headers.get("HX-Request"):
         return redirect(url_for("runs.show", run_id=run_id), 303)
-    page = _mine(run_id)
+    page = mine(run_id)
     run, expected = page.runs[0], page.wait_estimates.get(run_id)
     if request.form.get("view") == "full":
         return make_response(fragments.full(run, expected, code=page.listing.code))
@@ -79,7 +83,7 @@ def cancel(run_id: int) -> Response:
 @bp.post("/runs/<int:run_id>/retry")
 def retry(run_id: int) -> Response:
     try:
-        again = submission.retry(backend(), current_user.id, _mine(run_id).runs[0])
+        again = submission.retry(backend(), current_user.id, mine(run_id).runs[0])
     except Conflict as conflict:
         abort(409, description=str(conflict))
     return redirect(url_for("runs.show", run_id=again.id), 303)
@@ -87,7 +91,7 @@ def retry(run_id: int) -> Response:
 
 @bp.post("/runs/<int:run_id>/delete")
 def delete(run_id: int) -> Response:
-    run = _mine(run_id, output=False).runs[0]
+    run = mine(run_id, output=False).runs[0]
     try:
         delete_run(backend(), current_user.id, run.id)
     except Conflict as conflict:
@@ -96,13 +100,13 @@ def delete(run_id: int) -> Response:
 
 
 def _table(run: Run) -> Table:
-    value = _part(run.result, request.args.get("part", ""))
+    value = part_of(run.result, request.args.get("part", ""))
     chart = chart_in(value)
     table = Table(charts.rows(chart)) if chart else table_in(value)
     return table or abort(404, description=messages.NO_TABLE)
 
 
-def _part(value: Any, address: str) -> Any:
+def part_of(value: Any, address: str) -> Any:
     """Return the part of a result at an address of item indexes from the outside in, such as `2.0`, or None."""
     for number in filter(None, address.split(".", MOST_STEPS)):
         values = list(value.values()) if isinstance(value, dict) else value
@@ -112,7 +116,7 @@ def _part(value: Any, address: str) -> Any:
     return value
 
 
-def _mine(run_id: int, output: bool = True) -> Page:
+def mine(run_id: int, output: bool = True) -> Page:
     code = may_see_code(current_user)
     listing = Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output, code=code)
     page = look_up(backend().database, listing)

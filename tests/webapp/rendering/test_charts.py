@@ -50,7 +50,7 @@ def test_a_chart_is_drawn_with_its_words_and_numbers(ada: Visitor, backend: Back
     cells = [cell.text for cell in figure.select("details tbody tr:first-child td")]
     assert len(figure.select("details tbody tr")) == len(rows(chart))
     if kind == "line":
-        assert cells == ["1.0", "0.9", "1.0"]
+        assert cells == ["1", "0.9", "1.0"]
         assert len(drawing.select(".dot")) == 5
         assert len({dot["d"] for dot in drawing.select(".dot")}) == 2
         assert [one.text for one in figure.select(".chart__label")] == ["Epoch"]
@@ -58,7 +58,7 @@ def test_a_chart_is_drawn_with_its_words_and_numbers(ada: Visitor, backend: Back
 
 def test_its_numbers_can_be_had_as_a_table_and_as_csv(ada: Visitor, backend: Backend) -> None:
     run = shown(backend, ada, LOSS)
-    assert [cell.text for cell in soup(ada.get(f"/runs/{run.id}/table")).select("td")][:3] == ["1.0", "0.9", "1.0"]
+    assert [cell.text for cell in soup(ada.get(f"/runs/{run.id}/table")).select("td")][:3] == ["1", "0.9", "1.0"]
     lines = ada.get(f"/runs/{run.id}/table.csv").data.decode("utf-8-sig").splitlines()
     assert lines == ["Epoch,train,test", "1.0,0.9,1.0", "2.0,0.4,", "3.0,0.2,0.5"]
 

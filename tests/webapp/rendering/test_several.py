@@ -32,14 +32,14 @@ def shown(backend: Backend, visitor: Visitor, result: Any) -> Run:
 def test_several_values_are_shown_in_their_order_each_as_what_it_is(ada: Visitor, backend: Backend) -> None:
     run = shown(backend, ada, tuple(SEVERAL))
     several = the(soup(ada.get(f"/runs/{run.id}")), ".run-full__result .result--several")
-    kinds = [" ".join(one["class"]) for one in several.find_all(recursive=False)]
+    kinds = [" ".join(the(one, ":scope > *")["class"]) for one in several.select(".result__part")]
     assert kinds == [
         "result prose",
         "copyable",
         "result result--chart chart",
         "result result--table",
         "result result--sequence",
-        "result",
+        "result result--several",
     ]
     assert [one.text for one in several.select(".result--sequence li")] == ["1", "2, 3"]
 
@@ -47,20 +47,30 @@ def test_several_values_are_shown_in_their_order_each_as_what_it_is(ada: Visitor
 def test_so_are_the_values_of_a_dict(ada: Visitor, backend: Backend) -> None:
     run = shown(backend, ada, {"the_loss": LOSS, "people": PEOPLE, "best": {"loss": 0.1, "at": [1, {"a": None}]}})
     result = the(soup(ada.get(f"/runs/{run.id}")), ".run-full__result")
-    assert [one.text for one in result.select(".result > dl > dt")] == ["The loss", "People", "Best"]
-    assert len(result.select(".result > dl > dd > figure.chart")) == 1
-    assert len(result.select(".result > dl > dd > .result--table")) == 1
+    assert [one.text for one in result.select(".result__part > h3")] == ["The loss", "People"]
+    assert len(result.select(".drawings--one > .result__part > figure.chart")) == 1
+    assert len(result.select(".result__part > .result--table")) == 1
+    assert [one.text for one in result.select(".result--several > dl > dt")] == ["Best"]
     assert [one.text for one in result.select("dd dl dd")] == ["0.1", "1, (a: nothing)"]
+
+
+def test_charts_and_images_that_follow_each_other_stand_beside_each_other(ada: Visitor, backend: Backend) -> None:
+    run = shown(backend, ada, [LOSS, LOSS, "text", LOSS])
+    page = soup(ada.get(f"/runs/{run.id}"))
+    assert [len(one.select("figure.chart")) for one in page.select(".drawings")] == [2, 1]
+    run = shown(backend, ada, {"a": 1, "b": LOSS, "c": LOSS, "d": 2})
+    result = the(soup(ada.get(f"/runs/{run.id}")), ".result--several")
+    assert [one.name for one in result.find_all(recursive=False)] == ["dl", "div", "dl"]
 
 
 def test_a_table_within_has_pages_and_a_csv_of_its_own(ada: Visitor, backend: Backend) -> None:
     run = shown(backend, ada, {"a": SEVERAL})
     page = soup(ada.get(f"/runs/{run.id}"))
-    links = [str(one["href"]) for one in page.select(".result--table .table__more a")]
-    assert links == [f"/runs/{run.id}/table?part=0.3", f"/runs/{run.id}/table.csv?part=0.3"]
-    sorted_by_age = the(soup(ada.get(links[0])), "th:nth-child(2) a")["href"]
-    assert [one.text for one in soup(ada.get(f"{sorted_by_age}&order=desc")).select("td")][0::2] == ["Grace", "Ada"]
-    assert ada.get(links[1]).data.decode("utf-8-sig").splitlines()[0] == "name,age"
+    by_age = str(the(page, ".result--table th:nth-child(2) a")["href"])
+    csv = str(the(page, ".table__csv")["href"])
+    assert (by_age, csv) == (f"/runs/{run.id}/table?by=1&part=0.3", f"/runs/{run.id}/table.csv?part=0.3")
+    assert [one.text for one in soup(ada.get(f"{by_age}&order=desc")).select("td")][0::2] == ["Grace", "Ada"]
+    assert ada.get(csv).data.decode("utf-8-sig").splitlines()[0] == "name,age"
     assert ada.get(f"/runs/{run.id}/table.csv?part=0.2").data.decode("utf-8-sig").splitlines()[0] == "x,y"
 
 
@@ -100,7 +110,7 @@ def test_images_within_are_kept_and_shown_and_forged_ones_are_words(ada: Visitor
     put_out(backend, run, [mine, forged, PEOPLE], {"mine": mine, "forged": forged}, kind=OutputKind.EMITTED)
     emitted = the(soup(ada.get(f"/runs/{run.id}")), ".emitted")
     assert [one["src"] for one in emitted.select("img")] == [f"/runs/{run.id}/files/{file.sha256}"] * 2
-    assert emitted.select(".table__more") == [], "a partial result has no address"
+    assert emitted.select(".result--table a, .result--table form") == [], "a partial result has no address"
 
 
 def test_a_task_may_return_images_within_its_result() -> None:

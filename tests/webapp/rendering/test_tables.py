@@ -13,7 +13,8 @@ from jobs.runs.run import Run, State
 from jobs.values.json_value import json_value
 from tests.support.people import make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
-from webapp.rendering.tables import MOST_COLUMNS, PREVIEW_ROWS, ROWS_PER_PAGE, Table, table_in
+from webapp.rendering.numbers import format_of
+from webapp.rendering.tables import MOST_COLUMNS, ROWS_PER_PAGE, Table, table_in
 
 PEOPLE = [
     {"name": "Grace", "age": 85, "note": "=1+1"},
@@ -66,17 +67,17 @@ def test_the_heading_of_a_column_sorts_by_it_and_then_the_other_way(ada: Visitor
 
 
 def test_a_long_table_comes_in_pages_that_keep_its_order(ada: Visitor, backend: Backend) -> None:
-    run = shown(backend, ada, [{"n": (number * 7) % 250} for number in range(250)])
-    assert len(column(soup(ada.get(f"/runs/{run.id}")), 1)) == PREVIEW_ROWS
+    run = shown(backend, ada, [{"n": (number * 7) % 240} for number in range(240)])
+    assert len(column(soup(ada.get(f"/runs/{run.id}")), 1)) == ROWS_PER_PAGE
     page, seen = soup(ada.get(f"/runs/{run.id}/table?by=0&order=desc")), []
     while True:
         seen += column(page, 1)
         following = page.select_one("a[rel=next]")
-        if following is None:
+        if following is None or not following.has_attr("href"):
             break
         page = soup(ada.get(str(following["href"])))
-    assert seen == [str(number) for number in range(249, -1, -1)]
-    assert len(column(page, 1)) == 250 % ROWS_PER_PAGE
+    assert seen == [str(number) for number in range(239, -1, -1)]
+    assert len(column(page, 1)) == 240 % ROWS_PER_PAGE
 
 
 def test_values_of_all_kinds_can_be_sorted(ada: Visitor, backend: Backend) -> None:
@@ -89,7 +90,7 @@ def test_of_very_many_columns_the_first_are_shown_and_the_csv_has_all(ada: Visit
     run = shown(backend, ada, [{f"c{number}": number for number in range(3000)}])
     page = soup(ada.get(f"/runs/{run.id}/table"))
     assert len(page.select("th")) == MOST_COLUMNS
-    assert f"the first {MOST_COLUMNS} of 3000 columns" in the(page, ".lead").text
+    assert f"The first {MOST_COLUMNS} of 3000 columns" in the(page, "#main").text
     assert len(ada.get(f"/runs/{run.id}/table.csv").text.splitlines()[0].split(",")) == 3000
 
 
@@ -135,3 +136,43 @@ def test_it_is_its_owners_only_and_only_where_there_is_one(ada: Visitor, ben: Vi
 @pytest.mark.parametrize("value", [[], [{}], [{"a": 1}, 2], {"a": 1}, "a", [[1]], [{"$markdown": "a"}], None])
 def test_only_a_list_of_dicts_becomes_a_table(value: object) -> None:
     assert table_in(value) is None
+
+
+def test_the_rows_with_some_words_are_found_in_whatever_order(ada: Visitor, backend: Backend) -> None:
+    run = shown(backend, ada, [*PEOPLE, {"name": "Özgür", "note": ["a LAN"]}])
+    for query, names in {
+        "?q=%20lan": ["alan", "Özgür"],
+        "?q=LAN&by=0&order=desc": ["Özgür", "alan"],
+        "?q=85": ["Grace"],
+    }.items():
+        assert column(soup(ada.get(f"/runs/{run.id}/table{query}")), 1) == names
+    page = soup(ada.get(f"/runs/{run.id}/table?q=nowhere"))
+    assert "4 rows, none with “nowhere”" in the(page, ".table__size").text
+
+
+def test_htmx_gets_only_the_table_and_everything_that_leads_on_keeps_the_search(ada: Visitor, backend: Backend) -> None:
+    run = shown(backend, ada, {"a": [{"n": number} for number in range(60)]})
+    page = soup(ada.get(f"/runs/{run.id}/table?part=0&q=1&by=0&page=1", headers={"HX-Request": "true"}))
+    assert [one["id"] for one in page.find_all(recursive=False)] == [f"table-{run.id}-0"]
+    links = [str(one["href"]) for one in page.select("th a, nav a[href]")]
+    assert links == [f"/runs/{run.id}/table?by=0&order=desc&q=1&part=0"]
+    hidden = {one["name"]: one["value"] for one in page.select("form [type=hidden]")}
+    assert hidden == {"part": "0", "by": "0"}
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        ([36.5, 85, 41], "36.5 85.0 41.0"),
+        ([2024, 7, 10**30], f"2024 7 {10**30}"),
+        ([1.0, 2.0], "1 2"),
+        ([1 / 3, 22.75, 0.0], "0.3333 22.7500 0.0000"),
+        ([1234567.891, 0.1], "1234567.89 0.10"),
+        ([0.00012345678, 0.001], "0.00012346 0.00100000"),
+        ([1e-9, 5.5], "1e-09 5.5"),
+        ([1e20, 0.5], "1e+20 0.5"),
+        ([-0.0, 1.5, -0.04], "0.00 1.50 -0.04"),
+    ],
+)
+def test_the_numbers_of_a_column_are_written_alike(values: list[float], written: str) -> None:
+    assert " ".join(map(format_of(values), values)) == written

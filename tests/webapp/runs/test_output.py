@@ -110,6 +110,21 @@ def test_words_filter_the_lines_whatever_their_case(ada: Visitor, backend: Backe
         assert len(texts(soup(ada.get(f"/runs/{run.id}", query_string={"log": words})), run)) == 4
 
 
+def test_a_level_shows_its_lines_and_those_above(ada: Visitor, backend: Backend, run: Run) -> None:
+    for source in ("out", "info", "warning", "error", "err"):
+        put_out(backend, run, f"{source} line", source=source)
+    shown = {
+        "level=warning": ["warning line", "error line", "err line"],
+        "level=error": ["error line", "err line"],
+        "level=error&log=err%20l": ["err line"],
+        "level=nonsense": ["out line", "info line", "warning line", "error line", "err line"],
+    }
+    for query, lines in shown.items():
+        page = soup(ada.get(f"/runs/{run.id}?{query}"))
+        assert texts(page, run) == lines
+    assert the(soup(ada.get(f"/runs/{run.id}?level=error")), "option[selected]").text == "Errors"
+
+
 @pytest.mark.parametrize("words", ["%00", "%ED%A0%80", "x" * 5000, "%", "a&log=b", "%5B%28"])
 def test_odd_words_find_nothing_and_break_nothing(ada: Visitor, backend: Backend, run: Run, words: str) -> None:
     put_out(backend, run, "line")
