@@ -37,8 +37,8 @@ WAITING = 20_000
 POSTPONED = 500
 # More than reading a page takes, or a thousand runs to push, and less than reading an index once.
 MOST_WORK = {"sqlite": 20_000, "postgresql": 3_000}
-SMALL = {"workers", "leaders", "invitations", "pauses"}
-"""The tables that hold a row for each process, for each person who has not come yet, or for what is paused."""
+SMALL = {"workers", "leaders", "invitations", "pauses", "groups", "task_groups"}
+"""The tables with a row for each process, group, task, pause, or person who has not come yet."""
 
 TASKS = (None, "reverse_text", "factorise", "mandelbrot", "none such")
 STATES = (None, *State)

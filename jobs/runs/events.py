@@ -55,6 +55,11 @@ def publish_sign_out(redis: Redis, owner_id: int) -> None:
     _send(redis, [(owner_id, {"sign_out": 1})])
 
 
+def publish_rights(redis: Redis, owner_id: int) -> None:
+    """Notify an owner's pages that the owner's rights have changed."""
+    _send(redis, [(owner_id, {"rights": 1})])
+
+
 def _send(redis: Redis, messages: Iterable[tuple[int, dict[str, int]]]) -> None:
     try:
         for owner_id, message in messages:

@@ -160,11 +160,11 @@ def set_groups_of(session: Session, person_id: int, groups: Collection[int]) -> 
     audit.note(session, "groups changed", person.email, _shown(before), _shown(after))
 
 
-def for_task(database: Database, task: str) -> list[int] | None:
-    """Return the groups that an administrator lets use a task, or None if its file decides."""
+def for_tasks(database: Database, tasks: Collection[str]) -> dict[str, list[int]]:
+    """Return the groups that administrators let use these tasks, by task, where the task's file does not decide."""
     with database.read() as session:
-        row = session.get(TaskGroups, task)
-    return row.groups if row else None
+        rows = session.scalars(select(TaskGroups).where(TaskGroups.task.in_(tasks))).all()
+    return {row.task: row.groups for row in rows}
 
 
 def set_for_task(database: Database, task: str, groups: Collection[int] | None) -> None:

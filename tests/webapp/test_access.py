@@ -105,6 +105,7 @@ def fill(rule: str, run_id: int, delivery: Delivery) -> str:
         "<int:token_id>": "0",
         "<int:user_id>": "0",
         "<worker>": "none",
+        "<int:group_id>": "0",
         "<int:number>": "0",
         "<int:invitation_id>": "0",
         "<int:per_page>": "8",

@@ -6,12 +6,13 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import Role, events
+from jobs.runs import Role, events, groups
 from webapp.accounts import invitations, resets, users
 from webapp.accounts.auth import require_admin
 from webapp.accounts.invitations import Offer
-from webapp.accounts.users import Account, EmailTaken
+from webapp.accounts.users import Account, EmailTaken, LastAdministrator
 from webapp.admin import messages
+from webapp.admin.explaining import explained
 from webapp.current import backend
 
 PAGE_SIZE = 50
@@ -25,6 +26,22 @@ def index() -> str:
     return _page()
 
 
+@bp.get("/<int:user_id>")
+def show(user_id: int) -> str:
+    """Show a user's role and groups and, for a task in the query string, the rule that decides about it."""
+    user, task = _user(user_id), backend().catalog.get(request.args.get("task", ""))
+    return render_template(
+        "admin/user.html",
+        user=user,
+        roles=messages.ROLES,
+        groups=groups.names(backend().database),
+        chosen=groups.of_person(backend().database, user.id),
+        tasks=backend().catalog.values(),
+        task=task,
+        explanation=explained(user, task) if task else "",
+    )
+
+
 @bp.post("/invitations")
 def invite() -> Response:
     """Create an invitation. Its link is in the response to this form and nowhere else."""
@@ -34,9 +51,9 @@ def invite() -> Response:
         return _refused(email, messages.CLOSED)
     if address is None:
         return _refused(email, messages.NO_EMAIL)
-    role = Role.ADMINISTRATOR if request.form.get("role") == "administrator" else Role.MEMBER
+    offer = Offer(_role(default=Role.MEMBER), _groups())
     try:
-        secret = invitations.create(backend().database, address, Offer(role), current_user.id)
+        secret = invitations.create(backend().database, address, offer, current_user.id)
     except EmailTaken:
         return _refused(email, messages.HAS_ACCOUNT)
     link = url_for("registration.register", invitation=secret, _external=True)
@@ -51,10 +68,24 @@ def revoke(invitation_id: int) -> Response:
 
 @bp.post("/<int:user_id>/role")
 def set_role(user_id: int) -> Response:
-    """Make a user an administrator, or a member again."""
+    """Give a user another role. An administrator does not take their own rights away, so that one is always left."""
     user = _other(user_id)
-    users.set_admin(backend().database, user.email, request.form.get("role") == "administrator")
-    return _back()
+    try:
+        users.set_role(backend().database, user.id, _role())
+    except LastAdministrator:
+        abort(409, description=messages.LAST_ADMINISTRATOR)
+    events.publish_rights(backend().redis, user.id)
+    return _back_to(user)
+
+
+@bp.post("/<int:user_id>/groups")
+def set_groups(user_id: int) -> Response:
+    """Choose all groups that a user belongs to."""
+    user = _user(user_id)
+    with backend().database.write() as session:
+        groups.set_groups_of(session, user.id, _groups())
+    events.publish_rights(backend().redis, user.id)
+    return _back_to(user)
 
 
 @bp.post("/<int:user_id>/active")
@@ -91,12 +122,29 @@ def _other(user_id: int) -> Account:
     return _user(user_id)
 
 
+def _role(default: Role | None = None) -> Role:
+    """Return the role that a form names, or abort with 422."""
+    try:
+        return Role(request.form.get("role", default or ""))
+    except ValueError:
+        abort(422, description=messages.NO_ROLE)
+
+
+def _groups() -> set[int]:
+    """Return the groups that a form names; those that do not exist are left out when they are stored."""
+    return {int(one) for one in request.form.getlist("group") if one.isdecimal() and len(one) < 10}
+
+
 def _user(user_id: int) -> Account:
     return users.with_id(backend().database, user_id) or abort(404, description=messages.NO_USER)
 
 
 def _back() -> Response:
     return redirect(url_for("users.index"), 303)
+
+
+def _back_to(user: Account) -> Response:
+    return redirect(url_for("users.show", user_id=user.id), 303)
 
 
 def _refused(email: str, message: str) -> Response:
@@ -112,6 +160,9 @@ def _page(email: str = "", error: str = "", link: Mapping[str, object] | None = 
         next_after=found[PAGE_SIZE - 1].email if len(found) > PAGE_SIZE else "",
         wanted=wanted,
         invitations=invitations.listed(backend().database),
+        roles=messages.ROLES,
+        groups=groups.names(backend().database),
+        chosen=(),
         email=email,
         error=error,
         link=link,

@@ -1,7 +1,7 @@
 """`flask admin ...` and `flask invite`: manage administrators, accounts and the encryption of secrets."""
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import Actor, Role, audit, events
+from jobs.runs import Actor, Role, audit, events, groups
 from jobs.storage import unusable
 from webapp.accounts import invitations, links, resets, second_factors, users
 from webapp.accounts.invitations import Offer
@@ -106,19 +106,21 @@ def renew_secrets() -> None:
 
 @click.command(cls=OnDatabase)
 @click.argument("email")
-@click.option("--administrator", is_flag=True, help="The invited person becomes an administrator.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.MEMBER.value, show_default=True)
+@click.option("--administrator", "role", flag_value=Role.ADMINISTRATOR.value, help="The same as --role administrator.")
+@click.option("--group", "names", multiple=True, help="A group that the person will belong to. Repeat it for more.")
 @click.option("--days", type=click.IntRange(1, 365), default=invitations.LIFETIME.days, show_default=True)
 @with_appcontext
-def invite(email: str, administrator: bool, days: int) -> None:
+def invite(email: str, role: str, names: tuple[str, ...], days: int) -> None:
     """Print a link with which a person creates an account, once."""
     address = users.normalised(email)
     if address is None:
         raise click.ClickException(f"{email} is not an e-mail address.")
     if backend().settings.registers == "closed":
         raise click.ClickException("REGISTRATION is closed, so nobody can accept an invitation. Set it to invite.")
-    role = Role.ADMINISTRATOR if administrator else Role.MEMBER
+    offer = Offer(Role(role), _ids_of(names))
     try:
-        secret = invitations.create(backend().database, address, Offer(role), lifetime=timedelta(days=days))
+        secret = invitations.create(backend().database, address, offer, lifetime=timedelta(days=days))
     except EmailTaken:
         raise click.ClickException(f"{address} has an account.") from None
     click.echo(links.invitation(backend().settings, secret))
@@ -137,6 +139,15 @@ def verify() -> None:
     if broken is not None:
         raise click.ClickException(f"Entry {broken} does not follow the {count:,} before it: something was changed.")
     click.echo(f"{count:,} entries, all unchanged. The last digest is {digest or 'none'}; keep it elsewhere.")
+
+
+def _ids_of(names: Collection[str]) -> list[int]:
+    known = {name: group for group, name in groups.names(backend().database).items()}
+    if unknown := [name for name in names if name not in known]:
+        raise click.ClickException(
+            f"There is no group {unknown[0]!r}. The groups are: {', '.join(known) or 'none yet'}."
+        )
+    return [known[name] for name in names]
 
 
 def _set(email: str, is_admin: bool) -> None:

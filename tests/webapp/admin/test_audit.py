@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, update
 
-from jobs.runs import audit, heartbeats
+from jobs.runs import audit, groups, heartbeats
 from jobs.runs.audit import AuditEntry
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
@@ -37,6 +37,8 @@ def newest(backend: Backend, verb: str) -> AuditEntry:
 def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: Visitor, backend: Backend) -> None:
     database, run = backend.database, make_run(backend, owner_id(backend, ada.email), state=State.FAILED)
     ada_id = owner_id(backend, ada.email)
+    for name in ("finance", "support"):
+        groups.create(database, name)
     phone = Visitor(app)
     heartbeats.seen(database, "here")
     steps = {
@@ -62,6 +64,18 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         "workers.resume": ("worker resumed", boss, "/admin/workers/here/resume", {}),
         "pauses.create": ("paused", boss, "/admin/pauses/", {"what": "everything"}),
         "pauses.resume": ("resumed", boss, "/admin/pauses/resume", {"kind": "everything", "name": ""}),
+        "users.set_groups": ("groups changed", boss, f"/admin/users/{ada_id}/groups", {"group": "2"}),
+        "groups.create": ("group created", boss, "/admin/groups/", {"name": "sales"}),
+        "groups.rename": ("group renamed", boss, "/admin/groups/1/name", {"name": "money"}),
+        "groups.add": ("groups changed", boss, "/admin/groups/1/members", {"email": ada.email}),
+        "groups.remove": ("groups changed", boss, f"/admin/groups/1/members/{ada_id}/remove", {}),
+        "groups.delete": ("group deleted", boss, "/admin/groups/1/delete", {}),
+        "admin_tasks.set_groups": (
+            "task's groups changed",
+            boss,
+            "/admin/tasks/reverse_text/groups",
+            {"who": "everybody"},
+        ),
         "users.set_active": ("account disabled", boss, f"/admin/users/{ada_id}/active", {"active": "no"}),
     }
     for verb, who, path, form in steps.values():

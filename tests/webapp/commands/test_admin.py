@@ -6,7 +6,7 @@ import pyotp
 from flask import Flask
 from sqlalchemy import update
 
-from jobs.runs import audit
+from jobs.runs import Role, audit, groups
 from jobs.runs.backend import Backend
 from tests.support.visitor import PASSWORD, Visitor
 from tests.webapp.commands.test_commands import flask
@@ -55,6 +55,21 @@ def test_an_invitation_is_printed_as_a_link(shell: Flask, app: Flask, visitor: V
     assert visitor.get("/admin/users/").status_code == 200
     assert "has an account" in flask(shell, "invite", "vera@example.com").stderr
     assert "not an e-mail address" in flask(shell, "invite", "vera").stderr
+
+
+def test_an_invitation_carries_a_role_and_groups(shell: Flask, visitor: Visitor, backend: Backend) -> None:
+    finance, sales = (groups.create(backend.database, name).id for name in ("finance", "sales"))
+    options = ("--role", "manager", "--group", "finance", "--group", "sales")
+    [secret] = parse_qs(urlsplit(flask(shell, "invite", "vera@example.com", *options).output.strip()).query)[
+        "invitation"
+    ]
+    visitor.post("/register", {"invitation": secret, "password": PASSWORD})
+    vera = users.with_email(backend.database, "vera@example.com")
+    assert vera
+    assert vera.role is Role.MANAGER
+    assert groups.of_person(backend.database, vera.id) == {finance: "finance", sales: "sales"}
+    refused = flask(shell, "invite", "ben@example.com", "--group", "marketing").stderr
+    assert "There is no group 'marketing'. The groups are: finance, sales." in refused
 
 
 def test_a_link_for_a_new_password_is_printed(shell: Flask, app: Flask, ada: Visitor) -> None:
