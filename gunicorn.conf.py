@@ -124,9 +124,10 @@ worker_class = Worker
 def post_worker_init(worker: Any) -> None:
     """Configure logging and garbage collection, and have open pages reconnect as soon as the worker shuts down."""
     from config import load  # imported here because they would take 12 MB in gunicorn's master process
-    from jobs.logs import begin_log
+    from jobs.logs import begin_log, write_one_line
 
     begin_log(load().log_level)
+    write_one_line(worker.log.error_log)
     worker.wsgi.extensions["hub"].stop_when(lambda: worker.alive)
     gc.collect()
     gc.freeze()  # exclude permanent objects from full collections, which block all pages

@@ -24,5 +24,12 @@ def begin_log(level: str, form: str = FORMAT) -> None:
     logging.basicConfig(level=level, handlers=[handler])
 
 
+def write_one_line(logger: logging.Logger) -> None:
+    """Have a logger with handlers of its own, such as a library's, escape its messages too."""
+    for handler in logger.handlers:
+        form = handler.formatter
+        handler.setFormatter(OneLine(form._fmt if form else FORMAT, form.datefmt if form else None))
+
+
 def _escaped(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -6,17 +6,20 @@ an entry that is changed or removed later breaks the chain.
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, func, select
+from sqlalchemy import Index, String, event, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs.run import LARGEST_ID, RunId
 from jobs.storage.database import Base, Database, PlainJson, UtcDateTime, utcnow
+
+log = logging.getLogger("dumbwaiter.security")
 
 ENTRIES_AT_ONCE = 500
 LOCK = 0x64756D62  # a number that no other lock of the application has
@@ -78,7 +81,10 @@ def note(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an entry to the transaction of a change. Other changes wait for its end, so that the chain has one order."""
+    """Add an entry to the transaction of a change, and a line to the security log once that is committed.
+
+    Other changes wait for its end, so that the chain has one order.
+    """
     assert verb in VERBS
     actor = who_acts.get()()
     entry = AuditEntry(
@@ -100,6 +106,14 @@ def note(
     entry.digest = _digest(last or "", entry)
     session.add(entry)
     session.flush()
+    line = _line(entry)
+    event.listen(session, "after_commit", lambda _session: log.info("%s", line), once=True)
+
+
+def _line(entry: AuditEntry) -> str:
+    change = f" {json.dumps(entry.before)} -> {json.dumps(entry.after)}" if entry.after else ""
+    place = f" from {entry.ip_address}, request {entry.request_id}" if entry.ip_address else ""
+    return f"{entry.verb}: {entry.object}{change} by {entry.actor}{place}"
 
 
 def listed(

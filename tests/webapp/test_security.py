@@ -1,5 +1,6 @@
 """The guards at every door."""
 
+import io
 import logging
 import re
 import sys
@@ -8,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from jobs.logs import FORMAT, OneLine
+from jobs.logs import FORMAT, OneLine, write_one_line
 from jobs.runs.backend import Backend
 from tests.support.visitor import PASSWORD, Visitor
 from webapp.accounts import users
@@ -111,3 +112,13 @@ def test_a_log_line_cannot_be_forged() -> None:
     lines = re.split("[\r\n\u2028]", OneLine(FORMAT).format(record))
     assert not [line for line in lines[1:] if line[:4].strip()]
     assert not re.search("[\r\x1b\u2028]", "".join(lines))
+
+
+def test_a_library_that_writes_its_own_log_escapes_it_too() -> None:
+    logger, written = logging.Logger("gunicorn.error"), io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+    logger.addHandler(handler)
+    write_one_line(logger)
+    logger.warning("invalid header %s", "a\r\nlogged in: boss@example.com")
+    assert written.getvalue() == "[WARNING] invalid header a\\r\\nlogged in: boss@example.com\n"

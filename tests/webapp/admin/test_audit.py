@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
@@ -128,6 +129,20 @@ def test_a_change_that_is_refused_leaves_no_entry(boss: Visitor, ada: Visitor, b
     ada.post("/account/password", {"current": "wrong", "password": NEW})
     boss.post("/admin/users/invitations/99/revoke")
     assert len(audit.listed(backend.database)) == before
+
+
+def test_every_change_that_is_committed_is_a_line_of_the_security_log(
+    boss: Visitor, ada: Visitor, backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada_id = owner_id(backend, ada.email)
+    with caplog.at_level(logging.INFO, "dumbwaiter.security"):
+        boss.post(f"/admin/users/{ada_id}/role", {"role": "administrator"})
+        with backend.database.write() as session:
+            audit.note(session, "role changed", "nobody@example.com")
+            session.rollback()
+    (line,) = caplog.messages
+    assert line.startswith(f"role changed: {ada.email} {{")
+    assert line.partition(" -> ")[2].partition(" by ")[2].startswith(f"{boss.email} from 127.0.0.1, request ")
 
 
 def test_what_the_application_does_by_itself_has_no_person_as_its_actor(ada: Visitor, backend: Backend) -> None:
