@@ -37,8 +37,8 @@ WAITING = 20_000
 POSTPONED = 500
 # More than reading a page takes, or a thousand runs to push, and less than reading an index once.
 MOST_WORK = {"sqlite": 20_000, "postgresql": 3_000}
-SMALL = {"workers", "leaders", "invitations", "pauses", "groups", "task_groups"}
-"""The tables with a row for each process, group, task, pause, or person who has not come yet."""
+SMALL = {"workers", "leaders", "invitations", "pauses", "groups", "task_groups", "lanes"}
+"""The tables with a row for each process, group, task, pause, person who has not come yet, or owner of waiting runs."""
 
 TASKS = (None, "reverse_text", "factorise", "mandelbrot", "none such")
 STATES = (None, *State)
@@ -147,7 +147,7 @@ def test_changes_of_a_run(backend: Backend, ada: Visitor) -> None:
     failure = Failure("Oops", "it broke")
 
     def claimed(**values: Any) -> Run:
-        run = attempt.take(backend, make_run(backend, me, **values).id, "worker")
+        run = lease.claim(database, make_run(backend, me, **values).id, "worker")
         assert run is not None
         return run
 
@@ -163,8 +163,10 @@ def test_changes_of_a_run(backend: Backend, ada: Visitor) -> None:
         checkpoints.load(database, held.id)
         lease.report(database, held, 0.5, "half")
         lease.renew(database, held)
-        following = Claim(make_run(backend, me).id, "worker")
+        following = Claim("worker", backend.tasks, backend.durations)
         assert all(lease.succeed_and_claim(database, held, "done", following))
+        assert attempt.take(backend, "worker")
+        assert lease.claim_next(database, Claim("worker", ("none such",), backend.durations)) is None
         assert lease.lose(database, "worker")
         assert lease.give_back(database, claimed())
         assert lease.fail(database, claimed(), failure)

@@ -1,7 +1,7 @@
 """The resources for working with runs: settings, database, Redis, queue, tasks and files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from redis import Redis
@@ -10,6 +10,7 @@ from rq import Queue
 from config import Settings
 from jobs.authoring.catalog import Catalog, load_catalog
 from jobs.authoring.task import TaskSummary
+from jobs.runs.durations import Durations
 from jobs.runs.files import RecordedFiles
 from jobs.runs.queue import open_queue
 from jobs.runs.vault import Vault
@@ -31,6 +32,7 @@ class Backend:
     vault: Vault
     tasks: Mapping[str, TaskSummary]
     """The tasks by name, without their code, as workers need them."""
+    durations: Durations = field(default_factory=Durations)
 
     @property
     def workspaces(self) -> Path:

@@ -8,14 +8,15 @@ discard its work. After a crash two workers may execute the same run, but only o
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from jobs.runs import deliveries
+from jobs.runs import deliveries, turns
 from jobs.runs import statements as sql
+from jobs.runs.durations import Durations
 from jobs.runs.run import Run
 from jobs.runs.statements import MOST_LOSSES
 from jobs.storage.database import Database, utcnow
@@ -26,7 +27,6 @@ RENEWALS_PER_LEASE = 4
 LONGEST_BACKOFF_SECONDS = 3600.0
 CLOCKS_DIFFER_SECONDS = 60.0
 UNKNOWN_SECONDS = 600.0
-END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's request for a run: the lease's length in seconds, and the tasks that it knows (None means all)."""
+    """A worker's request for its next run: the tasks that it knows, and the lease's length in seconds."""
 
-    run_id: int
     worker: str
+    tasks: Collection[str]
+    durations: Durations
     seconds: float = LEASE_SECONDS
-    tasks: Collection[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,28 +60,39 @@ class Hold:
 LOST = Failure("WorkerLost", f"The worker was lost {MOST_LOSSES} times while it executed this run.")
 
 
-def claim(
-    database: Database, run_id: int, worker: str, seconds: float = LEASE_SECONDS, tasks: Collection[str] | None = None
-) -> Run | None:
-    """Claim a queued run that is due and return the columns that its holder needs, or None if it is not available.
+def claim(database: Database, run_id: int, worker: str, seconds: float = LEASE_SECONDS) -> Run | None:
+    """Claim this run if it is queued and due. Return the columns that its holder needs, or None."""
+    with database.change() as connection:
+        return _claim(connection, sql.CLAIM, worker, seconds, id=run_id)
 
-    `tasks` are those that the worker knows. A run of an unknown task may be meant for workers of a newer deployment, so
-    it is claimed only if no worker has claimed it for UNKNOWN_SECONDS since it was due, and then fails with an
-    explanation.
+
+def claim_next(database: Database, claim: Claim) -> Run | None:
+    """Claim the run whose turn it is (jobs.runs.turns), or return None if none waits for this worker.
+
+    A run of a task that the worker does not know may be meant for workers of a newer deployment. It is claimed only if
+    nothing else waits and no worker has claimed it for UNKNOWN_SECONDS, and then fails with an explanation.
     """
     with database.change() as connection:
-        row = _claim(connection, Claim(run_id, worker, seconds, tasks))
-    return Run(**row) if row else None
+        run = _claim_in_turn(connection, claim)
+        if run is None:
+            long_ago = _from(utcnow(), -UNKNOWN_SECONDS)
+            if forgotten := turns.unknown(connection, claim.tasks, long_ago):
+                run = _claim(connection, sql.CLAIM, claim.worker, claim.seconds, id=forgotten)
+        turns.book(connection, claim.durations, started=run)
+    return run
 
 
-def _claim(connection: Connection, claim: Claim) -> Any:
+def _claim_in_turn(connection: Connection, claim: Claim) -> Run | None:
+    statement = sql.CLAIM_IN_POSTGRES if connection.dialect.name == "postgresql" else sql.CLAIM_IN_SQLITE
+    return _claim(connection, statement, claim.worker, claim.seconds, tasks=list(claim.tasks))
+
+
+def _claim(connection: Connection, statement: Any, worker: str, seconds: float, **values: Any) -> Run | None:
     now = utcnow()
-    values = {"id": claim.run_id, "worker": claim.worker, "token": secrets.token_hex(16)}
-    long_ago = END_OF_TIME if claim.tasks is None else _from(now, -UNKNOWN_SECONDS)
-    times = {"now": now, "until": _from(now, claim.seconds), "long_ago": long_ago}
-    future = _from(now, CLOCKS_DIFFER_SECONDS)
-    given = _given(**values, **times, future=future, tasks=list(claim.tasks or ()))
-    return connection.execute(sql.CLAIM, given).mappings().first()
+    times = {"now": now, "until": _from(now, seconds), "future": _from(now, CLOCKS_DIFFER_SECONDS)}
+    given = _given(worker=worker, token=secrets.token_hex(16), **times, **values)
+    row = connection.execute(statement, given).mappings().first()
+    return Run(**row) if row else None
 
 
 def renew(database: Database, run: Run, seconds: float = LEASE_SECONDS) -> Hold | None:
@@ -103,41 +114,41 @@ def report(database: Database, run: Run, fraction: float | None, note: str) -> C
 
 def succeed(database: Database, run: Run, result: Any, notes: Sequence[str] = ()) -> Change | None:
     """Record a result, the one completion of a run, with the notes about what was changed in it."""
-    return _change(database, sql.SUCCEED, **_lease(run), result=result, notes=list(notes) or None)
+    return _leave(database, run, sql.SUCCEED, result=result, notes=list(notes) or None)
 
 
 def succeed_and_claim(
     database: Database, run: Run, result: Any, claim: Claim, notes: Sequence[str] = ()
 ) -> tuple[Change | None, Run | None]:
-    """Record a result and take the next run: two changes, one durable commit."""
+    """Record a result and claim the next run: two changes, one durable commit."""
     values = _given(**_lease(run), result=result, notes=list(notes) or None, now=utcnow())
     with database.change() as connection:
         ended = connection.execute(sql.SUCCEED, values).first()
         _tell(connection, [ended] if ended else [])
-        claimed = _claim(connection, claim)
-    # Build objects after the commit: the next writer waits until the transaction ends.
-    return Change(*ended) if ended else None, Run(**claimed) if claimed else None
+        following = _claim_in_turn(connection, claim)
+        turns.book(connection, claim.durations, ended=run if ended else None, started=following)
+    return Change(*ended) if ended else None, following
 
 
 def fail(database: Database, run: Run, failure: Failure) -> Change | None:
     """Record a run's failure, or cancel the run if its owner asked to stop it."""
-    return _change(database, sql.FAIL, **_lease(run), **_error(failure)) or stop(database, run)
+    return _leave(database, run, sql.FAIL, **_error(failure)) or stop(database, run)
 
 
 def postpone(database: Database, run: Run, failure: Failure, seconds: float) -> Change | None:
     """Queue a failed run for another attempt after `seconds`, or cancel it if its owner asked to stop it."""
     due_at = _from(utcnow(), seconds)
-    return _change(database, sql.POSTPONE, **_lease(run), **_error(failure), due_at=due_at) or stop(database, run)
+    return _leave(database, run, sql.POSTPONE, **_error(failure), due_at=due_at) or stop(database, run)
 
 
 def stop(database: Database, run: Run) -> Change | None:
     """End a run that its owner asked to stop."""
-    return _change(database, sql.STOP, **_lease(run))
+    return _leave(database, run, sql.STOP)
 
 
 def give_back(database: Database, run: Run) -> Change | None:
     """Requeue a run without using up an attempt, or cancel it if its owner asked to stop it."""
-    return _change(database, sql.GIVE_BACK, **_lease(run)) or stop(database, run)
+    return _leave(database, run, sql.GIVE_BACK) or stop(database, run)
 
 
 def cancel(database: Database, run_id: int, owner_id: int) -> Change | None:
@@ -179,8 +190,17 @@ def lose(database: Database, worker: str) -> list[Change]:
 
 def expire(database: Database, leases: Mapping[int, tuple[str, datetime]]) -> list[Change]:
     """Requeue the runs, by id, whose lease still has the given token and expiry time."""
-    seen = [_given(id=run_id, token=token, until=until) for run_id, (token, until) in leases.items()]
-    return [change for lease in seen for one in sql.EXPIRE for change in _changes(database, one, lease, **_error(LOST))]
+    seen: list[dict[str, Any]] = [
+        {"id": run_id, "token": token, "until": until} for run_id, (token, until) in leases.items()
+    ]
+    return [
+        change for lease in seen for one in sql.EXPIRE for change in _changes(database, one, **lease, **_error(LOST))
+    ]
+
+
+def become_due(database: Database, run_ids: Collection[int]) -> list[Change]:
+    """Let postponed runs that are due wait for a worker like all others."""
+    return _changes(database, sql.BECOME_DUE, ids=list(run_ids))
 
 
 def leases(database: Database) -> dict[int, tuple[str, datetime]]:
@@ -210,16 +230,25 @@ def _from(now: datetime, seconds: float) -> datetime:
     return now + timedelta(seconds=seconds)
 
 
+def _leave(database: Database, run: Run, statement: Any, **values: Any) -> Change | None:
+    """Change a run that its worker has held until now, and correct what was charged for it."""
+    changes = _changes(database, statement, held=run, **_lease(run), **values)
+    return changes[0] if changes else None
+
+
 def _change(database: Database, statement: Any, **values: Any) -> Change | None:
     changes = _changes(database, statement, **values)
     return changes[0] if changes else None
 
 
-def _changes(database: Database, statement: Any, lease: Mapping[str, Any] | None = None, **values: Any) -> list[Change]:
-    parameters = {**(lease or {}), **_given(**values, now=utcnow())}
+def _changes(database: Database, statement: Any, held: Run | None = None, **values: Any) -> list[Change]:
     with database.change() as connection:
-        rows = connection.execute(statement, parameters).all()
+        rows = connection.execute(statement, _given(**values, now=utcnow())).all()
         _tell(connection, rows)
+        if statement in sql.QUEUING:
+            turns.join(connection, [(row.owner_id, row.id) for row in rows])
+        if held and rows:
+            turns.settle(connection, held)
     return [Change(*row) for row in rows]
 
 

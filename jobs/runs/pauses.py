@@ -44,18 +44,23 @@ PAUSES, RUNS = cast(Table, Pause.__table__), cast(Table, Run.__table__)
 P = PAUSES.c
 
 
-def not_paused(worker: Any = None) -> ColumnElement[bool]:
-    """Return the condition that nothing keeps a run from starting, and nothing keeps the worker, if one is given.
+def not_paused(
+    owner_id: ColumnElement[int] = RUNS.c.owner_id, task: ColumnElement[str] = RUNS.c.task
+) -> ColumnElement[bool]:
+    """Return the condition that nothing keeps a run of this owner and task from starting.
 
     The subqueries depend on no run, so that a database evaluates each of them once in a statement.
     """
-    runs_on = (
+    return and_(
         not_(exists().where(P.kind == Kind.EVERYTHING)),
-        RUNS.c.task.not_in(select(P.name).where(P.kind == Kind.TASK)),
-        RUNS.c.owner_id.not_in(select(P.owner_id).where(P.kind == Kind.USER)),
+        task.not_in(select(P.name).where(P.kind == Kind.TASK)),
+        owner_id.not_in(select(P.owner_id).where(P.kind == Kind.USER)),
     )
-    works = () if worker is None else (not_(exists().where(P.kind == Kind.WORKER, P.name == worker)),)
-    return and_(*runs_on, *works)
+
+
+def is_at_work(worker: Any) -> ColumnElement[bool]:
+    """Return the condition that a worker is not drained."""
+    return not_(exists().where(P.kind == Kind.WORKER, P.name == worker))
 
 
 def pause(database: Database, kind: Kind, name: str, reason: str, by: str) -> None:

@@ -27,12 +27,15 @@ RoleText = Enum(Role, native_enum=False, length=16, values_callable=lambda roles
 
 
 class Person(Base):
+    """A person. `weight` is their share of the workers' time against those of others who wait (jobs.runs.turns)."""
+
     __tablename__ = "users"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
     role: Mapped[Role] = mapped_column(RoleText, default=Role.MEMBER, server_default=Role.MEMBER.value)
     is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    weight: Mapped[float] = mapped_column(default=1.0, server_default="1")
 
 
 def owner_key(table: str) -> ForeignKey:

@@ -1,4 +1,9 @@
-"""The RQ queue of runs: push jobs, take them, and forget them."""
+"""The RQ queue of runs: push jobs, take them, and forget them.
+
+A job is pushed for every run that waits, and named after it. To a worker it only says that a run waits: the worker
+claims the one whose turn it is (jobs.runs.turns), whichever job woke it, and uses up one job for each run that it
+claims. So as many jobs are on the queue as runs wait, but after a while not those that are named after them.
+"""
 
 import logging
 import re
@@ -29,7 +34,7 @@ class Refused(Exception):
 
 
 class WakeUp(Job):
-    """A job read from Redis, of which only the id, which names a run, and the status are trusted.
+    """A job read from Redis, of which only the id, by which ours are known, and the status are trusted.
 
     Anyone who can write to Redis can put any function into a job, also as a callback, which RQ calls even for abandoned
     jobs; and also webhooks, retries and timeouts. Our jobs use none of these. They are ignored when a record is read,
@@ -52,16 +57,14 @@ class WakeUp(Job):
         self.origin, self.description = QUEUE, "a run"
         self.timeout, self.result_ttl, self.failure_ttl = NO_TIMEOUT, 0, KEPT_FAILURE_SECONDS
 
-    @property
-    def run_id(self) -> int:
-        """The id of the run that this job names. Raises Refused if it names none."""
+    def check(self) -> None:
+        """Raise Refused if this job does not name a run, and so is not ours."""
         named = JOB_ID.fullmatch(self.id)
-        if named and int(named[1]) <= LARGEST_ID:
-            return int(named[1])
-        raise Refused("This job does not name a run.")
+        if not named or int(named[1]) > LARGEST_ID:
+            raise Refused("This job does not name a run.")
 
     def perform(self) -> Any:
-        raise Refused("Workers execute the run that a job names; they never call a job's function.")
+        raise Refused("Workers execute the run whose turn it is; they never call a job's function.")
 
 
 def open_queue(redis: Redis) -> Queue:
@@ -73,10 +76,10 @@ def job_id(run_id: int, attempt: int) -> str:
 
 
 def push(queue: Queue, *runs: tuple[int, int]) -> None:
-    """Push a job for each run, given as id and attempt. Pushing twice is harmless, because a run is claimed only once.
+    """Push a job for each run, given as id and attempt.
 
-    A job carries only the run's id, serialised as JSON, and a constant description, so that no user data reaches RQ's
-    dashboard.
+    Pushing twice is harmless: a worker that finds no run drops the job. A job carries only the run's id, serialised as
+    JSON, and a constant description, so that no user data reaches RQ's dashboard.
     """
     jobs = [
         queue.prepare_data(
@@ -122,17 +125,22 @@ def forget(queue: Queue, jobs: Iterable[str]) -> None:
         pipeline.execute()
 
 
-def waiting(queue: Queue, first: int = 0) -> set[str]:
-    """Return the ids of the first queued jobs, or of all.
+def waiting(queue: Queue) -> set[str]:
+    """Return the ids of the queued jobs.
 
     Raises RedisError if Redis is unavailable, or if the key does not hold a list.
     """
-    return _ids(queue, queue.key, first)
+    return _ids(queue, queue.key)
 
 
-def _ids(queue: Queue, key: str, first: int = 0) -> set[str]:
+def length(queue: Queue) -> int:
+    """Return the number of queued jobs. Raises RedisError as `waiting` does."""
+    return int(queue.connection.llen(queue.key))
+
+
+def _ids(queue: Queue, key: str) -> set[str]:
     # Others are not ours, and may be no text at all.
-    return {as_text(found) for found in queue.connection.lrange(key, 0, first - 1) if found.isascii()}
+    return {as_text(found) for found in queue.connection.lrange(key, 0, -1) if found.isascii()}
 
 
 def wake(redis: Redis, worker: str) -> None:

@@ -70,6 +70,8 @@ class Run(Base):
         # In the databases it holds only runs that succeeded, as its migration says. Said here with the dialects'
         # options, it would make every process import all of Postgres's dialects: 2 MB.
         Index("ix_runs_succeeded", "task", "id"),
+        # In the databases it holds only runs that wait for a worker.
+        Index("ix_runs_turn", "owner_id", "task", "id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -107,6 +109,11 @@ class Run(Base):
     worker: Mapped[str | None] = mapped_column(String(100))
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    # What a worker that holds the run knows beside the row (jobs.runs.turns): the seconds that were charged to its
+    # owner at the claim, and the time of the claim by its monotonic clock, or 0 if nothing was charged.
+    charged = 0.0
+    held_since = 0.0
 
     @property
     def stopping(self) -> bool:

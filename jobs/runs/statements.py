@@ -13,14 +13,14 @@ from sqlalchemy import (
     Update,
     bindparam,
     exists,
-    func,
     literal_column,
     or_,
     select,
+    true,
     update,
 )
 
-from jobs.runs.pauses import not_paused
+from jobs.runs import pauses, turns
 from jobs.runs.run import Run, State
 from jobs.runs.webhook import Webhook
 
@@ -92,26 +92,16 @@ SPENT = {"attempt": R.attempt + 1}
 FAILED_ONCE_MORE = {"failures": R.failures + 1}
 LOST_ONCE_MORE = {"losses": R.losses + 1}
 
-# Measured from when a worker could take the run, not from its creation: an old run may just have been queued again.
-KNOWN = R.task.in_(bindparam("given_tasks", expanding=True)) | (
-    func.coalesce(R.due_at, R.queued_at) < given("long_ago")
-)
-CLAIM = _update(
-    (R.id == given("id"))
-    & (R.state == State.QUEUED)
-    & due(given("now"), given("future"))
-    & KNOWN
-    & not_paused(given("worker")),
-    {
-        **NO_ERROR,
-        **NO_WAIT,
-        "state": State.RUNNING,
-        "worker": given("worker"),
-        "lease_token": given("token"),
-        "lease_expires_at": given("until"),
-        "started_at": given("now"),
-    },
-).returning(
+CLAIMED = {
+    **NO_ERROR,
+    **NO_WAIT,
+    "state": State.RUNNING,
+    "worker": given("worker"),
+    "lease_token": given("token"),
+    "lease_expires_at": given("until"),
+    "started_at": given("now"),
+}
+HELD_COLUMNS = (
     R.id,
     R.owner_id,
     R.task,
@@ -123,6 +113,16 @@ CLAIM = _update(
     R.failures,
     R.worker,
     R.lease_token,
+)
+CLAIM, CLAIM_IN_SQLITE, CLAIM_IN_POSTGRES = (
+    _update(
+        (R.id == run_id) & (R.state == State.QUEUED) & may_start & pauses.is_at_work(given("worker")), CLAIMED
+    ).returning(*HELD_COLUMNS)
+    for run_id, may_start in (
+        (given("id"), due(given("now"), given("future")) & pauses.not_paused()),
+        (turns.next_run("sqlite"), true()),
+        (turns.next_run("postgresql"), true()),
+    )
 )
 RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at, R.version)
 REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
@@ -150,4 +150,10 @@ LOSE, EXPIRE = (
     )
     for lost in (HELD_BY_WORKER, UNRENEWED)
 )
+BECOME_DUE = _changing(
+    R.id.in_(bindparam("given_ids", expanding=True)) & (R.state == State.QUEUED),
+    {"due_at": None, "queued_at": given("now")},
+)
+# What these leave queued waits for a worker.
+QUEUING = frozenset({GIVE_BACK, REQUEUE, RELEASE[-1], LOSE[-1], EXPIRE[-1], BECOME_DUE})
 LEASES = select(R.id, R.lease_token, R.lease_expires_at).where(R.state == State.RUNNING)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from jobs.authoring.parameters import Unstorable, load, stored
 from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
-from jobs.runs import events, file_ownership, idempotency, lease, queue, rights, webhooks
+from jobs.runs import events, file_ownership, idempotency, lease, queue, rights, turns, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.idempotency import IdempotencyKey, Reused
 from jobs.runs.lease import Change
@@ -265,13 +265,13 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
         _check_queued(backend, session, run.owner_id)
         session.add(run)
         file_ownership.attach(session, run)
-        if webhook or asked.key is not None:
-            session.flush()
+        session.flush()
         if webhook:
             webhook.run_id = run.id
             session.add(webhook)
         if asked.key is not None:
             session.add(IdempotencyKey(owner_id=run.owner_id, key=asked.key, run_id=run.id))
+        turns.join(session, [(run.owner_id, run.id)])
     _wake(backend, run, Change(run.id, run.owner_id, run.version))
     return run
 

@@ -32,12 +32,13 @@ class Recorded:
     following: Run | None = None
 
 
-def take(backend: Backend, run_id: int, worker: str) -> Run | None:
-    """Claim a run and return it, or return None if it is no longer queued or not due."""
-    run = lease.claim(backend.database, run_id, worker, backend.settings.lease_seconds, backend.tasks)
-    if run is None:
-        log.info("run %d is no longer queued", run_id)
-    return run
+def take(backend: Backend, worker: str) -> Run | None:
+    """Claim the run whose turn it is and return it, or return None if none waits."""
+    return lease.claim_next(backend.database, _claim(backend, worker))
+
+
+def _claim(backend: Backend, worker: str) -> Claim:
+    return Claim(worker, backend.tasks, backend.durations, backend.settings.lease_seconds)
 
 
 def order_for(backend: Backend, run: Run, task: TaskSummary, folder: Path) -> Order:
@@ -54,13 +55,13 @@ def order_for(backend: Backend, run: Run, task: TaskSummary, folder: Path) -> Or
 
 
 def end(
-    backend: Backend, run: Run, outcome: Outcome, next_id: int | None = None, pending: PendingOutput | None = None
+    backend: Backend, run: Run, outcome: Outcome, pending: PendingOutput | None = None, goes_on: bool = False
 ) -> Recorded:
-    """Record a run's outcome and, if it succeeded, claim the next run in the same transaction if that is still queued.
+    """Record a run's outcome. If it succeeded and the worker goes on, claim the next run in the same transaction.
 
     Pending output is stored first, so that a page that shows the end of a run also shows its last line.
     """
-    ended = _record_patiently(backend, run, outcome, next_id, pending or PendingOutput(backend, run))
+    ended = _record_patiently(backend, run, outcome, pending or PendingOutput(backend, run), goes_on)
     if not ended.changes:
         log.warning("discarded the outcome of run %d: another worker holds its lease", run.id)
     return ended
@@ -75,15 +76,13 @@ def backoff(task: TaskSummary, failures: int) -> float:
     return random.uniform(longest / 2, longest)
 
 
-def _record_patiently(
-    backend: Backend, run: Run, outcome: Outcome, next_id: int | None, pending: PendingOutput
-) -> Recorded:
+def _record_patiently(backend: Backend, run: Run, outcome: Outcome, pending: PendingOutput, goes_on: bool) -> Recorded:
     """Record an outcome, retrying while the database is unavailable and the lease can still be valid."""
     deadline = time.monotonic() + backend.settings.lease_seconds * (1 - 1 / lease.RENEWALS_PER_LEASE)
     while True:
         try:
             pending.store()
-            return _record(backend, run, outcome, next_id)
+            return _record(backend, run, outcome, goes_on)
         except AWAY:
             if time.monotonic() > deadline:
                 raise
@@ -91,11 +90,11 @@ def _record_patiently(
             time.sleep(RECORD_AGAIN_SECONDS)
 
 
-def _record(backend: Backend, run: Run, outcome: Outcome, next_id: int | None) -> Recorded:
+def _record(backend: Backend, run: Run, outcome: Outcome, goes_on: bool) -> Recorded:
     following = None
     match outcome:
-        case Success(result, notes) if next_id is not None:
-            claim = Claim(next_id, str(run.worker), backend.settings.lease_seconds, backend.tasks)
+        case Success(result, notes) if goes_on:
+            claim = _claim(backend, str(run.worker))
             change, following = lease.succeed_and_claim(backend.database, run, result, claim, notes)
         case Success(result, notes):
             change = lease.succeed(backend.database, run, result, notes)
@@ -123,8 +122,9 @@ def warm_up(backend: Backend) -> None:
     """Compile the SQL statements that a run needs by executing them for a run that cannot exist."""
     heartbeats.warm_up(backend.database)
     nobody = Run(id=0, lease_token="")
-    lease.claim(backend.database, nobody.id, "")
+    nothing = Claim("", (), backend.durations)
+    lease.claim_next(backend.database, nothing)
     lease.report(backend.database, nobody, None, "")
     lease.succeed(backend.database, nobody, None)
-    lease.succeed_and_claim(backend.database, nobody, None, Claim(nobody.id, ""))
+    lease.succeed_and_claim(backend.database, nobody, None, nothing)
     lease.fail(backend.database, nobody, Failure("", ""))

@@ -10,5 +10,5 @@ class NotRecorded(Exception):
 
 
 def execute(run_id: int) -> None:
-    """Raise NotOurWorker. Our workers never call this; they execute the run that the job names."""
+    """Raise NotOurWorker. Our workers never call this; they execute the run whose turn it is."""
     raise NotOurWorker("Runs are executed by `python -m jobs`; `rq worker` cannot renew their leases.")

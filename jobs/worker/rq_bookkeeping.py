@@ -32,11 +32,6 @@ class RqBookkeeping:
         self._execution: Execution | None = None
         self._busy = False
 
-    @property
-    def has_begun(self) -> bool:
-        """Return whether the start of the current job has been recorded."""
-        return self._execution is not None
-
     def changed(self, *changes: Change) -> None:
         """Queue an event for each change's owner."""
         events.publish(self._pipeline, *changes)
@@ -52,22 +47,28 @@ class RqBookkeeping:
         self._pipeline.persist(job.key)
         self._leaves_queue(job)
 
-    def ended(self, job: Job, seconds: float) -> None:
-        """Record that the job has ended, even if its start was not recorded, and delete it."""
+    def ended(self, job: Job | None, seconds: float) -> None:
+        """Record that a run has ended, and delete its job if it had one, even if its start was not recorded."""
         self._worker.increment_successful_job_count(pipeline=self._pipeline)
         self._worker.increment_total_working_time(timedelta(seconds=seconds), self._pipeline)
         if self._execution is None:
             self._is_busy()
-            self._leaves_queue(job)
-        else:
+        if job and self._execution:
             self._worker.cleanup_execution(job, pipeline=self._pipeline, execution=self._execution)
+            self._pipeline.delete(job.key)
+        elif job:
+            self.dropped(job)
         self._execution = None
-        self._pipeline.delete(job.key)
 
     def dropped(self, job: Job) -> None:
         """Delete a job that needed no work."""
         self._leaves_queue(job)
         self._pipeline.delete(job.key)
+
+    def put_back(self, job: Job) -> None:
+        """Put a taken job back on the queue. A duplicate is harmless; a lost job would delay a run."""
+        self._queue.push_job_id(job.id, pipeline=self._pipeline, at_front=True)
+        self._leaves_queue(job)
 
     def failed(self, job: Job, reason: Exception) -> None:
         """Record why the job could not be completed. RQ keeps the reason for a while and shows it in its dashboard."""
@@ -104,11 +105,6 @@ class RqBookkeeping:
         if failed := next((reply for reply in (*replies, found) if isinstance(reply, Exception)), None):
             log.warning("RQ's record and the events are incomplete (%s)", failed)
         return named(self._queue, found) if isinstance(found, bytes) else None
-
-    def put_back(self, job: Job) -> None:
-        """Put a taken job back on the queue. A duplicate is harmless; a lost job would delay its run."""
-        self._queue.push_job_id(job.id, pipeline=self._pipeline, at_front=True)
-        self._leaves_queue(job)
 
     def _is_busy(self) -> None:
         if not self._busy:

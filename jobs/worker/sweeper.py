@@ -1,6 +1,7 @@
 """Repair inconsistencies between the database, Redis and the workers every few seconds. Sweeps are idempotent."""
 
 import contextlib
+import itertools
 import logging
 import time
 from collections.abc import Iterable, Sequence
@@ -8,16 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from jobs.runs import deliveries, events, lease, mails, pauses, uploads
+from jobs.runs import deliveries, events, lease, mails, pauses, turns, uploads
 from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
-from jobs.runs.queue import forget, job_id, taken, waiting
+from jobs.runs.queue import forget, job_id, length, taken, waiting
 from jobs.runs.run import ENDED, Run, State, in_states
-from jobs.runs.statements import due
 from jobs.runs.submission import push
 from jobs.storage.database import utcnow
 from jobs.worker.leader import Leadership
@@ -51,7 +51,7 @@ class Sweeper:
             self._next = time.monotonic() + SWEEP_SECONDS
             self.sweep()
         elif self._leadership.held:
-            self._push(self._due())
+            self._wake_due(Run.due_at <= utcnow())
 
     def sweep(self) -> None:
         """Run every repair and cleanup, if this is the leader."""
@@ -61,6 +61,9 @@ class Sweeper:
         unrenewed = self._watch.unrenewed(lease.leases(self._backend.database))
         revive(self._backend, lease.expire(self._backend.database, unrenewed))
         self._checkpoints.sweep()
+        future = utcnow() + timedelta(seconds=CLOCKS_DIFFER_SECONDS)
+        self._wake_due((Run.due_at <= utcnow()) | (Run.queued_at > future))
+        turns.refresh(self._backend.database)
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()
         uploads.forget(self._backend.database)
@@ -73,19 +76,20 @@ class Sweeper:
         self._leadership.give_up()
 
     def _push_what_redis_does_not_know(self) -> None:
-        queue = self._backend.queue
+        queue, rows = self._backend.queue, self._waiting()
         try:
-            known = waiting(queue, 2 * MOST_PUSHES)
-            missing = [row for row in self._waiting() if job_id(row.id, row.attempt) not in known]
-            if missing:  # others may have been pushed before them; the whole queue may be long, so it is read only now
-                known = waiting(queue)
+            # Any job wakes a worker for any run, so enough of them are enough.
+            lacking = len(rows) - length(queue)
+            # The whole queue may be long, so it is read only if jobs are missing.
+            known = waiting(queue) if lacking > 0 else set()
         except ResponseError as error:
             advice = "If it holds no list, delete it: the queue is rebuilt from the database."
             log.error("could not read the key %s in Redis (%s). %s", queue.key, error, advice)
             return
         except RedisError:
             return  # Redis is unavailable; the runs stay queued in the database
-        self._push([_run(row) for row in missing if job_id(row.id, row.attempt) not in known])
+        missing = (row for row in rows if job_id(row.id, row.attempt) not in known)
+        self._push([_run(row) for row in itertools.islice(missing, max(0, lacking))])
 
     def _forget_jobs_of_ended_runs(self) -> None:
         """Delete jobs of runs that ended while Redis was unavailable; RQ would mark them failed after a minute."""
@@ -114,22 +118,23 @@ class Sweeper:
         now = utcnow()
         # Skip runs that were queued just now: the process that queued them is pushing them.
         old = (Run.queued_at < now - timedelta(seconds=WAITS_FOR_SECONDS)) | (Run.queued_at > now)
-        ready = due(now, now + timedelta(seconds=CLOCKS_DIFFER_SECONDS))
-        oldest = select(*TO_PUSH).where(Run.state == State.QUEUED, old).order_by(Run.due_at, Run.queued_at, Run.id)
-        # Two queries, each of which reads the index in its order.
-        queries = oldest.where(Run.due_at.is_(None)), oldest.where(Run.due_at.is_not(None), ready)
+        waits = select(*TO_PUSH).where(Run.state == State.QUEUED, Run.due_at.is_(None), old)
         with self._backend.database.read() as session:
             if pauses.listed(session):
-                queries = queries[0].where(pauses.not_paused()), queries[1].where(pauses.not_paused())
-            found = [row for query in queries for row in session.execute(query.limit(MOST_PUSHES))]
-        return sorted(found, key=lambda row: (row.queued_at, row.id))[:MOST_PUSHES]
+                waits = waits.where(pauses.not_paused())
+            oldest = waits.order_by(Run.due_at, Run.queued_at, Run.id).limit(MOST_PUSHES)
+            return list(session.execute(oldest))
 
-    def _due(self) -> list[Run]:
-        """Return the runs that became due since the last turn. The next sweep finds older ones."""
-        now = utcnow()
-        lately = Run.due_at.between(now - timedelta(seconds=TURN_SECONDS), now)
-        with self._backend.database.read() as session:
-            return list(map(_run, session.execute(select(*TO_PUSH).where(Run.state == State.QUEUED, lately))))
+    def _wake_due(self, is_due: ColumnElement[bool]) -> None:
+        """Let postponed runs wait that are due. A queue time in the future means that the clock was set back since."""
+        postponed = select(Run.id).where(Run.state == State.QUEUED, Run.due_at.is_not(None), is_due)
+        deadline = time.monotonic() + TURN_SECONDS
+        while time.monotonic() < deadline:
+            with self._backend.database.read() as session:
+                due = session.scalars(postponed.order_by(Run.due_at).limit(PUSHES_AT_ONCE)).all()
+            revive(self._backend, lease.become_due(self._backend.database, due) if due else ())
+            if len(due) < PUSHES_AT_ONCE:
+                break
 
 
 def _run(row: Any) -> Run:
@@ -164,7 +169,8 @@ def revive(backend: Backend, changes: Iterable[Change]) -> None:
     events.publish(backend.redis, *taken)
     with backend.database.read() as session:
         queued = in_states(session, [change.run_id for change in taken], {State.QUEUED})
-        runs = list(map(_run, session.execute(select(*TO_PUSH).where(Run.id.in_(queued)))))
-    for run in runs:
-        if not push(backend, run):
+        waits = select(*TO_PUSH).where(Run.id.in_(queued), Run.due_at.is_(None))
+        runs = list(map(_run, session.execute(waits)))
+    for start in range(0, len(runs), PUSHES_AT_ONCE):
+        if not push(backend, *runs[start : start + PUSHES_AT_ONCE]):
             return

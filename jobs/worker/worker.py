@@ -1,4 +1,4 @@
-"""The RQ worker: takes jobs from the queue and executes the runs that they name in child processes."""
+"""The RQ worker: woken by a job from the queue, it executes the runs whose turn it is in child processes."""
 
 import contextlib
 import logging
@@ -125,7 +125,7 @@ class RunWorker(SimpleWorker):
                 time.sleep(WITHOUT_REDIS_SECONDS if isinstance(error, RedisError) else DAMAGED_SECONDS)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Execute a job, then the jobs waiting behind it, for one burst."""
+        """Execute the run whose turn it is, and those after it, for one burst."""
         assert isinstance(job, WakeUp)
         self._state = WorkerStatus.BUSY  # from here on, a stop request raises nothing
         try:

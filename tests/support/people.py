@@ -3,10 +3,10 @@
 from typing import Any
 
 from config import Settings
-from jobs.runs import lease, run_files
+from jobs.runs import lease, run_files, turns
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Entry
-from jobs.runs.run import Run
+from jobs.runs.run import Run, State
 from jobs.runs.vault import Vault
 from jobs.values.stored_file import RunFile
 from jobs.worker import attempt
@@ -36,6 +36,9 @@ def make_run(backend: Backend, owner_id: int, task: str = "reverse_text", **valu
     run = Run(**{"owner_id": owner_id, "task": task, "parameters": {"text": "hello"}, **values})
     with backend.database.write() as session:
         session.add(run)
+        session.flush()
+        if run.state is State.QUEUED:
+            turns.join(session, [(owner_id, run.id)])
     return run
 
 
@@ -74,9 +77,10 @@ def note_file(
 
 def execute(backend: Backend, run_id: int) -> None:
     """Execute a run as a worker does, in a child of this process."""
-    run = attempt.take(backend, run_id, "worker")
+    run = attempt.take(backend, "worker")
     if run is None:
         return
+    assert run.id == run_id, "another run waits"
     pending = PendingOutput(backend, run)
 
     def take(child: Execution, event: ChildEvent) -> None:

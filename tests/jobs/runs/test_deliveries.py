@@ -92,7 +92,8 @@ def lost_too_often(backend: Backend, run: Run) -> None:
 
 
 def succeeded_with_the_next(backend: Backend, run: Run) -> None:
-    lease.succeed_and_claim(backend.database, claimed(backend, run), None, lease.Claim(0, "worker"))
+    claim = lease.Claim("worker", (), backend.durations)
+    lease.succeed_and_claim(backend.database, claimed(backend, run), None, claim)
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,14 @@ def claimed(backend: Backend, run: Run) -> Run:
     return held
 
 
+def next_of(backend: Backend) -> Claim:
+    return Claim("worker", backend.tasks, backend.durations)
+
+
 def test_a_run_is_taken_along_with_the_end_of_the_one_before(backend: Backend, run: Run) -> None:
     after = make_run(backend, run.owner_id)
     first = claimed(backend, run)
-    change, second = lease.succeed_and_claim(backend.database, first, "dish", Claim(after.id, "worker"))
+    change, second = lease.succeed_and_claim(backend.database, first, "dish", next_of(backend))
     assert change == Change(run.id, run.owner_id, 3)
     assert second is not None
     assert (second.id, second.state, second.worker) == (after.id, State.RUNNING, "worker")
@@ -149,10 +153,11 @@ def test_of_two_runs_that_change_hands_together_each_has_its_own_condition(
         expire(backend)
     else:
         lease.cancel(backend.database, after.id, after.owner_id)
-    change, second = lease.succeed_and_claim(backend.database, first, "dish", Claim(after.id, "worker"))
+    change, second = lease.succeed_and_claim(backend.database, first, "dish", next_of(backend))
     assert (change is None, second is None) == (lost == "the first", lost == "the second")
-    states = {"the first": (State.QUEUED, State.RUNNING), "the second": (State.SUCCEEDED, State.CANCELLED)}
+    states = {"the first": (State.RUNNING, State.QUEUED), "the second": (State.SUCCEEDED, State.CANCELLED)}
     assert (read(backend, run).state, read(backend, after).state) == states[lost]
+    assert read(backend, run).result == (None if lost == "the first" else "dish")
 
 
 def test_a_stop_is_asked_for_once_by_its_owner_and_known_at_the_next_renewal(backend: Backend, run: Run) -> None:

@@ -158,7 +158,7 @@ def test_an_outcome_outlasts_a_database_that_is_away(backend: Backend) -> None:
     run = make_run(backend, make_owner(backend))
     data_dir = backend.settings.data_dir
 
-    taken = attempt.take(backend, run.id, "worker")
+    taken = attempt.take(backend, "worker")
     assert taken is not None
     databases.take_away(data_dir)
     threading.Timer(0.5, databases.bring_back, [data_dir]).start()

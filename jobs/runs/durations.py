@@ -1,0 +1,48 @@
+"""How long runs of a task take, from the latest that succeeded."""
+
+import time
+from datetime import datetime
+from functools import cache
+from statistics import median
+
+from sqlalchemy import Connection, Select, bindparam, select
+
+from jobs.runs.run import Run, State
+from jobs.runs.selection import newest_first
+
+RECENT = 20
+LOOK_AGAIN_SECONDS = 60.0
+UNKNOWN_TASK_SECONDS = 1.0
+SUCCEEDED = Run.state == bindparam(None, State.SUCCEEDED, literal_execute=True)
+
+
+class Durations:
+    """The typical duration of each task, as this process last read it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, float]] = {}
+
+    def expected(self, connection: Connection, task: str) -> float:
+        """Return how many seconds a run of this task is expected to take."""
+        seconds, until = self._known.get(task, (0.0, 0.0))
+        if time.monotonic() < until:
+            return seconds
+        found = typical_seconds(connection, task)
+        if found is None:
+            return UNKNOWN_TASK_SECONDS
+        self._known[task] = (found, time.monotonic() + LOOK_AGAIN_SECONDS)
+        return found
+
+
+def typical_seconds(connection: Connection, task: str) -> float | None:
+    """Return the median of how long the task's latest successes took, or None if there is none."""
+    query = _successes(connection.dialect.name == "postgresql")
+    rows = connection.execute(query, {"given_task": task}).all()
+    took = [(row.ended_at - row.started_at).total_seconds() for row in rows if row.started_at and row.ended_at]
+    return max(0.0, median(took)) if took else None
+
+
+@cache
+def _successes(for_postgres: bool) -> Select[datetime | None, datetime | None]:
+    succeeded = select(Run.started_at, Run.ended_at).where(SUCCEEDED)
+    return newest_first(for_postgres, succeeded, {Run.task: bindparam("given_task", type_=Run.task.type)}).limit(RECENT)

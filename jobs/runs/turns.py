@@ -1,0 +1,223 @@
+"""Whose turn it is: the rule by which a worker that is free finds its next run.
+
+A wake-up (jobs.runs.queue) only says that some run waits. The worker that it wakes, or that has just finished a run,
+claims the run whose turn it is:
+
+- A run **waits** while it is queued and has no `due_at`. One that is postponed does not wait: when it is due, the
+  sweeper takes its `due_at` away. A run of a task that the worker does not know is passed over (see `unknown`).
+- Every owner whose runs wait has a **lane**, with a virtual time `vtime` in seconds. The turn is that of the lane with
+  the least vtime that has a run for this worker; of lanes with the same vtime, that of the one that became active
+  first. In a lane, runs start in the order of their ids, which is that of their submission.
+- A claim **charges** the lane: vtime grows by the seconds that such a run is expected to take (jobs.runs.durations),
+  divided by the owner's weight. At the run's end the charge is corrected to the seconds that it took. So owners who
+  always have runs waiting get worker-seconds in proportion to their weights, however long their runs are, and however
+  many wait. A run whose worker is lost keeps the charge that was expected.
+- `turn` is the vtime at which the lane's latest run started, and the greatest `turn` of all is the **present**. A lane
+  that becomes active starts at the present, unless its own vtime is later: what nobody asked for is not saved up.
+- Nothing is capped. A worker is idle only if no run waits that it could execute.
+
+This is start-time fair queueing (Goyal, Vin and Cheng, 1996) with workers in place of a link. A claim costs one look
+into the index of runs for each task that the worker knows, in as many lanes as have nothing for it, and one more; not
+more with more runs that wait.
+
+Lanes are a **cache**. `refresh` makes the lanes that are missing, at the present, from the runs, and removes those that
+have nothing waiting, nothing running and nothing to make up for. What becomes of a run never depends on them, only
+when.
+
+Runs that are paused (jobs.runs.pauses) are passed over, by `_may_start`. On Postgres, claims at the same time pass over each other's rows. Lanes are
+locked last in a transaction, and in the order of their owners, so that no two transactions wait for each other.
+"""
+
+import time
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    ScalarSelect,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+    true,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from jobs.runs import pauses
+from jobs.runs.durations import Durations
+from jobs.runs.people import owner_key
+from jobs.runs.run import Run, RunId
+from jobs.storage.database import Base, Database
+
+LEAST_CHARGE_SECONDS = 0.001
+
+
+class Lane(Base):
+    """An owner's place among those whose runs wait. `since` is the id of the run by which it became active."""
+
+    __tablename__ = "lanes"
+    __table_args__ = (Index("ix_lanes_vtime", "vtime", "since"), Index("ix_lanes_turn", "turn"))
+
+    owner_id: Mapped[int] = mapped_column(owner_key("lanes"), primary_key=True)
+    vtime: Mapped[float]
+    turn: Mapped[float]
+    weight: Mapped[float]
+    since: Mapped[int] = mapped_column(RunId)
+
+
+LANES, WAITING = cast(Table, Lane.__table__), cast(Table, Run.__table__).alias("waiting")
+L, W = LANES.c, WAITING.c
+# Written out, because the databases use an index of some rows only for a condition that they can read.
+WAITS = and_(W.state == literal_column("'queued'"), W.due_at.is_(None))
+GIVEN_TASKS = bindparam("given_tasks", type_=JSON)
+# Written out, too: as parameters they would be bound for every claim.
+NO_LIMIT, NO_OFFSET, ONE = (literal_column(number, Integer) for number in ("-1", "0", "1"))
+
+JOIN = text("""
+INSERT INTO lanes (owner_id, vtime, turn, weight, since)
+SELECT users.id, coalesce(latest.turn, 0), coalesce(latest.turn, 0), users.weight, :run_id
+FROM users, (SELECT max(turn) AS turn FROM lanes) AS latest WHERE users.id = :owner_id
+ON CONFLICT (owner_id) DO UPDATE SET vtime = excluded.vtime, turn = excluded.turn, since = excluded.since
+WHERE lanes.vtime < excluded.vtime AND NOT EXISTS (
+  SELECT 1 FROM runs
+  WHERE owner_id = excluded.owner_id AND state = 'queued' AND due_at IS NULL AND id <> excluded.since
+)
+""")
+LEAVE = text("""
+DELETE FROM lanes WHERE owner_id = :owner_id AND vtime < (SELECT max(turn) FROM lanes)
+  AND NOT EXISTS (SELECT 1 FROM runs WHERE owner_id = :owner_id AND state = 'queued' AND due_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM runs WHERE owner_id = :owner_id AND state = 'running')
+""")
+BOOK = text("""
+UPDATE lanes SET
+  turn = CASE WHEN :charged > 0 OR turn > vtime + :settled / weight THEN vtime + :settled / weight ELSE turn END,
+  vtime = vtime + (:settled + :charged) / weight
+WHERE owner_id = :owner_id
+""")
+# Each pair of an owner and a task whose runs wait, each found by a look into the index behind the one before.
+PAIRS = text("""
+WITH RECURSIVE pairs (owner_id, task) AS (
+  SELECT owner_id, task FROM (
+    SELECT owner_id, task FROM runs WHERE state = 'queued' AND due_at IS NULL ORDER BY owner_id, task LIMIT 1
+  ) AS first_pair
+  UNION ALL
+  SELECT
+    (SELECT owner_id FROM runs WHERE state = 'queued' AND due_at IS NULL
+       AND (owner_id, task) > (pairs.owner_id, pairs.task) ORDER BY owner_id, task LIMIT 1),
+    (SELECT task FROM runs WHERE state = 'queued' AND due_at IS NULL
+       AND (owner_id, task) > (pairs.owner_id, pairs.task) ORDER BY owner_id, task LIMIT 1)
+  FROM pairs WHERE pairs.owner_id IS NOT NULL
+)
+SELECT owner_id, task FROM pairs WHERE owner_id IS NOT NULL
+""")
+PLACES = select(L.owner_id, L.vtime, L.turn)
+FIRST = (
+    select(W.id, W.queued_at)
+    .where(W.owner_id == bindparam("given_owner_id"), W.task == bindparam("given_task"), WAITS)
+    .order_by(W.id)
+    .limit(1)
+)
+
+
+def _may_start(owner_id: ColumnElement[int], task: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that an owner's runs of a task may start now."""
+    return pauses.not_paused(owner_id, task)
+
+
+def next_run(dialect: str) -> ScalarSelect[Any]:
+    """Return a subquery for the id of the run whose turn it is, of the tasks in the JSON array `given_tasks`."""
+    return _next_in_postgres() if dialect == "postgresql" else _next_in_sqlite()
+
+
+def _next_in_sqlite() -> ScalarSelect[Any]:
+    known = func.json_each(GIVEN_TASKS).table_valued("value", name="known")
+    of_task = select(func.min(W.id)).where(W.owner_id == L.owner_id, W.task == known.c.value, WAITS)
+    of_lane = select(func.min(of_task.correlate(LANES, known).scalar_subquery())).select_from(known)
+    first = of_lane.where(_may_start(L.owner_id, known.c.value)).correlate(LANES).scalar_subquery()
+    in_turn = select(first.label("id")).select_from(LANES).order_by(L.vtime, L.since)
+    # With this limit, which is none, SQLite looks into the lanes one by one, and no further than it must.
+    one_by_one = in_turn.limit(NO_LIMIT).subquery()
+    return select(one_by_one.c.id).where(one_by_one.c.id.is_not(None)).limit(ONE).scalar_subquery()
+
+
+def _next_in_postgres() -> ScalarSelect[Any]:
+    # OFFSET 0 keeps each order, so that only the run that is found is locked. A row locked for another claim is passed.
+    lane = select(L.owner_id).order_by(L.vtime, L.since).offset(NO_OFFSET).subquery("lane")
+    known = func.json_array_elements_text(GIVEN_TASKS).table_valued("value", name="known")
+    first = select(func.min(W.id)).where(W.owner_id == lane.c.owner_id, W.task == known.c.value, WAITS)
+    first_id = first.correlate(lane, known).scalar_subquery().label("first_id")
+    tasks = select(known.c.value.label("task"), first_id).where(_may_start(lane.c.owner_id, known.c.value))
+    task = tasks.correlate(lane).order_by(first_id).offset(NO_OFFSET).lateral("one_task")
+    waits = (W.owner_id == lane.c.owner_id) & (W.task == task.c.task) & task.c.first_id.is_not(None) & WAITS
+    free = select(W.id).where(waits).order_by(W.id).limit(ONE).with_for_update(skip_locked=True)
+    run = free.correlate(lane, task).lateral("free_run")
+    return select(run.c.id).select_from(lane.join(task, true()).join(run, true())).limit(ONE).scalar_subquery()
+
+
+def unknown(connection: Connection, tasks: Collection[str], long_ago: datetime) -> int | None:
+    """Return the id of a run of another task that has waited since before `long_ago`, or None."""
+    for owner_id, task in connection.execute(PAIRS).all():
+        if task in tasks:
+            continue
+        first = connection.execute(FIRST, {"given_owner_id": owner_id, "given_task": task}).first()
+        if first and first.queued_at < long_ago:
+            return int(first.id)
+    return None
+
+
+def join(transaction: Connection | Session, waiting: Iterable[tuple[int, int]]) -> None:
+    """Let owners have lanes whose runs wait from now on, given as owner and run id. Call it last in a transaction."""
+    if given := [{"owner_id": owner_id, "run_id": run_id} for owner_id, run_id in sorted(waiting)]:
+        transaction.execute(JOIN, given)
+
+
+def book(connection: Connection, durations: Durations, ended: Run | None = None, started: Run | None = None) -> None:
+    """Charge the run that has been claimed, and correct the charge of the one that has ended. Call it last."""
+    if started:
+        started.charged = max(LEAST_CHARGE_SECONDS, durations.expected(connection, started.task))
+        started.held_since = time.monotonic()
+    booked = [one for one in (ended and _settlement(ended), started and _charge(started)) if one]
+    if len(booked) == 2 and booked[0]["owner_id"] == booked[1]["owner_id"]:
+        booked = [{**booked[0], "charged": booked[1]["charged"]}]
+    for one in sorted(booked, key=lambda one: one["owner_id"]):
+        connection.execute(BOOK, one)
+
+
+def settle(connection: Connection, ended: Run) -> None:
+    """Correct the charge of a run that its worker gives up. Call it last."""
+    if settlement := _settlement(ended):
+        connection.execute(BOOK, settlement)
+
+
+def _settlement(run: Run) -> dict[str, float] | None:
+    if not run.held_since:
+        return None
+    took = time.monotonic() - run.held_since
+    return {"owner_id": run.owner_id, "settled": took - run.charged, "charged": 0.0}
+
+
+def _charge(run: Run) -> dict[str, float]:
+    return {"owner_id": run.owner_id, "settled": 0.0, "charged": run.charged}
+
+
+def refresh(database: Database) -> None:
+    """Make the lanes that are missing, and remove those that nobody needs."""
+    with database.read() as session:
+        waiting = {owner_id for owner_id, _task in session.execute(PAIRS)}
+        places = session.execute(PLACES).all()
+    present = max((turn for _owner_id, _vtime, turn in places), default=0.0)
+    missing = waiting.difference(owner_id for owner_id, _vtime, _turn in places)
+    idle = sorted(owner_id for owner_id, vtime, _turn in places if vtime < present and owner_id not in waiting)
+    if missing or idle:
+        with database.change() as connection:
+            for owner_id in idle:
+                connection.execute(LEAVE, {"owner_id": owner_id})
+            join(connection, [(owner_id, 0) for owner_id in missing])
