@@ -18,6 +18,9 @@ bp = Blueprint("files", __name__)
 
 SAFE_IMAGES = frozenset({"image/avif", "image/gif", "image/jpeg", "image/png", "image/webp"})
 POLICY = "sandbox; default-src 'none'"
+PDF = "application/pdf"
+PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'"
+PDF_BEGINS = b"%PDF-"
 DRAWING_POLICY = f"{POLICY}; style-src 'unsafe-inline'; img-src data:"
 CACHED = "private, max-age=60, must-revalidate"  # so that little is left of a file after its owner has left
 LONGEST_NAME = 100
@@ -26,11 +29,13 @@ CHUNK_BYTES = 64 * 1024
 
 # A file's content is untrusted, and it is served from the site's own origin. Browsers must therefore not guess its
 # type, may display only images that cannot run scripts, and sandbox even those. A drawing in SVG is an attachment too:
-# as the image of a page it runs no script, and opened by itself it is saved.
+# as the image of a page it runs no script, and opened by itself it is saved. A PDF is displayed where a page asks for
+# it, by the browser's own viewer, which runs apart from the site and would not start in a sandbox.
 @bp.get("/runs/<int:run_id>/files/<sha256>")
 def show(run_id: int, sha256: str) -> Response:
     file, stream = opened(run_id, sha256)
-    safe, drawing = file.media_type in SAFE_IMAGES, file.media_type == DRAWING
+    drawing, pdf = file.media_type == DRAWING, "inline" in request.args and _is_pdf(file, stream)
+    safe = pdf or file.media_type in SAFE_IMAGES
     response: Response = send_file(
         stream,
         mimetype=file.media_type if safe else "image/svg+xml" if drawing else "application/octet-stream",
@@ -40,13 +45,24 @@ def show(run_id: int, sha256: str) -> Response:
         etag=file.sha256,
     )
     response.content_length = file.size
-    response.headers["Content-Security-Policy"] = DRAWING_POLICY if drawing else POLICY
+    response.headers["Content-Security-Policy"] = DRAWING_POLICY if drawing else PDF_POLICY if pdf else POLICY
+    if pdf:
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
     response.headers["Cache-Control"] = CACHED
     response.accept_ranges = "bytes"
     part = _one_range()
     if part:  # the web server's own file wrapper cannot seek and would read everything before the range
         response.response = FileWrapper(stream, CHUNK_BYTES)
     return response.make_conditional(request, accept_ranges=part, complete_length=file.size)
+
+
+def _is_pdf(file: RunFile, stream: BinaryIO) -> bool:
+    """Return whether a file is called a PDF and begins like one."""
+    if file.media_type != PDF:
+        return False
+    begins = stream.read(len(PDF_BEGINS))
+    stream.seek(0)
+    return begins == PDF_BEGINS
 
 
 def _one_range() -> bool:

@@ -141,6 +141,24 @@ def test_an_unsafe_image_is_only_downloaded(ada: Visitor, backend: Backend, run:
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_only_what_is_a_pdf_is_shown_in_place_and_only_where_asked(ada: Visitor, backend: Backend, run: Run) -> None:
+    pdf = note_file(backend, run.id, b"%PDF-1.7 x", "application/pdf", "report.pdf")
+    html = note_file(backend, run.id, b"<script>alert(1)</script>", "application/pdf", "b.pdf")
+    text = note_file(backend, run.id, b"%PDF-1.7 y", "text/html", "c.html")
+    response = ada.get(f"{address(run, pdf)}?inline=1")
+    assert (response.data, response.headers["Content-Type"]) == (b"%PDF-1.7 x", "application/pdf")
+    assert response.headers["Content-Disposition"] == "inline; filename=report.pdf"
+    assert response.headers["X-Frame-Options"] == "SAMEORIGIN"
+    policy = response.headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "frame-ancestors 'self'"} <= set(policy)
+    for path in (address(run, pdf), f"{address(run, html)}?inline=1", f"{address(run, text)}?inline=1"):
+        headers = ada.get(path).headers
+        assert headers["Content-Type"] == "application/octet-stream"
+        assert headers["Content-Disposition"].startswith("attachment")
+        assert headers["Content-Security-Policy"].startswith("sandbox")
+        assert headers["X-Frame-Options"] == "DENY"
+
+
 def test_a_drawing_is_an_image_within_a_page_and_a_download_on_its_own(
     ada: Visitor, backend: Backend, run: Run
 ) -> None:
