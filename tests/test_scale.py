@@ -166,7 +166,9 @@ def test_changes_of_a_run(backend: Backend, ada: Visitor) -> None:
         following = Claim("worker", backend.tasks, backend.durations)
         assert all(lease.succeed_and_claim(database, held, "done", following))
         assert attempt.take(backend, "worker")
-        assert lease.claim_next(database, Claim("worker", ("none such",), backend.durations)) is None
+        strange = Claim("worker", ("none such",), backend.durations)
+        assert lease.claim_next(database, strange) is None
+        assert lease.claim_unknown(database, strange)
         assert lease.lose(database, "worker")
         assert lease.give_back(database, claimed())
         assert lease.fail(database, claimed(), failure)

@@ -67,19 +67,22 @@ def claim(database: Database, run_id: int, worker: str, seconds: float = LEASE_S
 
 
 def claim_next(database: Database, claim: Claim) -> Run | None:
-    """Claim the run whose turn it is (jobs.runs.turns), or return None if none waits for this worker.
-
-    A run of a task that the worker does not know may be meant for workers of a newer deployment. It is claimed only if
-    nothing else waits and no worker has claimed it for UNKNOWN_SECONDS, and then fails with an explanation.
-    """
+    """Claim the run whose turn it is (jobs.runs.turns), or return None if none waits for this worker."""
     with database.change() as connection:
         run = _claim_in_turn(connection, claim)
-        if run is None:
-            long_ago = _from(utcnow(), -UNKNOWN_SECONDS)
-            if forgotten := turns.unknown(connection, claim.tasks, long_ago):
-                run = _claim(connection, sql.CLAIM, claim.worker, claim.seconds, id=forgotten)
         turns.book(connection, claim.durations, started=run)
     return run
+
+
+def claim_unknown(database: Database, asked: Claim) -> Run | None:
+    """Claim a run of a task that the worker does not know, if it has waited for UNKNOWN_SECONDS, to let it fail.
+
+    Until then it may be meant for workers of a newer deployment. The time is measured from when a worker could take the
+    run, not from its creation: an old run may just have been queued again.
+    """
+    with database.read() as session:
+        run_id = turns.unknown(session.connection(), asked.tasks, _from(utcnow(), -UNKNOWN_SECONDS))
+    return claim(database, run_id, asked.worker, asked.seconds) if run_id else None
 
 
 def _claim_in_turn(connection: Connection, claim: Claim) -> Run | None:

@@ -29,7 +29,7 @@ locked last in a transaction, and in the order of their owners, so that no two t
 """
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -102,22 +102,31 @@ UPDATE lanes SET
   vtime = vtime + (:settled + :charged) / weight
 WHERE owner_id = :owner_id
 """)
-# Each pair of an owner and a task whose runs wait, each found by a look into the index behind the one before.
-PAIRS = text("""
-WITH RECURSIVE pairs (owner_id, task) AS (
-  SELECT owner_id, task FROM (
-    SELECT owner_id, task FROM runs WHERE state = 'queued' AND due_at IS NULL ORDER BY owner_id, task LIMIT 1
-  ) AS first_pair
+# Each owner and each of their tasks whose runs wait, each found by a look into the index behind the one before.
+PAIRS = """
+WITH RECURSIVE owners (owner_id) AS (
+  SELECT min(owner_id) FROM waiting WHERE state = 'queued' AND due_at IS NULL
   UNION ALL
-  SELECT
-    (SELECT owner_id FROM runs WHERE state = 'queued' AND due_at IS NULL
-       AND (owner_id, task) > (pairs.owner_id, pairs.task) ORDER BY owner_id, task LIMIT 1),
-    (SELECT task FROM runs WHERE state = 'queued' AND due_at IS NULL
-       AND (owner_id, task) > (pairs.owner_id, pairs.task) ORDER BY owner_id, task LIMIT 1)
-  FROM pairs WHERE pairs.owner_id IS NOT NULL
+  SELECT (
+    SELECT min(runs.owner_id) FROM waiting
+    WHERE state = 'queued' AND due_at IS NULL AND runs.owner_id > owners.owner_id
+  ) FROM owners WHERE owners.owner_id IS NOT NULL
+), pairs (owner_id, task) AS (
+  SELECT owners.owner_id, (
+    SELECT min(runs.task) FROM waiting WHERE state = 'queued' AND due_at IS NULL AND runs.owner_id = owners.owner_id
+  ) FROM owners WHERE owners.owner_id IS NOT NULL
+  UNION ALL
+  SELECT pairs.owner_id, (
+    SELECT min(runs.task) FROM waiting
+    WHERE state = 'queued' AND due_at IS NULL AND runs.owner_id = pairs.owner_id AND runs.task > pairs.task
+  ) FROM pairs WHERE pairs.task IS NOT NULL
 )
-SELECT owner_id, task FROM pairs WHERE owner_id IS NOT NULL
-""")
+SELECT owner_id, task FROM pairs WHERE task IS NOT NULL
+"""
+# Without statistics, SQLite would prefer another index.
+BY_TURN = "INDEXED BY ix_runs_turn"
+PAIRS_IN_SQLITE = text(PAIRS.replace("FROM waiting", f"FROM runs {BY_TURN}"))
+PAIRS_IN_POSTGRES = text(PAIRS.replace("FROM waiting", "FROM runs"))
 PLACES = select(L.owner_id, L.vtime, L.turn)
 FIRST = (
     select(W.id, W.queued_at)
@@ -164,13 +173,18 @@ def _next_in_postgres() -> ScalarSelect[Any]:
 
 def unknown(connection: Connection, tasks: Collection[str], long_ago: datetime) -> int | None:
     """Return the id of a run of another task that has waited since before `long_ago`, or None."""
-    for owner_id, task in connection.execute(PAIRS).all():
+    for owner_id, task in _waiting_pairs(connection):
         if task in tasks:
             continue
         first = connection.execute(FIRST, {"given_owner_id": owner_id, "given_task": task}).first()
         if first and first.queued_at < long_ago:
             return int(first.id)
     return None
+
+
+def _waiting_pairs(connection: Connection) -> Sequence[Any]:
+    is_postgres = connection.dialect.name == "postgresql"
+    return connection.execute(PAIRS_IN_POSTGRES if is_postgres else PAIRS_IN_SQLITE).all()
 
 
 def join(transaction: Connection | Session, waiting: Iterable[tuple[int, int]]) -> None:
@@ -211,7 +225,7 @@ def _charge(run: Run) -> dict[str, float]:
 def refresh(database: Database) -> None:
     """Make the lanes that are missing, and remove those that nobody needs."""
     with database.read() as session:
-        waiting = {owner_id for owner_id, _task in session.execute(PAIRS)}
+        waiting = {owner_id for owner_id, _task in _waiting_pairs(session.connection())}
         places = session.execute(PLACES).all()
     present = max((turn for _owner_id, _vtime, turn in places), default=0.0)
     missing = waiting.difference(owner_id for owner_id, _vtime, _turn in places)

@@ -37,6 +37,11 @@ def take(backend: Backend, worker: str) -> Run | None:
     return lease.claim_next(backend.database, _claim(backend, worker))
 
 
+def take_unknown(backend: Backend, worker: str) -> Run | None:
+    """Claim a run that no worker knows how to execute, so that it fails and says so, or return None."""
+    return lease.claim_unknown(backend.database, _claim(backend, worker))
+
+
 def _claim(backend: Backend, worker: str) -> Claim:
     return Claim(worker, backend.tasks, backend.durations, backend.settings.lease_seconds)
 

@@ -41,11 +41,13 @@ class Burst:
         self,
         backend: Backend,
         worker: BaseWorker,
+        take: Callable[[], Run | None],
         execute: Callable[[Run, Callback, Callback], tuple[Outcome, PendingOutput]],
         may_go_on: Callable[[], bool],
     ) -> None:
         self._backend = backend
         self._worker = worker
+        self._take = take
         self._execute = execute
         self._may_go_on = may_go_on
         self._bookkeeping = RqBookkeeping(worker, backend.queue)
@@ -75,7 +77,7 @@ class Burst:
 
     def _execute_runs(self, job: WakeUp) -> None:
         job.check()
-        run = attempt.take(self._backend, self._worker.name)
+        run = self._take()
         if run is None:
             self.is_drained = pauses.is_drained(self._backend.database, self._worker.name)
             (self._bookkeeping.put_back if self.is_drained else self._bookkeeping.dropped)(job)

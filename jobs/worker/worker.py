@@ -26,6 +26,7 @@ from jobs.runs.run import Run
 from jobs.storage.database import utcnow
 from jobs.task_user import find_task_user
 from jobs.values.outcome import Failure, Outcome
+from jobs.worker import attempt
 from jobs.worker.burst import Burst
 from jobs.worker.file_requests import FileRequests
 from jobs.worker.monitor import Callback, Monitor, WorkerContext
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 SEEN_SECONDS = 10
 BEAT_SECONDS = 2
 SUSPENSION_SECONDS = 1
+UNKNOWN_SECONDS = 30
 GRACE_SECONDS = 20
 WORKER_TTL_SECONDS = 25  # RQ waits for a job for 15 seconds less than this before it shows that it is alive
 WITHOUT_REDIS_SECONDS = 1.0
@@ -85,7 +87,7 @@ class RunWorker(SimpleWorker):
             serializer=JSONSerializer,
             worker_ttl=WORKER_TTL_SECONDS,
         )
-        self._seen_at = self._beat_at = self._suspension_seen_at = -math.inf
+        self._seen_at = self._beat_at = self._suspension_seen_at = self._unknown_at = -math.inf
         self._idle_since = utcnow()
 
     # --- the end
@@ -129,7 +131,7 @@ class RunWorker(SimpleWorker):
         assert isinstance(job, WakeUp)
         self._state = WorkerStatus.BUSY  # from here on, a stop request raises nothing
         try:
-            burst = Burst(self._backend, self, self._execute, self._may_go_on)
+            burst = Burst(self._backend, self, self._take, self._execute, self._may_go_on)
             burst.take(job)
             if burst.has_deliveries:
                 self._wake_sender()
@@ -140,6 +142,13 @@ class RunWorker(SimpleWorker):
             self.executions.clear()
             self._state = WorkerStatus.IDLE
             self._idle_since = utcnow()
+
+    def _take(self) -> Run | None:
+        if time.monotonic() >= self._unknown_at:
+            self._unknown_at = time.monotonic() + UNKNOWN_SECONDS
+            if run := attempt.take_unknown(self._backend, self.name):
+                return run
+        return attempt.take(self._backend, self.name)
 
     def _execute(self, run: Run, meanwhile: Callback, announce_start: Callback) -> tuple[Outcome, PendingOutput]:
         self._clear_up()

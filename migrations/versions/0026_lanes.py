@@ -22,7 +22,13 @@ def upgrade() -> None:
     op.create_index("ix_lanes_vtime", "lanes", ["vtime", "since"])
     op.create_index("ix_lanes_turn", "lanes", ["turn"])
     waiting = sa.text("state = 'queued' AND due_at IS NULL")
-    op.create_index("ix_runs_turn", "runs", ["owner_id", "task", "id"], sqlite_where=waiting, postgresql_where=waiting)
+    op.create_index(
+        "ix_runs_turn",
+        "runs",
+        ["owner_id", "task", "state", "due_at", "id"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
 
 
 def downgrade() -> None:

@@ -77,7 +77,7 @@ def note_file(
 
 def execute(backend: Backend, run_id: int) -> None:
     """Execute a run as a worker does, in a child of this process."""
-    run = attempt.take(backend, "worker")
+    run = attempt.take(backend, "worker") or attempt.take_unknown(backend, "worker")
     if run is None:
         return
     assert run.id == run_id, "another run waits"
