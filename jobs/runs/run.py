@@ -70,8 +70,8 @@ class Run(Base):
         # In the databases it holds only runs that succeeded, as its migration says. Said here with the dialects'
         # options, it would make every process import all of Postgres's dialects: 2 MB.
         Index("ix_runs_succeeded", "task", "id"),
-        # In the databases it holds only runs that wait for a worker. Their state and due_at are all the same; named, they
-        # make SQLite prefer it.
+        # In the databases it holds only runs that wait for a worker. Their state and due_at are all the same, and named
+        # so that SQLite prefers this index.
         Index("ix_runs_turn", "owner_id", "task", "state", "due_at", "id"),
         {"sqlite_autoincrement": True},
     )

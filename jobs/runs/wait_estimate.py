@@ -1,38 +1,23 @@
-"""Estimate how long a queued run waits: the number of runs ahead of it and their typical duration."""
+"""Estimate how long a queued run waits: the runs whose turn comes before (jobs.runs.turns), and how long they take."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
-from statistics import median
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
-from sqlalchemy import Select, bindparam, func, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jobs.runs import heartbeats, pauses
+from jobs.runs.durations import UNKNOWN_TASK_SECONDS, typical_seconds
 from jobs.runs.heartbeats import Alive
-from jobs.runs.pauses import Pause, not_paused
-from jobs.runs.run import Run, RunId, State
-from jobs.runs.selection import is_postgres, newest_first
-from jobs.storage.database import Database, UtcDateTime
+from jobs.runs.lines import MOST_AHEAD, Line, lines
+from jobs.runs.pauses import Pause
+from jobs.runs.run import Run, State
+from jobs.storage.database import Database
 
-RECENT = 20
-MOST_AHEAD = 1000  # the queue may be longer, and this is called whenever a page changes
-SUCCEEDED = Run.state == bindparam(None, State.SUCCEEDED, literal_execute=True)
-
-# Built once, at import: building them takes longer than executing them, and a page with a queued run does so often.
-LINE = (
-    select(Run.task, Run.id)
-    .where(
-        Run.state == State.QUEUED,
-        Run.due_at.is_(None),
-        tuple_(Run.queued_at, Run.id) <= tuple_(bindparam("until", type_=UtcDateTime), bindparam("last", type_=RunId)),
-    )
-    .order_by(Run.due_at, Run.queued_at, Run.id)
-    .limit(MOST_AHEAD + 1)
-)
-LINE_BESIDE_PAUSES = LINE.where(not_paused())
+NO_RUN = 0
+# Built once, at import: building it takes longer than executing it, and a page with a queued run does so often.
 RUNNING = select(Run.task, func.count()).where(Run.state == State.RUNNING).group_by(Run.task)
 
 
@@ -44,7 +29,7 @@ class WaitEstimate:
 
     `seconds` is None where no run of a task before it has ever succeeded, and while there is no worker. `has_task` is
     whether a worker has the run's task; None if that is unknown. With `more`, further runs wait before it, and it takes
-    longer: no more than MOST_AHEAD are counted.
+    longer: no more than MOST_AHEAD are counted, and of many lines only their beginnings.
     """
 
     workers: int
@@ -53,6 +38,14 @@ class WaitEstimate:
     has_task: bool | None = None
     more: bool = False
     pause: Pause | None = None
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """How many runs of each task start before a run; at least so many if there are `more`."""
+
+    runs: Counter[str] = field(default_factory=Counter)
+    more: bool = False
 
 
 def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, WaitEstimate]:
@@ -68,51 +61,46 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
         waiting = [run for run in queued if run.due_at is None and run.id not in held]
         if not waiting:
             return held
-        ahead = _ahead(session, waiting, LINE_BESIDE_PAUSES if found else LINE)
         running = _running(session)
-        tasks = set(running).union(*ahead.values())
-        typical = {task: _typical_seconds(session, task) for task in tasks}
+        in_line = lines(session, waiting)
+        tasks = set(running).union(task for line in in_line for _run_id, task in line.runs)
+        typical = {task: typical_seconds(session.connection(), task) for task in tasks}
+    ahead = _ahead(in_line, {run.id for run in waiting}, typical)
     return held | {run.id: _estimate(run, alive, ahead[run.id], running, typical) for run in waiting}
 
 
 def _estimate(
-    run: Run, alive: Alive, ahead: Counter[str], running: Mapping[str, int], typical: Mapping[str, float | None]
+    run: Run, alive: Alive, ahead: Ahead, running: Mapping[str, int], typical: Mapping[str, float | None]
 ) -> WaitEstimate:
-    seconds = _seconds(ahead, running, typical, alive.workers)
+    seconds = _seconds(ahead.runs, running, typical, alive.workers)
     has_task = run.task in alive.tasks if alive.workers and alive.tasks is not None else None
-    count = ahead.total()
-    return WaitEstimate(alive.workers, min(count, MOST_AHEAD), seconds, has_task, count > MOST_AHEAD)
+    count = ahead.runs.total()
+    return WaitEstimate(alive.workers, min(count, MOST_AHEAD), seconds, has_task, ahead.more or count > MOST_AHEAD)
 
 
-def _ahead(session: Session, waiting: Collection[Run], query: Select[str, int]) -> dict[int, Counter[str]]:
-    """Count the runs of each task that wait ahead of each given run."""
-    until, last = max((run.queued_at, run.id) for run in waiting)
-    line = session.connection().execute(query, {"until": until, "last": last}).all()
-    before, found = Counter[str](), {}
-    wanted = {run.id for run in waiting}
-    for task, run_id in line:
+def _ahead(found: Collection[Line], wanted: Collection[int], typical: Mapping[str, float | None]) -> dict[int, Ahead]:
+    """Count the runs whose turn comes before that of each wanted run."""
+    order = []
+    for line in found:
+        vtime = line.vtime
+        for run_id, task in line.runs:
+            order.append((vtime, line.since, run_id, task))
+            vtime += (typical[task] or UNKNOWN_TASK_SECONDS) / line.weight
+        if line.goes_on:
+            order.append((vtime, line.since, NO_RUN, ""))
+    before, ahead = Ahead(), dict[int, Ahead]()
+    for _vtime, _since, run_id, task in sorted(order, key=itemgetter(0, 1)):
+        if run_id == NO_RUN:
+            before = replace(before, more=True)
+            continue
         if run_id in wanted:
-            found[run_id] = before.copy()
-        before[task] += 1
-    further = before if len(line) > MOST_AHEAD else Counter[str]()
-    return {run_id: found.get(run_id, further) for run_id in wanted}
+            ahead[run_id] = replace(before, runs=before.runs.copy())
+        before.runs[task] += 1
+    return {run_id: ahead.get(run_id, before) for run_id in wanted}
 
 
 def _running(session: Session) -> dict[str, int]:
     return {task: count for task, count in session.connection().execute(RUNNING)}
-
-
-def _typical_seconds(session: Session, task: str) -> float | None:
-    """The median of how long the task's latest successes took."""
-    rows = session.connection().execute(_successes(is_postgres(session)), {"given_task": task}).all()
-    took = [(row.ended_at - row.started_at).total_seconds() for row in rows if row.started_at and row.ended_at]
-    return max(0.0, median(took)) if took else None
-
-
-@cache
-def _successes(for_postgres: bool) -> Select[datetime | None, datetime | None]:
-    succeeded = select(Run.started_at, Run.ended_at).where(SUCCEEDED)
-    return newest_first(for_postgres, succeeded, {Run.task: bindparam("given_task", type_=Run.task.type)}).limit(RECENT)
 
 
 def _seconds(

@@ -3,11 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
-from jobs.runs import heartbeats
+from jobs.runs import heartbeats, lease
 from jobs.runs.backend import Backend
+from jobs.runs.lease import Claim
+from jobs.runs.lines import MOST_AHEAD
+from jobs.runs.people import Person
 from jobs.runs.run import Run, State
-from jobs.runs.wait_estimate import MOST_AHEAD, WaitEstimate, wait_estimates
+from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
 from jobs.storage.database import utcnow
 from tests.support.history import write_queue
 from tests.support.people import make_owner, make_run
@@ -33,22 +37,52 @@ def test_a_run_without_a_worker_says_so(backend: Backend, owner_id: int) -> None
     assert wait_estimates(backend.database, [run]) == {run.id: WaitEstimate(workers=0, ahead=0, seconds=None)}
 
 
-def test_runs_of_everybody_that_wait_longer_are_ahead(backend: Backend, owner_id: int) -> None:
-    other = make_owner(backend, "other@example.com")
-    last, first, middle = waiting(backend, owner_id, 1), waiting(backend, other, 3), waiting(backend, owner_id, 2)
-    make_run(backend, other, due_at=NOW, queued_at=NOW - timedelta(hours=1))
-    found = wait_estimates(backend.database, [last, first, middle])
-    assert [found[run.id].ahead for run in (first, middle, last)] == [0, 1, 2]
+def test_the_position_is_the_one_in_which_the_runs_are_claimed(backend: Backend, owner_id: int) -> None:
+    """Three people, one of them with a double weight and one with long runs, and a worker that has all tasks."""
+    owners = [owner_id, *(make_owner(backend, f"{name}@example.com") for name in ("ben", "eve"))]
+    took(backend, owner_id, 3)
+    took(backend, owner_id, 7, "factorise")
+    with backend.database.write() as session:
+        session.execute(update(Person).where(Person.id == owners[1]).values(weight=2))
+    tasks = ("reverse_text", "reverse_text", "factorise")
+    runs = [waiting(backend, owner, 1, task) for owner, task in zip(owners, tasks, strict=True) for _each in range(4)]
+    make_run(backend, owner_id, due_at=NOW + timedelta(hours=1))
+    gone = runs.pop()
+    lease.cancel(backend.database, gone.id, gone.owner_id)
+    claim = Claim("worker", backend.tasks, backend.durations)
+    for _claim in range(len(runs)):
+        found = wait_estimates(backend.database, runs)
+        order = sorted(runs, key=lambda run: found[run.id].ahead)
+        assert [found[run.id].ahead for run in order] == list(range(len(runs)))
+        taken = lease.claim_next(backend.database, claim)
+        assert taken is not None
+        assert taken.id == order[0].id
+        runs = order[1:]
 
 
 def test_runs_are_counted_up_to_a_limit(backend: Backend, owner_id: int) -> None:
     heartbeats.seen(backend.database, "one")
     took(backend, owner_id, 2)
-    write_queue(backend.database, make_owner(backend, "other@example.com"), MOST_AHEAD)
+    write_queue(backend.database, owner_id, MOST_AHEAD)
     last, beyond = waiting(backend, owner_id, 1), waiting(backend, owner_id, 0)
     found = wait_estimates(backend.database, [beyond, last])
     assert (found[last.id].ahead, found[last.id].more) == (MOST_AHEAD, False)
     assert (found[beyond.id].ahead, found[beyond.id].more) == (MOST_AHEAD, True)
+
+
+def test_of_many_lines_only_their_beginnings_are_counted(
+    backend: Backend, owner_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.runs.lines.MOST_AHEAD", 4)
+    took(backend, owner_id, 3)
+    took(backend, owner_id, 1, "factorise")
+    for name in ("ben", "eve"):
+        other = make_owner(backend, f"{name}@example.com")
+        for _each in range(5):
+            waiting(backend, other, 1, "factorise")
+    runs = [waiting(backend, owner_id, 1) for _each in range(3)]
+    found = wait_estimates(backend.database, runs)
+    assert [(found[run.id].ahead, found[run.id].more) for run in runs] == [(2, False), (5, True), (6, True)]
 
 
 def test_the_estimate_is_the_time_of_similar_runs_shared_by_the_workers(backend: Backend, owner_id: int) -> None:
