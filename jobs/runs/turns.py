@@ -24,8 +24,9 @@ Lanes are a **cache**. `refresh` makes the lanes that are missing, at the presen
 have nothing waiting, nothing running and nothing to make up for. What becomes of a run never depends on them, only
 when.
 
-Runs that are paused (jobs.runs.pauses) are passed over, by `_may_start`. On Postgres, claims at the same time pass over each other's rows. Lanes are
-locked last in a transaction, and in the order of their owners, so that no two transactions wait for each other.
+Runs that are paused (jobs.runs.pauses) are passed over, by `_may_start`. On Postgres, claims at the same time pass over
+each other's rows. Lanes are locked last in a transaction, and in the order of their owners, so that no two transactions
+wait for each other.
 """
 
 import time
