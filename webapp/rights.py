@@ -8,6 +8,7 @@ from jobs.runs import NotAllowed, Rights, Run, rights, submission
 from webapp.current import backend
 
 Tasks = dict[str, Task]
+MARK_LENGTH = rights.MARK_LENGTH
 
 
 def init_app(app: Flask) -> None:

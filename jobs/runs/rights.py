@@ -36,6 +36,7 @@ from jobs.runs.people import Person, Role
 from jobs.storage.database import Database
 
 AT_ONCE = 500
+MARK_LENGTH = 12
 
 
 class NotAllowed(Exception):
@@ -117,7 +118,7 @@ class Rights:
     def mark(self, tasks: Iterable[Task]) -> str:
         """Return a short text that changes when the person's role does, or the tasks that are closed to them."""
         closed = sorted(task.name for task in tasks if not self.sees(task))
-        return hashlib.sha256("\n".join([self.role, *closed]).encode()).hexdigest()[:12]
+        return hashlib.sha256("\n".join([self.role, *closed]).encode()).hexdigest()[:MARK_LENGTH]
 
 
 # Built once, because every submission and most pages execute them.

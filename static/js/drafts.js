@@ -1,5 +1,6 @@
-// Keeps what was entered in a task's form: while an example replaces it, and when the session has ended, until the same
-// user has logged in again in this tab. The server renders the form from the fields again; files must be chosen anew.
+// Keeps what was entered in a task's form: while an example replaces it, while the page loads itself again, and when the
+// session has ended, until the same user has logged in again in this tab. The server renders the form from the fields
+// again; files must be chosen anew.
 (() => {
   const form = () => document.getElementById("task-form");
   const viewer = document.getElementById("toasts")?.dataset.viewer;
@@ -15,12 +16,16 @@
     htmx.process(form());
   };
 
-  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
-    if (ctx.sourceElement !== form() || ctx.response?.status !== 401) return;
+  const keep = () => {
     const secret = [...form().querySelectorAll("[type=password]")].map(({ name }) => name);
     const entered = fields().filter(([name]) => !secret.includes(name));
     sessionStorage.draft = JSON.stringify({ path: location.pathname, viewer, entered });
+  };
+
+  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+    if (ctx.sourceElement === form() && ctx.response?.status === 401) keep();
   });
+  document.addEventListener("live:reload", () => form() && keep());
   const draft = JSON.parse(sessionStorage.draft ?? "{}");
   if (form() && draft.path === location.pathname) {
     delete sessionStorage.draft;

@@ -1,6 +1,7 @@
 // Maintains and displays the page's live connection, and prevents older versions of a run from replacing newer ones.
 (() => {
   const SIGNED_OUT = 4401;
+  const OTHER_RIGHTS = 4403;
   const TOO_MANY = 4429;
   const MOST_FAILURES = 2; // failed connections before the page polls instead
   const POLL_MS = 5000;
@@ -52,6 +53,12 @@
     htmx.process(anew);
   };
 
+  // The page may show what its user may not see any more. What was typed is filled in again, if there still is a form.
+  const reload = () => {
+    document.dispatchEvent(new CustomEvent("live:reload"));
+    location.reload();
+  };
+
   // A page is live when the first message after connecting has been shown, not when the socket is open.
   document.addEventListener("htmx:ws:before:connection", ({ detail }) => {
     connection = detail.connection;
@@ -79,6 +86,7 @@
       clearTimeout(timeout);
       return setState("signed-out");
     }
+    if (detail.code === OTHER_RIGHTS) return reload();
     failures = detail.code === TOO_MANY ? MOST_FAILURES : failures + 1;
     if (failures >= MOST_FAILURES) return startPolling();
     if (!polling) setState("connecting");
@@ -107,6 +115,7 @@
       clearInterval(polling);
       return setState("signed-out");
     }
+    if (status === 205) return reload();
     setState(status < 400 ? "polling" : "offline");
   });
 

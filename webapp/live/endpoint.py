@@ -11,6 +11,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
 
 from jobs.storage import AWAY
+from webapp import rights
 from webapp.accounts.sessions import number_of
 from webapp.connections import place_of
 from webapp.current import backend
@@ -32,9 +33,14 @@ sock = flask_sock.Sock()
 
 @bp.get("/live/changes")
 def changes() -> Response:
-    """Return the changes since the state that a polling page shows; 204 if there are none, 401 to stop polling."""
+    """Return the changes since the state that a polling page shows; 204 if there are none.
+
+    401 ends polling, and 205 has the page load itself again, because its owner has other rights.
+    """
     if not _is_owner():
         return make_response("", 401)
+    if _rights() not in ("", rights.mark()):
+        return make_response("", 205)
     snapshot = take_snapshot(backend().database, _listing(), None)
     since = moment_in(request.args.get("since"))
     endings = ended_after(since, Toasts(backend().database, current_user.id).endings(since))
@@ -72,7 +78,8 @@ def _admit(socket: LiveSocket) -> None:
     sent = SentState(client_state_from(request.args), moment_in(request.args.get("since")))
     listing = replace(_listing(), url_prefix=request.script_root)
     place = place_of(request.remote_addr)
-    hub.join(OpenPage(socket, number_of(current_user.session_id), _session_ends_at(), sent, place), listing)
+    session_number, ends_at, made_with = number_of(current_user.session_id), _session_ends_at(), _rights()
+    hub.join(OpenPage(socket, session_number, ends_at, sent, place, made_with), listing)
 
 
 def _listing() -> Listing:
@@ -85,6 +92,11 @@ def _is_owner() -> bool:
     Another user may have signed in with the same browser since the page was loaded.
     """
     return current_user.is_authenticated and request.args.get("owner") in (None, str(current_user.id))
+
+
+def _rights() -> str:
+    """Return the mark of the rights that the page was made with."""
+    return request.args.get("rights", "")[: rights.MARK_LENGTH]
 
 
 def _session_ends_at() -> float:

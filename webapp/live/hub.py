@@ -7,6 +7,7 @@ may be slow, and the pings.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -16,13 +17,13 @@ from functools import partial
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import Backend, events
+from jobs.runs import Backend, events, rights
 from webapp.connections import is_here
 from webapp.live import watchers
 from webapp.live.listener import Listener
 from webapp.live.open_pages import OpenPages
 from webapp.live.pings import PingQueue
-from webapp.live.socket import RESTART, SIGNED_OUT, framed
+from webapp.live.socket import OTHER_RIGHTS, RESTART, SIGNED_OUT, framed
 from webapp.live.subscribers import OpenPage, Owner, Subscribers, outdated
 from webapp.live.watchers import Watcher
 from webapp.rendering import fragments
@@ -213,8 +214,10 @@ class Hub:
             owner = self._owners.get(owner_id)
         if owner is None:
             return
-        if b"sign_out" in data:
+        if b"sign_out" in data or b"rights" in data:
             self._check_wanted.set()
+        if b"rights" in data:
+            self._checked_at = -math.inf
         run_id = events.run_of(data)
         for watcher in list(owner.watchers):
             if run_id in (None, watcher.run_id):
@@ -256,6 +259,8 @@ class Hub:
             watcher.wake()
         if not self.prompt or now - self._checked_at >= CHECK_SECONDS:
             self._checked_at = now
+            for open_page in self._with_other_rights():
+                open_page.socket.close(OTHER_RIGHTS, "other rights")
             owners = self._current_owners()
             for owner in owners:
                 owner.toasts.mark_stale()
@@ -265,6 +270,15 @@ class Hub:
                 subscribers.wake()
             for watcher in watchers.outdated(self._backend.database, self._watchers()):
                 watcher.wake()
+
+    def _with_other_rights(self) -> list[OpenPage]:
+        """Return the pages that were made with other rights than their owner has by now."""
+        with self._lock:
+            pages = {
+                owner_id: [page for page in one.open_pages if page.rights] for owner_id, one in self._owners.items()
+            }
+        marks = rights.marks(self._backend.database, pages, self._backend.catalog.values())
+        return [page for owner_id, some in pages.items() for page in some if page.rights != marks[owner_id]]
 
     def _watchers(self) -> list[Watcher]:
         return [watcher for owner in self._current_owners() for watcher in list(owner.watchers)]

@@ -30,6 +30,7 @@ READABLE = 1  # gevent's flag for read events
 
 RESTART = 1012  # the page connects again and gets a snapshot
 SIGNED_OUT = 4401  # the page stays disconnected and asks the user to sign in
+OTHER_RIGHTS = 4403  # the page loads itself again, because it may show what its owner may not see any more
 TOO_MANY = 4429  # the page stays disconnected and polls instead
 
 _encoder = Connection(ConnectionType.SERVER)  # safe to share: encoding a whole message leaves no state behind

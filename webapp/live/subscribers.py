@@ -43,7 +43,8 @@ class SentState:
 class OpenPage:
     """An open page with its socket, its session, the place it is open at, and the state sent to it.
 
-    `ends_at` is when the session expires, as a time.time() timestamp.
+    `ends_at` is when the session expires, as a time.time() timestamp. `rights` is the mark of the rights that the page
+    was made with, empty if it does not say.
     """
 
     socket: LiveSocket
@@ -51,6 +52,7 @@ class OpenPage:
     ends_at: float
     sent: SentState
     place: str = ""
+    rights: str = ""
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,13 @@ def test_an_old_run_of_a_task_that_is_not_mine_any_more_stays_mine(ada: Visitor,
     assert ada.post(f"/runs/{run_id}/delete").status_code == 303
 
 
+def test_a_page_that_polls_loads_itself_again_when_rights_change(ada: Visitor, backend: Backend) -> None:
+    address = str(the(soup(ada.get("/")), "#live-poll")["hx-get"])
+    assert ada.get(address).status_code != 205
+    become(backend, ada, Role.VIEWER)
+    assert ada.get(address).status_code == 205
+
+
 def test_the_rule_that_decides_is_named(boss: Visitor, ada: Visitor, backend: Backend) -> None:
     ada_id = owner_id(backend, ada.email)
     finance = groups.create(backend.database, "finance").id
