@@ -21,7 +21,7 @@ ROOMS_WITHIN = {
     "jobs.storage": {"values"},
     "jobs.runs": {"values", "authoring", "storage"},
     "jobs.worker": {"logs", "task_user", "values", "authoring", "storage", "runs"},
-    "webapp.accounts": {"connections", "current", "rights", "security", "threads"},
+    "webapp.accounts": {"connections", "current", "rights", "security", "threads", "rendering"},
     "webapp.admin": {"current", "rights", "accounts", "rendering"},
     "webapp.rendering": {"current", "threads"},
     "webapp.forms": {"rendering"},

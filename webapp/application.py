@@ -13,6 +13,7 @@ from webapp import api, connections, errors, forms, health, hosts, live, rights,
 from webapp.accounts import (
     auth,
     confirmation,
+    export_views,
     proof_views,
     registration,
     second_factor_views,
@@ -43,8 +44,8 @@ PARTS = (
 )
 ROOMS = (
     *(tasks, runs, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
-    *(group_views, task_views, worker_views, pause_views),
-    *(secrets, proof_views, session_views, token_views, webhook_views),
+    *(group_views, task_views, worker_views, pause_views, secrets, export_views, proof_views, session_views),
+    *(token_views, webhook_views),
 )
 
 

@@ -9,6 +9,7 @@ from jobs.runs.idempotency import LONGEST_KEY, Reused
 from jobs.runs.mails import Letter
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
+from jobs.runs.own_data import OwnFile, files_of, files_of_run, runs_of
 from jobs.runs.pauses import Kind, Pause
 from jobs.runs.people import Person, Role, RoleText, owner_key
 from jobs.runs.queue import WakeUp
@@ -55,6 +56,7 @@ __all__ = [
     "NotKept",
     "OtherWebhook",
     "OutputKind",
+    "OwnFile",
     "Pause",
     "Person",
     "QuotaExceeded",
@@ -81,6 +83,8 @@ __all__ = [
     "delete_person",
     "delete_run",
     "endings",
+    "files_of",
+    "files_of_run",
     "given_parameters",
     "is_secret",
     "listed",
@@ -96,6 +100,7 @@ __all__ = [
     "release",
     "renew",
     "reserve",
+    "runs_of",
     "sizes_of",
     "stored_in",
     "submit",

@@ -6,6 +6,7 @@ that the provider has verified counts for what an address counts otherwise: it m
 is open, and it accepts an invitation.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Index, String, delete, select
@@ -119,6 +120,12 @@ def of(database: Database, owner_id: int, issuer: str) -> Identity | None:
     """Return an account's identity of a provider."""
     with database.read() as session:
         return session.scalar(select(Identity).where(Identity.owner_id == owner_id, Identity.issuer == issuer))
+
+
+def listed(database: Database, owner_id: int) -> Sequence[Identity]:
+    """Return an account's identities of all providers there have been."""
+    with database.read() as session:
+        return session.scalars(select(Identity).where(Identity.owner_id == owner_id).order_by(Identity.id)).all()
 
 
 def _identity(owner_id: int, claims: Claims) -> Identity:

@@ -35,6 +35,7 @@ DISABLED_BECAUSE = {
     "failing": "Every message failed for three days.",
     "account": "Your account was disabled.",
 }
+DOWNLOADING = "Your data is being downloaded already. Wait for its end, or cancel it and try again."
 PROVIDER_AWAY = "{name} does not answer. Try again in a moment."
 SIGN_IN_STALE = "This sign-in has ended, or was begun in another browser. Start again."
 SIGN_IN_CANCELLED = "You were not signed in by {name}. Start again if you want to."

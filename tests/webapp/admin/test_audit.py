@@ -46,6 +46,7 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         "auth.sign_in": ("logged in", phone, "/login", {"email": ada.email, "password": PASSWORD}),
         "secrets.put": ("secret saved", ada, "/account/secrets", {"name": "API_TOKEN", "value": "x"}),
         "secrets.delete": ("secret deleted", ada, "/account/secrets/API_TOKEN/delete", {}),
+        "export.download": ("data exported", ada, "/account/export", {}),
         "tokens.create": ("token created", ada, "/account/tokens", {"name": "t", "scope": "files", "days": "0"}),
         "tokens.revoke": ("token revoked", ada, "/account/tokens/1/revoke", {}),
         "runs.delete": ("run deleted", ada, f"/runs/{run.id}/delete", {}),
