@@ -145,7 +145,8 @@ class Provider:
 
     def _lacks(self, said: Document) -> bool:
         """Return whether an ID token leaves something to be asked for."""
-        return "email" not in said or not _values_at(said, self._settings.oidc_groups_claim)
+        wants_groups = bool(self._settings.oidc_administrators)
+        return "email" not in said or (wants_groups and not _values_at(said, self._settings.oidc_groups_claim))
 
     def _client(self, redirect_uri: str) -> Any:
         from authlib.integrations.requests_client import OAuth2Session

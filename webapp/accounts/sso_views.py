@@ -165,4 +165,4 @@ def _identity() -> Identity | None:
 
 def _refusal(status: int, message: str) -> Response:
     words = message.format(name=backend().settings.oidc_name)
-    return make_response(render_template("accounts/refused.html", message=words), status)
+    return make_response(render_template("accounts/refused.html", message=words[:1].upper() + words[1:]), status)

@@ -118,7 +118,7 @@ def test_a_provider_that_is_away_is_told_of_and_asked_again_later(
     visitor, provider.people = Visitor(app), {"ada-1": ADA}
     response = visitor.get("/login/sso")
     assert response.status_code == 503
-    assert words(response) == "single sign-on does not answer. Try again in a moment."
+    assert words(response) == "Single sign-on does not answer. Try again in a moment."
     with provider:
         assert visitor.get("/login/sso").status_code == 503  # one that did not answer is left in peace
         monkeypatch.setattr("webapp.accounts.provider.AGAIN_SECONDS", 0.0)
