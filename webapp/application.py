@@ -11,6 +11,7 @@ import config
 from jobs.runs import Backend, open_backend
 from webapp import api, connections, errors, forms, health, hosts, live, rights, rq_dashboard, security, url_prefix
 from webapp.accounts import (
+    address_views,
     auth,
     confirmation,
     export_views,
@@ -44,8 +45,8 @@ PARTS = (
 )
 ROOMS = (
     *(tasks, runs, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
-    *(group_views, task_views, worker_views, pause_views, secrets, export_views, proof_views, session_views),
-    *(token_views, webhook_views),
+    *(group_views, task_views, worker_views, pause_views, secrets, address_views, export_views, proof_views),
+    *(session_views, token_views, webhook_views),
 )
 
 

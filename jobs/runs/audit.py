@@ -28,6 +28,8 @@ VERBS = (
     "account deleted",
     "account disabled",
     "account enabled",
+    "address change begun",
+    "address changed",
     "data exported",
     "group created",
     "group deleted",

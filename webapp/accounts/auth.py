@@ -278,8 +278,8 @@ def retry_later(response: Response) -> Response:
     return response
 
 
-def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "", new_token: str = "") -> str:
-    """Render the account page, with error messages by field name, and the secret of a token that was just created."""
+def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "", **shown: str) -> str:
+    """Render the account page, with error messages by field name; `new_token` is that of a token just created."""
     return render_template(
         "accounts/show.html",
         errors=errors or {},
@@ -295,7 +295,7 @@ def account_page(errors: Mapping[str, str] | None = None, secret_name: str = "",
         lifetimes=tokens.LIFETIMES,
         tasks=rights.visible().values(),
         webhooks=webhooks.listed(backend().database, current_user.id),
-        new_token=new_token,
+        **shown,
     )
 
 

@@ -22,6 +22,7 @@ SENSITIVE = frozenset(
     {
         *("secrets.put", "secrets.delete", "tokens.create", "webhooks.create", "webhooks.rotate"),
         *("second_factor.begin", "second_factor.turn_on", "second_factor.turn_off", "second_factor.renew_codes"),
+        *("addresses.begin", "addresses.change"),
         *("users.invite", "users.set_role", "users.set_active", "users.reset"),
     }
 )

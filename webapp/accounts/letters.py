@@ -34,6 +34,24 @@ To do so, open this link:
 
 The link works once, for {time}. If it wasn't you, ignore this mail: your password stays as it is.
 """
+CHANGE = """\
+You want to use this address for your account at {name}.
+To do so, open this link where you are logged in:
+
+{link}
+
+The link works for {time}. If it wasn't you, ignore this mail.
+"""
+IN_USE = """\
+Somebody, probably you, wants to use this address for another account at {name}.
+That is not possible while your account there has it. If it wasn't you, ignore this mail.
+"""
+CHANGED = """\
+Your account at {name} has another address from now on: {email}.
+Mails about it go there, and you log in with it.
+
+If it wasn't you, tell an administrator at once.
+"""
 
 
 def register(settings: Settings, email: str, secret: str, lifetime: timedelta) -> Letter:
@@ -52,6 +70,25 @@ def reset(settings: Settings, account: Account, secret: str, lifetime: timedelta
     """Return the mail with the link that sets a new password."""
     text = RESET.format(name=settings.app_name, link=links.reset(settings, secret), time=_in_words(lifetime))
     return Letter(account.email, f"Set a new password for {settings.app_name}", text, lifetime, account.id)
+
+
+def change(settings: Settings, email: str, secret: str, lifetime: timedelta) -> Letter:
+    """Return the mail with the link that proves the new address of an account."""
+    link = links.change_of_address(settings, secret)
+    text = CHANGE.format(name=settings.app_name, link=link, time=_in_words(lifetime))
+    return Letter(email, f"Your new address at {settings.app_name}", text, lifetime)
+
+
+def in_use(settings: Settings, account: Account) -> Letter:
+    """Return the mail for the owner of an account whose address somebody wants to use for another one."""
+    text = IN_USE.format(name=settings.app_name)
+    return Letter(account.email, f"Your account at {settings.app_name}", text, NOTICE_LIFETIME, account.id)
+
+
+def changed(settings: Settings, old: str, new: str) -> Letter:
+    """Return the mail that tells the old address of a new one. It is sent even if the account is deleted meanwhile."""
+    text = CHANGED.format(name=settings.app_name, email=new)
+    return Letter(old, f"Your address at {settings.app_name} was changed", text, NOTICE_LIFETIME)
 
 
 def _in_words(lifetime: timedelta) -> str:

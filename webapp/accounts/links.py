@@ -20,6 +20,11 @@ def registration(settings: Settings, secret: str) -> str:
     return f"{_address(settings)}/register/confirm?{urlencode({'link': secret})}"
 
 
+def change_of_address(settings: Settings, secret: str) -> str:
+    """Return the link that proves the new address of an account."""
+    return f"{_address(settings)}/account/address/confirm?{urlencode({'link': secret})}"
+
+
 def login(settings: Settings) -> str:
     return f"{_address(settings)}/login"
 

@@ -1,6 +1,9 @@
 """Messages about logging in, registering, passwords and tokens."""
 
 NO_EMAIL = "Enter an e-mail address, such as name@example.com."
+SAME_ADDRESS = "This is your address already."
+ADDRESS_LINK_USED = "This link has been used, has expired, or is for another account. Change the address again."
+ADDRESS_TAKEN = "Another account has this address meanwhile."
 EMAIL_TAKEN = "An account with this address already exists. Log in instead."
 WRONG_CREDENTIALS = "Incorrect e-mail address or password."
 WRONG_CODE = "This code is wrong, or was used already. Enter the one that your app shows now."

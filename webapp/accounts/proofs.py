@@ -42,6 +42,11 @@ class NotProved(Exception):
     """The link is unknown, used or expired."""
 
 
+def is_it(secret: str) -> ColumnElement[bool]:
+    """Return the condition for the link with this secret, while it works."""
+    return (AddressProof.digest == digest_of(secret)) & (AddressProof.expires_at > utcnow())
+
+
 def begin_registration(backend: Backend, email: str) -> None:
     """Mail a link for a new account, or, if the address has an account, a mail that says so."""
     secret, settings = secrets.token_urlsafe(SECRET_BYTES), backend.settings
@@ -60,7 +65,7 @@ def begin_registration(backend: Backend, email: str) -> None:
 def address_to_register(database: Database, secret: str) -> str | None:
     """Return the address that a link for a new account proves, or None if the link cannot be used."""
     with database.read() as session:
-        return session.scalar(select(AddressProof.email).where(_is_it(secret), AddressProof.owner_id.is_(None)))
+        return session.scalar(select(AddressProof.email).where(is_it(secret), AddressProof.owner_id.is_(None)))
 
 
 def register(database: Database, secret: str, password: str) -> Account:
@@ -69,7 +74,7 @@ def register(database: Database, secret: str, password: str) -> Account:
     Raises NotProved, and EmailTaken if the address has got an account meanwhile.
     """
     hashed = passwords.hash_password(password)
-    used = delete(AddressProof).where(_is_it(secret), AddressProof.owner_id.is_(None)).returning(AddressProof.email)
+    used = delete(AddressProof).where(is_it(secret), AddressProof.owner_id.is_(None)).returning(AddressProof.email)
     try:
         with database.write() as session:
             email = session.scalar(used)
@@ -82,7 +87,3 @@ def register(database: Database, secret: str, password: str) -> Account:
     except IntegrityError:
         raise EmailTaken from None
     return user
-
-
-def _is_it(secret: str) -> ColumnElement[bool]:
-    return (AddressProof.digest == digest_of(secret)) & (AddressProof.expires_at > utcnow())

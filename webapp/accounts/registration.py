@@ -48,12 +48,17 @@ def has_mail() -> bool:
 
 def refusal_of(email: str) -> str | None:
     """Return why no account may be created at an address, or None."""
-    domains = backend().settings.registration_domains
     if not may_register():
         return messages.REGISTRATION_CLOSED if registers() == "closed" else messages.BY_INVITATION
-    if domains and users.domain_of(email) not in domains:
-        return messages.OTHER_DOMAIN.format(domains=" or ".join(domains))
-    return None
+    return other_domain(email)
+
+
+def other_domain(email: str) -> str | None:
+    """Return that an address is not of the domains that may register, or None."""
+    domains = backend().settings.registration_domains
+    if not domains or users.domain_of(email) in domains:
+        return None
+    return messages.OTHER_DOMAIN.format(domains=" or ".join(domains))
 
 
 @bp.get("/register")

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.runs import Actor, Role, audit, events, groups
 from jobs.storage import unusable
-from webapp.accounts import invitations, links, resets, second_factors, users
+from webapp.accounts import addresses, invitations, links, resets, second_factors, users
 from webapp.accounts.invitations import Offer
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend
@@ -72,6 +72,22 @@ def reset_link(email: str) -> None:
     """Print a link with which a user sets a new password, once, within a day."""
     user = _found(email, lambda address: users.with_email(backend().database, address))
     click.echo(links.reset(backend().settings, resets.create(backend().database, user.id)))
+
+
+@admin.command("change-address")
+@click.argument("email")
+@click.argument("new")
+def change_address(email: str, new: str) -> None:
+    """Change a user's e-mail address, after you have made sure that the new one is theirs."""
+    address = users.normalised(new)
+    if address is None:
+        raise click.ClickException(f"{new} is not an e-mail address.")
+    user = _found(email, lambda old: users.with_email(backend().database, old))
+    try:
+        addresses.change_by_administrator(backend(), user, address)
+    except EmailTaken:
+        raise click.ClickException(f"{address} has an account.") from None
+    click.echo(f"{user.email} is now {address}.")
 
 
 @admin.command("reset-2fa")

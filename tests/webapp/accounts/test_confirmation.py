@@ -51,7 +51,7 @@ def test_every_changing_address_of_accounts_is_decided_on(app: Flask) -> None:
     decided = [*SENSITIVE, *ORDINARY, *ASKING]
     assert len(decided) == len(set(decided))
     assert changing == set(decided), "an address changes something: decide in confirmation.py if it needs the password"
-    elsewhere = {endpoint for endpoint in SENSITIVE if endpoint.startswith("second_factor.")}
+    elsewhere = {endpoint for endpoint in SENSITIVE if endpoint.startswith(("second_factor.", "addresses."))}
     assert set(FORMS) == SENSITIVE - elsewhere, "it is tried here"
     calls = {rule.endpoint.removeprefix("api.") for rule in app.url_map.iter_rules()}
     assert calls >= SENSITIVE_CALLS

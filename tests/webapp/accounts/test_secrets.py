@@ -124,7 +124,7 @@ def test_secrets_are_renewed_by_a_command(app: Flask, ada: Visitor) -> None:
     app.cli.add_command(admin)
     assert app.test_cli_runner().invoke(args=["admin", "renew-secrets"]).stdout == (
         "Secrets encrypted with SECRET_KEY: 1.\nRuns with secret parameters encrypted with SECRET_KEY: 0.\n"
-        "Webhooks with secrets encrypted with SECRET_KEY: 0.\n"
+        "Webhooks with secrets encrypted with SECRET_KEY: 0.\nSecond factors encrypted with SECRET_KEY: 0.\n"
     )
 
 

@@ -104,7 +104,8 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
     assert newest(backend, "account created").object == "mira@example.com"
     known = {*steps, "registration.create", "registration.set_password", "auth.logout", "auth.delete_account"}
     known |= {"proofs.finish", "proofs.send_link"}
-    # Tried where their codes are: tests/webapp/accounts/test_second_factor.py
+    # Tried where their codes and mails are: tests/webapp/accounts/test_second_factor.py and test_addresses.py
+    known |= {"addresses.begin", "addresses.change"}
     known |= {f"second_factor.{name}" for name in ("begin", "turn_on", "turn_off", "renew_codes", "check_code")}
     changing = {rule.endpoint for rule in app.url_map.iter_rules() if {"POST", "DELETE"} & (rule.methods or set())}
     changing = {endpoint for endpoint in changing if not endpoint.startswith("rq_dashboard.")}

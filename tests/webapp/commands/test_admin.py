@@ -33,6 +33,16 @@ def test_an_account_is_disabled_and_enabled_on_the_command_line(shell: Flask, ad
     assert ada.post("/login", {"email": "ada@example.com", "password": PASSWORD}).status_code == 303
 
 
+def test_an_address_is_changed_on_the_command_line(shell: Flask, ada: Visitor, ben: Visitor, backend: Backend) -> None:
+    for new, words in (("nonsense", "not an e-mail address"), (ben.email, "has an account")):
+        refused = flask(shell, "admin", "change-address", ada.email, new)
+        assert (refused.exit_code, words in refused.output) == (1, True)
+    said = flask(shell, "admin", "change-address", "Ada@example.com", "Ada@example.net")
+    assert said.output == "ada@example.com is now ada@example.net.\n"
+    assert audit.listed(backend.database, verb="address changed")[0].actor.startswith("flask")
+    assert ada.post("/login", {"email": "ada@example.net", "password": PASSWORD}).status_code == 303
+
+
 def test_a_lost_second_factor_is_reset_on_the_command_line(shell: Flask, ada: Visitor, backend: Backend) -> None:
     assert "has no two-factor sign-in" in flask(shell, "admin", "reset-2fa", ada.email).output
     user = users.with_email(backend.database, ada.email)
