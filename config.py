@@ -83,6 +83,8 @@ class Settings(PeopleSettings):
     max_upload_mb: int = Field(default=1000, ge=1)
     user_quota_mb: int = Field(default=5000, ge=1)
     user_queued_runs: int = Field(default=1000, ge=1)
+    user_runs_a_day: int = Field(default=10_000, ge=1)
+    role_caps: str = ""
     public_url: str = ""
     webhook_allow: tuple[InternalReceiver, ...] = ()
     oidc_issuer: str = Field(default="", max_length=255)

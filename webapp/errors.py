@@ -28,7 +28,6 @@ from webapp.rendering import fragments
 READING = ("GET", "HEAD", "OPTIONS")
 RETRY_SECONDS = 10
 HEARD_OUT_BYTES, HEARD_OUT_SECONDS, CHUNK_BYTES = 32 * 1024 * 1024, 20, 64 * 1024
-QUEUE_SECONDS = 60
 BACKGROUND = ("live.changes", "tasks.check")  # requests that nobody made: they show no notice
 
 
@@ -61,7 +60,7 @@ def show(error: HTTPException) -> Response:
 
 def show_too_many(error: TooManyRuns) -> Response:
     response = show(TooManyRequests(str(error)))
-    response.headers["Retry-After"] = str(QUEUE_SECONDS)
+    response.headers["Retry-After"] = str(error.seconds)
     return response
 
 

@@ -2,6 +2,8 @@
 
 from jobs.runs.audit import Actor
 from jobs.runs.backend import Backend, open_backend
+from jobs.runs.cancel_all import cancel_all
+from jobs.runs.caps import Caps, TooManyRuns
 from jobs.runs.deletion import delete_person, delete_run
 from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
 from jobs.runs.heartbeats import SEEN_WITHIN_SECONDS, alive
@@ -23,7 +25,6 @@ from jobs.runs.submission import (
     Asked,
     Conflict,
     OtherWebhook,
-    TooManyRuns,
     WebhookAsked,
     given_parameters,
     submit,
@@ -46,6 +47,7 @@ __all__ = [
     "Actor",
     "Asked",
     "Backend",
+    "Caps",
     "Conflict",
     "Delivery",
     "Ending",
@@ -80,6 +82,7 @@ __all__ = [
     "Webhook",
     "WebhookAsked",
     "alive",
+    "cancel_all",
     "delete_person",
     "delete_run",
     "endings",

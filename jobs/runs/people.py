@@ -46,7 +46,20 @@ def owner_key(table: str) -> ForeignKey:
 def address_of(database: Database, owner_id: int) -> str:
     """Return an owner's e-mail address, or an empty string if the account no longer exists."""
     with database.read() as session:
-        return session.scalar(select(Person.email).where(Person.id == owner_id)) or ""
+        return email_of(session, owner_id)
+
+
+def email_of(session: Session, owner_id: int) -> str:
+    return session.scalar(select(Person.email).where(Person.id == owner_id)) or ""
+
+
+def role_of(session: Session, owner_id: int) -> Role | None:
+    return session.scalar(select(Person.role).where(Person.id == owner_id))
+
+
+def keep(session: Session, owner_id: int) -> None:
+    """Let nobody delete this owner before the transaction ends. Locks on what is theirs come after this one."""
+    session.execute(select(Person.id).where(Person.id == owner_id).with_for_update(read=True, key_share=True))
 
 
 def in_turn(session: Session, owner_id: int) -> None:

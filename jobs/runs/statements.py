@@ -124,6 +124,13 @@ CLAIM, CLAIM_IN_SQLITE, CLAIM_IN_POSTGRES = (
         (turns.next_run("postgresql"), true()),
     )
 )
+
+
+def cancelling(which: ColumnElement[bool]) -> Any:
+    """Return an UPDATE that ends those of some runs that have not started."""
+    return _ending(which & (R.state == State.QUEUED), CANCELLED)
+
+
 RENEW = _update(HELD, {"lease_expires_at": given("until")}).returning(R.stop_requested_at, R.version)
 REPORT = _changing(HELD, {"progress": given("progress"), "progress_note": given("note")})
 SUCCEED = _ending(HELD, {**ENDED, "state": State.SUCCEEDED, "result": given("result"), "notes": given("notes")})
@@ -131,7 +138,7 @@ FAIL = _ending(HELD & ~TO_STOP, {**FAILED, **FAILED_ONCE_MORE})
 POSTPONE = _changing(HELD & ~TO_STOP, {**QUEUED, **ERROR, **SPENT, **FAILED_ONCE_MORE, "due_at": given("due_at")})
 STOP = _ending(HELD, CANCELLED)
 GIVE_BACK = _changing(HELD & ~TO_STOP, QUEUED)
-CANCEL = _ending(MINE & (R.state == State.QUEUED), CANCELLED)
+CANCEL = cancelling(MINE)
 REQUEST_STOP = _changing(MINE & (R.state == State.RUNNING) & ~TO_STOP, {"stop_requested_at": given("now")})
 REQUEUE = _changing(MINE & OVER, {**QUEUED, **SPENT, "failures": 0, "losses": 0})
 NOTE_FAILED_PUSH, NOTE_PUSH = (

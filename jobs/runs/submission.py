@@ -8,15 +8,15 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from jobs.authoring.parameters import Unstorable, load, stored
 from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
-from jobs.runs import events, file_ownership, idempotency, lease, queue, rights, turns, webhooks
+from jobs.runs import caps, events, file_ownership, idempotency, lease, queue, rights, turns, webhooks
 from jobs.runs.backend import Backend
+from jobs.runs.caps import TooManyRuns
 from jobs.runs.idempotency import IdempotencyKey, Reused
 from jobs.runs.lease import Change
 from jobs.runs.rights import NotAllowed
@@ -27,22 +27,6 @@ log = logging.getLogger(__name__)
 
 NO_WORKER = "No worker has this task any more, so it cannot run again."
 NOT_ALLOWED = "You may not run this task any more. Ask an administrator if you need it."
-
-# Built once: on SQLite nobody else can write while it is built and executed.
-QUEUED = select(func.count()).select_from(
-    select(Run.id)
-    .where(Run.owner_id == bindparam("owner"), Run.state == State.QUEUED)
-    .limit(bindparam("most", type_=Integer))
-    .subquery()
-)
-
-
-class TooManyRuns(Exception):
-    """The owner has as many queued runs as a user may have; the message says what to do."""
-
-    def __init__(self, most: int) -> None:
-        runs = f"{most:,} runs" if most > 1 else "1 run"
-        super().__init__(f"You have {runs} waiting, as many as allowed. Wait until one has started, or cancel one.")
 
 
 @dataclass(frozen=True)
@@ -144,15 +128,15 @@ def retry(backend: Backend, owner_id: int, run: Run) -> Run:
 
 
 def _again(backend: Backend, task: Task, owner_id: int, run: Run) -> Run:
-    if run.state.ended:
-        with backend.database.read() as session:
-            _check_queued(backend, session, owner_id)
     if run.state is State.SUCCEEDED:
         again = Run(task=run.task, owner_id=owner_id, parameters=run.parameters)
         again.encrypted_parameters = _encrypted(backend, run)
         return _accept(backend, task, again)
     with backend.database.write() as session:
         rights.require(session, owner_id, task)
+        if run.state.ended:
+            caps.check_queued(session, backend.settings, owner_id)
+            caps.count_run(session, backend.settings, owner_id)
         change = lease.requeue_in(session, run.id, owner_id)
     if change is None:
         raise Conflict("This run has not ended yet. Wait until it ends, or stop it.")
@@ -262,7 +246,8 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
     webhook = asked.webhook and webhooks.sealed_webhook(backend, run.owner_id, asked.webhook.url, asked.webhook.secret)
     with backend.database.write() as session:
         rights.require(session, run.owner_id, task)
-        _check_queued(backend, session, run.owner_id)
+        caps.check_queued(session, backend.settings, run.owner_id)
+        caps.count_run(session, backend.settings, run.owner_id)
         session.add(run)
         file_ownership.attach(session, run)
         session.flush()
@@ -274,13 +259,6 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
         turns.join(session, [(run.owner_id, run.id)])
     _wake(backend, run, Change(run.id, run.owner_id, run.version))
     return run
-
-
-def _check_queued(backend: Backend, session: Session, owner_id: int) -> None:
-    """Raise TooManyRuns if no more runs of this owner may be queued. Submissions at the same time may pass together."""
-    most = backend.settings.user_queued_runs
-    if (session.scalar(QUEUED, {"owner": owner_id, "most": most}) or 0) >= most:
-        raise TooManyRuns(most)
 
 
 def _wake(backend: Backend, run: Run, change: Change) -> None:

@@ -44,7 +44,7 @@ class Harness:
         databases.copy(empty_database, folder)
         url = databases.url_of(folder)
         self._values = {"data_dir": folder, "database_url": url, "lease_seconds": LEASE_SECONDS, **settings}
-        self._values["user_queued_runs"] = 1_000_000
+        self._values |= {"user_queued_runs": 1_000_000, "user_runs_a_day": 1_000_000}
         self.backend: Backend = open_backend(Settings.model_validate(self._values), TASKS)
         begin_audit(self.backend.database)
         self.owner_id = make_owner(self.backend)

@@ -6,13 +6,12 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import Role, events, groups
+from jobs.runs import Role, cancel_all, events, groups
 from webapp.accounts import invitations, resets, users
 from webapp.accounts.auth import require_admin
 from webapp.accounts.invitations import Offer
 from webapp.accounts.users import Account, EmailTaken, LastAdministrator
 from webapp.admin import messages
-from webapp.admin.explaining import explained
 from webapp.current import backend
 
 PAGE_SIZE = 50
@@ -24,22 +23,6 @@ bp.before_request(require_admin)
 @bp.get("/")
 def index() -> str:
     return _page()
-
-
-@bp.get("/<int:user_id>")
-def show(user_id: int) -> str:
-    """Show a user's role and groups and, for a task in the query string, the rule that decides about it."""
-    user, task = _user(user_id), backend().catalog.get(request.args.get("task", ""))
-    return render_template(
-        "admin/user.html",
-        user=user,
-        roles=messages.ROLES,
-        groups=groups.names(backend().database),
-        chosen=groups.of_person(backend().database, user.id),
-        tasks=backend().catalog.values(),
-        task=task,
-        explanation=explained(user, task) if task else "",
-    )
 
 
 @bp.post("/invitations")
@@ -90,10 +73,12 @@ def set_groups(user_id: int) -> Response:
 
 @bp.post("/<int:user_id>/active")
 def set_active(user_id: int) -> Response:
-    """Enable or disable an account, and end its sessions."""
+    """Enable or disable an account, and end its sessions; cancel its runs if the form says so."""
     user = _other(user_id)
     users.set_active(backend().database, user.email, request.form.get("active") == "yes")
     events.publish_sign_out(backend().redis, user.id)
+    if request.form.get("cancel") == "yes":
+        cancel_all(backend(), user.id)
     return _back()
 
 
@@ -144,7 +129,7 @@ def _back() -> Response:
 
 
 def _back_to(user: Account) -> Response:
-    return redirect(url_for("users.show", user_id=user.id), 303)
+    return redirect(url_for("user.show", user_id=user.id), 303)
 
 
 def _refused(email: str, message: str) -> Response:

@@ -57,7 +57,7 @@ ERRORS = {
     416: "The file has no such range.",
     415: "The body is not JSON.",
     422: "Parameters are invalid; `errors` names them.",
-    429: "Too many attempts, or too many runs waiting; see Retry-After.",
+    429: "Too many attempts, or too many runs waiting or started today; see Retry-After.",
     503: "The service is not available right now; see Retry-After.",
 }
 

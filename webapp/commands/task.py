@@ -13,7 +13,7 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 import config
 from jobs import File
 from jobs.authoring import MB, Catalog, Task, TaskError
-from jobs.runs import OutputKind, QuotaExceeded, Run, State, TooManyRuns, note_uploads, owned, read_output
+from jobs.runs import OutputKind, QuotaExceeded, Run, State, TooManyRuns, caps, note_uploads, owned, read_output
 from jobs.storage import FileStore, LocalStore
 from jobs.values import Failure, Outcome, RunFile, Success, media_type_of
 from jobs.worker.local import run_here
@@ -121,12 +121,12 @@ def _keep(store: FileStore, path: Path) -> File:
 
 
 def _keep_for(owner_id: int, path: Path) -> File:
-    file, most = _keep(backend().files, path), backend().settings.user_quota_mb
+    file, most = _keep(backend().files, path), caps.quota_bytes(backend().database, backend().settings, owner_id)
     noted = RunFile(file.sha256, file.size, file.name, file.media_type)
     try:
-        note_uploads(backend().database, owner_id, [noted], most * MB)
+        note_uploads(backend().database, owner_id, [noted], most)
     except QuotaExceeded:
-        raise click.ClickException(f"Not enough space for {path}: each user's limit is {most:,} MB.") from None
+        raise click.ClickException(f"Not enough space for {path}: each user's limit is {most // MB:,} MB.") from None
     return file
 
 

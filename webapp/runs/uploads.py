@@ -15,7 +15,7 @@ from werkzeug.sansio.multipart import File as FilePart
 
 from jobs import File
 from jobs.authoring import MB, Task, kinds_in_words
-from jobs.runs import RENEWED_SECONDS, NotKept, QuotaExceeded, note_uploads, release, renew, reserve
+from jobs.runs import RENEWED_SECONDS, NotKept, QuotaExceeded, caps, note_uploads, release, renew, reserve
 from jobs.storage import FileWriter
 from jobs.values import RunFile, media_type_of
 from webapp import forms
@@ -100,7 +100,7 @@ def _stored(file: File) -> RunFile:
 
 
 def _quota() -> int:
-    return backend().settings.user_quota_mb * MB
+    return caps.quota_bytes(backend().database, backend().settings, current_user.id)
 
 
 class Incoming:

@@ -12,6 +12,7 @@ import config
 from config import Settings
 from jobs.authoring import errors_that_stop
 from jobs.logs import begin_log
+from jobs.runs import caps
 from jobs.storage import Database, connect_redis, unusable
 from jobs.task_user import UnusableTaskUser, find_task_user
 from webapp.accounts import invitations, links
@@ -41,6 +42,7 @@ def prepare(settings: Settings) -> None:
     begin_log(settings.log_level, "%(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings.session_key()  # creates the key before several processes need it
+    caps.by_role(settings)  # raises ConfigError
     _check_tasks(settings)
     _check_task_user(settings)
     _wait_for_redis(settings)

@@ -63,7 +63,11 @@ def run(name: str) -> Response:
         return make_response(show(task, forms.blank(task, task.example or {}, uploads.example_of(task))))
     if forms.CHANGE in sent.posted:
         return make_response(show(task, forms.change(task, sent.posted, sent.own)))
-    new, form = _submitted(task, sent)
+    try:
+        new, form = _submitted(task, sent)
+    except TooManyRuns as error:
+        form = forms.read(task, sent.posted, sent.own)[1].refused({"": str(error)})
+        return make_response(show(task, form), 429, {"Retry-After": str(error.seconds)})
     if new is None:
         return make_response(show(task, form), 422)
     if not wants_fragment:
@@ -97,7 +101,7 @@ def _taken_over(task: Task, posted: Mapping[str, str]) -> Form:
 
 
 def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
-    """Submit a run. Return it with the form, or None with the form that shows the errors."""
+    """Submit a run. Return it with the form, or None with the form that shows the errors. Raises TooManyRuns."""
     parameters, form = forms.read(task, sent.posted, sent.own)
     if parameters is None:
         return None, form
@@ -105,8 +109,6 @@ def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
         return submit_recorded(task, current_user.id, parameters), form
     except NotKept:  # a file was deleted since the form was read; reading it again reports which
         return None, forms.read(task, sent.posted, sent.own)[1]
-    except TooManyRuns as error:
-        return None, form.refused({"": str(error)})
     except TaskError as error:
         log.error("%s", error)
         return None, form.refused({"": messages.NOT_STORABLE})

@@ -14,10 +14,11 @@ from jobs import task
 from jobs.authoring.task import TaskError
 from jobs.runs import events, lease
 from jobs.runs.backend import Backend, open_backend
+from jobs.runs.caps import TooManyRuns
 from jobs.runs.idempotency import Reused
 from jobs.runs.queue import DISPATCHER
 from jobs.runs.run import Run, State
-from jobs.runs.submission import Asked, Conflict, TooManyRuns, cancel, retry, submit, submit_once
+from jobs.runs.submission import Asked, Conflict, cancel, retry, submit, submit_once
 from tests.support.people import claimed, make_owner, read
 
 

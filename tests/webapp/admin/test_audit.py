@@ -42,6 +42,7 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         groups.create(database, name)
     phone = Visitor(app)
     heartbeats.seen(database, "here")
+    make_run(backend, owner_id(backend, ada.email))
     steps = {
         "auth.sign_in": ("logged in", phone, "/login", {"email": ada.email, "password": PASSWORD}),
         "secrets.put": ("secret saved", ada, "/account/secrets", {"name": "API_TOKEN", "value": "x"}),
@@ -78,6 +79,8 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
             "/admin/tasks/reverse_text/groups",
             {"who": "everybody"},
         ),
+        "user.set_caps": ("caps changed", boss, f"/admin/users/{ada_id}/caps", {"queued_runs": "3"}),
+        "user.cancel": ("runs cancelled", boss, f"/admin/users/{ada_id}/cancel", {}),
         "users.set_active": ("account disabled", boss, f"/admin/users/{ada_id}/active", {"active": "no"}),
     }
     for verb, who, path, form in steps.values():

@@ -1,0 +1,182 @@
+"""Caps: how many runs a user may have waiting and start in a day, and how much their files may take together.
+
+The settings say what holds for everybody, ROLE_CAPS what holds for a role instead, and an administrator what holds for
+one user. A day is one of UTC, so that whoever is refused knows when the next one begins.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy import Integer, String, bindparam, case, func, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from config import ConfigError, Settings
+from jobs.runs import audit, people
+from jobs.runs.people import Person, Role, owner_key
+from jobs.runs.run import Run, State
+from jobs.storage.database import Base, Database, utcnow
+
+QUEUE_SECONDS = 60  # when to ask again while too many runs wait: nobody knows when one starts
+LARGEST = 2**31 - 1
+MB = 1_000_000
+MOST_COUNTED = 1000
+NONE = "You may not start runs at present. Ask an administrator if you need to."
+
+# Built once: on SQLite nobody else can write while it is built and executed.
+COUNTED = select(func.count()).select_from(
+    select(Run.id)
+    .where(Run.owner_id == bindparam("owner"), Run.state == bindparam("state"))
+    .limit(bindparam("most", type_=Integer))
+    .subquery()
+)
+
+
+@dataclass(frozen=True)
+class Caps:
+    """The most runs of a user that may wait, the most in a day, and the most that their files take, in MB."""
+
+    queued_runs: int
+    runs_a_day: int
+    quota_mb: int
+
+
+class UserCaps(Base):
+    """What an administrator has set for one user. What is None is as for the user's role."""
+
+    __tablename__ = "user_caps"
+
+    owner_id: Mapped[int] = mapped_column(owner_key("user_caps"), primary_key=True, autoincrement=False)
+    queued_runs: Mapped[int | None]
+    runs_a_day: Mapped[int | None]
+    quota_mb: Mapped[int | None]
+
+
+class Usage(Base):
+    """How many runs a user has started on a day, the latest with any. Deleting a run does not lower it."""
+
+    __tablename__ = "usage"
+
+    owner_id: Mapped[int] = mapped_column(owner_key("usage"), primary_key=True, autoincrement=False)
+    day: Mapped[str] = mapped_column(String(10))
+    runs: Mapped[int]
+
+
+NAMES = tuple(Caps.__dataclass_fields__)
+COUNT = (
+    update(Usage)
+    .where(Usage.owner_id == bindparam("owner"))
+    .values(runs=case((Usage.day == bindparam("today"), Usage.runs + 1), else_=1), day=bindparam("today"))
+    .returning(Usage.runs)
+    .execution_options(synchronize_session=False)
+)
+
+
+class TooManyRuns(Exception):
+    """The owner has as many runs as a user may have; the message says what to do, `seconds` when to try again."""
+
+    def __init__(self, message: str, seconds: int = QUEUE_SECONDS) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+def by_role(settings: Settings) -> Mapping[str, Mapping[str, int]]:
+    """Read ROLE_CAPS, such as `administrator.queued_runs=5000, viewer.runs_a_day=20`. Raises ConfigError."""
+    found: dict[str, dict[str, int]] = {}
+    for entry in filter(None, map(str.strip, settings.role_caps.split(","))):
+        name, _, number = entry.partition("=")
+        role, _, cap = name.strip().partition(".")
+        if role not in set(Role) or cap not in NAMES or not number.strip().isdecimal() or int(number) > LARGEST:
+            example = "administrator.queued_runs=5000"
+            advice = f"Write a role ({', '.join(Role)}), a cap ({', '.join(NAMES)}) and a number: {example}"
+            raise ConfigError(f"ROLE_CAPS: cannot read {entry!r}. {advice}")
+        found.setdefault(role, {})[cap] = int(number)
+    return found
+
+
+def caps_of(session: Session, settings: Settings, owner_id: int) -> Caps:
+    """Return what holds for a user."""
+    return replace(of_role(session, settings, owner_id), **own_caps(session, owner_id))
+
+
+def of_role(session: Session, settings: Settings, owner_id: int) -> Caps:
+    """Return what holds for a user if nothing is set for them alone."""
+    caps = Caps(settings.user_queued_runs, settings.user_runs_a_day, settings.user_quota_mb)
+    return replace(caps, **by_role(settings).get(people.role_of(session, owner_id) or Role.MEMBER, {}))
+
+
+def quota_bytes(database: Database, settings: Settings, owner_id: int) -> int:
+    """Return the most that a user's files may take together."""
+    with database.read() as session:
+        return caps_of(session, settings, owner_id).quota_mb * MB
+
+
+def own_caps(session: Session, owner_id: int) -> Mapping[str, int]:
+    """Return what an administrator has set for this user alone."""
+    return _set(session.get(UserCaps, owner_id))
+
+
+def set_caps(database: Database, owner_id: int, caps: Mapping[str, int | None]) -> None:
+    """Set what holds for one user. What is None is as for the user's role."""
+    with database.write() as session:
+        email = session.scalar(select(Person.email).where(Person.id == owner_id).with_for_update(key_share=True))
+        if email is None:
+            return
+        before = own_caps(session, owner_id)
+        session.merge(UserCaps(owner_id=owner_id, **caps))
+        audit.note(session, "caps changed", email, before, {name: caps[name] for name in NAMES})
+
+
+def check_queued(session: Session, settings: Settings, owner_id: int) -> None:
+    """Raise TooManyRuns if no more runs of this owner may wait. Submissions at the same time may pass together."""
+    most = caps_of(session, settings, owner_id).queued_runs
+    if (session.scalar(COUNTED, {"owner": owner_id, "most": most, "state": State.QUEUED}) or 0) >= most:
+        words = f"You have {_runs(most)} waiting, as many as allowed. Wait until one has started, or cancel one."
+        raise TooManyRuns(words if most else NONE)
+
+
+def count_run(session: Session, settings: Settings, owner_id: int) -> None:
+    """Count a run of today in the transaction that queues it. Raises TooManyRuns if there were too many."""
+    most = caps_of(session, settings, owner_id).runs_a_day
+    if _counted(session, owner_id) > most:
+        midnight = datetime.combine(utcnow().date() + timedelta(days=1), time(), UTC)
+        seconds = int((midnight - utcnow()).total_seconds()) + 1
+        wait = f"{seconds // 3600} h {seconds % 3600 // 60} min"
+        words = f"You have started {_runs(most)} today, as many as allowed. Try again after midnight UTC, in {wait}."
+        raise TooManyRuns(words if most else NONE, seconds)
+
+
+def runs_today(session: Session, owner_id: int) -> int:
+    found = session.get(Usage, owner_id)
+    return found.runs if found and found.day == _today() else 0
+
+
+def unfinished(session: Session, owner_id: int) -> Mapping[State, int]:
+    """Return how many runs of a user wait and are running; MOST_COUNTED of each stands for more."""
+    given = {"owner": owner_id, "most": MOST_COUNTED}
+    return {state: session.scalar(COUNTED, {**given, "state": state}) or 0 for state in (State.QUEUED, State.RUNNING)}
+
+
+def _counted(session: Session, owner_id: int) -> int:
+    people.keep(session, owner_id)
+    given = {"owner": owner_id, "today": _today()}
+    if (runs := session.scalar(COUNT, given)) is None:
+        people.in_turn(session, owner_id)  # another transaction may be adding the row
+        if (runs := session.scalar(COUNT, given)) is None:
+            session.add(Usage(owner_id=owner_id, day=_today(), runs=1))
+            session.flush()
+            return 1
+    return runs
+
+
+def _today() -> str:
+    return utcnow().date().isoformat()
+
+
+def _set(row: UserCaps | None) -> dict[str, int]:
+    values = {name: getattr(row, name) for name in NAMES} if row else {}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"
