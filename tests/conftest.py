@@ -81,7 +81,13 @@ SAME_ON_ALL = (
     *("faults/test_damaged_redis.py", "faults/test_live.py", "faults/test_redis.py", "faults/test_sockets.py"),
     *("faults/test_submitting.py", "test_cannot_start.py", "test_client.py", "test_developing.py", "test_own_tasks.py"),
     *("test_protocol.py", "test_run_task.py", "test_secrecy.py", "test_start_and_stop.py", "test_programs.py"),
-    *("webapp/test_access.py", "webapp/test_hosts.py", "webapp/test_url_prefix.py", "webapp/test_connections.py"),
+    *(
+        "webapp/test_access.py",
+        "webapp/test_access_by_role.py",
+        "webapp/test_hosts.py",
+        "webapp/test_url_prefix.py",
+        "webapp/test_connections.py",
+    ),
     *("webapp/test_rq_dashboard.py", "webapp/tasks/test_programs.py", "webapp/api/test_docs.py"),
     *("webapp/api/test_parameters.py", "webapp/api/test_mcp.py"),
 )

@@ -9,7 +9,7 @@ that its file names (`@task(groups=[...])`). Without any it is for everybody; a 
 | an administrator              | always                          | always                      |
 | a manager or a member         | if it is for everybody, or for  | if they see it              |
 |                               | one of their groups             |                             |
-| a viewer                      | as a member does                | never                       |
+| a viewer                      | as a member does                | never; nor uploads files    |
 
 A run, with its output, result and files, is its owner's. Nobody else sees it, whatever their role. Its owner also stops
 and deletes it, even if the task is not for them any more. To run it again is to run its task. Runs that wait or are
@@ -79,7 +79,7 @@ class Rights:
         """Decide whether the person sees and runs a task."""
         rule = self._rule(task)
         sees = rule in (Rule.ADMINISTRATOR, Rule.EVERYBODY, Rule.IN_GROUP)
-        return Decision(rule, sees, sees and self.role is not Role.VIEWER)
+        return Decision(rule, sees, sees and self.runs_any)
 
     def _rule(self, task: Task) -> Rule:
         if not self.is_active:
@@ -97,6 +97,11 @@ class Rights:
 
     def runs(self, task: Task) -> bool:
         return self.decide(task).runs
+
+    @property
+    def runs_any(self) -> bool:
+        """Return whether the person may run tasks at all, and so upload files for them."""
+        return self.is_active and self.role is not Role.VIEWER
 
     def owns(self, owner_id: int) -> bool:
         """Return whether the person sees and changes the runs and files of this owner."""

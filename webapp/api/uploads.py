@@ -4,6 +4,8 @@ from http import HTTPStatus
 
 from flask import Response, jsonify, request
 
+from jobs.runs import NotAllowed
+from webapp import rights
 from webapp.accounts.tokens import FILES
 from webapp.api import messages
 from webapp.api.authentication import needs
@@ -16,6 +18,8 @@ from webapp.runs import uploads
 @needs(FILES)
 def upload() -> Response:
     """Store the body as a file. What no run uses is deleted after a day."""
+    if not rights.mine().runs_any:
+        raise NotAllowed(sees=True)
     name = request.args.get("name", "")
     if not name:
         refuse(400, messages.NO_UPLOAD)
