@@ -93,7 +93,7 @@ def test_a_value_is_stored_and_shown_as_it_should_be(given: Given, name: str) ->
     text = " ".join(page.text.split())
     for words in (*shown_of(run.result), *case.shown, *notes):
         assert " ".join(words.split()) in text
-    assert len(page.select("img, svg[role=img]")) == len(list(marks_of(run.result, "$picture", "$chart")))
+    assert len(page.select("img, figure.chart")) == len(list(marks_of(run.result, "$picture", "$chart")))
     assert "cannot be shown" not in text
     assert page.select("script, [style], [onload]") == []
 

@@ -1,10 +1,11 @@
 """Charts as inline SVG without scripts, styles or colours, which the style sheet provides."""
 
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 from flask import Flask
@@ -16,19 +17,32 @@ from webapp.rendering import fragments
 from webapp.rendering.tables import Table, View
 from webapp.threads import DRAWING
 
-WIDTH, HEIGHT = 480, 280
-# The largest font size that the style sheet uses, in SVG units, so that labels always have enough room.
-LETTERS = 17
-LONGEST_LABEL = 12
-MOST_LABELS = 5
+
+class Size(NamedTuple):
+    """A size in which charts are drawn, and what there is room for, with letters as large as the style sheet's."""
+
+    name: str
+    width: int
+    height: int
+    letters: int
+    longest_label: int
+    most_labels: int
+
+
+# The style sheet shows the one that fits: a wide drawing made smaller could not be read on a phone.
+WIDE, NARROW = Size("wide", 640, 320, 15, 14, 7), Size("narrow", 340, 250, 15, 10, 4)
 # Names cannot be interpolated as numbers can, so up to this many are shown, at a slant.
 MOST_SLANTED, SLANT_DEGREES = 16, 320
+# Beyond this number, marks have no tooltips: they would double the page, and the numbers follow as a table.
+MOST_TOLD = 200
 # Beyond this number of points, marks would hide their line.
 MOST_MARKED = 60
 # For a smaller range of whole numbers, pygal would place ticks at fractions.
 FEW_WHOLE = 7
 DRAWN_AT_ONCE = 64
 UNWANTED = ("defs", "desc", "title", "style", "script")
+NUMBER = re.compile(r"-?\d+\.\d+")
+UNUSED = ("rx", "ry")
 # Mark shapes centred on 0, 0, so that colour is not the only difference between series.
 SHAPES = (
     "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0z",
@@ -48,7 +62,7 @@ def init_app(app: Flask) -> None:
 
 
 def drawing(chart: Chart) -> Markup:
-    """Return a chart's SVG without title and legend, which the page adds. Recent drawings are cached."""
+    """Return a chart's SVGs without title and legend, which the page adds. Recent drawings are cached."""
     return fragments.escaped(_drawn(chart.model_dump_json()))
 
 
@@ -81,39 +95,40 @@ def _bins(edges: Sequence[Any]) -> list[str]:
 def _drawn(kept: str) -> str:
     chart = chart_in(json.loads(kept))
     assert chart is not None
-    return DRAWING.call(_svg, chart)  # a page may have many charts, and the largest take 0.1 s
+    # In a thread: a page may have many charts, and the largest take 0.1 s.
+    return DRAWING.call(lambda: "".join(_svg(chart, size) for size in (WIDE, NARROW)))
 
 
-def _svg(chart: Chart) -> str:
-    drawn = _blank(chart)
+def _svg(chart: Chart, size: Size = WIDE) -> str:
+    drawn = _blank(chart, size)
     if _is_labelled(chart):
-        _label(drawn, chart)
+        _label(drawn, chart, size)
     else:
         drawn.x_labels = _ticks_across(chart)
     drawn.y_labels = _ticks_upwards(chart)
     for name in chart.series:
         drawn.add("", _values(chart, name))
-    drawn.add_xml_filter(partial(_bare, chart))
+    drawn.add_xml_filter(partial(_bare, chart, size))
     return str(drawn.render(is_unicode=True))
 
 
-def _blank(chart: Chart) -> Any:
+def _blank(chart: Chart, size: Size) -> Any:
     """Return a drawing without data."""
     import pygal  # imported here because it takes 50 ms, and many processes never draw
 
     line = pygal.Line if _is_labelled(chart) else pygal.XY
     kinds = {"bar": pygal.Bar, "line": line, "histogram": pygal.Histogram, "scatter": pygal.XY}
     return kinds[chart.kind](
-        width=WIDTH,
-        height=HEIGHT,
+        width=size.width,
+        height=size.height,
         margin=8,
-        style=pygal.style.Style(label_font_size=LETTERS, major_label_font_size=LETTERS),
+        style=pygal.style.Style(label_font_size=size.letters, major_label_font_size=size.letters),
         js=[],
         css=[],
         show_legend=False,
         stroke=chart.kind != "scatter",
         show_dots=chart.kind == "scatter" or sum(map(len, chart.series.values())) <= MOST_MARKED,
-        truncate_label=LONGEST_LABEL,
+        truncate_label=size.longest_label,
         max_scale=6,
         formatter=_formatted,
         x_value_formatter=_formatted,
@@ -128,13 +143,13 @@ def _is_labelled(chart: Chart) -> bool:
     return chart.kind == "bar" or (chart.kind == "line" and not to_scale)
 
 
-def _label(drawn: Any, chart: Chart) -> None:
+def _label(drawn: Any, chart: Chart, size: Size) -> None:
     named = all(isinstance(at, str) for at in chart.positions)
     drawn.x_labels = [at if isinstance(at, str) else _formatted(at) for at in chart.positions]
-    if named and MOST_LABELS < len(drawn.x_labels) <= MOST_SLANTED:
+    if named and size.most_labels < len(drawn.x_labels) <= MOST_SLANTED:
         drawn.x_label_rotation = SLANT_DEGREES
-    elif len(drawn.x_labels) > MOST_LABELS:
-        drawn.x_labels_major_count = MOST_LABELS
+    elif len(drawn.x_labels) > size.most_labels:
+        drawn.x_labels_major_count = size.most_labels
         drawn.show_minor_x_labels = False
 
 
@@ -172,19 +187,26 @@ def _formatted(value: Any) -> str:
     return f"{value:,.6g}"
 
 
-def _bare(chart: Chart, svg: Element) -> Element:
-    """Strip pygal's styles, scripts and tooltips from the drawing, and add a title and a description."""
+def _bare(chart: Chart, size: Size, svg: Element) -> Element:
+    """Strip pygal's styles, scripts and tooltips from the drawing, and add titles and a description."""
     for parent in list(svg.iter()):
         for child in list(parent):
             if not isinstance(child.tag, str) or child.tag in UNWANTED or "tooltip-overlay" in child.get("class", ""):
                 parent.remove(child)
-    for number in range(len(chart.series)):
-        for series in svg.iterfind(f".//g[@class='series serie-{number} color-{number}']"):
-            for mark in list(series.iter("circle")):
+    told = sum(map(len, chart.series.values())) <= MOST_TOLD
+    for number, name in enumerate(chart.series):
+        found = svg.iterfind(f".//g[@class='series serie-{number} color-{number}']")
+        marks = [mark for series in found for mark in series.iter() if mark.tag in ("circle", "rect")]
+        if told:
+            _tell(marks, chart, name)
+        for mark in marks:
+            if mark.tag == "circle":
                 _reshape(mark, SHAPES[number])
+    for element in svg.iter():
+        _shorten(element)
     svg.attrib = {
-        "viewBox": f"0 0 {WIDTH} {HEIGHT}",
-        "class": f"chart__drawing chart__drawing--{chart.kind}",
+        "viewBox": f"0 0 {size.width} {size.height}",
+        "class": f"chart__drawing chart__drawing--{chart.kind} chart__drawing--{size.name}",
         "role": "img",
     }
     for tag, text in (("desc", _described(chart)), ("title", chart.title or "A chart")):
@@ -192,6 +214,31 @@ def _bare(chart: Chart, svg: Element) -> Element:
         element.text = text
         svg.insert(0, element)
     return svg
+
+
+def _tell(marks: Sequence[Element], chart: Chart, name: str) -> None:
+    """Add a title, which browsers show as a tooltip, to the marks of a series: one for each value that is no gap."""
+    places = _bins(chart.x) if chart.kind == "histogram" else [at for at, _ in chart.points(name)]
+    values = [value for _, value in chart.points(name)]
+    points = [(at, value) for at, value in zip(places, values, strict=False) if value is not None]
+    if len(points) != len(marks):
+        return
+    for mark, (at, value) in zip(marks, points, strict=True):
+        title = Element("title")
+        words = at if isinstance(at, str) else _formatted(at)
+        title.text = f"{name}, {words}: {_formatted(value)}" if name else f"{words}: {_formatted(value)}"
+        mark.append(title)
+
+
+def _shorten(element: Element) -> None:
+    """Round coordinates to tenths and drop what no style refers to, which is half of the drawing."""
+    for name, value in list(element.attrib.items()):
+        if name in UNUSED or not value:
+            del element.attrib[name]
+        elif name == "class":
+            element.attrib[name] = value.replace(" reactive", "").replace(" tooltip-trigger", "")
+        else:
+            element.attrib[name] = NUMBER.sub(lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), value)
 
 
 def _reshape(mark: Element, shape: str) -> None:

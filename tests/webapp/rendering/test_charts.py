@@ -1,6 +1,10 @@
 """Charts on pages: drawings without style or script, with words and numbers for who does not see them."""
 
+import math
 import re
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -18,7 +22,7 @@ from tests.support.people import claimed, make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
 from tests.support.work import calls_of
 from tests.webapp.runs.test_output import put_out
-from webapp.rendering.charts import _svg, rows
+from webapp.rendering.charts import NARROW, _svg, rows
 
 LOSS = Chart("line", {"train": [0.9, 0.4, 0.2], "test": [1, None, 0.5]}, [1, 2, 3], title="Loss", x_label="Epoch")
 CHARTS = {
@@ -71,7 +75,7 @@ def test_the_bins_of_a_histogram_are_labelled_by_their_edges() -> None:
     ]
 
 
-@pytest.mark.parametrize(("count", "shown", "aslant"), [(5, 5, False), (6, 6, True), (16, 16, True), (40, 5, False)])
+@pytest.mark.parametrize(("count", "shown", "aslant"), [(7, 7, False), (8, 8, True), (16, 16, True), (40, 7, False)])
 def test_as_many_names_stand_below_bars_as_there_is_room_for(count: int, shown: int, aslant: bool) -> None:
     names = [f"name {number}" for number in range(count)]
     drawing = ElementTree.fromstring(_svg(Chart("bar", [1] * count, names)))
@@ -114,7 +118,7 @@ def test_a_row_of_the_history_tells_its_title(ada: Visitor, backend: Backend) ->
 def test_a_chart_may_be_a_partial_result(ada: Visitor, backend: Backend) -> None:
     run = claimed(backend, make_run(backend, owner_id(backend, ada.email)))
     put_out(backend, run, json_value(LOSS), kind=OutputKind.EMITTED)
-    assert len(soup(ada.get(f"/runs/{run.id}")).select(".emitted svg[role=img]")) == 1
+    assert len(soup(ada.get(f"/runs/{run.id}")).select(".emitted figure.chart")) == 1
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -142,6 +146,59 @@ def test_the_largest_chart_is_drawn_within_a_moment_and_is_not_huge(kind: str) -
     _svg(LOSS)
     assert calls_of(lambda: _svg(LARGEST[kind])) < MOST_CALLS
     assert len(_svg(LARGEST[kind])) < 250_000
+
+
+def test_each_mark_tells_its_place_and_value_in_both_drawings(ada: Visitor, backend: Backend) -> None:
+    chart = Chart("bar", {"2025": [3, None], "2026": [4, 2.5]}, ["north", "south"])
+    drawings = soup(ada.get(f"/runs/{shown(backend, ada, chart).id}")).select("figure.chart > svg[role=img]")
+    assert ["chart__drawing--wide" in one["class"] for one in drawings] == [True, False]
+    for drawing in drawings:
+        assert [one.text for one in drawing.select(".rect title")] == [
+            "2025, north: 3",
+            "2026, north: 4",
+            "2026, south: 2.5",
+        ]
+    told = {
+        "line": ["train, 1: 0.9", "train, 2: 0.4", "train, 3: 0.2", "test, 1: 1", "test, 3: 0.5"],
+        "scatter": ["a, 1: 2", "a, 3: 4", "b, 2: 2"],
+        "histogram": ["1 to 1.66667: 1", "1.66667 to 2.33333: 2", "2.33333 to 3: 3"],
+    }
+    for kind, titles in told.items():
+        marks = ElementTree.fromstring(_svg(CHARTS[kind], NARROW)).iter()
+        assert [one[0].text for one in marks if one.tag in ("path", "rect") and len(one)] == titles
+
+
+# Linear light as seen with all cones, and without one kind of them (Machado, Oliveira and Fernandes, 2009).
+SIGHT = {
+    "all cones": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "no red": ((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052)),
+    "no green": ((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969)),
+    "no blue": ((1.256, -0.077, -0.179), (-0.078, 0.931, 0.148), (0.005, 0.691, 0.304)),
+}
+TO_CONES = ((0.4122, 0.5363, 0.0514), (0.2119, 0.6807, 0.1074), (0.0883, 0.2817, 0.6300))
+TO_OKLAB = ((0.2105, 0.7936, -0.0041), (1.9780, -2.4286, 0.4506), (0.0259, 0.7828, -0.8087))
+STYLE = Path(__file__).parents[3] / "static/css/charts.css"
+
+
+def applied(matrix: Sequence[Sequence[float]], vector: Sequence[float]) -> list[float]:
+    return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix]
+
+
+def seen(colour: str, sight: str) -> list[float]:
+    """A colour in Oklab, in which distances are as large as they look."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    cones = applied(TO_CONES, [min(1.0, max(0.0, part)) for part in applied(SIGHT[sight], linear)])
+    return applied(TO_OKLAB, [cone ** (1 / 3) for cone in cones])
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_the_colours_of_series_differ_for_every_reader(sight: str) -> None:
+    colours = re.findall(r"--series-\d: (#[0-9a-f]{6});", STYLE.read_text())
+    assert len(colours) == 16
+    for theme in (colours[:8], colours[8:]):
+        least = min(math.dist(seen(one, sight), seen(other, sight)) for one, other in combinations(theme, 2))
+        assert least > 0.09  # a just noticeable difference is some 0.02
 
 
 numbers = st.none() | st.floats(-1e100, 1e100)
