@@ -12,9 +12,9 @@ from webapp.current import backend, is_for_api
 
 bp = Blueprint("second_factor", __name__)
 
-# What remains open to whoever must turn it on first.
+# What remains open to whoever must turn it on first. Live pages ask for themselves, and end as if signed out.
 OPEN = frozenset({"static", "auth.logout", "auth.login", "auth.sign_in", "health.healthz", "health.readyz"})
-SOCKETS = frozenset({"live.stream", "live.changes"})
+OPEN |= {"live.stream", "live.changes"}
 
 
 def init_app(app: Flask) -> None:
@@ -27,17 +27,18 @@ def is_required_of(user: Account) -> bool:
     return required == "everybody" or (required == "administrators" and user.is_admin)
 
 
+def must_set_up() -> bool:
+    """Return whether this request's user has to turn it on before anything else."""
+    if not backend().settings.require_2fa or not current_user.is_authenticated:
+        return False
+    return is_required_of(current_user) and not current_user.has_second_factor
+
+
 def require_set_up() -> BaseResponse | None:
     """Lead whoever must have a second factor and has none to where it is turned on."""
-    if not backend().settings.require_2fa or is_for_api() or request.endpoint is None or request.endpoint in OPEN:
-        return None
-    if request.blueprint == bp.name or not current_user.is_authenticated:
-        return None
-    if current_user.has_second_factor or not is_required_of(current_user):
+    if is_for_api() or request.endpoint in (None, *OPEN) or request.blueprint == bp.name or not must_set_up():
         return None
     address = url_for("second_factor.show")
-    if request.endpoint in SOCKETS:
-        return Response(status=403)
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": address})
     return redirect(address, 303 if request.method == "POST" else 302)

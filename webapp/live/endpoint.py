@@ -12,6 +12,7 @@ from flask_login import current_user
 
 from jobs.storage import AWAY
 from webapp import rights
+from webapp.accounts.second_factor_views import must_set_up
 from webapp.accounts.sessions import number_of
 from webapp.connections import place_of
 from webapp.current import backend
@@ -87,11 +88,12 @@ def _listing() -> Listing:
 
 
 def _is_owner() -> bool:
-    """Return whether the page's owner is signed in.
+    """Return whether the page's owner is signed in, and not led to turn two-factor sign-in on.
 
     Another user may have signed in with the same browser since the page was loaded.
     """
-    return current_user.is_authenticated and request.args.get("owner") in (None, str(current_user.id))
+    is_owner = current_user.is_authenticated and request.args.get("owner") in (None, str(current_user.id))
+    return is_owner and not must_set_up()
 
 
 def _rights() -> str:
