@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, select
 
+from jobs.runs.durations import RECENT, SUCCEEDED
 from jobs.runs.run import Run
 from jobs.runs.selection import is_postgres, newest_first
-from jobs.runs.wait_estimate import RECENT, SUCCEEDED
 from jobs.storage.database import Database
 from jobs.values.kept_file import KeptFile
 from jobs.values.references import references_in

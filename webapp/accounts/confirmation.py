@@ -48,7 +48,7 @@ def require_confirmation() -> Response | None:
     if request.method != "POST" or not _is_sensitive() or not current_user.is_authenticated or _is_recent():
         return None
     password = request.form.get(FIELD)
-    if password is None:
+    if password is None or not current_user.password_hash:
         return _page(HTTPStatus.FORBIDDEN)
     attempt = throttle.begin_attempt(backend().database, current_user.email, auth.place())
     if attempt is None:

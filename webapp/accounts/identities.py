@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config import Settings
-from jobs.runs import audit, owner_key
+from jobs.runs import Role, audit, groups, owner_key
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts.invitations import Invitation
 from webapp.accounts.provider import Claims
@@ -40,12 +40,20 @@ class NotKnown(Exception):
     """No account belongs to this identity, and none may be created for it."""
 
 
+class NoMatch(Exception):
+    """The provider names none of the groups for the person whose members may log in."""
+
+
 class Linked(Exception):
     """The identity belongs to another account, or the account has another identity of the same provider."""
 
 
 def account_of(database: Database, claims: Claims, settings: Settings) -> Account | None:
-    """Return the account of an identity, active or not, with the role that the claims give it, or None."""
+    """Return the account of an identity, active or not, with the rights that the claims give it, or None.
+
+    Raises NoMatch.
+    """
+    _check(claims, settings)
     is_it = (Identity.issuer == claims.issuer) & (Identity.subject == claims.subject)
     with database.write() as session:
         identity = session.scalar(select(Identity).where(is_it).with_for_update())
@@ -61,34 +69,54 @@ def account_of(database: Database, claims: Claims, settings: Settings) -> Accoun
 def join(database: Database, claims: Claims, settings: Settings) -> Account:
     """Create an account for an identity that has none, where its verified address is invited or registration is open.
 
-    Raises EmailTaken if the address has an account, and NotKnown.
+    Raises EmailTaken if the address has an account, NotKnown and NoMatch.
     """
+    _check(claims, settings)
     valid = (Invitation.email == claims.email) & (Invitation.expires_at > utcnow())
     with database.write() as session:
         if not claims.email or settings.registers == "closed":
             raise NotKnown
         if session.scalar(select(Account.id).where(Account.email == claims.email)):
             raise EmailTaken
-        invited = session.execute(delete(Invitation).where(valid).returning(Invitation.is_admin)).first()
+        used = delete(Invitation).where(valid).returning(Invitation.role, Invitation.groups)
+        invited = session.execute(used).first()
         if invited is None and settings.registers != "open":
             raise NotKnown
-        user = Account(email=claims.email, password_hash="", is_admin=bool(invited and invited.is_admin))
+        user = Account(email=claims.email, password_hash="", role=invited.role if invited else Role.MEMBER)
         session.add(user)
         session.flush()
         session.add(_identity(user.id, claims))
-        audit.note(session, "account created", user.email, after={"is_admin": user.is_admin, "subject": claims.subject})
+        audit.note(session, "account created", user.email, after={"role": user.role, "subject": claims.subject})
+        groups.set_groups_of(session, user.id, (invited and invited.groups) or ())
         apply_claims(session, user, claims, settings)
     return user
 
 
 def apply_claims(session: Session, user: Account, claims: Claims, settings: Settings) -> None:
-    """Give an account the role that the provider's claims say, if OIDC_ADMINISTRATORS has roles managed there."""
-    if not settings.oidc_administrators:
+    """Give an account the role and the groups that the provider's claims say.
+
+    The role counts only with OIDC_ADMINISTRATORS. Of the groups, those in OIDC_GROUPS follow the claims.
+    """
+    if settings.oidc_administrators:
+        _give_role(session, user, bool(claims.groups & settings.oidc_administrators))
+    if settings.oidc_groups:
+        managed = groups.with_names(session, settings.oidc_groups)
+        others = groups.of_person_in(session, user.id).keys() - managed.keys()
+        now = {group_id for group_id, name in managed.items() if name in claims.groups}
+        groups.set_groups_of(session, user.id, others | now)
+
+
+def _give_role(session: Session, user: Account, is_admin: bool) -> None:
+    if user.is_admin == is_admin:
         return
-    is_admin = bool(claims.groups & settings.oidc_administrators)
-    if user.is_admin != is_admin:
-        audit.note(session, "role changed", user.email, {"is_admin": user.is_admin}, {"is_admin": is_admin})
-        user.is_admin = is_admin
+    before, user.role = user.role, Role.ADMINISTRATOR if is_admin else Role.MEMBER
+    audit.note(session, "role changed", user.email, {"role": before}, {"role": user.role})
+
+
+def _check(claims: Claims, settings: Settings) -> None:
+    wanted = settings.oidc_groups | settings.oidc_administrators
+    if settings.oidc_groups and not claims.groups & wanted:
+        raise NoMatch
 
 
 def link(database: Database, owner_id: int, claims: Claims, settings: Settings) -> None:

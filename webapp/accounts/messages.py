@@ -45,6 +45,7 @@ SIGN_IN_CANCELLED = "You were not signed in by {name}. Start again if you want t
 SIGN_IN_FAILED = "The answer of {name} cannot be trusted, so you were not signed in. Start again, or tell the operator."
 NO_ACCOUNT = "You have no account here that you can log in to with {name}. Ask an administrator for an invitation."
 UNVERIFIED_EMAIL = "{name} does not confirm your e-mail address, so no account can be created for you."
+NOT_IN_GROUP = "{name} names none of the groups for you that may log in here. Ask an administrator to add you to one."
 NOT_LINKED = "Your address has an account here. Log in to it with its password, and link {name} on the account page."
 LINKED_OTHERWISE = "This sign-in belongs to another account, or this account has another one already."
 NOT_CONFIRMED = "This account has no password. Confirm first that it is you, with the sign-in that belongs to it."

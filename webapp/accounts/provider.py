@@ -145,7 +145,7 @@ class Provider:
 
     def _lacks(self, said: Document) -> bool:
         """Return whether an ID token leaves something to be asked for."""
-        wants_groups = bool(self._settings.oidc_administrators)
+        wants_groups = bool(self._settings.oidc_administrators | self._settings.oidc_groups)
         return "email" not in said or (wants_groups and not _values_at(said, self._settings.oidc_groups_claim))
 
     def _client(self, redirect_uri: str) -> Any:

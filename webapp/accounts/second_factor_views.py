@@ -28,10 +28,14 @@ def is_required_of(user: Account) -> bool:
 
 
 def must_set_up() -> bool:
-    """Return whether this request's user has to turn it on before anything else."""
+    """Return whether this request's user has to turn it on before anything else.
+
+    Whoever has no password logs in by a provider, which has rules of its own.
+    """
     if not backend().settings.require_2fa or not current_user.is_authenticated:
         return False
-    return is_required_of(current_user) and not current_user.has_second_factor
+    lacks_it = bool(current_user.password_hash) and not current_user.has_second_factor
+    return lacks_it and is_required_of(current_user)
 
 
 def require_set_up() -> BaseResponse | None:

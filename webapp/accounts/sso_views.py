@@ -19,10 +19,11 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp.accounts import acting, flows, identities, messages
+from jobs.runs import events
+from webapp.accounts import acting, flows, identities, messages, sessions
 from webapp.accounts.auth import local_target, log_in, refused_password
 from webapp.accounts.flows import Begun
-from webapp.accounts.identities import Identity, Linked, NotKnown
+from webapp.accounts.identities import Identity, Linked, NoMatch, NotKnown
 from webapp.accounts.provider import Claims, NotBelieved, Provider, ProviderAway, issuer_of
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend, backend_of
@@ -101,8 +102,12 @@ def finish() -> BaseResponse:
 
 
 def _log_in(begun: Begun, claims: Claims) -> BaseResponse:
-    with acting.in_the_name_of(backend().settings.oidc_name):
-        user = identities.account_of(backend().database, claims, backend().settings) or _joined(claims)
+    try:
+        with acting.in_the_name_of(backend().settings.oidc_name):
+            user = identities.account_of(backend().database, claims, backend().settings) or _joined(claims)
+    except NoMatch:
+        raise Refused(messages.NOT_IN_GROUP) from None
+    events.publish_rights(backend().redis, user.id)
     if not user.is_active:
         raise Refused(messages.DISABLED)
     return log_in(user, local_target(begun.target))
@@ -129,11 +134,15 @@ def _link(begun: Begun, claims: Claims) -> BaseResponse:
 def _confirm(begun: Begun, claims: Claims) -> BaseResponse:
     """Note in the session that its person has shown at the provider who they are."""
     _check_same_person(begun)
-    account = identities.account_of(backend().database, claims, backend().settings)
+    try:
+        account = identities.account_of(backend().database, claims, backend().settings)
+    except NoMatch:
+        account = None
     is_stale = claims.signed_in_at is not None and claims.signed_in_at < time.time() - FRESH_SECONDS
     if account is None or account.id != current_user.id or is_stale:
         raise Refused(messages.NOT_CONFIRMED)
     flows.confirm()
+    sessions.confirm(backend().database, sessions.number_of(current_user.session_id))
     return redirect(begun.target)
 
 

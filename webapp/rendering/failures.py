@@ -19,7 +19,8 @@ ADMINISTRATOR = "the administrator"
 class Reader(Protocol):
     """The account that reads a failure."""
 
-    is_admin: bool
+    @property
+    def is_admin(self) -> bool: ...
 
 
 def init_app(app: Flask) -> None:

@@ -7,11 +7,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, update
 
+from jobs.runs import Role
 from jobs.runs.backend import Backend
 from jobs.storage import utcnow
 from tests.support.visitor import PASSWORD, Visitor, soup
 from tests.support.waiting_mails import link_in, mailed, mailing
 from webapp.accounts import constant_time, invitations, throttle, users
+from webapp.accounts.invitations import Offer
 from webapp.accounts.proofs import AddressProof
 from webapp.accounts.throttle import LoginFailure
 
@@ -103,7 +105,7 @@ def test_only_addresses_of_the_domains_can_register(app: Flask, backend: Backend
 
 
 def test_an_invitation_counts_as_before_and_no_stranger_replaces_it(app: Flask, backend: Backend) -> None:
-    secret = invitations.create(backend.database, UNKNOWN, is_admin=True)
+    secret = invitations.create(backend.database, UNKNOWN, Offer(Role.ADMINISTRATOR))
     register(app, UNKNOWN)
     invited = Visitor(app)
     assert invited.post("/register", {"password": PASSWORD, "invitation": secret}).status_code == 303

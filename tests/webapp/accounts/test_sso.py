@@ -3,7 +3,7 @@
 import time
 from urllib.parse import parse_qs, urlsplit
 
-from jobs.runs import audit
+from jobs.runs import Role, audit, groups
 from jobs.runs.backend import Backend
 from tests.support.people import owner_id
 from tests.support.provider import Provider, Token
@@ -20,6 +20,7 @@ from tests.support.signing_in import (
 )
 from tests.support.visitor import PASSWORD, Visitor, soup, the
 from webapp.accounts import invitations, resets, sessions, users
+from webapp.accounts.invitations import Offer
 
 
 def test_a_person_with_a_verified_address_gets_an_account_where_registration_is_open(
@@ -71,7 +72,7 @@ def test_nobody_gets_an_account_without_an_invitation_or_a_verified_address(site
 
 
 def test_an_invitation_is_accepted_by_its_verified_address(site: Site, provider: Provider, backend: Backend) -> None:
-    invitations.create(backend.database, "ada@example.com", is_admin=True)
+    invitations.create(backend.database, "ada@example.com", Offer(Role.ADMINISTRATOR))
     invitations.create(backend.database, "ben@example.com")
     visitor, app = Visitor(site(registration="invite")), site(registration="closed")
     assert comes_back(Visitor(app), provider, "ada-1").status_code == 403
@@ -160,7 +161,29 @@ def test_the_role_follows_the_claim_at_every_login(site: Site, provider: Provide
     assert may_administer({})
     assert local.get("/admin/users/").status_code == 200
     changes = audit.listed(backend.database, actor="single sign-on", verb="role changed")
-    assert [entry.after["is_admin"] for entry in changes] == [True, False, True, False, True]
+    assert [entry.after["role"] for entry in changes] == 2 * ["administrator", "member"] + ["administrator"]
+
+
+def test_groups_follow_the_claim_at_every_login_and_whoever_has_none_is_refused(
+    site: Site, provider: Provider, backend: Backend
+) -> None:
+    app = site(registration="open", oidc_groups="finance, support", oidc_administrators="chiefs")
+    own = groups.create(backend.database, "chosen here")
+
+    def groups_of(*said: str) -> set[str]:
+        provider.people["ada-1"] = {**ADA, "groups": list(said)}
+        visitor = Visitor(app)
+        if comes_back(visitor, provider, "ada-1").status_code != 303:
+            return {"refused"}
+        return set(groups.of_person(backend.database, owner_id(backend, "ada@example.com")).values())
+
+    assert groups_of("others") == groups_of() == {"refused"}
+    assert groups_of("finance", "others") == {"finance"}
+    groups.add_member(backend.database, own.id, owner_id(backend, "ada@example.com"))
+    assert groups_of("finance", "support") == {"finance", "support", "chosen here"}
+    assert groups_of("support") == {"support", "chosen here"}
+    assert groups_of("others") == {"refused"}
+    assert groups_of("chiefs") == {"chosen here"}
 
 
 def test_roles_stay_as_they_are_where_they_are_managed_here(site: Site, provider: Provider, backend: Backend) -> None:
