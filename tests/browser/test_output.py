@@ -219,3 +219,21 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_narrow_window(page: Page,
     for path in (f"/runs/{run.id}", f"/runs/{run.id}?log=line", f"/runs/{run.id}?log=nowhere"):
         page.goto(path)
         assert violations(page) + sideways(page) == []
+
+
+SHIFTS = """new Promise(done => {
+    let sum = 0;
+    new PerformanceObserver(list => list.getEntries().forEach(one => sum += one.value))
+        .observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => requestAnimationFrame(() => done(sum)));
+})"""
+
+
+def test_the_clock_of_a_running_run_goes_on_and_moves_nothing(page: Page, backend: Backend, run: Run) -> None:
+    open_live(page, f"/runs/{run.id}")
+    clock = page.locator(".run-full__clock")
+    for _ in range(2):
+        expect(clock).not_to_have_text(clock.inner_text())
+    report(backend, run, 0.5)
+    expect(page.locator("[data-left]")).to_have_text(re.compile(r"about \d+ (s|min|h) left"))
+    assert page.evaluate(SHIFTS) <= 0.01

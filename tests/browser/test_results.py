@@ -13,7 +13,8 @@ from jobs.runs.backend import Backend
 from jobs.runs.output_entries import OutputKind
 from jobs.runs.run import Run
 from jobs.values.json_value import json_value
-from tests.browser.conftest import NewContext, open_live, register
+from jobs.values.outcome import Failure
+from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
 from tests.browser.test_hostile_text import ALL, TEXTS
 from tests.browser.test_output import held_run
 from tests.browser.test_pages import sideways, violations
@@ -111,6 +112,52 @@ def test_a_text_and_a_hash_can_be_copied(new_context: NewContext, backend: Backe
     expect(page.locator("#announcer")).to_have_text("Copied")
     sha256 = page.locator(".file__hash code").first.text_content()
     assert page.evaluate("navigator.clipboard.readText()") == sha256
+    failed = held_run(page, backend)
+    lease.fail(backend.database, failed, Failure("OvenError", "The oven is cold.", "line 3"))
+    open_live(page, f"/runs/{failed.id}")
+    page.get_by_role("button", name="Copy error").click()
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    copied = page.evaluate("navigator.clipboard.readText()").split("\n")
+    assert copied[:2] + copied[-2:-1] == ["The oven is cold.", "OvenError", "line 3"]
+
+
+def test_a_table_is_searched_sorted_and_paged_where_it_is(page: Page, backend: Backend) -> None:
+    run = held_run(page, backend)
+    rows = [{"name": f"{'odd' if n % 2 else 'even'} {n}", "n": n / 4} for n in range(240)]
+    lease.succeed(backend.database, run, rows)
+    open_live(page, f"/runs/{run.id}")
+    table, search = page.locator(".result--table"), page.get_by_label("Search the table")
+    first = table.locator("tbody tr:first-child")
+    search.press_sequentially("odd")
+    expect(table.get_by_role("status")).to_have_text("240 rows, 120 with “odd”")
+    expect(search).to_be_focused()
+    for order, cells in (("ascending", ["odd 1", "0.25"]), ("descending", ["odd 239", "59.75"])):
+        table.get_by_role("link", name="n", exact=True).click()
+        expect(table.locator("th[aria-sort]")).to_have_attribute("aria-sort", order)
+        expect(first.locator("td")).to_have_text(cells)
+    table.get_by_role("group").evaluate("rows => rows.scrollTop = 300")
+    table.get_by_role("link", name="Next rows").click()
+    expect(table.get_by_role("navigation")).to_contain_text("51–100 of 120")
+    assert table.get_by_role("group").evaluate("rows => rows.scrollTop") == 0
+    table.get_by_role("group").evaluate("rows => rows.scrollTop = 300")
+    head, rows_box = table.locator("th").first.bounding_box(), table.get_by_role("group").bounding_box()
+    assert head
+    assert rows_box
+    assert abs(head["y"] - rows_box["y"]) < 3, "its head stays in view"
+    assert was_not_reloaded(page)
+
+
+def test_without_javascript_its_links_lead_to_the_same(new_context: NewContext, backend: Backend) -> None:
+    page = register(new_context(java_script_enabled=False).new_page())
+    run = held_run(page, backend)
+    lease.succeed(backend.database, run, [{"n": n} for n in range(100)])
+    page.goto(f"/runs/{run.id}")
+    page.get_by_label("Search the table").fill("9")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.get_by_role("status").filter(has_text="rows")).to_have_text("100 rows, 19 with “9”")
+    page.get_by_role("link", name="n", exact=True).click()
+    page.get_by_role("link", name="n", exact=True).click()
+    expect(page.locator("tbody tr:first-child")).to_have_text("99")
 
 
 def test_without_a_clipboard_a_text_can_be_copied_too(new_context: NewContext, backend: Backend) -> None:
