@@ -25,7 +25,16 @@ from webapp.accounts import (
     webhook_views,
 )
 from webapp.accounts.sessions import UNUSED
-from webapp.admin import audit_views, group_views, pause_views, task_views, user_views, users, worker_views
+from webapp.admin import (
+    audit_views,
+    failure_views,
+    group_views,
+    pause_views,
+    task_views,
+    user_views,
+    users,
+    worker_views,
+)
 from webapp.current import put_backend
 from webapp.rendering import charts, failures, files, fragments, layout, markdown, results, static_files
 from webapp.runs import downloads, filters, known_tasks, output, own_inputs, pace, uploads
@@ -45,8 +54,8 @@ PARTS = (
 )
 ROOMS = (
     *(tasks, runs, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
-    *(user_views, group_views, task_views, worker_views, pause_views, secrets, address_views, export_views),
-    *(proof_views, session_views, token_views, webhook_views),
+    *(user_views, group_views, task_views, worker_views, pause_views, failure_views, secrets, address_views),
+    *(export_views, proof_views, session_views, token_views, webhook_views),
 )
 
 

@@ -73,6 +73,7 @@ class Run(Base):
         # In the databases it holds only runs that wait for a worker. Their state and due_at are all the same, and named
         # so that SQLite prefers this index.
         Index("ix_runs_turn", "owner_id", "task", "state", "due_at", "id"),
+        Index("ix_runs_failed", "ended_at"),  # only runs that failed, likewise
         {"sqlite_autoincrement": True},
     )
 
