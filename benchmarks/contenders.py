@@ -9,6 +9,7 @@ from rq.job import Job
 from sqlalchemy import func, select
 
 from benchmarks.serve import STOCK
+from jobs.runs import turns
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
 from jobs.runs.submission import push
@@ -45,6 +46,8 @@ class Ours:
         runs = [Run(owner_id=self._owner_id, task=self._task, parameters={}) for _ in range(jobs)]
         with self._backend.database.write() as session:
             session.add_all(runs)
+            session.flush()
+            turns.join(session, [(run.owner_id, run.id) for run in runs])
         self._older = min((run.id for run in runs), default=1) - 1
         for run in runs:
             push(self._backend, run)

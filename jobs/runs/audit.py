@@ -67,6 +67,7 @@ VERBS = (
     "webhook deleted",
     "webhook enabled",
     "webhook's secret changed",
+    "weight changed",
     "worker drained",
     "worker resumed",
 )

@@ -9,6 +9,7 @@ from sqlalchemy import CTE, Integer, Select, bindparam, func, literal_column, se
 from sqlalchemy.orm import Session
 
 from jobs.runs.pauses import not_paused
+from jobs.runs.people import Person
 from jobs.runs.run import LARGEST_ID, Run
 from jobs.runs.selection import is_postgres
 from jobs.runs.turns import Lane
@@ -17,10 +18,9 @@ from jobs.storage.database import at_once, integers
 MOST_AHEAD = 1000  # the queue may be longer, and this is called whenever a page changes
 
 QUEUED = literal_column("'queued'", Run.state.type)
-PLACES = select(Lane.owner_id, Lane.vtime, Lane.since, Lane.weight).order_by(Lane.vtime, Lane.since).limit(MOST_AHEAD)
-OWN_PLACES = select(Lane.owner_id, Lane.vtime, Lane.since, Lane.weight).where(
-    Lane.owner_id.in_(bindparam("owners", expanding=True))
-)
+PLACES = select(Lane.owner_id, Lane.vtime, Lane.since, Person.weight).join(Person, Person.id == Lane.owner_id)
+OWN_PLACES = PLACES.where(Lane.owner_id.in_(bindparam("owners", expanding=True)))
+FIRST_PLACES = PLACES.order_by(Lane.vtime, Lane.since).limit(MOST_AHEAD)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def lines(session: Session, wanted: Collection[Run]) -> list[Line]:
     connection = session.connection()
     last = {run.owner_id: max(other.id for other in wanted if other.owner_id == run.owner_id) for run in wanted}
     own = {row.owner_id: row for row in connection.execute(OWN_PLACES, {"owners": list(last)})}
-    others = {row.owner_id: row for row in connection.execute(PLACES) if row.owner_id not in last}
+    others = {row.owner_id: row for row in connection.execute(FIRST_PLACES) if row.owner_id not in last}
     most = max(1, MOST_AHEAD // max(1, len(others)))
     mine = _first_runs(session, last, MOST_AHEAD + 1)
     theirs = _first_runs(session, dict.fromkeys(others, LARGEST_ID), most + 1)

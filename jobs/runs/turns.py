@@ -32,6 +32,8 @@ wait for each other.
 import time
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -70,7 +72,6 @@ class Lane(Base):
     owner_id: Mapped[int] = mapped_column(owner_key("lanes"), primary_key=True)
     vtime: Mapped[float]
     turn: Mapped[float]
-    weight: Mapped[float]
     since: Mapped[int] = mapped_column(RunId)
 
 
@@ -83,15 +84,15 @@ GIVEN_TASKS = bindparam("given_tasks", type_=JSON)
 NO_LIMIT, NO_OFFSET, ONE = (literal_column(number, Integer) for number in ("-1", "0", "1"))
 
 JOIN = text("""
-INSERT INTO lanes (owner_id, vtime, turn, weight, since)
-SELECT users.id, coalesce(latest.turn, 0), coalesce(latest.turn, 0), users.weight, :run_id
+INSERT INTO lanes (owner_id, vtime, turn, since)
+SELECT users.id, coalesce(latest.turn, 0), coalesce(latest.turn, 0), :since
 FROM users, (SELECT max(turn) AS turn FROM lanes) AS latest WHERE users.id = :owner_id
 ON CONFLICT (owner_id) DO UPDATE SET vtime = excluded.vtime, turn = excluded.turn, since = excluded.since
 WHERE lanes.vtime < excluded.vtime AND NOT EXISTS (
   SELECT 1 FROM runs
-  WHERE owner_id = excluded.owner_id AND state = 'queued' AND due_at IS NULL AND id <> excluded.since
+  WHERE owner_id = excluded.owner_id AND state = 'queued' AND due_at IS NULL AND id NOT IN :run_ids
 )
-""")
+""").bindparams(bindparam("run_ids", expanding=True))
 LEAVE = text("""
 DELETE FROM lanes WHERE owner_id = :owner_id AND vtime < (SELECT max(turn) FROM lanes)
   AND NOT EXISTS (SELECT 1 FROM runs WHERE owner_id = :owner_id AND state = 'queued' AND due_at IS NULL)
@@ -101,7 +102,7 @@ BOOK = text("""
 UPDATE lanes SET
   turn = CASE WHEN :charged > 0 OR turn > vtime + :settled / weight THEN vtime + :settled / weight ELSE turn END,
   vtime = vtime + (:settled + :charged) / weight
-WHERE owner_id = :owner_id
+FROM users WHERE lanes.owner_id = :owner_id AND users.id = lanes.owner_id
 """)
 # Each owner and each of their tasks whose runs wait, each found by a look into the index behind the one before.
 PAIRS = """
@@ -190,8 +191,9 @@ def _waiting_pairs(connection: Connection) -> Sequence[Any]:
 
 def join(transaction: Connection | Session, waiting: Iterable[tuple[int, int]]) -> None:
     """Let owners have lanes whose runs wait from now on, given as owner and run id. Call it last in a transaction."""
-    if given := [{"owner_id": owner_id, "run_id": run_id} for owner_id, run_id in sorted(waiting)]:
-        transaction.execute(JOIN, given)
+    for owner_id, pairs in groupby(sorted(waiting), key=itemgetter(0)):
+        run_ids = [run_id for _owner_id, run_id in pairs]
+        transaction.execute(JOIN, {"owner_id": owner_id, "since": run_ids[0], "run_ids": run_ids})
 
 
 def book(connection: Connection, durations: Durations, ended: Run | None = None, started: Run | None = None) -> None:

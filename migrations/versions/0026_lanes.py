@@ -14,7 +14,6 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.Integer(), nullable=False),
         sa.Column("vtime", sa.Double(), nullable=False),
         sa.Column("turn", sa.Double(), nullable=False),
-        sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_lanes_owner", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("owner_id"),

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from sqlalchemy import update
+
 from config import Settings
 from jobs.runs import lease, run_files, turns
 from jobs.runs.backend import Backend
 from jobs.runs.output_entries import Entry
+from jobs.runs.people import Person
 from jobs.runs.run import Run, State
 from jobs.runs.vault import Vault
 from jobs.values.stored_file import RunFile
@@ -30,6 +33,11 @@ def owner_id(backend: Backend, email: str) -> int:
     """Return the id of a registered user."""
     with backend.database.read() as session:
         return session.query(Account).filter(Account.email == email).one().id
+
+
+def weigh(backend: Backend, owner_id: int, weight: float) -> None:
+    with backend.database.write() as session:
+        session.execute(update(Person).where(Person.id == owner_id).values(weight=weight))
 
 
 def make_run(backend: Backend, owner_id: int, task: str = "reverse_text", **values: Any) -> Run:

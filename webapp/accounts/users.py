@@ -44,7 +44,7 @@ class Account(Person):
 
 
 # What the audit log shows of a change.
-SHOWN = frozenset({"role", "is_active"})
+SHOWN = frozenset({"role", "is_active", "weight"})
 
 
 class EmailTaken(Exception):
@@ -154,6 +154,11 @@ def resign(database: Database, user_id: int) -> None:
     An administrator is none from then on, so that two who leave at the same time do not each take the other as left.
     """
     _change(database, Account.id == user_id, "logged out everywhere", ends=True, leaves_one=True, role=Role.MEMBER)
+
+
+def set_weight(database: Database, email: str, weight: float) -> Account | None:
+    """Change a user's share of the workers' time. Return the user, or None if there is none."""
+    return _change(database, Account.email == email, "weight changed", weight=weight)
 
 
 def _change(

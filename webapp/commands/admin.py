@@ -16,6 +16,8 @@ from webapp.accounts.invitations import Offer
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend
 
+LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100
+
 
 class OnDatabase(click.Command):
     """A command that ends with one line when the database cannot be used; the audit log names who runs it."""
@@ -64,6 +66,17 @@ def enable(email: str) -> None:
     """Enable a disabled account, so that its user can sign in again."""
     user = _found(email, lambda address: users.set_active(backend().database, address, True))
     click.echo(f"{user.email} can sign in again.")
+
+
+@admin.command("weight")
+@click.argument("email")
+@click.argument("weight", type=float)
+def set_weight(email: str, weight: float) -> None:
+    """Set a user's share of the workers' time while others have runs waiting, too. It is 1 at first."""
+    if not LEAST_WEIGHT <= weight <= MOST_WEIGHT:
+        raise click.BadParameter(f"give a number from {LEAST_WEIGHT} to {MOST_WEIGHT}", param_hint="WEIGHT")
+    user = _found(email, lambda address: users.set_weight(backend().database, address, weight))
+    click.echo(f"{user.email} now has weight {weight:g}.")
 
 
 @admin.command("reset-link")

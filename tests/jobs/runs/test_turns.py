@@ -1,12 +1,7 @@
-"""Whose turn it is: simulations of the rule, with the real database and a clock of the test's own."""
+"""Whose turn it is: the rule, against the real database."""
 
-import heapq
-import itertools
-import time
-from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,16 +11,14 @@ from sqlalchemy import delete, select, update
 
 from jobs.runs import lease, turns
 from jobs.runs.backend import Backend
-from jobs.runs.lease import Claim
 from jobs.runs.people import Person
 from jobs.runs.run import Run, State
 from jobs.runs.turns import Lane
 from jobs.values.outcome import Failure
-from tests.support.people import make_owner, make_run, read
+from tests.support.people import make_owner, make_run, read, weigh
+from tests.support.simulated_workers import TASKS, claim_of, let_last
 
 OWNERS = 3
-TASKS = ("reverse_text", "factorise")
-TEN_MINUTES = 600.0
 
 
 @pytest.fixture
@@ -33,108 +26,9 @@ def owners(backend: Backend) -> list[int]:
     return [make_owner(backend, f"{number}@example.com") for number in range(OWNERS)]
 
 
-def claim_of(backend: Backend, tasks: Sequence[str] = TASKS) -> Claim:
-    return Claim("worker", tasks, backend.durations)
-
-
-def weigh(backend: Backend, owner_id: int, weight: float) -> None:
-    with backend.database.write() as session:
-        session.execute(update(Person).where(Person.id == owner_id).values(weight=weight))
-
-
 def lanes(backend: Backend) -> dict[int, Lane]:
     with backend.database.read() as session:
         return {lane.owner_id: lane for lane in session.scalars(select(Lane))}
-
-
-def let_last(run: Run, seconds: float) -> None:
-    """Let a run seem to have been claimed some seconds ago."""
-    run.held_since = time.monotonic() - seconds
-
-
-@dataclass
-class Simulation:
-    """Some workers, which claim from the real database and execute runs in no time."""
-
-    backend: Backend
-    workers: int
-    seconds: dict[int, float]
-    """How long the runs of each owner take."""
-
-    def __post_init__(self) -> None:
-        self.now = 0.0
-        self.served: dict[int, float] = defaultdict(float)
-        self.waits: dict[int, list[float]] = defaultdict(list)
-        self._submitted: dict[int, float] = {}
-        self._busy: list[tuple[float, int, Run, float]] = []
-        self._numbers = itertools.count()
-
-    def submit(self, owner_id: int, count: int = 1) -> None:
-        runs = [Run(owner_id=owner_id, task=TASKS[0], parameters={}) for _each in range(count)]
-        with self.backend.database.write() as session:
-            session.add_all(runs)
-            session.flush()
-            turns.join(session, [(owner_id, run.id) for run in runs])
-        self._submitted |= dict.fromkeys((run.id for run in runs), self.now)
-
-    def go_on_until(self, end: float) -> None:
-        """Let the workers claim and finish runs until this time."""
-        self._claim()
-        while self._busy and self._busy[0][0] <= end:
-            self.now, _number, run, took = heapq.heappop(self._busy)
-            let_last(run, took)
-            lease.succeed(self.backend.database, run, None)
-            self._claim()
-        self.now = end
-
-    def _claim(self) -> None:
-        claim = claim_of(self.backend)
-        while len(self._busy) < self.workers and (run := lease.claim_next(self.backend.database, claim)):
-            took = self.seconds[run.owner_id]
-            self.waits[run.owner_id].append(self.now - self._submitted[run.id])
-            self.served[run.owner_id] += took
-            heapq.heappush(self._busy, (self.now + took, next(self._numbers), run, took))
-
-
-@pytest.mark.parametrize("weight", [1, 2])
-def test_worker_seconds_are_shared_by_weight_however_long_the_runs_are(
-    backend: Backend, owners: list[int], weight: float
-) -> None:
-    """Runs of 30 s against runs of 1 s, both always waiting, on two workers."""
-    heavy, light, _nobody = owners
-    weigh(backend, light, weight)
-    simulation = Simulation(backend, 2, {heavy: 30.0, light: 1.0})
-    simulation.submit(heavy, 50)
-    simulation.submit(light, 1000)
-    simulation.go_on_until(TEN_MINUTES)
-    share = simulation.served[light] / sum(simulation.served.values())
-    assert share == pytest.approx(weight / (1 + weight), abs=0.05)
-    assert sum(simulation.served.values()) >= 2 * TEN_MINUTES, "no worker idles while runs wait"
-
-
-def test_one_who_seldom_comes_waits_no_longer_than_for_a_worker(backend: Backend, owners: list[int]) -> None:
-    """Hundreds of runs of 1 s by one owner, and a run every 5 s by another, on four workers."""
-    flood, seldom, _nobody = owners
-    simulation = Simulation(backend, 4, {flood: 1.0, seldom: 1.0})
-    simulation.submit(flood, 400)
-    for five_seconds in range(1, 10):
-        simulation.go_on_until(5.0 * five_seconds + 0.5)
-        simulation.submit(seldom)
-    simulation.go_on_until(60.0)
-    assert max(simulation.waits[seldom]) <= 1.0
-    assert simulation.served[flood] == 4 * 60 - 9 + simulation.workers, "all other time is the flood's"
-
-
-def test_an_idle_night_saves_nothing_up(backend: Backend, owners: list[int]) -> None:
-    busy, rested, _nobody = owners
-    simulation = Simulation(backend, 1, {busy: 10.0, rested: 10.0})
-    simulation.submit(rested)
-    simulation.submit(busy, 60)
-    simulation.go_on_until(300.0)
-    simulation.submit(rested, 30)
-    served = simulation.served[busy]
-    simulation.go_on_until(500.0)
-    assert abs(simulation.served[busy] - served - 100.0) <= 10.0, "no more than one run of credit"
 
 
 def test_those_who_come_at_the_same_time_start_in_the_order_in_which_they_came(
@@ -213,9 +107,14 @@ class Turns(RuleBasedStateMachine):
             found = session.scalars(select(Run).where(Run.state == State.QUEUED, Run.due_at.is_(None)))
             return [run for run in found.all() if task in (None, run.task)]
 
+    def weight(self, owner_id: int) -> float:
+        with self.backend.database.read() as session:
+            return session.get_one(Person, owner_id).weight
+
     @rule(owner=st.integers(0, OWNERS - 1), task=st.sampled_from(TASKS), count=st.integers(1, 3))
     def submit(self, owner: int, task: str, count: int) -> None:
-        before, present = lanes(self.backend), max((lane.turn for lane in lanes(self.backend).values()), default=0)
+        before = lanes(self.backend)
+        present = max((lane.turn for lane in before.values()), default=0.0)
         was_waiting = any(run.owner_id == self.owners[owner] for run in self.waiting())
         for _each in range(count):
             make_run(self.backend, self.owners[owner], task)
@@ -234,7 +133,9 @@ class Turns(RuleBasedStateMachine):
         assert run is not None
         assert run.id == of_lane[2]
         lane = lanes(self.backend)[run.owner_id]
-        assert (lane.turn, lane.vtime) == pytest.approx((of_lane[0], of_lane[0] + run.charged / lane.weight))
+        assert (lane.turn, lane.vtime) == pytest.approx(
+            (of_lane[0], of_lane[0] + run.charged / self.weight(run.owner_id))
+        )
         self.held.append(run)
 
     @precondition(lambda self: self.held)
@@ -267,7 +168,7 @@ class Turns(RuleBasedStateMachine):
                 assert lease.expire(database, {run.id: lease.leases(database)[run.id]})
         if before and end in ("succeed", "fail", "postpone", "give_back") and run.owner_id in lanes(self.backend):
             now = lanes(self.backend)[run.owner_id]
-            settled = before.vtime + (seconds - run.charged) / before.weight
+            settled = before.vtime + (seconds - run.charged) / self.weight(run.owner_id)
             assert now.vtime >= settled - 0.001
             assert now.turn <= now.vtime
         if end in ("succeed", "fail", "succeed and claim"):

@@ -3,18 +3,16 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
 
 from jobs.runs import heartbeats, lease
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Claim
 from jobs.runs.lines import MOST_AHEAD
-from jobs.runs.people import Person
 from jobs.runs.run import Run, State
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
 from jobs.storage.database import utcnow
 from tests.support.history import write_queue
-from tests.support.people import make_owner, make_run
+from tests.support.people import make_owner, make_run, weigh
 
 NOW = utcnow()
 
@@ -42,8 +40,7 @@ def test_the_position_is_the_one_in_which_the_runs_are_claimed(backend: Backend,
     owners = [owner_id, *(make_owner(backend, f"{name}@example.com") for name in ("ben", "eve"))]
     took(backend, owner_id, 3)
     took(backend, owner_id, 7, "factorise")
-    with backend.database.write() as session:
-        session.execute(update(Person).where(Person.id == owners[1]).values(weight=2))
+    weigh(backend, owners[1], 2)
     tasks = ("reverse_text", "reverse_text", "factorise")
     runs = [waiting(backend, owner, 1, task) for owner, task in zip(owners, tasks, strict=True) for _each in range(4)]
     make_run(backend, owner_id, due_at=NOW + timedelta(hours=1))

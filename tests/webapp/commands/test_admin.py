@@ -56,6 +56,16 @@ def test_a_lost_second_factor_is_reset_on_the_command_line(shell: Flask, ada: Vi
     assert ada.post("/login", {"email": ada.email, "password": PASSWORD}).headers["Location"] == "/"
 
 
+def test_a_weight_is_set_on_the_command_line_and_audited(shell: Flask, ada: Visitor, backend: Backend) -> None:
+    said = flask(shell, "admin", "weight", "Ada@example.com", "2.5")
+    assert said.output == "ada@example.com now has weight 2.5.\n"
+    entry = audit.listed(backend.database)[0]
+    assert (entry.verb, entry.before, entry.after) == ("weight changed", {"weight": 1.0}, {"weight": 2.5})
+    for wrong in ("0", "-1", "nan", "many"):
+        assert flask(shell, "admin", "weight", "ada@example.com", "--", wrong).exit_code == 2, wrong
+    assert "Register it first" in flask(shell, "admin", "weight", "eve@example.com", "2").stderr
+
+
 def test_an_invitation_is_printed_as_a_link(shell: Flask, app: Flask, visitor: Visitor) -> None:
     said = flask(shell, "invite", "Vera@example.com", "--administrator")
     address = urlsplit(said.output.strip())
