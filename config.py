@@ -12,24 +12,47 @@ from pathlib import Path
 from typing import Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
-
-from people_settings import PeopleSettings
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 # The maximum length of a Unix socket path is 107 bytes on Linux and 103 on macOS.
 LONGEST_SOCKET_PATH = 100
 ROOT = Path(__file__).parent
-S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 URL_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+")
 # The application's own addresses: as a prefix they could not be told from a path whose prefix the proxy has taken off.
 OWN_ADDRESSES = frozenset({"account", "admin", "api", "healthz", "live", "login", "logout"})
 OWN_ADDRESSES |= {"readyz", "register", "reset", "runs", "static", "tasks"}
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 PORT_AFTER = re.compile(r"(?P<host>\[[^]]*\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
-ENDPOINT_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?/?|https?://\[[0-9A-Fa-f:]+\](:[0-9]+)?/?")
 HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:]+:[0-9a-f:.]*")
 WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  # compared, not bound
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+ENDPOINT = (
+    re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?/?"),
+    "must be http:// or https:// and a host, without a path",
+)
+DOMAIN = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+# The texts that settings may have, and how to say so.
+FORMS = {
+    "redis_url": (re.compile(r"(rediss?|unix)://.*"), "must start with redis://, rediss:// or unix://"),
+    "files_url": (
+        re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?"),
+        "must be s3://bucket or s3://bucket/prefix",
+    ),
+    "aws_endpoint_url": ENDPOINT,
+    "public_url": ENDPOINT,
+    "registration": (
+        re.compile(rf"open|invite|closed|domain: *{DOMAIN}( *, *{DOMAIN})*"),
+        "must be open, invite, closed, or domain: with domains, such as domain:example.org,example.com",
+    ),
+    "mail_url": (
+        re.compile(r"smtps?://([^\s@/:]+:[^\s@/:]+@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?"),
+        "must be smtp:// or smtps:// with user:password@host:port; in a password, write @ as %40, : as %3A, / as %2F",
+    ),
+    "mail_from": (
+        re.compile(r"[^\s@<>]+@[^\s@<>]+|[^@<>\r\n]+ <[^\s@<>]+@[^\s@<>]+>"),
+        "must be an address, such as dumbwaiter@example.com, or Name <dumbwaiter@example.com>",
+    ),
+}
 
 
 def is_prefix(path: str) -> bool:
@@ -52,7 +75,7 @@ class InternalReceiver(NamedTuple):
     port: int | None
 
 
-class Settings(PeopleSettings):
+class Settings(BaseModel):
     """All settings of a deployment. Each field is named after its environment variable, in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
@@ -82,6 +105,10 @@ class Settings(PeopleSettings):
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     max_upload_mb: int = Field(default=1000, ge=1)
     user_quota_mb: int = Field(default=5000, ge=1)
+    registration: str = ""
+    mail_url: str = ""
+    mail_from: str = ""
+    require_2fa: Literal["", "administrators", "everybody"] = ""
     user_queued_runs: int = Field(default=1000, ge=1)
     user_runs_a_day: int = Field(default=10_000, ge=1)
     role_caps: str = ""
@@ -124,19 +151,13 @@ class Settings(PeopleSettings):
             raise ValueError("must name a file, because several processes use the database")
         return value
 
-    @field_validator("redis_url")
+    @field_validator(*FORMS)
     @classmethod
-    def _known_redis(cls, value: str) -> str:
-        if value and not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must start with redis://, rediss:// or unix://")
-        return value
-
-    @field_validator("files_url")
-    @classmethod
-    def _known_store(cls, value: str) -> str:
-        if value and not S3_URL.fullmatch(value):
-            raise ValueError("must be s3://bucket or s3://bucket/prefix")
-        return value.rstrip("/")
+    def _in_its_form(cls, value: str, info: ValidationInfo) -> str:
+        form, words = FORMS[str(info.field_name)]
+        if value and not form.fullmatch(value):
+            raise ValueError(words)
+        return value.rstrip("/") if form.pattern.endswith("/?") else value
 
     @field_validator("url_prefix")
     @classmethod
@@ -154,13 +175,6 @@ class Settings(PeopleSettings):
         if not isinstance(value, str):
             return value
         return tuple(_internal_receiver(entry.strip()) for entry in value.split(",") if entry.strip())
-
-    @field_validator("aws_endpoint_url", "public_url")
-    @classmethod
-    def _known_endpoint(cls, value: str) -> str:
-        if value and not ENDPOINT_URL.fullmatch(value):
-            raise ValueError("must be http:// or https:// and a host, without a path")
-        return value.rstrip("/")
 
     @field_validator("oidc_issuer")
     @classmethod
@@ -192,6 +206,17 @@ class Settings(PeopleSettings):
                 "SECRET_KEY: must be set to at least 32 random characters in production "
                 "(python -c 'import secrets; print(secrets.token_urlsafe(48))')"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _can_send_mail(self) -> "Settings":
+        if self.mail_url and not self.mail_from:
+            raise ValueError("MAIL_FROM: must be set with MAIL_URL, to the address that mails come from")
+        if self.registration_domains and not self.mail_url:
+            raise ValueError(
+                "MAIL_URL: must be set with REGISTRATION=domain:…, because addresses are proved by mail. "
+                "Without mail, use REGISTRATION=invite."
+            )
         if self.production and self.mail_url and not self.public_url:
             raise ValueError("PUBLIC_URL: must be set with MAIL_URL, because mails have links to the site")
         return self
@@ -216,6 +241,12 @@ class Settings(PeopleSettings):
         if self.registration:
             return cast(Registration, self.registration.partition(":")[0])
         return "open" if not self.production and self.host in HERE else "invite"
+
+    @property
+    def registration_domains(self) -> tuple[str, ...]:
+        """The domains of the addresses that may register; none if the domain does not matter."""
+        names = self.registration.partition(":")[2].lower().split(",")
+        return tuple(name.strip() for name in names if name)
 
     @property
     def hosts(self) -> frozenset[str]:

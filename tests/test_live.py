@@ -14,7 +14,7 @@ from sqlalchemy import delete, update
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from jobs.runs import Role, events, groups, lease
+from jobs.runs import events, lease
 from jobs.runs.lease import Change
 from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
@@ -25,7 +25,6 @@ from tests.support.stack import Stack
 from tests.support.visitor import PASSWORD
 from tests.support.waiting import PATIENCE_SECONDS, until
 from webapp.accounts import users
-from webapp.live.socket import OTHER_RIGHTS
 
 
 def close_code(socket: ClientConnection) -> int:
@@ -293,42 +292,3 @@ def test_redis_forgets_a_page_that_is_gone(stack: Stack, ada: Person) -> None:
         two.recv(timeout=PATIENCE_SECONDS)
         assert channels() == before + 1, "two pages of one user share a channel"
     until(lambda: channels() <= before, "the end of the subscription")
-
-
-def connecting(person: Person, page: str) -> str:
-    """Return the query string with which a page connects."""
-    live = person.get(page).select_one("#live")
-    assert live is not None
-    return f"?{str(live['hx-ws:connect']).partition('?')[2]}"
-
-
-def test_an_open_page_is_sent_away_once_its_owner_loses_a_right(stack: Stack, ada: Person, ben: Person) -> None:
-    backend = stack.backend()
-    ada_id, ben_id = (owner_id(backend, person.email) for person in (ada, ben))
-    group = groups.create(backend.database, f"group of {ada.email}").id
-    groups.add_member(backend.database, group, ada_id)
-    query, other = connecting(ada, "/tasks/reverse_text"), connecting(ben, "/")
-    try:
-        with ada.socket(query) as socket, ben.socket(other) as theirs:
-            socket.recv(timeout=PATIENCE_SECONDS)
-            groups.set_for_task(backend.database, "factorise", [group])
-            begun = time.monotonic()
-            assert close_code(theirs) == OTHER_RIGHTS, "the periodic check notices it"
-            assert time.monotonic() - begun < 15
-            assert receives_nothing(socket), "nothing is closed to her"
-            groups.remove_member(backend.database, group, ada_id)
-            events.publish_rights(backend.redis, ada_id)
-            begun = time.monotonic()
-            assert close_code(socket) == OTHER_RIGHTS
-            assert time.monotonic() - begun < 5, "an event says it"
-        assert connecting(ada, "/tasks/reverse_text") != query
-        with pytest.raises(HTTPError) as refused:
-            ada.get("/tasks/factorise")
-        assert refused.value.code == 404
-        users.set_role(backend.database, ben_id, Role.VIEWER)
-        with ben.socket(connecting(ben, "/")) as socket:
-            socket.recv(timeout=PATIENCE_SECONDS)
-            assert receives_nothing(socket), "a page that was made with these rights stays"
-    finally:
-        groups.set_for_task(backend.database, "factorise", None)
-        backend.database.close()

@@ -20,7 +20,7 @@ from tests.support.tasks import FOLDER
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
-FILES = ("config.py", "people_settings.py", "alembic.ini", "gunicorn.conf.py", "pyproject.toml", ".flaskenv")
+FILES = ("config.py", "alembic.ini", "gunicorn.conf.py", "pyproject.toml", ".flaskenv")
 FOLDERS = ("jobs", "webapp", "templates", "static", "migrations", "tests")
 START_SECONDS = 120
 STOP_SECONDS = 60

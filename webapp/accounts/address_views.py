@@ -5,7 +5,8 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts import addresses, messages, throttle, users
-from webapp.accounts.auth import account_page, log, retry_later, show_form
+from webapp.accounts.account_views import account_page
+from webapp.accounts.auth import log, retry_later, show_form
 from webapp.accounts.constant_time import constant_time
 from webapp.accounts.proofs import NotProved
 from webapp.accounts.registration import TOO_MANY_MAILS, has_mail, other_domain

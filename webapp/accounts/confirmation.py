@@ -23,18 +23,21 @@ SENSITIVE = frozenset(
         *("secrets.put", "secrets.delete", "tokens.create", "webhooks.create", "webhooks.rotate"),
         *("second_factor.begin", "second_factor.turn_on", "second_factor.turn_off", "second_factor.renew_codes"),
         *("addresses.begin", "addresses.change"),
-        *("users.invite", "users.set_role", "users.set_active", "users.reset"),
+        *("export.download", "sso.unlink", "users.invite", "users.set_role", "users.set_groups", "users.set_active"),
+        *("users.reset", "groups.add", "admin_tasks.set_groups"),
     }
 )
 # These change something under /account or /admin, too. They only take away, or are undone as easily, ...
 ORDINARY = frozenset(
     {
         *("sessions.end", "sessions.end_others", "tokens.revoke", "users.revoke", "users.end_sessions"),
-        *("webhooks.enable", "webhooks.delete", "webhooks.send"),
+        *("webhooks.enable", "webhooks.delete", "webhooks.send", "user.set_caps", "user.cancel", "groups.create"),
+        *("groups.rename", "groups.delete", "groups.remove", "workers.drain", "workers.resume", "pauses.create"),
+        "pauses.resume",
     }
 )
 # ... or ask for the password in a form of their own, each time.
-ASKING = frozenset({"auth.change_password", "auth.delete_account"})
+ASKING = frozenset({"auth.change_password", "auth.delete_account", "sso.link"})
 # Calls of the API that are tried on its page, with the rights of the session.
 SENSITIVE_CALLS = frozenset({"create_webhook", "rotate_webhook"})
 

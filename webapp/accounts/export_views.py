@@ -6,7 +6,7 @@ from flask_login import current_user
 from jobs.runs import audit
 from jobs.storage import utcnow
 from webapp.accounts import export, messages
-from webapp.accounts.auth import account_page
+from webapp.accounts.account_views import account_page
 from webapp.accounts.users import Account
 from webapp.current import backend
 

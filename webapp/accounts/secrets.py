@@ -5,7 +5,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from jobs.runs import RefusedSecret
-from webapp.accounts.auth import account_page
+from webapp.accounts.account_views import account_page
 from webapp.current import backend
 
 bp = Blueprint("secrets", __name__)

@@ -21,7 +21,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
 from webapp.accounts import acting, flows, identities, messages, sessions
-from webapp.accounts.auth import local_target, log_in, refused_password
+from webapp.accounts.account_views import refused_password
+from webapp.accounts.auth import local_target, log_in
 from webapp.accounts.flows import Begun
 from webapp.accounts.identities import Identity, Linked, NoMatch, NotKnown
 from webapp.accounts.provider import Claims, NotBelieved, Provider, ProviderAway, issuer_of

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from jobs.runs import events
 from webapp import rights
 from webapp.accounts import messages, tokens
-from webapp.accounts.auth import account_page
+from webapp.accounts.account_views import account_page
 from webapp.accounts.tokens import Grant, TooManyTokens
 from webapp.current import backend
 

@@ -16,11 +16,11 @@ def page(ada: Visitor, backend: Backend) -> str:
 
 
 def test_caps_are_set_and_hold_over_every_door(boss: Visitor, ada: Visitor, page: str) -> None:
-    assert f'{page}/"' in boss.get("/admin/users/").text
+    assert f'{page}"' in boss.get("/admin/users/").text
     assert boss.post(f"{page}/caps", {"runs_a_day": "1", "queued_runs": " "}).status_code == 303
-    assert the(soup(boss.get(f"{page}/")), "#runs_a_day")["value"] == "1"
+    assert the(soup(boss.get(f"{page}")), "#runs_a_day")["value"] == "1"
     ada.submit("reverse_text", text="abc")
-    assert "1 run today (UTC); 1 waiting, 0 running." in boss.get(f"{page}/").text
+    assert "1 run today (UTC); 1 waiting, 0 running." in boss.get(f"{page}").text
     refused = ada.post("/tasks/reverse_text", {"text": "again"})
     assert (refused.status_code, int(refused.headers["Retry-After"]) > 0) == (429, True)
     assert "You have started 1 run today, as many as allowed." in the(soup(refused), "#task-form").text
@@ -47,10 +47,10 @@ def test_an_administrator_cancels_all_runs_of_a_user_also_while_disabling_the_ac
     second = ada.submit("reverse_text", text="abc")
     boss.post(f"{page}/active", {"active": "no", "cancel": "yes"})
     assert {run_of(backend, run_id).state for run_id in (first, second)} == {State.CANCELLED}
-    assert "The account is disabled." in boss.get(f"{page}/").text
+    assert "· disabled" in boss.get(f"{page}").text
 
 
 def test_who_is_not_there_has_no_page(boss: Visitor) -> None:
-    assert boss.get("/admin/users/999/").status_code == 404
+    assert boss.get("/admin/users/999").status_code == 404
     assert boss.post("/admin/users/999/caps").status_code == 404
     assert boss.post("/admin/users/999/cancel").status_code == 404
