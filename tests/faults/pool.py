@@ -1,13 +1,17 @@
-"""A pool with the tasks of these tests, as a process of its own: `python -m tests.faults.pool`.
+"""A pool with the tasks of these tests, as a process of its own.
 
 It is `python -m jobs` but for three things: the catalog; constants that a test wants smaller, from CONSTANTS; and a
 clock that a test may put forward or back, by the seconds written in the file that CLOCK names.
+
+It is forked from a server that has imported all of it and done nothing else: starting Python anew for each pool took
+more of the processor than what most tests do with it.
 """
 
 import importlib
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,12 +19,23 @@ from pathlib import Path
 
 import config
 from jobs.runs.backend import open_backend
+from jobs.worker.process import die_with_parent
 from jobs.worker.supervisor import Supervisor
 from tests.faults.tasks import TASKS
-from tests.support.forked_template import forked
+from tests.support.forked_template import close_all_but, forked
 
 
-def main() -> None:
+def run(environment: dict[str, str], output: Path) -> None:
+    """Run a pool in this process, which has just been forked, until it is stopped."""
+    os.setsid()
+    die_with_parent(os.getppid(), signal.SIGKILL)
+    for descriptor, flags in enumerate((os.O_RDONLY, os.O_APPEND | os.O_WRONLY | os.O_CREAT)):
+        file = os.open(output if descriptor else os.devnull, flags, 0o600)
+        os.dup2(file, descriptor)
+    os.dup2(1, 2)
+    close_all_but(set())  # among them is what keeps the server that forked it, which ends with the tests
+    os.environ.clear()
+    os.environ.update(environment)
     settings = config.load()
     logging.basicConfig(level="INFO", format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s")
     for name, value in json.loads(os.environ.get("CONSTANTS", "{}")).items():
@@ -45,7 +60,3 @@ def _replace(name: str, old: object, new: object) -> None:
     for module in list(sys.modules.values()):
         if getattr(module, "__name__", "").startswith(("jobs", "rq")) and vars(module).get(name) is old:
             setattr(module, name, new)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,10 +4,10 @@ Each child has a session of its own too; it and all that is in it are found bene
 """
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,12 +16,14 @@ import psutil
 from jobs.runs.backend import Backend
 from jobs.storage.redis import connect_redis
 from jobs.worker.process import die_with_parent
+from tests.faults.pool import run
 from tests.support.forked_template import TEMPLATE
 from tests.support.waiting import PATIENCE_SECONDS, until
 from webapp.server.embedded_redis import start_redis
 
-ROOT = Path(__file__).parent.parent.parent
 STOP_SECONDS = 60.0
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["tests.faults.pool"])
 
 
 def lives(pid: int) -> bool:
@@ -89,25 +91,24 @@ class PoolProcess:
     """A pool: its supervisor, its workers, and its template with a copy for each worker, which has the children."""
 
     def __init__(self, environment: dict[str, str], output: Path) -> None:
-        parent = os.getpid()
-        with output.open("ab") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.pool"],
-                cwd=ROOT,
-                env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=lambda: die_with_parent(parent, signal.SIGKILL),
-            )
+        output.touch()
+        arguments = ({"PATH": os.environ["PATH"], **environment}, output)
+        self._process = SERVER.Process(target=run, args=arguments)
+        self._process.start()
         self._output = output
-        self._sessions = {self._process.pid}
+        self._sessions = {self.pid}
         self.size = int(environment["WORKERS"])
+        until(lambda: self._has_own_session() or self.ended(), "the pool's session")
 
     @property
     def pid(self) -> int:
+        assert self._process.pid
         return self._process.pid
+
+    def _has_own_session(self) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            return os.getsid(self.pid) == self.pid
+        return False
 
     @property
     def output(self) -> str:
@@ -143,7 +144,7 @@ class PoolProcess:
         found = in_sessions(self._sessions)
         # What a child leaves behind is in the child's session. A session in which nobody is left is forgotten: the
         # system gives its number to others, which are not to be ended with this pool.
-        self._sessions = {self.pid} if self._process.poll() is None else set()
+        self._sessions = set() if self.ended() else {self.pid}
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 self._sessions.add(os.getsid(pid))
@@ -151,23 +152,27 @@ class PoolProcess:
 
     def send(self, number: signal.Signals) -> None:
         """Signal the pool alone."""
-        if self._process.poll() is None:
-            self._process.send_signal(number)
+        if not self.ended():
+            send(number, [self.pid])
 
     def ended(self) -> bool:
-        return self._process.poll() is not None
+        return self._process.exitcode is not None
 
     def stop(self) -> int:
         """Stop it as a deploy does: the pool's exit code."""
         self.send(signal.SIGTERM)
-        return self._process.wait(STOP_SECONDS)
+        return self._await_exit()
+
+    def _await_exit(self) -> int:
+        until(self.ended, "the end of the pool", STOP_SECONDS)
+        assert self._process.exitcode is not None
+        return self._process.exitcode
 
     def kill_all(self) -> None:
         """End every process of it at once, without a chance to tidy up."""
         while pids := self.everyone():
             send(signal.SIGKILL, pids)
-            self._process.poll()
-        self._process.wait(STOP_SECONDS)
+        self._await_exit()
 
 
 class RedisServer:

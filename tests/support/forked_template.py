@@ -43,7 +43,7 @@ def forked(
         if pid:
             return ForkedProcess(pid)
         try:
-            _close_all_but({supervisor.fileno(), requests.fileno()})
+            close_all_but({supervisor.fileno(), requests.fileno()})
             LIBC.prctl(PR_SET_NAME, TEMPLATE.encode())
             os.environ.clear()
             os.environ.update(environment)
@@ -54,7 +54,7 @@ def forked(
     return start
 
 
-def _close_all_but(kept: set[int]) -> None:
+def close_all_but(kept: set[int]) -> None:
     """Close what the process was forked with: as long as it holds its own request's end, nobody ever hangs up."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2 and int(name) not in kept:
