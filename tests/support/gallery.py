@@ -204,7 +204,7 @@ def served(backend: Backend) -> Iterator[str]:
     own = open_backend(backend.settings, CATALOG)
     app = create_app(own)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     app.extensions["hub"].end()

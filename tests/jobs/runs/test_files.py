@@ -119,7 +119,7 @@ def test_files_that_are_stored_at_the_same_moment_are_recorded_once(
 ) -> None:
     """Both are about to add the same row: one of them waits for the other's, and is refused on Postgres."""
     files = RecordedFiles(objects, backend.database)
-    putting = threading.Thread(target=other.put, args=(CONTENT,))
+    putting = threading.Thread(target=other.put, args=(CONTENT,), daemon=True)
 
     @event.listens_for(backend.database.engine, "before_cursor_execute")
     def adding(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -196,7 +196,10 @@ def test_a_file_that_is_put_while_its_row_is_deleted_is_stored_again(
 ) -> None:
     files.put(CONTENT)
     let_pass(backend.database, AN_HOUR)
-    putting, before = threading.Thread(target=other.put, args=(CONTENT,)), object_of(backend.database, HASH)
+    putting, before = (
+        threading.Thread(target=other.put, args=(CONTENT,), daemon=True),
+        object_of(backend.database, HASH),
+    )
 
     def start() -> None:
         putting.start()

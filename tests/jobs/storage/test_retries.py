@@ -33,7 +33,7 @@ def moody_server() -> Iterator[str]:
             request.read(BODY_BYTES)
             second.sendall(ANSWER)
 
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.getsockname()[1]}"
     thread.join()

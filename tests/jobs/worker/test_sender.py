@@ -107,7 +107,7 @@ def test_a_sender_killed_at_every_step_delivers_with_one_id(backend: Backend, re
     process.wait()
     assert len(receiver.received) == 1
 
-    holder = threading.Thread(target=hold_the_webhook)
+    holder = threading.Thread(target=hold_the_webhook, daemon=True)
 
     def hold() -> None:
         holder.start()
@@ -142,7 +142,7 @@ def test_a_slow_receiver_delays_neither_other_webhooks_nor_other_owners(backend:
         end_one(backend, owner_id)
     going = threading.Event()
     going.set()
-    thread = threading.Thread(target=sender.send_all, args=(backend, wakeup, going.is_set))
+    thread = threading.Thread(target=sender.send_all, args=(backend, wakeup, going.is_set), daemon=True)
     thread.start()
     until(lambda: len(delivered(backend)) == 7, "the other deliveries")
     paths = [received.path for received in receiver.received]

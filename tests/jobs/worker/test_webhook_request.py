@@ -43,7 +43,7 @@ def saying(*parts: bytes, pause: float = 0) -> Iterator[tuple[str, str]]:
             except OSError:
                 pass
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         place = f"127.0.0.1:{server.getsockname()[1]}"
         yield f"http://{place}/", place
