@@ -84,10 +84,9 @@ class Result:
 
     @property
     def is_rich(self) -> bool:
-        """Return whether there is more to download than plain values."""
-        return self.stands_alone or (
-            self.shape == "mapping" and any(part.stands_alone for part in islice(self.parts, MOST_PARTS))
-        )
+        """Return whether there are several values of which some can be downloaded."""
+        first = islice(self.parts, MOST_PARTS) if self.shape == "mapping" else ()
+        return self.shape == "several" or any(part.stands_alone for part in first)
 
     @property
     def is_drawing(self) -> bool:

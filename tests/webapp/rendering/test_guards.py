@@ -86,7 +86,7 @@ def test_a_part_that_fails_leaves_the_others(app: Flask, ada: Visitor, backend: 
     run = succeeded(backend, ada, ["before", chart, [{"a": 1}]])
     page = soup(ada.get(f"/runs/{run.id}"))
     assert "before" in the(page, ".result--several").text
-    assert the(page, ".result--several > pre.result--text:not([data-copied])").text.startswith('{\n  "$chart"')
+    assert the(page, ".result__part > pre.result--text:not([data-copied])").text.startswith('{\n  "$chart"')
     assert the(page, ".result--several td").text == "1"
 
 

@@ -64,6 +64,6 @@ def test_tags_without_an_end_are_looked_through_once(text: str) -> None:
 @pytest.mark.parametrize("text", TEXTS)
 def test_of_hostile_html_nothing_is_left_that_acts(ada: Visitor, backend: Backend, text: str) -> None:
     run = shown(backend, ada, [Html(text), "text"])
-    result = the(soup(ada.get(f"/runs/{run.id}")), ".result--several > .prose")
+    result = the(soup(ada.get(f"/runs/{run.id}")), ".result__part > .prose")
     assert {one.name for one in result.find_all(True)} <= {"a", "p", "br"}
     assert {name for one in result.find_all(True) for name in one.attrs} <= {"rel"}
