@@ -1,4 +1,4 @@
-"""Live pages of people whose rights change."""
+"""Open pages of people whose rights change."""
 
 from urllib.error import HTTPError
 

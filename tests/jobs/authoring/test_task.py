@@ -113,6 +113,9 @@ def test_a_name_that_the_database_cannot_hold_is_refused() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"groups": "finance"}, "'groups' must be a list of names"),
+        ({"groups": [" finance"]}, "'groups' must be a list of names"),
+        ({"groups": [1]}, "'groups' must be a list of names"),
         ({"retrys": 3}, "unknown option 'retrys'; the options are title, timeout"),
         ({"retries": -1}, "'retries' must be a number of at least 0, not -1"),
         ({"retries": 1.5}, "'retries' must be an integer"),

@@ -118,9 +118,12 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
 
 
 def test_an_entry_says_what_was_before_and_after_and_where_it_came_from(
-    boss: Visitor, ada: Visitor, backend: Backend
+    boss: Visitor, ada: Visitor, backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:
-    boss.post(f"/admin/users/{owner_id(backend, ada.email)}/role", {"role": "administrator"})
+    with caplog.at_level("INFO", "dumbwaiter.security"):
+        boss.post(f"/admin/users/{owner_id(backend, ada.email)}/role", {"role": "administrator"})
+    assert "role changed: 'ada@example.com'" in caplog.text
+    assert "by 'boss@example.com' from 127.0.0.1" in caplog.text
     entry = newest(backend, "role changed")
     assert (entry.object, entry.before, entry.after) == (ada.email, {"role": "member"}, {"role": "administrator"})
     assert entry.ip_address == "127.0.0.1"
