@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from jobs.runs import State, checkpoints, deliveries, heartbeats, lease, output, webhooks
+from jobs.runs import State, checkpoints, deliveries, heartbeats, lease, output, rights, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Claim
 from jobs.runs.output_entries import Batch, Entry, OutputKind
@@ -121,6 +121,7 @@ def test_live_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
             assert group.snapshot().page.listing == group.listing
         assert outdated(backend.database, groups)
         Toasts(backend.database, me).endings(utcnow() - KEPT)
+        assert rights.marks(backend.database, [me], backend.catalog.values())
         assert sessions.current(backend.database, {one.id for one in sessions.listed(backend.database, me)})
     assert_costs_little(found, backend)
 

@@ -21,6 +21,11 @@ def mine() -> Rights:
     return of(current_user.id)
 
 
+def owns(run: Run) -> bool:
+    """Return whether a run is the person's, which needs nothing but their account."""
+    return Rights(current_user.id, current_user.role, current_user.is_active).owns(run.owner_id)
+
+
 def of(person_id: int) -> Rights:
     """Return a person's rights, for decisions about all tasks."""
     known: dict[int, Rights] = g.setdefault("rights", {})

@@ -149,5 +149,5 @@ def mine(run_id: int) -> Run:
     asked = Selection(caller().account.id, run_id=min(run_id, LARGEST_ID))
     with backend().database.read() as session:
         run = next(iter(listed(session, asked)), None)
-    is_mine = run and rights.mine().owns(run.owner_id) and caller().is_for(run.task)
+    is_mine = run and rights.owns(run) and caller().is_for(run.task)
     return run if run and is_mine else refuse(404, NO_RUN)

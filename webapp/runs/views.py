@@ -120,5 +120,5 @@ def mine(run_id: int, output: bool = True) -> Page:
     code = may_see_code(current_user)
     listing = Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output, code=code)
     page = look_up(backend().database, listing)
-    is_mine = page.runs and rights.mine().owns(page.runs[0].owner_id)
+    is_mine = page.runs and rights.owns(page.runs[0])
     return page if is_mine else abort(404, description=messages.NO_RUN)

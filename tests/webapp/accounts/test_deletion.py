@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
-from jobs.runs import deletion, lease
+from jobs.runs import deletion, groups, lease
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
 from tests.support.people import claimed, make_run, note_file, owner_id
@@ -19,7 +19,7 @@ def rows_of(backend: Backend, user_id: int) -> set[str]:
     with backend.database.read() as session:
         for table in inspect(backend.database.engine).get_table_names():
             names = {column["name"] for column in inspect(backend.database.engine).get_columns(table)}
-            conditions = [f"{name} = {user_id}" for name in ("owner_id", "inviter_id") if name in names]
+            conditions = [f"{name} = {user_id}" for name in ("owner_id", "inviter_id", "member_id") if name in names]
             conditions += ["run_id > 0"] if "run_id" in names else []
             if conditions and session.scalar(text(f"SELECT count(*) FROM {table} WHERE {' OR '.join(conditions)}")):
                 found.add(table)
@@ -36,6 +36,7 @@ def test_an_account_goes_with_everything_that_is_its_users(
         note_file(backend, make_run(backend, ada_id, state=state).id, b"hers", "text/plain")
     ada.post("/account/secrets", {"name": "API_TOKEN", "value": "s"})
     ada.post("/account/tokens", {"name": "t", "scope": "files", "days": "30"})
+    groups.add_member(backend.database, groups.create(backend.database, "finance").id, ada_id)
     identities.link(backend.database, ada_id, Claims("https://id.example", "ada", "", frozenset()), backend.settings)
     phone = Visitor(app)
     phone.post("/login", {"email": ada.email, "password": PASSWORD})

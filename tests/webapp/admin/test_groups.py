@@ -169,7 +169,9 @@ def test_role_and_groups_are_chosen_on_a_users_page_and_in_an_invitation(
     page = soup(boss.get(f"/admin/users/{ada_id}"))
     assert [str(one["value"]) for one in page.select("input[checked]")] == ["manager", str(finance)]
     invited = {"email": "vera@example.com", "role": "viewer", "group": [str(finance), str(sales)]}
-    link = the(soup(boss.post("/admin/users/invitations", invited)), ".tokens__secret").text
+    page = soup(boss.post("/admin/users/invitations", invited))
+    assert "Viewer in finance, sales" in the(page, ".invitations li").text
+    link = the(page, ".tokens__secret").text
     secret = link.rpartition("=")[2]
     vera = Visitor(app)
     assert vera.post("/register", {"invitation": secret, "password": PASSWORD}).status_code == 303
