@@ -169,15 +169,10 @@ def with_credentials(email: str, password: str) -> Account:
     throttle.clear_failures(backend().database, attempt)
     if not user.is_active:
         raise Refused(403, messages.DISABLED)
-    if not may_use_password(user):
+    if not users.may_use_password(user, backend().settings):
         raise Refused(403, messages.PROVIDER_ONLY.format(name=backend().settings.oidc_name))
     g.signing_in = user
     return user
-
-
-def may_use_password(user: Account) -> bool:
-    """Return whether a person may log in by password: with OIDC_ONLY, only administrators, lest all be locked out."""
-    return user.is_admin or not backend().settings.oidc_only
 
 
 @bp.post("/logout")

@@ -6,16 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
 from webapp.accounts import invitations, messages, passwords, proofs, resets, throttle, users
-from webapp.accounts.auth import (
-    credentials,
-    first_factor_given,
-    local_target,
-    log_in,
-    may_use_password,
-    place,
-    retry_later,
-    show_form,
-)
+from webapp.accounts.auth import credentials, first_factor_given, local_target, log_in, place, retry_later, show_form
 from webapp.accounts.constant_time import constant_time
 from webapp.accounts.invitations import Invitation, NotInvited
 from webapp.accounts.users import Account, EmailTaken
@@ -176,6 +167,6 @@ def set_password() -> BaseResponse:
 def _account_for(link: str) -> tuple[Account | None, str]:
     """Return the account that a link sets a password for, or None and why there is none."""
     user = resets.account_for(backend().database, link)
-    if user is None or may_use_password(user):
+    if user is None or users.may_use_password(user, backend().settings):
         return user, messages.MAILED_LINK_USED if has_mail() else messages.LINK_USED
     return None, messages.PROVIDER_ONLY.format(name=backend().settings.oidc_name)

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, String, false, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from config import Settings
 from jobs.runs import Person, Role, audit, deliveries
 from jobs.storage import Database, UtcDateTime, utcnow
 from webapp.accounts import passwords
@@ -69,6 +70,11 @@ def normalised(email: str) -> str | None:
 def domain_of(email: str) -> str:
     """Return the domain of an address in its stored spelling, as the domain name system has it."""
     return str(validate_email(email, check_deliverability=False, globally_deliverable=False).ascii_domain)
+
+
+def may_use_password(user: Account, settings: Settings) -> bool:
+    """Return whether a person may log in by password: with OIDC_ONLY, only administrators, lest all be locked out."""
+    return user.is_admin or not settings.oidc_only
 
 
 def create(database: Database, email: str, password: str) -> Account:

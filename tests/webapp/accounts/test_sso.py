@@ -72,13 +72,15 @@ def test_nobody_gets_an_account_without_an_invitation_or_a_verified_address(site
 
 
 def test_an_invitation_is_accepted_by_its_verified_address(site: Site, provider: Provider, backend: Backend) -> None:
-    invitations.create(backend.database, "ada@example.com", Offer(Role.ADMINISTRATOR))
+    sales = groups.create(backend.database, "sales").id
+    invitations.create(backend.database, "ada@example.com", Offer(Role.ADMINISTRATOR, [sales]))
     invitations.create(backend.database, "ben@example.com")
     visitor, app = Visitor(site(registration="invite")), site(registration="closed")
     assert comes_back(Visitor(app), provider, "ada-1").status_code == 403
     assert comes_back(visitor, provider, "ben-1").status_code == 403
     assert comes_back(visitor, provider, "ada-1").status_code == 303
     assert visitor.get("/admin/users/").status_code == 200
+    assert groups.of_person(backend.database, owner_id(backend, "ada@example.com")) == {sales: "sales"}
     assert [one.email for one in invitations.listed(backend.database)] == ["ben@example.com"]
 
 
@@ -161,37 +163,49 @@ def test_the_role_follows_the_claim_at_every_login(site: Site, provider: Provide
     assert may_administer({})
     assert local.get("/admin/users/").status_code == 200
     changes = audit.listed(backend.database, actor="single sign-on", verb="role changed")
-    assert [entry.after["role"] for entry in changes] == 2 * ["administrator", "member"] + ["administrator"]
+    assert [entry.after["role"] == "administrator" for entry in changes] == [True, False, True, False, True]
 
 
-def test_groups_follow_the_claim_at_every_login_and_whoever_has_none_is_refused(
+def test_groups_of_the_claim_are_joined_and_left_at_every_login(
     site: Site, provider: Provider, backend: Backend
 ) -> None:
-    app = site(registration="open", oidc_groups="finance, support", oidc_administrators="chiefs")
-    own = groups.create(backend.database, "chosen here")
+    app = site(registration="open", oidc_groups_claim="teams")
+    for name in ("sales", "finance", "local"):
+        groups.create(backend.database, name)
+    for said, expected in (
+        (["sales", "elsewhere"], ["sales"]),
+        (["finance", "local"], ["finance", "local"]),
+        (None, []),
+    ):
+        provider.people["ada-1"] = {**ADA, "teams": said}
+        comes_back_to(app, provider)
+        joined = groups.of_person(backend.database, owner_id(backend, "ada@example.com"))
+        assert list(joined.values()) == expected
+    assert len(audit.listed(backend.database, actor="single sign-on", verb="groups changed")) == 3
 
-    def groups_of(*said: str) -> set[str]:
-        provider.people["ada-1"] = {**ADA, "groups": list(said)}
-        visitor = Visitor(app)
-        if comes_back(visitor, provider, "ada-1").status_code != 303:
-            return {"refused"}
-        return set(groups.of_person(backend.database, owner_id(backend, "ada@example.com")).values())
 
-    assert groups_of("others") == groups_of() == {"refused"}
-    assert groups_of("finance", "others") == {"finance"}
-    groups.add_member(backend.database, own.id, owner_id(backend, "ada@example.com"))
-    assert groups_of("finance", "support") == {"finance", "support", "chosen here"}
-    assert groups_of("support") == {"support", "chosen here"}
-    assert groups_of("others") == {"refused"}
-    assert groups_of("chiefs") == {"chosen here"}
+def test_the_last_administrator_stays_one_whatever_the_claim_says(
+    site: Site, provider: Provider, backend: Backend
+) -> None:
+    app = site(registration="open", oidc_administrators="chiefs")
+    ada = Visitor(app).registered("ada@example.com")
+    users.set_admin(backend.database, ada.email, True)
+    assert linked(ada, provider).status_code == 302
+    assert comes_back_to(app, provider).get("/admin/users/").status_code == 200
+    Visitor(app).registered("boss@example.com")
+    users.set_admin(backend.database, "boss@example.com", True)
+    assert comes_back_to(app, provider).get("/admin/users/").status_code == 403
 
 
 def test_roles_stay_as_they_are_where_they_are_managed_here(site: Site, provider: Provider, backend: Backend) -> None:
     app = site(registration="open")
+    sales = groups.create(backend.database, "sales").id
     provider.people["ada-1"] = {**ADA, "groups": ["chiefs"]}
     ada = comes_back_to(app, provider)
     assert ada.get("/admin/users/").status_code == 403
+    ada_id = owner_id(backend, "ada@example.com")
     users.set_admin(backend.database, "ada@example.com", True)
+    groups.add_member(backend.database, sales, ada_id)
     assert comes_back_to(app, provider).get("/admin/users/").status_code == 200
 
 
