@@ -118,8 +118,8 @@ class Settings(BaseModel):
     oidc_client_id: str = ""
     oidc_client_secret: str = ""
     oidc_name: str = Field(default="single sign-on", min_length=1, max_length=60)
-    oidc_groups_claim: str = "groups"
-    oidc_groups: frozenset[str] = frozenset()
+    oidc_groups_claim: str = ""
+    oidc_allowed_groups: frozenset[str] = frozenset()
     oidc_administrators: frozenset[str] = frozenset()
     oidc_only: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -184,7 +184,7 @@ class Settings(BaseModel):
             raise ValueError("must be the provider's address, which begins with https://")
         return value
 
-    @field_validator("oidc_groups", "oidc_administrators", mode="before")
+    @field_validator("oidc_allowed_groups", "oidc_administrators", mode="before")
     @classmethod
     def _values(cls, value: str | frozenset[str]) -> frozenset[str]:
         return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value

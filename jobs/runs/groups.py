@@ -77,6 +77,11 @@ def listed(database: Database) -> list[ListedGroup]:
         return [ListedGroup(*row) for row in session.execute(query.group_by(Group.id).order_by(Group.name))]
 
 
+def with_names(session: Session, wanted: Collection[str]) -> Sequence[int]:
+    """Return the ids of those groups that exist."""
+    return session.scalars(select(Group.id).where(Group.name.in_(wanted))).all()
+
+
 def with_id(database: Database, group_id: int) -> Group | None:
     with database.read() as session:
         return session.get(Group, group_id)
@@ -93,25 +98,7 @@ def members(database: Database, group_id: int, after: str, limit: int) -> Sequen
 def of_person(database: Database, person_id: int) -> dict[int, str]:
     """Return the names of the groups that a person belongs to, by id."""
     with database.read() as session:
-        return of_person_in(session, person_id)
-
-
-def of_person_in(session: Session, person_id: int) -> dict[int, str]:
-    """Return the names of the groups that a person belongs to, by id."""
-    query = select(Group.id, Group.name).join(GroupMember, GroupMember.group_id == Group.id)
-    found = session.execute(query.where(GroupMember.member_id == person_id).order_by(Group.name))
-    return {group_id: name for group_id, name in found}
-
-
-def with_names(session: Session, wanted: Collection[str]) -> dict[int, str]:
-    """Return the groups with these names by id, and create those that are missing."""
-    known = set(session.scalars(select(Group.name).where(Group.name.in_(wanted))))
-    for name in sorted(set(wanted) - known):
-        session.add(Group(name=name))
-        session.flush()
-        audit.note(session, "group created", name)
-    found = session.execute(select(Group.id, Group.name).where(Group.name.in_(wanted)))
-    return {group_id: name for group_id, name in found}
+        return _of(session, person_id)
 
 
 def create(database: Database, name: str) -> Group:
@@ -153,13 +140,13 @@ def remove(database: Database, group_id: int) -> None:
 def add_member(database: Database, group_id: int, person_id: int) -> None:
     """Add a person to a group. Repeating it has no effect."""
     with database.write() as session:
-        set_groups_of(session, person_id, {*of_person_in(session, person_id), group_id})
+        set_groups_of(session, person_id, {*_of(session, person_id), group_id})
 
 
 def remove_member(database: Database, group_id: int, person_id: int) -> None:
     """Remove a person from a group. Repeating it has no effect."""
     with database.write() as session:
-        set_groups_of(session, person_id, {*of_person_in(session, person_id)} - {group_id})
+        set_groups_of(session, person_id, {*_of(session, person_id)} - {group_id})
 
 
 def set_groups_of(session: Session, person_id: int, groups: Collection[int]) -> None:
@@ -167,7 +154,7 @@ def set_groups_of(session: Session, person_id: int, groups: Collection[int]) -> 
     person = session.get(Person, person_id, with_for_update=True)
     if person is None:
         return
-    before = of_person_in(session, person_id)
+    before = _of(session, person_id)
     known = session.execute(select(Group.id, Group.name).where(Group.id.in_(groups)).order_by(Group.name))
     after = {group_id: name for group_id, name in known}
     if before.keys() == after.keys():
@@ -199,6 +186,12 @@ def set_for_task(database: Database, task: str, groups: Collection[int] | None) 
         if now is not None:
             session.add(TaskGroups(task=task, groups=now))
         audit.note(session, "task's groups changed", task, _named(session, was), _named(session, now))
+
+
+def _of(session: Session, person_id: int) -> dict[int, str]:
+    query = select(Group.id, Group.name).join(GroupMember, GroupMember.group_id == Group.id)
+    found = session.execute(query.where(GroupMember.member_id == person_id).order_by(Group.name))
+    return {group_id: name for group_id, name in found}
 
 
 def _named(session: Session, groups: Collection[int] | None) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import gevent
 
-from jobs.runs import Backend, OutputKind, OwnFile, Run, files_of, files_of_run, read_output, runs_of, webhooks
+from jobs.runs import Backend, OutputKind, OwnFile, Run, files_of, files_of_run, groups, read_output, runs_of, webhooks
 from jobs.values import StoreAway
 from webapp.accounts import identities, sessions, tokens
 from webapp.accounts.users import Account
@@ -123,7 +123,8 @@ def _account(backend: Backend, account: Account) -> dict[str, Any]:
     ]
     return {
         "email": account.email,
-        "administrator": account.is_admin,
+        "role": account.role,
+        "groups": sorted(groups.of_person(database, owner_id).values()),
         "created_at": account.created_at,
         "sign_ins": _of(identities.listed(database, owner_id), "issuer", "subject", "created_at", "last_used_at"),
         "sessions": _of(sessions.listed(database, owner_id), "device", "ip_address", "created_at", "last_used_at"),

@@ -6,16 +6,17 @@ that the provider has verified counts for what an address counts otherwise: it m
 is open, and it accepts an invitation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Index, String, delete, select
+from sqlalchemy import Index, String, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config import Settings
 from jobs.runs import Role, audit, groups, owner_key
 from jobs.storage import Base, Database, UtcDateTime, utcnow
+from webapp.accounts import users
 from webapp.accounts.invitations import Invitation
 from webapp.accounts.provider import Claims
 from webapp.accounts.users import Account, EmailTaken
@@ -40,83 +41,80 @@ class NotKnown(Exception):
     """No account belongs to this identity, and none may be created for it."""
 
 
-class NoMatch(Exception):
-    """The provider names none of the groups for the person whose members may log in."""
-
-
 class Linked(Exception):
     """The identity belongs to another account, or the account has another identity of the same provider."""
 
 
 def account_of(database: Database, claims: Claims, settings: Settings) -> Account | None:
-    """Return the account of an identity, active or not, with the rights that the claims give it, or None.
-
-    Raises NoMatch.
-    """
-    _check(claims, settings)
+    """Return the account of an identity, active or not, with the rights that the claims give it, or None."""
     is_it = (Identity.issuer == claims.issuer) & (Identity.subject == claims.subject)
     with database.write() as session:
-        identity = session.scalar(select(Identity).where(is_it).with_for_update())
-        if identity is None:
+        owner_id = session.scalar(select(Identity.owner_id).where(is_it))
+        if owner_id is None:
             return None
-        identity.last_used_at = utcnow()
-        user = session.get_one(Account, identity.owner_id, with_for_update=True)
-        if user.is_active:
-            apply_claims(session, user, claims, settings)
-    return user
+        user = apply_claims(session, owner_id, claims, settings)
+        session.execute(update(Identity).where(is_it).values(last_used_at=utcnow()))
+        return user
 
 
 def join(database: Database, claims: Claims, settings: Settings) -> Account:
     """Create an account for an identity that has none, where its verified address is invited or registration is open.
 
-    Raises EmailTaken if the address has an account, NotKnown and NoMatch.
+    Raises EmailTaken if the address has an account, and NotKnown.
     """
-    _check(claims, settings)
+    try:
+        with database.write() as session:
+            return _joined(session, claims, settings)
+    except IntegrityError:  # at the same moment, in another tab perhaps
+        raise EmailTaken from None
+
+
+def _joined(session: Session, claims: Claims, settings: Settings) -> Account:
     valid = (Invitation.email == claims.email) & (Invitation.expires_at > utcnow())
-    with database.write() as session:
-        if not claims.email or settings.registers == "closed":
-            raise NotKnown
-        if session.scalar(select(Account.id).where(Account.email == claims.email)):
-            raise EmailTaken
-        used = delete(Invitation).where(valid).returning(Invitation.role, Invitation.groups)
-        invited = session.execute(used).first()
-        if invited is None and settings.registers != "open":
-            raise NotKnown
-        user = Account(email=claims.email, password_hash="", role=invited.role if invited else Role.MEMBER)
-        session.add(user)
-        session.flush()
-        session.add(_identity(user.id, claims))
-        audit.note(session, "account created", user.email, after={"role": user.role, "subject": claims.subject})
-        groups.set_groups_of(session, user.id, (invited and invited.groups) or ())
-        apply_claims(session, user, claims, settings)
+    if not claims.email or settings.registers == "closed":
+        raise NotKnown
+    if session.scalar(select(Account.id).where(Account.email == claims.email)):
+        raise EmailTaken
+    used = delete(Invitation).where(valid).returning(Invitation.role, Invitation.groups)
+    invited = session.execute(used).first()
+    if invited is None and not _may_register(claims.email, settings):
+        raise NotKnown
+    user = Account(email=claims.email, password_hash="", role=invited.role if invited else Role.MEMBER)
+    session.add(user)
+    session.flush()
+    session.add(_identity(user.id, claims))
+    apply_claims(session, user.id, claims, settings, (invited.groups if invited else None) or ())
+    audit.note(session, "account created", user.email, after={"role": user.role, "subject": claims.subject})
     return user
 
 
-def apply_claims(session: Session, user: Account, claims: Claims, settings: Settings) -> None:
-    """Give an account the role and the groups that the provider's claims say.
+def _may_register(email: str, settings: Settings) -> bool:
+    domains = settings.registration_domains
+    return settings.registers == "open" or (bool(domains) and users.domain_of(email) in domains)
 
-    The role counts only with OIDC_ADMINISTRATORS. Of the groups, those in OIDC_GROUPS follow the claims.
+
+def apply_claims(
+    session: Session, owner_id: int, claims: Claims, settings: Settings, invited_to: Collection[int] = ()
+) -> Account:
+    """Return an account with the rights that the provider's claims say, as far as they are managed there.
+
+    With OIDC_GROUPS_CLAIM, the groups of its values that exist here; with OIDC_ADMINISTRATORS, the role. The last
+    administrator stays one, lest nobody be left who can change that.
     """
-    if settings.oidc_administrators:
-        _give_role(session, user, bool(claims.groups & settings.oidc_administrators))
-    if settings.oidc_groups:
-        managed = groups.with_names(session, settings.oidc_groups)
-        others = groups.of_person_in(session, user.id).keys() - managed.keys()
-        now = {group_id for group_id, name in managed.items() if name in claims.groups}
-        groups.set_groups_of(session, user.id, others | now)
-
-
-def _give_role(session: Session, user: Account, is_admin: bool) -> None:
-    if user.is_admin == is_admin:
-        return
-    before, user.role = user.role, Role.ADMINISTRATOR if is_admin else Role.MEMBER
-    audit.note(session, "role changed", user.email, {"role": before}, {"role": user.role})
-
-
-def _check(claims: Claims, settings: Settings) -> None:
-    wanted = settings.oidc_groups | settings.oidc_administrators
-    if settings.oidc_groups and not claims.groups & wanted:
-        raise NoMatch
+    # Every row is locked before the first entry of the audit log, whose lock others wait for with theirs.
+    names = settings.oidc_administrators
+    administrators = users.locked_administrators(session) if names else ()
+    user = session.get_one(Account, owner_id, with_for_update=True)
+    if settings.oidc_groups_claim and user.is_active:
+        groups.set_groups_of(session, owner_id, groups.with_names(session, claims.groups))
+    elif invited_to:
+        groups.set_groups_of(session, owner_id, invited_to)
+    is_named = bool(claims.groups & names)
+    if names and user.is_active and user.is_admin != is_named and [*administrators] != [owner_id]:
+        role = Role.ADMINISTRATOR if is_named else Role.MEMBER
+        audit.note(session, "role changed", user.email, {"role": user.role}, {"role": role})
+        user.role = role
+    return user
 
 
 def link(database: Database, owner_id: int, claims: Claims, settings: Settings) -> None:
@@ -124,12 +122,13 @@ def link(database: Database, owner_id: int, claims: Claims, settings: Settings) 
     is_it = (Identity.issuer == claims.issuer) & (Identity.subject == claims.subject)
     try:
         with database.write() as session:
-            user = session.get_one(Account, owner_id, with_for_update=True)
-            if session.scalar(select(Identity.owner_id).where(is_it)) != owner_id:
+            is_new = session.scalar(select(Identity.owner_id).where(is_it)) != owner_id
+            if is_new:
                 session.add(_identity(owner_id, claims))
                 session.flush()
+            user = apply_claims(session, owner_id, claims, settings)
+            if is_new:
                 audit.note(session, "sign-in linked", user.email, after={"subject": claims.subject})
-            apply_claims(session, user, claims, settings)
     except IntegrityError:
         raise Linked from None
 

@@ -1,9 +1,10 @@
 """The OpenID Connect provider that people sign in by: where it is, its keys, and what it says of a person.
 
 Nothing is asked of it before somebody signs in, so that a provider that is away delays no start. authlib, which takes
-10 MB, is imported then, too.
+10 MB, is imported only where there is a provider.
 """
 
+import importlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from config import Settings
 from webapp.accounts import users
 
+GROUPS_CLAIM = "groups"
 SCOPES = "openid email profile"
 WELL_KNOWN = "/.well-known/openid-configuration"
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -64,6 +66,8 @@ def issuer_of(settings: Settings) -> str:
 
 class Provider:
     def __init__(self, settings: Settings) -> None:
+        for name in ("authlib.integrations.requests_client", "authlib.oidc.core", "joserfc.jwt"):
+            importlib.import_module(name)  # now, at the start: it would hold up the first sign-in, and everybody else
         self._settings = settings
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, Document]] = {}
@@ -90,19 +94,14 @@ class Provider:
                 description["token_endpoint"], code=code, code_verifier=flow.verifier, allow_redirects=False
             )
             said = self._verified(token, flow.nonce)
-            if "userinfo_endpoint" in description and self._lacks(said):
-                said = _completed(said, client.get(description["userinfo_endpoint"], allow_redirects=False).json())
+            more = self._told(client, said) if self._lacks(said) else {}
         except (requests.RequestException, ValueError) as error:
             raise ProviderAway(type(error).__name__) from error
         except OAuthError as error:
             raise NotBelieved(str(error.error)) from error
-        return Claims(
-            issuer_of(self._settings),
-            said["sub"],
-            _verified_email(said),
-            _values_at(said, self._settings.oidc_groups_claim),
-            said.get("auth_time"),
-        )
+        # An address counts only with the word for it in the same answer.
+        email, groups = _verified_email(said) or _verified_email(more), self._groups(said) or self._groups(more)
+        return Claims(issuer_of(self._settings), said["sub"], email, groups, said.get("auth_time"))
 
     def _verified(self, token: Document, nonce: str) -> Document:
         """Return the claims of an ID token that the provider has signed for this application and this sign-in."""
@@ -145,8 +144,20 @@ class Provider:
 
     def _lacks(self, said: Document) -> bool:
         """Return whether an ID token leaves something to be asked for."""
-        wants_groups = bool(self._settings.oidc_administrators | self._settings.oidc_groups)
-        return "email" not in said or (wants_groups and not _values_at(said, self._settings.oidc_groups_claim))
+        settings = self._settings
+        wants_groups = bool(settings.oidc_groups_claim or settings.oidc_administrators or settings.oidc_allowed_groups)
+        return not _verified_email(said) or (wants_groups and not self._groups(said))
+
+    def _told(self, client: Any, said: Document) -> Document:
+        """Return what the provider tells about the person beside the ID token."""
+        endpoint = self._description().get("userinfo_endpoint")
+        more = client.get(endpoint, allow_redirects=False).json() if endpoint else {"sub": said["sub"]}
+        if not isinstance(more, dict) or more.get("sub") != said["sub"]:
+            raise NotBelieved("it tells about somebody else")
+        return more
+
+    def _groups(self, said: Document) -> frozenset[str]:
+        return _values_at(said, self._settings.oidc_groups_claim or GROUPS_CLAIM)
 
     def _client(self, redirect_uri: str) -> Any:
         from authlib.integrations.requests_client import OAuth2Session
@@ -204,13 +215,6 @@ class Provider:
             self._away_until = time.monotonic() + AGAIN_SECONDS
             raise ProviderAway(f"it does not answer at {url} as it should")
         return document
-
-
-def _completed(said: Document, more: object) -> Document:
-    """Add what the provider tells about the same person to what it has signed, which counts for more."""
-    if not isinstance(more, dict) or more.get("sub") != said["sub"]:
-        raise NotBelieved("it tells about somebody else")
-    return {**more, **said}
 
 
 def _verified_email(said: Document) -> str:

@@ -24,7 +24,7 @@ from webapp.accounts import acting, flows, identities, messages, sessions
 from webapp.accounts.account_views import refused_password
 from webapp.accounts.auth import local_target, log_in
 from webapp.accounts.flows import Begun
-from webapp.accounts.identities import Identity, Linked, NoMatch, NotKnown
+from webapp.accounts.identities import Identity, Linked, NotKnown
 from webapp.accounts.provider import Claims, NotBelieved, Provider, ProviderAway, issuer_of
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend, backend_of
@@ -103,21 +103,28 @@ def finish() -> BaseResponse:
 
 
 def _log_in(begun: Begun, claims: Claims) -> BaseResponse:
-    try:
-        with acting.in_the_name_of(backend().settings.oidc_name):
-            user = identities.account_of(backend().database, claims, backend().settings) or _joined(claims)
-    except NoMatch:
-        raise Refused(messages.NOT_IN_GROUP) from None
-    events.publish_rights(backend().redis, user.id)
+    if not _is_allowed(claims):
+        raise Refused(messages.NOT_IN_GROUP)
+    with acting.in_the_name_of(backend().settings.oidc_name):
+        user = identities.account_of(backend().database, claims, backend().settings) or _joined(claims)
     if not user.is_active:
         raise Refused(messages.DISABLED)
+    events.publish_rights(backend().redis, user.id)
     return log_in(user, local_target(begun.target))
+
+
+def _is_allowed(claims: Claims) -> bool:
+    settings = backend().settings
+    allowed = settings.oidc_allowed_groups
+    return not allowed or bool(claims.groups & (allowed | settings.oidc_administrators))
 
 
 def _joined(claims: Claims) -> Account:
     try:
         return identities.join(backend().database, claims, backend().settings)
     except EmailTaken:
+        if user := identities.account_of(backend().database, claims, backend().settings):
+            return user  # it was created meanwhile
         raise Refused(messages.NOT_LINKED) from None
     except NotKnown:
         raise Refused(messages.NO_ACCOUNT if claims.email else messages.UNVERIFIED_EMAIL) from None
@@ -135,10 +142,7 @@ def _link(begun: Begun, claims: Claims) -> BaseResponse:
 def _confirm(begun: Begun, claims: Claims) -> BaseResponse:
     """Note in the session that its person has shown at the provider who they are."""
     _check_same_person(begun)
-    try:
-        account = identities.account_of(backend().database, claims, backend().settings)
-    except NoMatch:
-        account = None
+    account = identities.account_of(backend().database, claims, backend().settings)
     is_stale = claims.signed_in_at is not None and claims.signed_in_at < time.time() - FRESH_SECONDS
     if account is None or account.id != current_user.id or is_stale:
         raise Refused(messages.NOT_CONFIRMED)

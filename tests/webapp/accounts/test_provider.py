@@ -151,3 +151,12 @@ def test_the_address_that_people_come_back_to_is_the_sites_own(site: Site, backe
     visitor = Visitor(site(public_url="https://runs.example.com", allowed_hosts="localhost", url_prefix="/dw"))
     asked = parse_qs(urlsplit(led_away(visitor, "/dw/login/sso")).query)
     assert asked["redirect_uri"] == ["https://runs.example.com/dw/login/sso/callback"]
+
+
+def test_an_address_counts_only_with_the_word_for_it_in_the_same_answer(site: Site, provider: Provider) -> None:
+    visitor = Visitor(site(registration="open"))
+    provider.people["ada-1"] = {"email": "ada@example.com"}
+    provider.tells["ada-1"] = {"email_verified": True, "auth_time": "yesterday"}
+    assert comes_back(visitor, provider, "ada-1").status_code == 403
+    provider.tells["ada-1"] = dict(ADA)
+    assert comes_back(visitor, provider, "ada-1").status_code == 303

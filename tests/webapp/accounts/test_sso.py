@@ -1,6 +1,7 @@
 """Accounts of people who log in by a provider: whose they are, and what they may."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 from jobs.runs import Role, audit, groups
@@ -19,8 +20,10 @@ from tests.support.signing_in import (
     words,
 )
 from tests.support.visitor import PASSWORD, Visitor, soup, the
-from webapp.accounts import invitations, resets, sessions, users
+from webapp.accounts import identities, invitations, resets, sessions, users
 from webapp.accounts.invitations import Offer
+from webapp.accounts.provider import Claims
+from webapp.accounts.users import EmailTaken
 
 
 def test_a_person_with_a_verified_address_gets_an_account_where_registration_is_open(
@@ -197,6 +200,28 @@ def test_the_last_administrator_stays_one_whatever_the_claim_says(
     assert comes_back_to(app, provider).get("/admin/users/").status_code == 403
 
 
+def test_whoever_has_no_allowed_group_is_refused_at_every_login(site: Site, provider: Provider) -> None:
+    app = site(registration="open", oidc_allowed_groups="staff, guests", oidc_administrators="chiefs")
+
+    def status(*said: str) -> int:
+        provider.people["ada-1"] = {**ADA, "groups": list(said)}
+        return comes_back(Visitor(app), provider, "ada-1").status_code
+
+    assert [status(), status("others"), status("guests"), status("others"), status("chiefs")] == [
+        403,
+        403,
+        303,
+        403,
+        303,
+    ]
+
+
+def test_an_address_of_a_domain_that_may_register_gets_an_account(site: Site, provider: Provider) -> None:
+    for domain, expected in (("example.org", 403), ("example.com", 303)):
+        app = site(registration=f"domain:{domain}", mail_url="smtp://127.0.0.1:9", mail_from="d@example.com")
+        assert comes_back(Visitor(app), provider, "ada-1").status_code == expected
+
+
 def test_roles_stay_as_they_are_where_they_are_managed_here(site: Site, provider: Provider, backend: Backend) -> None:
     app = site(registration="open")
     sales = groups.create(backend.database, "sales").id
@@ -269,3 +294,18 @@ def test_without_a_provider_nothing_speaks_of_one(visitor: Visitor, ada: Visitor
     assert "sso" not in visitor.get("/login").text
     assert "sso" not in ada.get("/account").text
     assert visitor.get("/login/sso").status_code == 404
+
+
+def test_two_tabs_that_come_back_at_once_make_one_account(backend: Backend) -> None:
+    settings = backend.settings.model_copy(update={"registration": "open"})
+    ada = Claims("https://id.example.com", "ada-1", "ada@example.com", frozenset())
+
+    def join(_tab: int) -> str:
+        try:
+            return identities.join(backend.database, ada, settings).email
+        except EmailTaken:
+            found = identities.account_of(backend.database, ada, settings)
+            return found.email if found else "nobody"
+
+    with ThreadPoolExecutor(4) as tabs:
+        assert set(tabs.map(join, range(4))) == {"ada@example.com"}
