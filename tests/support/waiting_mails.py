@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from jobs.runs.backend import Backend
 from jobs.runs.mails import Mail
+from tests.webapp.conftest import CompiledTemplates
 from webapp import create_app
 from webapp.accounts import constant_time
 
@@ -18,7 +19,9 @@ def mailing(backend: Backend, **values: object) -> Flask:
     """Return the application of a site that sends mail."""
     constant_time.ANSWER_SECONDS = 0.0  # or each of many tests would take as long as a stranger's request
     settings = backend.settings.model_copy(update={**MAILING, **values})
-    return create_app(replace(backend, settings=settings))
+    app = create_app(replace(backend, settings=settings))
+    app.jinja_env.bytecode_cache = CompiledTemplates()
+    return app
 
 
 def mailed(backend: Backend) -> list[tuple[str, str, str]]:

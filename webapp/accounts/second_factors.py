@@ -53,7 +53,8 @@ def begin(backend: Backend, user: Account) -> None:
     """Make a secret for an app, in place of one that was not proved. It counts for nothing yet."""
     encrypted = backend.vault.seal_second_factor(user.id, pyotp.random_base32())
     with backend.database.write() as session:
-        factor = session.get(SecondFactor, user.id, with_for_update=True)
+        session.get(Account, user.id, with_for_update=True)  # two clicks at once make one row
+        factor = session.get(SecondFactor, user.id)
         if factor and factor.on_since:
             return
         session.merge(SecondFactor(owner_id=user.id, encrypted_secret=encrypted, last_step=0))
@@ -116,7 +117,7 @@ def turn_off(database: Database, user: Account, is_lost: bool = False) -> bool:
         was_on = session.scalar(gone) is not None
         session.execute(delete(RecoveryCode).where(RecoveryCode.owner_id == user.id))
         if was_on:
-            values = {"has_second_factor": False, "session_version": Account.session_version + is_lost}
+            values = {"has_second_factor": False, "session_version": Account.session_version + int(is_lost)}
             session.execute(update(Account).where(Account.id == user.id).values(values))
             _note(session, verb, user)
     return was_on

@@ -16,7 +16,7 @@ from jobs.storage import utcnow
 from tests.support.people import owner_id, with_key
 from tests.support.program import Program
 from tests.support.visitor import PASSWORD, Visitor, soup, the
-from webapp import create_app
+from tests.support.waiting_mails import mailing
 from webapp.accounts import resets, second_factors, second_step, throttle, users
 from webapp.accounts.confirmation import RECENT, SENSITIVE
 from webapp.accounts.sessions import Session
@@ -210,7 +210,7 @@ def test_every_change_of_it_needs_the_password_and_is_noted(ada: Visitor, backen
 
 @pytest.mark.parametrize("required", ["administrators", "everybody"])
 def test_whoever_must_have_it_is_led_to_where_it_is_turned_on(backend: Backend, clock: Clock, required: str) -> None:
-    app = create_app(replace(backend, settings=backend.settings.model_copy(update={"require_2fa": required})))
+    app = mailing(backend, mail_url="", require_2fa=required)
     boss, ada = (Visitor(app).registered(f"{name}@example.com") for name in ("boss", "ada"))
     users.set_admin(backend.database, boss.email, True)
     assert (ada.get("/").status_code == 200) == (required == "administrators")
