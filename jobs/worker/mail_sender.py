@@ -42,13 +42,25 @@ def send(backend: Backend, mail: Mail) -> None:
     If that cannot be noted, the mail is sent again after the claim, with the same Message-ID.
     """
     try:
+        failure = _failure_of(backend, mail)
+        if failure is None:
+            mails.remove(backend.database, mail)
+        else:
+            _failed(backend, mail, failure)
+    except Exception:
+        log.exception("could not record what came of mail %d; it is tried again", mail.id)
+
+
+def _failure_of(backend: Backend, mail: Mail) -> Failure | None:
+    """Hand a mail over to the server. Return why that failed, or None."""
+    try:
         _deliver(backend.settings, message_of(backend, mail), _ascii_domain(mail.recipient))
-        mails.remove(backend.database, mail)
     except Failure as failure:
-        _failed(backend, mail, failure)
+        return failure
     except Exception:
         log.exception("could not send mail %d", mail.id)
-        _failed(backend, mail, Failure("an unexpected error"))
+        return Failure("an unexpected error")
+    return None
 
 
 def message_of(backend: Backend, mail: Mail) -> EmailMessage:
