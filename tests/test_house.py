@@ -23,14 +23,14 @@ ROOMS_WITHIN = {
     "jobs.runs": {"values", "authoring", "storage"},
     "jobs.worker": {"logs", "task_user", "values", "authoring", "storage", "runs"},
     "webapp.accounts": {"connections", "current", "rights", "security", "threads", "rendering"},
-    "webapp.admin": {"current", "rights", "accounts", "rendering"},
+    "webapp.admin": {"current", "rights", "accounts", "rendering", "server"},
     "webapp.rendering": {"current", "threads"},
     "webapp.forms": {"rendering"},
     "webapp.runs": {"current", "rights", "threads", "rendering", "forms"},
     "webapp.tasks": {"current", "rights", "rendering", "forms", "runs"},
     "webapp.live": {"connections", "current", "rights", "accounts", "rendering", "runs"},
     "webapp.api": {"current", "problems", "rights", "security", "accounts", "rendering", "forms", "runs", "live"},
-    "webapp.server": {"accounts", "tasks"},
+    "webapp.server": {"accounts", "security", "tasks"},
     "webapp.commands": {"current", "security", "accounts", "rendering", "forms", "runs", "tasks", "server"},
 }
 

@@ -30,6 +30,7 @@ from webapp.admin import (
     failure_views,
     group_views,
     pause_views,
+    settings_views,
     task_views,
     user_views,
     users,
@@ -54,8 +55,8 @@ PARTS = (
 )
 ROOMS = (
     *(tasks, runs, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
-    *(user_views, group_views, task_views, worker_views, pause_views, failure_views, secrets, address_views),
-    *(export_views, proof_views, session_views, token_views, webhook_views),
+    *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
+    *(address_views, export_views, proof_views, session_views, token_views, webhook_views),
 )
 
 

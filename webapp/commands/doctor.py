@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import click
 
 import config
-from webapp.commands import checks
-from webapp.commands.checks import Finding, Weight
+from webapp.server import checks
+from webapp.server.checks import Finding, Weight
 
 MARKS = {Weight.FINE: ("ok", "green"), Weight.DOUBTFUL: ("warn", "yellow"), Weight.WRONG: ("error", "red")}
 

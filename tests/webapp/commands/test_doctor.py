@@ -19,8 +19,8 @@ from tests.support.stack import ROOT
 from tests.support.waiting import until
 from webapp import create_app, rq_dashboard
 from webapp.accounts import auth
-from webapp.commands import checks
-from webapp.commands.checks import Finding
+from webapp.server import checks
+from webapp.server.checks import Finding
 
 KEY = "nobody guesses what stands here, nor this"
 SERVED = {"app_env": "production", "secret_key": KEY, "trusted_proxies": 1, "public_url": "https://example.com"}
