@@ -34,18 +34,17 @@ class Line:
     goes_on: bool
 
 
-def lines(session: Session, wanted: Collection[Run]) -> list[Line]:
-    """Return the lines of the wanted runs, each up to its last wanted run, and the beginnings of all others.
+def lines(session: Session, owners: Collection[int]) -> list[Line]:
+    """Return the lines of these owners, each up to MOST_AHEAD + 1 runs, and the beginnings of all others.
 
-    They hold about 2 * MOST_AHEAD runs altogether: the more lines there are, the less is read of each.
+    The others hold about MOST_AHEAD runs altogether: the more lines there are, the less is read of each.
     """
     connection = session.connection()
-    last = {run.owner_id: max(other.id for other in wanted if other.owner_id == run.owner_id) for run in wanted}
-    own = {row.owner_id: row for row in connection.execute(OWN_PLACES, {"owners": list(last)})}
-    others = {row.owner_id: row for row in connection.execute(FIRST_PLACES) if row.owner_id not in last}
+    own = {row.owner_id: row for row in connection.execute(OWN_PLACES, {"owners": list(owners)})}
+    others = {row.owner_id: row for row in connection.execute(FIRST_PLACES) if row.owner_id not in owners}
     most = max(1, MOST_AHEAD // max(1, len(others)))
-    mine = _first_runs(session, last, MOST_AHEAD + 1)
-    theirs = _first_runs(session, dict.fromkeys(others, LARGEST_ID), most + 1)
+    mine = _first_runs(session, owners, MOST_AHEAD + 1)
+    theirs = _first_runs(session, others, most + 1)
     found = [_line(own.get(owner_id), runs, len(runs)) for owner_id, runs in mine.items()]
     return found + [_line(others[owner_id], runs, most) for owner_id, runs in theirs.items()]
 
@@ -56,14 +55,14 @@ def _line(place: Any, runs: Sequence[tuple[int, str]], most: int) -> Line:
     return Line(vtime, since, weight, runs[:most], len(runs) > most)
 
 
-def _first_runs(session: Session, last: dict[int, int], most: int) -> dict[int, list[tuple[int, str]]]:
-    """Return the first runs of owners, each up to an id, by owner."""
-    if not last:
+def _first_runs(session: Session, owners: Collection[int], most: int) -> dict[int, list[tuple[int, str]]]:
+    """Return the first runs of owners that wait, by owner."""
+    if not owners:
         return {}
-    asked = integers(session, "asked", "owner_id", "last")
+    asked = integers(session, "asked", "owner_id")
     query = (_in_postgres if is_postgres(session) else _in_sqlite)(asked)
     runs = defaultdict[int, list[tuple[int, str]]](list)
-    given = {"asked": list(last.items()), "most": most}
+    given = {"asked": [[owner_id] for owner_id in owners], "most": most}
     for owner_id, run_id, task in session.connection().execute(query, given):
         runs[owner_id].append((run_id, task))
     return {owner_id: sorted(found) for owner_id, found in runs.items()}
@@ -72,23 +71,18 @@ def _first_runs(session: Session, last: dict[int, int], most: int) -> dict[int, 
 def _in_postgres(asked: CTE) -> Select[int, int, str]:
     # Without the comparison of two columns, Postgres might go through all runs of the owner, also those that ended.
     row = tuple_(Run.state, Run.id)
-    between = (row >= tuple_(QUEUED, 0)) & (row <= tuple_(QUEUED, asked.c.last))
-    fitting = select(Run.id, Run.task).where(
-        Run.owner_id == asked.c.owner_id, between, Run.due_at.is_(None), not_paused()
-    )
+    queued = (row >= tuple_(QUEUED, 0)) & (row <= tuple_(QUEUED, LARGEST_ID))
+    mine = Run.owner_id == asked.c.owner_id
+    fitting = select(Run.id, Run.task).where(mine, queued, Run.due_at.is_(None), not_paused())
     each = fitting.order_by(Run.state, Run.id).limit(bindparam("most", type_=Integer)).correlate(asked).lateral()
     return select(asked.c.owner_id, each.c.id, each.c.task).join_from(asked, each, true())
 
 
 def _in_sqlite(asked: CTE) -> Select[int, int, str]:
     """Return the same query without LATERAL, which SQLite lacks. It finds the last run of each line first."""
-    fitting = select(Run.id).where(
-        Run.owner_id == asked.c.owner_id, Run.state == QUEUED, Run.id <= asked.c.last, not_paused()
-    )
-    beyond = fitting.order_by(Run.id).offset(bindparam("most", type_=Integer) - 1).limit(1).correlate(asked)
-    last = func.coalesce(beyond.scalar_subquery(), asked.c.last).label("last")
+    queued = select(Run.id).where(Run.owner_id == asked.c.owner_id, Run.state == QUEUED, not_paused())
+    beyond = queued.order_by(Run.id).offset(bindparam("most", type_=Integer) - 1).limit(1).correlate(asked)
+    last = func.coalesce(beyond.scalar_subquery(), LARGEST_ID).label("last")
     each = at_once(select(asked.c.owner_id, last))
-    found = select(each.c.owner_id, Run.id, Run.task)
-    return found.where(
-        Run.owner_id == each.c.owner_id, Run.state == QUEUED, Run.id <= each.c.last, Run.due_at.is_(None), not_paused()
-    )
+    found = select(each.c.owner_id, Run.id, Run.task).where(Run.owner_id == each.c.owner_id, Run.state == QUEUED)
+    return found.where(Run.id <= each.c.last, Run.due_at.is_(None), not_paused())

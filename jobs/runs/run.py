@@ -70,10 +70,9 @@ class Run(Base):
         # In the databases it holds only runs that succeeded, as its migration says. Said here with the dialects'
         # options, it would make every process import all of Postgres's dialects: 2 MB.
         Index("ix_runs_succeeded", "task", "id"),
-        # In the databases it holds only runs that wait for a worker. Their state and due_at are all the same, and named
-        # so that SQLite prefers this index.
-        Index("ix_runs_turn", "owner_id", "task", "state", "due_at", "id"),
-        Index("ix_runs_failed", "ended_at"),  # only runs that failed, likewise
+        # In the databases it holds only runs that wait for a worker, ...
+        Index("ix_runs_turn", "owner_id", "task", "id"),
+        Index("ix_runs_failed", "ended_at"),  # ... and this one only runs that failed.
         {"sqlite_autoincrement": True},
     )
 

@@ -126,8 +126,10 @@ WITH RECURSIVE owners (owner_id) AS (
 SELECT owner_id, task FROM pairs WHERE task IS NOT NULL
 """
 # Without statistics, SQLite would prefer another index.
-BY_TURN = "INDEXED BY ix_runs_turn"
-PAIRS_IN_SQLITE = text(PAIRS.replace("FROM waiting", f"FROM runs {BY_TURN}"))
+PAIRS_IN_SQLITE = text(PAIRS.replace("FROM waiting", "FROM runs INDEXED BY ix_runs_turn"))
+WAITING_IN_SQLITE = "runs AS waiting INDEXED BY ix_runs_turn"
+OWNER_IN_SQLITE = literal_column("waiting.owner_id", W.owner_id.type)
+TASK_IN_SQLITE = literal_column("waiting.task", W.task.type)
 PAIRS_IN_POSTGRES = text(PAIRS.replace("FROM waiting", "FROM runs"))
 PLACES = select(L.owner_id, L.vtime, L.turn)
 FIRST = (
@@ -150,7 +152,9 @@ def next_run(dialect: str) -> ScalarSelect[Any]:
 
 def _next_in_sqlite() -> ScalarSelect[Any]:
     known = func.json_each(GIVEN_TASKS).table_valued("value", name="known")
-    of_task = select(func.min(W.id)).where(W.owner_id == L.owner_id, W.task == known.c.value, WAITS)
+    waits = text("waiting.state = 'queued' AND waiting.due_at IS NULL")
+    mine = (L.owner_id == OWNER_IN_SQLITE) & (known.c.value == TASK_IN_SQLITE)
+    of_task = select(literal_column("min(waiting.id)", Integer)).select_from(text(WAITING_IN_SQLITE)).where(mine, waits)
     of_lane = select(func.min(of_task.correlate(LANES, known).scalar_subquery())).select_from(known)
     first = of_lane.where(_may_start(L.owner_id, known.c.value)).correlate(LANES).scalar_subquery()
     in_turn = select(first.label("id")).select_from(LANES).order_by(L.vtime, L.since)

@@ -62,7 +62,7 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
         if not waiting:
             return held
         running = _running(session)
-        in_line = lines(session, waiting)
+        in_line = lines(session, {run.owner_id for run in waiting})
         tasks = set(running).union(task for line in in_line for _run_id, task in line.runs)
         typical = {task: typical_seconds(session.connection(), task) for task in tasks}
     ahead = _ahead(in_line, {run.id for run in waiting}, typical)
@@ -96,7 +96,8 @@ def _ahead(found: Collection[Line], wanted: Collection[int], typical: Mapping[st
         if run_id in wanted:
             ahead[run_id] = replace(before, runs=before.runs.copy())
         before.runs[task] += 1
-    return {run_id: ahead.get(run_id, before) for run_id in wanted}
+    beyond = replace(before, more=True)
+    return {run_id: ahead.get(run_id, beyond) for run_id in wanted}
 
 
 def _running(session: Session) -> dict[str, int]:

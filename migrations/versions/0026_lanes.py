@@ -24,7 +24,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_runs_turn",
         "runs",
-        ["owner_id", "task", "state", "due_at", "id"],
+        ["owner_id", "task", "id"],
         sqlite_where=waiting,
         postgresql_where=waiting,
     )
