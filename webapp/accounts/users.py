@@ -167,6 +167,12 @@ def set_weight(database: Database, email: str, weight: float) -> Account | None:
     return _change(database, Account.email == email, "weight changed", weight=weight)
 
 
+def locked_administrators(session: Session) -> Sequence[int]:
+    """Lock the accounts of all administrators that are active, and return their ids."""
+    is_administrator = (Account.role == Role.ADMINISTRATOR) & Account.is_active
+    return session.scalars(select(Account.id).where(is_administrator).order_by(Account.id).with_for_update()).all()
+
+
 def _change(
     database: Database,
     which: ColumnElement[bool],
@@ -177,9 +183,7 @@ def _change(
 ) -> Account | None:
     """Change columns of an account, and end its sessions if asked to, and leave one administrator if asked to."""
     with database.write() as session:
-        is_administrator = (Account.role == Role.ADMINISTRATOR) & Account.is_active
-        some = select(Account.id).where(is_administrator).order_by(Account.id).with_for_update()
-        administrators = session.scalars(some).all() if leaves_one else ()
+        administrators = locked_administrators(session) if leaves_one else ()
         user = session.scalar(select(Account).where(which).with_for_update())
         if user is None:
             return None
