@@ -136,7 +136,7 @@ def line(label: str, figures: Sequence[float], decimals: int) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        settings = settings_for(Path(folder), user_queued_runs=1_000_000)
+        settings = settings_for(Path(folder), user_queued_runs=1_000_000, user_runs_a_day=1_000_000)
         with redis_running(settings) as redis:
             backend = open_backend(settings)
             migrations.upgrade(backend.database)

@@ -105,7 +105,8 @@ def patient(backend: Backend) -> contextlib.closing[Database]:
 @contextlib.contextmanager
 def made(runs: int, queued: int) -> Iterator[Site]:
     with tempfile.TemporaryDirectory() as folder:
-        stack = Stack(Path(folder), WORKERS="1", LOG_LEVEL="WARNING", USER_QUEUED_RUNS="1000000")
+        caps = dict.fromkeys(("USER_QUEUED_RUNS", "USER_RUNS_A_DAY"), "1000000")
+        stack = Stack(Path(folder), WORKERS="1", LOG_LEVEL="WARNING", **caps)
         with stack:
             backend = stack.backend()
             person = Person(stack.url, "bench@example.com")

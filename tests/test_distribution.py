@@ -11,6 +11,7 @@ from tests.support.stack import ROOT
 # Of one group, in two modules, are so many tests that chance would spread them; one of another group ends its tester.
 MODULE = """
 import os
+from pathlib import Path
 
 import pytest
 
@@ -70,5 +71,5 @@ def test_tests_of_no_group_stay_with_their_module(run: tuple[Counter[str], str])
 def test_a_test_that_ends_its_tester_is_named_and_all_others_run_once(run: tuple[Counter[str], str]) -> None:
     ran, printed = run
     assert sum(count for who, count in ran.items() if who.startswith("ending")) == 20, printed
-    assert "crashed while running 'test_first.py::test_that_ends_its_tester[10]@ending'" in printed
+    assert "crashed while running 'test_first.py::test_that_ends_its_tester@ending[10]'" in printed
     assert "1 failed, 101 passed" in printed

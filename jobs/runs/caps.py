@@ -127,17 +127,21 @@ def set_caps(database: Database, owner_id: int, caps: Mapping[str, int | None]) 
         audit.note(session, "caps changed", email, before, {name: caps[name] for name in NAMES})
 
 
-def check_queued(session: Session, settings: Settings, owner_id: int) -> None:
+def admit(session: Session, settings: Settings, owner_id: int) -> None:
+    """Count a run in the transaction that queues it. Raises TooManyRuns if the owner has as many as they may have."""
+    caps = caps_of(session, settings, owner_id)
+    _check_queued(session, caps.queued_runs, owner_id)
+    _count_run(session, caps.runs_a_day, owner_id)
+
+
+def _check_queued(session: Session, most: int, owner_id: int) -> None:
     """Raise TooManyRuns if no more runs of this owner may wait. Submissions at the same time may pass together."""
-    most = caps_of(session, settings, owner_id).queued_runs
     if (session.scalar(COUNTED, {"owner": owner_id, "most": most, "state": State.QUEUED}) or 0) >= most:
         words = f"You have {_runs(most)} waiting, as many as allowed. Wait until one has started, or cancel one."
         raise TooManyRuns(words if most else NONE)
 
 
-def count_run(session: Session, settings: Settings, owner_id: int) -> None:
-    """Count a run of today in the transaction that queues it. Raises TooManyRuns if there were too many."""
-    most = caps_of(session, settings, owner_id).runs_a_day
+def _count_run(session: Session, most: int, owner_id: int) -> None:
     if _counted(session, owner_id) > most:
         midnight = datetime.combine(utcnow().date() + timedelta(days=1), time(), UTC)
         seconds = int((midnight - utcnow()).total_seconds()) + 1

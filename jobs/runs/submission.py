@@ -135,8 +135,7 @@ def _again(backend: Backend, task: Task, owner_id: int, run: Run) -> Run:
     with backend.database.write() as session:
         rights.require(session, owner_id, task)
         if run.state.ended:
-            caps.check_queued(session, backend.settings, owner_id)
-            caps.count_run(session, backend.settings, owner_id)
+            caps.admit(session, backend.settings, owner_id)
         change = lease.requeue_in(session, run.id, owner_id)
     if change is None:
         raise Conflict("This run has not ended yet. Wait until it ends, or stop it.")
@@ -246,8 +245,7 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
     webhook = asked.webhook and webhooks.sealed_webhook(backend, run.owner_id, asked.webhook.url, asked.webhook.secret)
     with backend.database.write() as session:
         rights.require(session, run.owner_id, task)
-        caps.check_queued(session, backend.settings, run.owner_id)
-        caps.count_run(session, backend.settings, run.owner_id)
+        caps.admit(session, backend.settings, run.owner_id)
         session.add(run)
         file_ownership.attach(session, run)
         session.flush()

@@ -4,8 +4,9 @@ xdist's own `loadgroup` writes the groups where pytest 9.2 no longer reads them,
 schedulers also stop for good when a tester dies: what that tester had completed is handed out again as empty units.
 """
 
+from dataclasses import replace
+
 import pytest
-from _pytest.nodeid import NodeId
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
@@ -19,8 +20,8 @@ class GroupScheduling(LoadScopeScheduling):
         config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:
-        _test, mark, group = nodeid.rpartition("@")
-        return group if mark and not group.endswith("]") else nodeid.partition("::")[0]
+        module, _, name = nodeid.partition("[")[0].partition("::")
+        return name.rpartition("@")[2] if "@" in name else module
 
     def remove_node(self, node: WorkerController) -> str | None:
         """Hand out what a tester leaves behind, and return the test that ended it, which is not tried again."""
@@ -49,4 +50,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
     for item in items:
         if group := item.get_closest_marker("xdist_group"):
-            item._id = NodeId.parse(f"{item.nodeid}@{group.args[0]}")
+            *outer, name = item._id.names
+            item._id = replace(item._id, names=(*outer, f"{name}@{group.args[0]}"))
