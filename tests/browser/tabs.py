@@ -1,6 +1,8 @@
 """A Chromium whose tabs are hidden behind the one in front, as a reader's are; Playwright shows them all at once."""
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from jobs.worker.process import die_with_parent
 from tests.support.waiting import PATIENCE_SECONDS, until
 
 # The browser throttles the timers of a tab that has been hidden for five minutes; here it does after ten seconds.
@@ -18,7 +21,12 @@ THROTTLED_SOON = "--enable-features=IntensiveWakeUpThrottling:grace_period_secon
 @contextmanager
 def tabbed(command: list[str], folder: Path) -> Iterator["Chromium"]:
     options = ["--headless", "--remote-debugging-port=0", f"--user-data-dir={folder}", THROTTLED_SOON]
-    process = subprocess.Popen([*command, *options, "about:blank"], stderr=subprocess.DEVNULL)
+    parent = os.getpid()
+    process = subprocess.Popen(
+        [*command, *options, "about:blank"],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: die_with_parent(parent, signal.SIGTERM),
+    )
     door = folder / "DevToolsActivePort"
     try:
         port, path = until(lambda: door.read_text().split() if door.exists() else [], "the browser")
