@@ -1,5 +1,7 @@
 """Groups, and the tasks that are for them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from flask import Flask
 
@@ -194,3 +196,17 @@ def test_the_last_administrator_neither_steps_down_nor_leaves(boss: Visitor, ada
     )
     users.set_active(backend.database, ada.email, True)
     assert boss.post("/account/delete", {"confirmation": PASSWORD}).status_code == 303
+
+
+def test_of_two_administrators_who_leave_at_once_one_stays(boss: Visitor, ada: Visitor, backend: Backend) -> None:
+    users.set_admin(backend.database, ada.email, True)
+
+    def leaves(visitor: Visitor) -> bool:
+        try:
+            users.resign(backend.database, owner_id(backend, visitor.email))
+        except users.LastAdministrator:
+            return False
+        return True
+
+    with ThreadPoolExecutor() as threads:
+        assert sorted(threads.map(leaves, (boss, ada))) == [False, True]
