@@ -111,6 +111,7 @@ class Settings(BaseModel):
     require_2fa: Literal["", "administrators", "everybody"] = ""
     user_queued_runs: int = Field(default=1000, ge=1)
     user_runs_a_day: int = Field(default=10_000, ge=1)
+    user_kept_mb: int = Field(default=5000, ge=1)
     role_caps: str = ""
     public_url: str = ""
     webhook_allow: tuple[InternalReceiver, ...] = ()

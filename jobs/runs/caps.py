@@ -1,4 +1,4 @@
-"""Caps: how many runs a user may have waiting and start in a day, and how much their files may take together.
+"""Caps: how many runs a user may have waiting and start in a day, and how much their files and runs may take.
 
 The settings say what holds for everybody, ROLE_CAPS what holds for a role instead, and an administrator what holds for
 one user. A day is one of UTC, so that whoever is refused knows when the next one begins.
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import Integer, String, bindparam, case, func, select, update
+from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config import ConfigError, Settings
-from jobs.runs import audit, people
+from jobs.runs import audit, people, usage
 from jobs.runs.people import Person, Role, owner_key
 from jobs.runs.run import Run, State
 from jobs.storage.database import Base, Database, utcnow
@@ -34,11 +34,12 @@ COUNTED = select(func.count()).select_from(
 
 @dataclass(frozen=True)
 class Caps:
-    """The most runs of a user that may wait, the most in a day, and the most that their files take, in MB."""
+    """The most runs of a user that may wait, the most in a day, and the most MB of files, and of what runs keep."""
 
     queued_runs: int
     runs_a_day: int
     quota_mb: int
+    kept_mb: int
 
 
 class UserCaps(Base):
@@ -50,26 +51,10 @@ class UserCaps(Base):
     queued_runs: Mapped[int | None]
     runs_a_day: Mapped[int | None]
     quota_mb: Mapped[int | None]
-
-
-class Usage(Base):
-    """How many runs a user has started on a day, the latest with any. Deleting a run does not lower it."""
-
-    __tablename__ = "usage"
-
-    owner_id: Mapped[int] = mapped_column(owner_key("usage"), primary_key=True, autoincrement=False)
-    day: Mapped[str] = mapped_column(String(10))
-    runs: Mapped[int]
+    kept_mb: Mapped[int | None]
 
 
 NAMES = tuple(Caps.__dataclass_fields__)
-COUNT = (
-    update(Usage)
-    .where(Usage.owner_id == bindparam("owner"))
-    .values(runs=case((Usage.day == bindparam("today"), Usage.runs + 1), else_=1), day=bindparam("today"))
-    .returning(Usage.runs)
-    .execution_options(synchronize_session=False)
-)
 
 
 class TooManyRuns(Exception):
@@ -101,7 +86,8 @@ def caps_of(session: Session, settings: Settings, owner_id: int) -> Caps:
 
 def of_role(session: Session, settings: Settings, owner_id: int) -> Caps:
     """Return what holds for a user if nothing is set for them alone."""
-    caps = Caps(settings.user_queued_runs, settings.user_runs_a_day, settings.user_quota_mb)
+    files, kept = settings.user_quota_mb, settings.user_kept_mb
+    caps = Caps(settings.user_queued_runs, settings.user_runs_a_day, files, kept)
     return replace(caps, **by_role(settings).get(people.role_of(session, owner_id) or Role.MEMBER, {}))
 
 
@@ -127,11 +113,14 @@ def set_caps(database: Database, owner_id: int, caps: Mapping[str, int | None]) 
         audit.note(session, "caps changed", email, before, {name: caps[name] for name in NAMES})
 
 
-def admit(session: Session, settings: Settings, owner_id: int) -> None:
-    """Count a run in the transaction that queues it. Raises TooManyRuns if the owner has as many as they may have."""
+def admit(session: Session, settings: Settings, owner_id: int, run: Run | None = None) -> None:
+    """Count a run, a new one with what it keeps, in the transaction that queues it.
+
+    Raises TooManyRuns if the owner has as many as they may have.
+    """
     caps = caps_of(session, settings, owner_id)
     _check_queued(session, caps.queued_runs, owner_id)
-    _count_run(session, caps.runs_a_day, owner_id)
+    _count_run(session, caps, owner_id, run)
 
 
 def _check_queued(session: Session, most: int, owner_id: int) -> None:
@@ -141,40 +130,25 @@ def _check_queued(session: Session, most: int, owner_id: int) -> None:
         raise TooManyRuns(words if most else NONE)
 
 
-def _count_run(session: Session, most: int, owner_id: int) -> None:
-    if _counted(session, owner_id) > most:
+def _count_run(session: Session, caps: Caps, owner_id: int, run: Run | None) -> None:
+    """Count a run of today, and what a new one keeps."""
+    used = usage.count_run(session, owner_id, run)
+    if used.runs_today > caps.runs_a_day:
         midnight = datetime.combine(utcnow().date() + timedelta(days=1), time(), UTC)
         seconds = int((midnight - utcnow()).total_seconds()) + 1
+        started = f"You have started {_runs(caps.runs_a_day)} today, as many as allowed."
         wait = f"{seconds // 3600} h {seconds % 3600 // 60} min"
-        words = f"You have started {_runs(most)} today, as many as allowed. Try again after midnight UTC, in {wait}."
-        raise TooManyRuns(words if most else NONE, seconds)
-
-
-def runs_today(session: Session, owner_id: int) -> int:
-    found = session.get(Usage, owner_id)
-    return found.runs if found and found.day == _today() else 0
+        words = f"{started} Try again after midnight UTC, in {wait}."
+        raise TooManyRuns(words if caps.runs_a_day else NONE, seconds)
+    if run and used.kept_bytes > caps.kept_mb * MB:
+        taken = f"The parameters and results of your runs take more than the {caps.kept_mb:,} MB that are allowed."
+        raise TooManyRuns(f"{taken} Delete runs that you no longer need.")
 
 
 def unfinished(session: Session, owner_id: int) -> Mapping[State, int]:
     """Return how many runs of a user wait and are running; MOST_COUNTED of each stands for more."""
     given = {"owner": owner_id, "most": MOST_COUNTED}
     return {state: session.scalar(COUNTED, {**given, "state": state}) or 0 for state in (State.QUEUED, State.RUNNING)}
-
-
-def _counted(session: Session, owner_id: int) -> int:
-    people.keep(session, owner_id)
-    given = {"owner": owner_id, "today": _today()}
-    if (runs := session.scalar(COUNT, given)) is None:
-        people.in_turn(session, owner_id)  # another transaction may be adding the row
-        if (runs := session.scalar(COUNT, given)) is None:
-            session.add(Usage(owner_id=owner_id, day=_today(), runs=1))
-            session.flush()
-            return 1
-    return runs
-
-
-def _today() -> str:
-    return utcnow().date().isoformat()
 
 
 def _set(row: UserCaps | None) -> dict[str, int]:

@@ -2,12 +2,13 @@
 
 from sqlalchemy import delete, select
 
-from jobs.runs import audit, events
+from jobs.runs import audit, events, usage
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Change
 from jobs.runs.people import Person
 from jobs.runs.run import ENDED, Run, State, owned
 from jobs.runs.submission import Conflict, cancel
+from jobs.runs.usage import BYTES
 
 RUNS_AT_ONCE = 500
 
@@ -17,15 +18,17 @@ def delete_run(backend: Backend, owner_id: int, run_id: int) -> None:
 
     Raises Conflict if the run has not ended.
     """
-    gone = delete(Run).where(Run.id == run_id, Run.owner_id == owner_id, Run.state.in_(ENDED)).returning(Run.version)
+    ended = (Run.id == run_id) & (Run.owner_id == owner_id) & Run.state.in_(ENDED)
+    gone = delete(Run).where(ended).returning(Run.version, BYTES)
     with backend.database.write() as session:
-        version = session.scalar(gone)
-        if version is None and owned(session, owner_id, run_id):
+        deleted = session.execute(gone).first()
+        if deleted is None and owned(session, owner_id, run_id):
             raise Conflict("This run has not ended yet. Stop it before you delete it.")
-        if version is not None:
+        if deleted:
+            usage.free(session, owner_id, deleted[1])
             audit.note(session, "run deleted", f"run {run_id}")
-    if version is not None:
-        events.publish(backend.redis, Change(run_id, owner_id, version + 1))
+    if deleted:
+        events.publish(backend.redis, Change(run_id, owner_id, deleted[0] + 1))
 
 
 def delete_person(backend: Backend, owner_id: int) -> None:

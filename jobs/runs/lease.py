@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from jobs.runs import deliveries, turns
+from jobs.runs import deliveries, turns, usage
 from jobs.runs import statements as sql
 from jobs.runs.durations import Durations
 from jobs.runs.run import Run
@@ -117,20 +117,30 @@ def report(database: Database, run: Run, fraction: float | None, note: str) -> C
 
 def succeed(database: Database, run: Run, result: Any, notes: Sequence[str] = ()) -> Change | None:
     """Record a result, the one completion of a run, with the notes about what was changed in it."""
-    return _leave(database, run, sql.SUCCEED, result=result, notes=list(notes) or None)
+    with database.change() as connection:
+        ended = _succeed(connection, run, result, notes)
+        if ended:
+            turns.settle(connection, run)
+    return Change(*ended) if ended else None
 
 
 def succeed_and_claim(
     database: Database, run: Run, result: Any, claim: Claim, notes: Sequence[str] = ()
 ) -> tuple[Change | None, Run | None]:
     """Record a result and claim the next run: two changes, one durable commit."""
-    values = _given(**_lease(run), result=result, notes=list(notes) or None, now=utcnow())
     with database.change() as connection:
-        ended = connection.execute(sql.SUCCEED, values).first()
-        _tell(connection, [ended] if ended else [])
+        ended = _succeed(connection, run, result, notes)
         following = _claim_in_turn(connection, claim)
         turns.book(connection, claim.durations, ended=run if ended else None, started=following)
     return Change(*ended) if ended else None, following
+
+
+def _succeed(connection: Connection, run: Run, result: Any, notes: Sequence[str]) -> Any:
+    values = _given(**_lease(run), result=result, notes=list(notes) or None, now=utcnow())
+    if ended := connection.execute(sql.SUCCEED, values).first():
+        _tell(connection, [ended])
+        usage.add_result(connection, run.owner_id, result)
+    return ended
 
 
 def fail(database: Database, run: Run, failure: Failure) -> Change | None:

@@ -245,7 +245,7 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
     webhook = asked.webhook and webhooks.sealed_webhook(backend, run.owner_id, asked.webhook.url, asked.webhook.secret)
     with backend.database.write() as session:
         rights.require(session, run.owner_id, task)
-        caps.admit(session, backend.settings, run.owner_id)
+        caps.admit(session, backend.settings, run.owner_id, run)
         session.add(run)
         file_ownership.attach(session, run)
         session.flush()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from jobs.runs import cancel_all, caps, groups
+from jobs.runs import cancel_all, caps, groups, usage
 from webapp.accounts import users
 from webapp.accounts.auth import require_admin
 from webapp.accounts.users import Account
@@ -59,7 +59,7 @@ def _page(user: Account, given: Mapping[str, str] | None = None, errors: Mapping
     settings, task = backend().settings, backend().catalog.get(request.args.get("task", ""))
     with backend().database.read() as session:
         own, defaults = caps.own_caps(session, user.id), caps.of_role(session, settings, user.id)
-        today, unfinished = caps.runs_today(session, user.id), caps.unfinished(session, user.id)
+        used, unfinished = usage.used(session, user.id), caps.unfinished(session, user.id)
     return render_template(
         "admin/user.html",
         user=user,
@@ -72,6 +72,6 @@ def _page(user: Account, given: Mapping[str, str] | None = None, errors: Mapping
         given=given or {name: str(own.get(name, "")) for name in caps.NAMES},
         defaults=defaults,
         errors=errors or {},
-        today=today,
+        used=used,
         unfinished=unfinished,
     )

@@ -1,5 +1,6 @@
 """Caps: who may have how much, by the settings, by role and by user, and what is said beyond it."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 from config import ConfigError
-from jobs.runs import audit, caps, lease
+from jobs.runs import audit, caps, lease, usage
 from jobs.runs.backend import Backend
 from jobs.runs.cancel_all import RUNS_AT_ONCE, cancel_all
 from jobs.runs.caps import Caps, TooManyRuns, caps_of, set_caps
+from jobs.runs.deletion import delete_run
 from jobs.runs.run import Run, State
 from jobs.runs.submission import cancel, retry, submit
 from jobs.storage.database import utcnow
@@ -37,8 +39,9 @@ def test_what_holds_for_a_user_comes_before_the_role_and_that_before_the_setting
     users.set_admin(backend.database, "boss@example.com", True)
     set_caps(backend.database, ada, {**NOTHING, "queued_runs": 3})
     with backend.database.read() as session:
-        assert caps_of(session, settings, ada) == Caps(3, 20, settings.user_quota_mb)
-        assert caps_of(session, settings, boss) == Caps(5000, settings.user_runs_a_day, settings.user_quota_mb)
+        assert caps_of(session, settings, ada) == Caps(3, 20, settings.user_quota_mb, settings.user_kept_mb)
+        assert caps_of(session, settings, boss).queued_runs == 5000
+        assert caps_of(session, settings, boss).runs_a_day == settings.user_runs_a_day
     set_caps(backend.database, ada, NOTHING)
     assert caps.quota_bytes(backend.database, settings, ada) == settings.user_quota_mb * 1_000_000
     second, first = audit.listed(backend.database, verb="caps changed")
@@ -62,13 +65,13 @@ def test_a_day_has_a_number_of_runs_whatever_became_of_them(backend: Backend, mo
             again()
         assert 0 < refused.value.seconds <= 24 * 3600
     with backend.database.read() as session:
-        assert caps.runs_today(session, ada) == 2, "what is refused is not counted"
+        assert usage.used(session, ada).runs_today == 2, "what is refused is not counted"
     order(one, make_owner(backend, "ben@example.com"))
     tomorrow = utcnow() + timedelta(days=1)
-    monkeypatch.setattr(caps, "utcnow", lambda: tomorrow)
+    monkeypatch.setattr(usage, "utcnow", lambda: tomorrow)
     order(one, ada)
     with backend.database.read() as session:
-        assert caps.runs_today(session, ada) == 1
+        assert usage.used(session, ada).runs_today == 1
 
 
 def test_runs_submitted_at_the_same_time_are_all_counted(backend: Backend) -> None:
@@ -82,6 +85,30 @@ def test_runs_submitted_at_the_same_time_are_all_counted(backend: Backend) -> No
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(try_to, range(16))) == 5
+
+
+def test_what_runs_keep_is_counted_until_they_are_deleted(backend: Backend) -> None:
+    ada = make_owner(backend)
+    first, other = order(backend, ada), order(backend, ada)
+    size = len(json.dumps(first.parameters))
+    for run, result in ((first, "é" * 1000), (other, "short")):
+        held = lease.claim(backend.database, run.id, "worker")
+        assert held
+        assert lease.succeed(backend.database, held, result)
+    assert kept(backend, ada) == 2 * size + len(json.dumps("é" * 1000))
+    delete_run(backend, ada, first.id)
+    delete_run(backend, ada, first.id)
+    assert kept(backend, ada) == size
+    small = few(backend, user_kept_mb=0)
+    with pytest.raises(TooManyRuns, match="take more than the 0 MB that are allowed"):
+        order(small, ada)
+    delete_run(backend, ada, other.id)
+    assert kept(backend, ada) == 0
+
+
+def kept(backend: Backend, owner_id: int) -> int:
+    with backend.database.read() as session:
+        return usage.used(session, owner_id).kept_bytes
 
 
 def test_who_may_have_none_is_told_so(backend: Backend) -> None:
