@@ -62,7 +62,7 @@ def send_link() -> Response:
         return retry_later(show_form("forgot", 429, email, {"email": TOO_MANY_MAILS}))
     with constant_time():
         user = users.with_email(backend().database, address)
-        if user and user.is_active:
+        if user and user.is_active and users.may_use_password(user, backend().settings):
             resets.send(backend(), user)
     return show_form("forgot_sent", email=address)
 

@@ -30,7 +30,7 @@ def registers() -> str:
 
 def may_register() -> bool:
     """Return whether visitors may register without an invitation."""
-    return registers() in ("open", "domain")
+    return registers() in ("open", "domain") and not backend().settings.oidc_only
 
 
 def has_mail() -> bool:

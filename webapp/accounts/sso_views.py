@@ -20,7 +20,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobs.runs import events
-from webapp.accounts import acting, flows, identities, messages, sessions
+from webapp.accounts import acting, flows, identities, messages, second_step, sessions
 from webapp.accounts.account_views import refused_password
 from webapp.accounts.auth import local_target, log_in
 from webapp.accounts.flows import Begun
@@ -110,7 +110,8 @@ def _log_in(begun: Begun, claims: Claims) -> BaseResponse:
     if not user.is_active:
         raise Refused(messages.DISABLED)
     events.publish_rights(backend().redis, user.id)
-    return log_in(user, local_target(begun.target))
+    target = local_target(begun.target)
+    return second_step.begin(user, target) if user.has_second_factor else log_in(user, target)
 
 
 def _is_allowed(claims: Claims) -> bool:

@@ -245,6 +245,7 @@ def test_with_the_provider_alone_passwords_are_for_administrators(
     page = soup(Visitor(app).get("/login"))
     assert "Log in with Example ID" in the(page, "a.button--primary").text
     assert not the(page, "details").has_attr("open")
+    assert "Register" not in page.text
     log_in = {"email": "ben@example.com", "password": PASSWORD}
     response = Visitor(app).post("/login", log_in)
     assert response.status_code == 403
