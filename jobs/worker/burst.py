@@ -34,7 +34,8 @@ BURST_SECONDS = 1.0
 class Burst:
     """A sequence of runs executed back to back.
 
-    It ends when no run waits, when a run does not succeed, when `may_go_on` returns False, or after BURST_SECONDS.
+    It ends when no run waits, when a run does not succeed, when `may_go_on` returns False, or after BURST_SECONDS. It
+    also ends when Redis is away: what waits then says that it will start when the queue is back.
     """
 
     def __init__(
@@ -100,8 +101,12 @@ class Burst:
         return ended.following
 
     def _take_job(self) -> None:
-        """Publish the previous run's end and take a job for this run, in one round trip, while the run starts."""
+        """Publish the previous run's end and take a job for this run, in one round trip, while the run starts.
+
+        The first run has its job. There the round trip shows that Redis is there.
+        """
         if self._job:
+            self._bookkeeping.busy()
             self._bookkeeping.send()
         elif job := self._bookkeeping.send_and_take():
             try:
@@ -118,4 +123,4 @@ class Burst:
         self._bookkeeping.send()
 
     def _goes_on(self) -> bool:
-        return time.monotonic() < self._ends_at and self._may_go_on()
+        return time.monotonic() < self._ends_at and not self._bookkeeping.is_cut_off and self._may_go_on()

@@ -31,6 +31,8 @@ class RqBookkeeping:
         self._pipeline = worker.connection.pipeline(transaction=False)
         self._execution: Execution | None = None
         self._busy = False
+        self.is_cut_off = False
+        """True if Redis did not do what it was asked."""
 
     def changed(self, *changes: Change) -> None:
         """Queue an event for each change's owner."""
@@ -42,7 +44,7 @@ class RqBookkeeping:
         self._execution = Execution.create(job, ttl, pipeline=self._pipeline, worker_name=self._worker.name)
         self._worker.executions[self._execution.id] = self._execution
         self._worker.heartbeat(ttl, pipeline=self._pipeline)
-        self._is_busy()
+        self.busy()
         job.prepare_for_execution(self._worker.name, pipeline=self._pipeline)
         self._pipeline.persist(job.key)
         self._leaves_queue(job)
@@ -52,7 +54,7 @@ class RqBookkeeping:
         self._worker.increment_successful_job_count(pipeline=self._pipeline)
         self._worker.increment_total_working_time(timedelta(seconds=seconds), self._pipeline)
         if self._execution is None:
-            self._is_busy()
+            self.busy()
         if job and self._execution:
             self._worker.cleanup_execution(job, pipeline=self._pipeline, execution=self._execution)
             self._pipeline.delete(job.key)
@@ -83,6 +85,12 @@ class RqBookkeeping:
             log.warning("could not record the failure of job %s in RQ (%s)", job.id, error)
         self._execution = None
 
+    def busy(self) -> None:
+        """Record that the worker is busy."""
+        if not self._busy:
+            self._busy = True
+            self._worker.set_state(WorkerStatus.BUSY, pipeline=self._pipeline)
+
     def idle(self) -> None:
         """Record that the worker is idle."""
         self._busy = False
@@ -93,6 +101,7 @@ class RqBookkeeping:
         try:
             self._pipeline.execute()
         except RedisError as error:
+            self.is_cut_off = True
             log.warning("RQ's record and the events are incomplete (%s)", error)
 
     def send_and_take(self) -> WakeUp | None:
@@ -103,13 +112,9 @@ class RqBookkeeping:
         except RedisError as error:
             replies, found = [error], None
         if failed := next((reply for reply in (*replies, found) if isinstance(reply, Exception)), None):
+            self.is_cut_off = True
             log.warning("RQ's record and the events are incomplete (%s)", failed)
         return named(self._queue, found) if isinstance(found, bytes) else None
-
-    def _is_busy(self) -> None:
-        if not self._busy:
-            self._busy = True
-            self._worker.set_state(WorkerStatus.BUSY, pipeline=self._pipeline)
 
     def _leaves_queue(self, job: Job) -> None:
         self._pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)
