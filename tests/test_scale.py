@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from jobs.runs import State, checkpoints, deliveries, heartbeats, lease, output, rights, webhooks
+from jobs.runs import State, checkpoints, deliveries, heartbeats, lease, output, rights, turns, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Claim
 from jobs.runs.output_entries import Batch, Entry, OutputKind
 from jobs.runs.queue import push, take_next
 from jobs.runs.run import Run
 from jobs.storage.database import Base, utcnow
-from jobs.values.outcome import Failure
+from jobs.values.outcome import Failure, Success
 from jobs.worker import attempt
 from jobs.worker.sweeper import Sweeper, revive
 from tests.conftest import opened
-from tests.support.history import write_history, write_queue
+from tests.support.history import refresh_statistics, write_history, write_queue
 from tests.support.people import make_run, note_file, owner_id
 from tests.support.recorded import Recorded, recorded
 from tests.support.uploading import file
@@ -37,8 +37,15 @@ WAITING = 20_000
 POSTPONED = 500
 # More than reading a page takes, or a thousand runs to push, and less than reading an index once.
 MOST_WORK = {"sqlite": 20_000, "postgresql": 3_000}
+MOST_WORK_OF_A_CLAIM = 1_500
 SMALL = {"workers", "leaders", "invitations", "pauses", "groups", "task_groups", "lanes"}
 """The tables with a row for each process, group, task, pause, person who has not come yet, or owner of waiting runs."""
+
+MANY_OWNERS = """
+WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < :owners)
+INSERT INTO users (email, password_hash, session_version, is_active, created_at)
+SELECT 'many' || i, '', 1, true, CURRENT_TIMESTAMP FROM numbers
+"""
 
 TASKS = (None, "reverse_text", "factorise", "mandelbrot", "none such")
 STATES = (None, *State)
@@ -139,6 +146,28 @@ def test_sweeps(backend: Backend, ada: Visitor) -> None:
         sweeper.turn()
         sweeper.leave()
     assert len(backend.queue.get_job_ids()) == 1000
+    assert_costs_little(found, backend)
+
+
+def test_a_claim_among_many_owners(backend: Backend, ada: Visitor) -> None:
+    """Hundreds of people wait, each with many runs; and before all of them some who have nothing for this worker."""
+    database, count = backend.database, 300
+    with database.change() as connection:
+        connection.execute(text(MANY_OWNERS), {"owners": count})
+        first = connection.scalar(text("SELECT min(id) FROM users WHERE email LIKE 'many%'"))
+        shared_out = "UPDATE runs SET owner_id = :first + id % :owners WHERE state = 'queued'"
+        connection.execute(text(shared_out), {"first": first, "owners": count})
+    turns.refresh(database)
+    refresh_statistics(database)
+    with recorded(database) as found:
+        for _claim in range(10):
+            run = attempt.take(backend, "worker")
+            assert run is not None
+            assert attempt.end(backend, run, Success(None), goes_on=True).following
+        turns.refresh(database)
+    claims = {statement: work for statement, work in found.work.items() if statement.startswith("UPDATE runs")}
+    assert claims
+    assert max(claims.values()) < MOST_WORK_OF_A_CLAIM
     assert_costs_little(found, backend)
 
 

@@ -19,7 +19,7 @@ from jobs.runs import events, lease
 from jobs.runs.backend import Backend
 from jobs.runs.queue import push, taken
 from jobs.runs.run import Run, State
-from jobs.runs.submission import cancel
+from jobs.runs.submission import cancel, submit
 from jobs.worker.worker import RunWorker
 from tests.support.people import read
 from tests.support.serving import catalog_of, ended, kill_worker_of, serving, serving_many, start, worker_of
@@ -183,6 +183,20 @@ def test_runs_that_wait_behind_each_other_are_executed_in_their_order_and_rq_cou
     (worker,) = Worker.all(connection=served.redis)
     assert (worker.successful_job_count, worker.failed_job_count) == (len(runs) + 1, 1)
     assert not served.redis.zcard(served.queue.started_job_registry.key)
+
+
+def test_a_flood_of_one_owner_leaves_the_next_turn_to_another(shared: Backend) -> None:
+    busy = start(shared, "stubborn")
+    until(lambda: read(shared, busy).progress, "the start")
+    flood = [start(shared, "who")]
+    task = shared.catalog["who"]
+    flood += [submit(shared, task, flood[0].owner_id, task.parameters()) for _each in range(20)]
+    other = start(shared, "who")
+    cancel(shared, busy.owner_id, busy.id)
+    done = [ended(shared, run) for run in (*flood, other)]
+    assert {(run.state, run.attempt) for run in done} == {(State.SUCCEEDED, 1)}
+    order = [run.id for run in sorted(done, key=lambda run: (run.started_at, run.id))]
+    assert order == [flood[0].id, other.id, *(run.id for run in flood[1:])]
 
 
 def test_a_run_that_takes_its_time_leaves_the_jobs_behind_it_to_other_workers(served: Backend) -> None:
