@@ -127,7 +127,7 @@ def words_of(value: Any) -> Iterator[str]:
         case {"$table": {"columns": columns, "rows": rows}}:
             yield from columns
             yield from words_of([cell for row in rows[:ROWS_OF_PART] for cell in row if isinstance(cell, str | bool)])
-        case list() if is_table(value):
+        case [_, *_] if is_table(value):
             yield from words_of([cell for row in value for cell in row.values() if not isinstance(cell, int | float)])
         case dict() | list():
             for part in value.values() if isinstance(value, dict) else value:
