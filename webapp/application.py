@@ -9,7 +9,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config
 from jobs.runs import Backend, open_backend
-from webapp import api, connections, errors, forms, health, hosts, live, rights, rq_dashboard, security, url_prefix
+from webapp import (
+    api,
+    connections,
+    converters,
+    errors,
+    forms,
+    health,
+    hosts,
+    live,
+    rights,
+    rq_dashboard,
+    security,
+    url_prefix,
+)
 from webapp.accounts import (
     address_views,
     auth,
@@ -78,6 +91,7 @@ def make(backend: Backend | None = None) -> Flask:
     app.jinja_loader = ChoiceLoader([app.jinja_loader, FileSystemLoader(settings.tasks)])
     app.jinja_env.globals.update(app_name=settings.app_name)
     put_backend(app, backend)
+    converters.init_app(app)
     url_prefix.init_app(app, settings.url_prefix)
     connections.init_app(app)
     proxies = settings.trusted_proxies

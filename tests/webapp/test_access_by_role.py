@@ -40,8 +40,8 @@ KINDS = {
             "/account/secrets",
             "/account/secrets/<name>/delete",
         ),
-        *("/account/sessions/<int:number>/end", "/account/sessions/end", "/account/tokens", "/account/webhooks"),
-        *("/account/tokens/<int:token_id>/revoke", "/runs", "/live/changes", "/api/docs", "/api/docs/<operation_id>"),
+        *("/account/sessions/<row:number>/end", "/account/sessions/end", "/account/tokens", "/account/webhooks"),
+        *("/account/tokens/<row:token_id>/revoke", "/runs", "/live/changes", "/api/docs", "/api/docs/<operation_id>"),
         *("/api/openapi.json", "/api/v1/runs", "/api/v1/tasks", "/api/v1/webhooks"),
     },
     "task": {"/tasks/<name>", "/api/v1/tasks/<name>"},
@@ -56,12 +56,12 @@ KINDS = {
         *(f"/api/v1/runs/{RUN}{end}" for end in ("", "/output", "/result", "/cancel", "/retry")),
     },
     "groups": {"/admin/groups/"},
-    "group": {f"/admin/groups/<int:group_id>{end}" for end in ("", "/members", "/members/<int:user_id>/remove")},
+    "group": {f"/admin/groups/<row:group_id>{end}" for end in ("", "/members", "/members/<row:user_id>/remove")},
     "administration": {
-        *("/admin/groups/<int:group_id>/delete", "/admin/groups/<int:group_id>/name", "/admin/tasks/"),
+        *("/admin/groups/<row:group_id>/delete", "/admin/groups/<row:group_id>/name", "/admin/tasks/"),
         *("/admin/tasks/<name>", "/admin/tasks/<name>/groups", "/admin/audit/", "/admin/audit/audit.csv"),
-        *("/admin/users/", "/admin/users/invitations", "/admin/users/invitations/<int:invitation_id>/revoke"),
-        *(f"/admin/users/<int:user_id>{end}" for end in ("", "/active", "/groups", "/reset", "/role", "/sessions/end")),
+        *("/admin/users/", "/admin/users/invitations", "/admin/users/invitations/<row:invitation_id>/revoke"),
+        *(f"/admin/users/<row:user_id>{end}" for end in ("", "/active", "/groups", "/reset", "/role", "/sessions/end")),
     },
 }
 DONE = {200, 201, 204, 303, 400, 409, 415, 422}  # whatever is not a refusal because of who asks
@@ -124,7 +124,7 @@ def test_everybody_gets_what_their_role_and_groups_allow(backend: Backend) -> No
         for method, rule, kind in rows:
             groups.add_member(database, finance, stranger)
             user = str(stranger if "/members/" in rule else 0)
-            filled = rule.replace("<int:group_id>", str(finance)).replace("<int:user_id>", user)
+            filled = rule.replace("<row:group_id>", str(finance)).replace("<row:user_id>", user)
             path, sent = fill(filled, run.id, delivery), [SENT] if method == "POST" else []
             asks = program if rule.startswith("/api/v1/") else visitor
             response = getattr(asks, method.lower())(path.removeprefix("/api/v1"), *sent)

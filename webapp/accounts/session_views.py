@@ -12,7 +12,7 @@ from webapp.current import backend
 bp = Blueprint("sessions", __name__)
 
 
-@bp.post("/account/sessions/<int:number>/end")
+@bp.post("/account/sessions/<row:number>/end")
 def end(number: int) -> Response:
     """End one of the user's sessions, on all of its open pages too."""
     sessions.end(backend().database, current_user.id, number)

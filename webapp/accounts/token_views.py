@@ -38,7 +38,7 @@ def create() -> Response:
     return make_response(account_page(new_token=secret))
 
 
-@bp.post("/account/tokens/<int:token_id>/revoke")
+@bp.post("/account/tokens/<row:token_id>/revoke")
 def revoke(token_id: int) -> Response:
     """Revoke a token and end the requests that wait with it."""
     tokens.revoke(backend().database, current_user.id, token_id)

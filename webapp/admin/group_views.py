@@ -41,12 +41,12 @@ def create() -> Response:
     return redirect(url_for("groups.show", group_id=group.id), 303)
 
 
-@bp.get("/<int:group_id>")
+@bp.get("/<row:group_id>")
 def show(group_id: int) -> str:
     return _page(_group(group_id))
 
 
-@bp.post("/<int:group_id>/name")
+@bp.post("/<row:group_id>/name")
 def rename(group_id: int) -> Response:
     require_admin()
     group, name = _group(group_id), _name()
@@ -59,7 +59,7 @@ def rename(group_id: int) -> Response:
     return make_response(_page(group, name=name, name_error=problem), 422) if problem else _back(group)
 
 
-@bp.post("/<int:group_id>/delete")
+@bp.post("/<row:group_id>/delete")
 def delete(group_id: int) -> Response:
     """Delete a group, unless tasks are for it."""
     require_admin()
@@ -71,7 +71,7 @@ def delete(group_id: int) -> Response:
     return redirect(url_for("groups.index"), 303)
 
 
-@bp.post("/<int:group_id>/members")
+@bp.post("/<row:group_id>/members")
 def add(group_id: int) -> Response:
     """Add a user, who is named by their address."""
     group, email = _group(group_id), request.form.get("email", "").strip()
@@ -85,7 +85,7 @@ def add(group_id: int) -> Response:
     return _back(group)
 
 
-@bp.post("/<int:group_id>/members/<int:user_id>/remove")
+@bp.post("/<row:group_id>/members/<row:user_id>/remove")
 def remove(group_id: int, user_id: int) -> Response:
     group = _group(group_id)
     user = users.with_id(backend().database, user_id)

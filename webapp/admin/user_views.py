@@ -13,7 +13,7 @@ from webapp.admin import messages
 from webapp.admin.explaining import explained
 from webapp.current import backend
 
-bp = Blueprint("user", __name__, url_prefix="/admin/users/<int:user_id>")
+bp = Blueprint("user", __name__, url_prefix="/admin/users/<row:user_id>")
 bp.before_request(require_admin)
 
 

@@ -43,13 +43,13 @@ def invite() -> Response:
     return make_response(_page(link={"for": address, "address": link, "days": invitations.LIFETIME.days}))
 
 
-@bp.post("/invitations/<int:invitation_id>/revoke")
+@bp.post("/invitations/<row:invitation_id>/revoke")
 def revoke(invitation_id: int) -> Response:
     invitations.revoke(backend().database, invitation_id)
     return _back()
 
 
-@bp.post("/<int:user_id>/role")
+@bp.post("/<row:user_id>/role")
 def set_role(user_id: int) -> Response:
     """Give a user another role. An administrator does not take their own rights away, so that one is always left."""
     user = _other(user_id)
@@ -61,7 +61,7 @@ def set_role(user_id: int) -> Response:
     return _back_to(user)
 
 
-@bp.post("/<int:user_id>/groups")
+@bp.post("/<row:user_id>/groups")
 def set_groups(user_id: int) -> Response:
     """Choose all groups that a user belongs to."""
     user = _user(user_id)
@@ -71,7 +71,7 @@ def set_groups(user_id: int) -> Response:
     return _back_to(user)
 
 
-@bp.post("/<int:user_id>/active")
+@bp.post("/<row:user_id>/active")
 def set_active(user_id: int) -> Response:
     """Enable or disable an account, and end its sessions; cancel its runs if the form says so."""
     user = _other(user_id)
@@ -82,7 +82,7 @@ def set_active(user_id: int) -> Response:
     return _back()
 
 
-@bp.post("/<int:user_id>/sessions/end")
+@bp.post("/<row:user_id>/sessions/end")
 def end_sessions(user_id: int) -> Response:
     """Log a user out everywhere."""
     user = _other(user_id)
@@ -91,7 +91,7 @@ def end_sessions(user_id: int) -> Response:
     return _back()
 
 
-@bp.post("/<int:user_id>/reset")
+@bp.post("/<row:user_id>/reset")
 def reset(user_id: int) -> Response:
     """Create a link that sets a new password, in the response to this form and nowhere else."""
     user = _user(user_id)
@@ -137,7 +137,7 @@ def _refused(email: str, message: str) -> Response:
 
 
 def _page(email: str = "", error: str = "", link: Mapping[str, object] | None = None) -> str:
-    wanted, after = request.args.get("q", "").strip(), request.args.get("after", "")
+    wanted, after = (request.args.get(name, "").replace("\x00", "").strip() for name in ("q", "after"))
     found = users.search(backend().database, wanted, after, PAGE_SIZE + 1)
     return render_template(
         "admin/users.html",

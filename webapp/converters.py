@@ -1,0 +1,34 @@
+"""What the variable parts of addresses may be. Anything else is an address that does not exist, not a failed query."""
+
+from typing import Any
+
+from flask import Flask
+from werkzeug.routing import IntegerConverter, Map, UnicodeConverter
+
+from jobs.runs import LARGEST_ID
+
+
+class LongId(IntegerConverter):
+    """The id of a run or of what belongs to one: 64 bits."""
+
+    def __init__(self, url_map: Map, *args: Any, **options: Any) -> None:
+        super().__init__(url_map, *args, **{"max": LARGEST_ID, **options})
+
+
+class RowId(IntegerConverter):
+    """The id of another row: 32 bits."""
+
+    def __init__(self, url_map: Map, *args: Any, **options: Any) -> None:
+        super().__init__(url_map, *args, **{"max": 2**31 - 1, **options})
+
+
+class Text(UnicodeConverter):
+    """Text without NUL, which Postgres cannot store."""
+
+    def __init__(self, url_map: Map, *args: Any, **options: Any) -> None:
+        super().__init__(url_map, *args, **options)
+        self.regex = self.regex.replace("[^/]", r"[^/\x00]")
+
+
+def init_app(app: Flask) -> None:
+    app.url_map.converters.update(int=LongId, row=RowId, default=Text, string=Text)
