@@ -59,6 +59,7 @@ bench: .venv/ready-dev
 	$(BIN)/python -m benchmarks.submit_to_fragment
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.sockets
+	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.recovery
 	$(BIN)/python -m benchmarks.upload
 	$(BIN)/python -m benchmarks.scale

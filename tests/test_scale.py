@@ -150,8 +150,8 @@ def test_sweeps(backend: Backend, ada: Visitor) -> None:
 
 
 def test_a_claim_among_many_owners(backend: Backend, ada: Visitor) -> None:
-    """Hundreds of people wait, each with many runs; and before all of them some who have nothing for this worker."""
-    database, count = backend.database, 300
+    """Many people wait, each with many runs."""
+    database, count = backend.database, 100
     with database.change() as connection:
         connection.execute(text(MANY_OWNERS), {"owners": count})
         first = connection.scalar(text("SELECT min(id) FROM users WHERE email LIKE 'many%'"))
