@@ -26,7 +26,7 @@ DELIVERY = f"{HOOK}/deliveries/<int:delivery_id>/send"
 KINDS = {
     "public": {
         *("/login", "/register", "/reset", "/healthz", "/readyz", "/static/<path:filename>", "/api/client.py"),
-        *("/api/v1/tokens", "/login/sso", "/login/sso/callback"),
+        *("/api/v1/tokens", "/login/sso", "/login/sso/callback", "/login/code", "/register/confirm"),
     },
     "own": {
         *(
@@ -43,7 +43,9 @@ KINDS = {
         *("/account/sessions/<row:number>/end", "/account/sessions/end", "/account/tokens", "/account/webhooks"),
         *("/account/tokens/<row:token_id>/revoke", "/runs", "/live/changes", "/api/docs", "/api/docs/<operation_id>"),
         *("/api/openapi.json", "/api/v1/runs", "/api/v1/tasks", "/api/v1/webhooks"),
+        *(f"/account/2fa{end}" for end in ("", "/begin", "/codes", "/off", "/on")),
     },
+    "by mail": {"/account/address", "/account/address/confirm", "/reset/mail"},
     "task": {"/tasks/<name>", "/api/v1/tasks/<name>"},
     "running": {"/tasks/<name>/check", "/api/v1/tasks/<name>/runs"},
     "tools": {"/api/mcp"},
@@ -52,7 +54,8 @@ KINDS = {
         *(f"/account/webhooks/{HOOK}{end}" for end in ("", "/delete", "/enable", "/secret")),
         *(f"/api/v1/webhooks/{HOOK}{end}" for end in ("", "/enable", "/secret", "/deliveries")),
         *(f"/account/webhooks/{DELIVERY}", f"/api/v1/webhooks/{DELIVERY}", f"/runs/{FILE}", f"/api/v1/runs/{FILE}"),
-        *(f"/runs/{RUN}{end}" for end in ("", "/table", "/table.csv", "/cancel", "/delete", "/retry")),
+        *(f"/runs/{RUN}{end}" for end in ("", "/table", "/table.csv", "/text", "/log.txt", "/everything.zip")),
+        *(f"/runs/{RUN}{end}" for end in ("/cancel", "/delete", "/retry")),
         *(f"/api/v1/runs/{RUN}{end}" for end in ("", "/output", "/result", "/cancel", "/retry")),
     },
     "groups": {"/admin/groups/"},
@@ -62,6 +65,9 @@ KINDS = {
         *("/admin/tasks/<name>", "/admin/tasks/<name>/groups", "/admin/audit/", "/admin/audit/audit.csv"),
         *("/admin/users/", "/admin/users/invitations", "/admin/users/invitations/<row:invitation_id>/revoke"),
         *(f"/admin/users/<row:user_id>{end}" for end in ("", "/active", "/groups", "/reset", "/role", "/sessions/end")),
+        *(f"/admin/users/<row:user_id>{end}" for end in ("/cancel", "/caps")),
+        *("/admin/workers/", "/admin/workers/<worker>/drain", "/admin/workers/<worker>/resume", "/admin/pauses/"),
+        *("/admin/pauses/resume", "/admin/failures/", "/admin/settings/"),
     },
 }
 DONE = {200, 201, 204, 303, 400, 409, 415, 422}  # whatever is not a refusal because of who asks
@@ -87,6 +93,8 @@ def expected(role: Role, inside: bool, kind: str, method: str) -> set[int]:
             return seen if inside or boss else {404}
         case "upload":
             return viewers
+        case "by mail":
+            return DONE | {403, 404}  # there is no mail here, and no link that was mailed
         case "somebody else's":
             return {404}
         case "group":

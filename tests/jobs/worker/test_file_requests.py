@@ -22,6 +22,7 @@ from jobs.worker.file_requests import FileRequests
 from jobs.worker.local import execute_in_child
 from jobs.worker.wakeup_pipe import WakeupPipe
 from tests.support.objects import KEY, ObjectServer
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 @task
@@ -89,7 +90,13 @@ def test_a_file_is_kept_when_its_store_is_back(server: ObjectServer, tmp_path: P
     store = FileStore(server.store(server.bucket(), tmp_path))
     with pytest.raises(StoreAway):
         store.put(b"soup")
-    back = threading.Timer(2.0, server.start)
+    over = threading.Event()
+
+    def come_back() -> None:
+        server.start()
+        over.wait(PATIENCE_SECONDS)  # the server ends with the thread that has started it
+
+    back = threading.Timer(2.0, come_back)
     back.start()
     try:
         with working(store) as worker:
@@ -98,6 +105,7 @@ def test_a_file_is_kept_when_its_store_is_back(server: ObjectServer, tmp_path: P
         assert (file.name, file.media_type) == ("soup.txt", "text/plain")
         assert store.open(file.sha256).read() == b"soup"
     finally:
+        over.set()
         back.join()
         server.stop()
 
