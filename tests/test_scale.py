@@ -149,28 +149,6 @@ def test_sweeps(backend: Backend, ada: Visitor) -> None:
     assert_costs_little(found, backend)
 
 
-def test_a_claim_among_many_owners(backend: Backend, ada: Visitor) -> None:
-    """Many people wait, each with many runs."""
-    database, count = backend.database, 100
-    with database.change() as connection:
-        connection.execute(text(MANY_OWNERS), {"owners": count})
-        first = connection.scalar(text("SELECT min(id) FROM users WHERE email LIKE 'many%'"))
-        shared_out = "UPDATE runs SET owner_id = :first + id % :owners WHERE state = 'queued'"
-        connection.execute(text(shared_out), {"first": first, "owners": count})
-    turns.refresh(database)
-    refresh_statistics(database)
-    with recorded(database) as found:
-        for _claim in range(10):
-            run = attempt.take(backend, "worker")
-            assert run is not None
-            assert attempt.end(backend, run, Success(None), goes_on=True).following
-        turns.refresh(database)
-    claims = {statement: work for statement, work in found.work.items() if statement.startswith("UPDATE runs")}
-    assert claims
-    assert max(claims.values()) < MOST_WORK_OF_A_CLAIM
-    assert_costs_little(found, backend)
-
-
 def test_changes_of_a_run(backend: Backend, ada: Visitor) -> None:
     """Everything that a worker, its supervisor and the owner do to a run."""
     database, me = backend.database, owner_id(backend, ada.email)
@@ -217,3 +195,23 @@ def test_changes_of_a_run(backend: Backend, ada: Visitor) -> None:
         assert told
         assert deliveries.record(database, told, deliveries.Answer(410))
     assert_costs_little(found, backend)
+
+
+def test_a_claim_among_many_owners(backend: Backend, ada: Visitor) -> None:
+    """Many people wait, each with many runs."""
+    database, count = backend.database, 100
+    with database.change() as connection:
+        connection.execute(text(MANY_OWNERS), {"owners": count})
+        first = connection.scalar(text("SELECT min(id) FROM users WHERE email LIKE 'many%'"))
+        shared_out = "UPDATE runs SET owner_id = :first + id % :owners WHERE state = 'queued'"
+        connection.execute(text(shared_out), {"first": first, "owners": count})
+    turns.refresh(database)
+    refresh_statistics(database)
+    with recorded(database) as found:
+        for _claim in range(10):
+            run = attempt.take(backend, "worker")
+            assert run is not None
+            assert attempt.end(backend, run, Success(None), goes_on=True).following
+    claims = {statement: work for statement, work in found.work.items() if statement.startswith("UPDATE runs")}
+    assert claims
+    assert max(claims.values()) < MOST_WORK_OF_A_CLAIM
