@@ -105,15 +105,16 @@ def test_a_stop_comes_up_at_once_and_then_the_end(stack: Stack, ada: Person) -> 
     backend.database.close()
 
 
-def test_a_queue_that_moves_changes_the_wait_estimate_alone(ada: Person, ben: Person) -> None:
+def test_a_queue_that_moves_changes_the_wait_estimate_alone(stack: Stack, ada: Person, ben: Person) -> None:
+    eve = Person(stack.url, f"eve{time.time_ns()}@example.com")
     long = [ben.submit("estimate_pi", samples="10000000000") for _worker in range(2)]
-    ahead = ben.submit("reverse_text", text="first")
+    ahead = eve.submit("reverse_text", text="first")
     run_id = ada.submit("reverse_text", text="second")
     moved = f'<hx-partial hx-target="#run-{run_id}-wait_estimate" hx-swap="outerMorph">'
     try:
         with ada.socket() as socket:
             receive_until(socket, lambda frame: "Starts after " in frame)
-            ben.post(f"/runs/{ahead}/cancel")
+            eve.post(f"/runs/{ahead}/cancel")
             *_, frame = receive_until(socket, lambda frame: frame.startswith(moved))
             assert "data-version" not in frame
             for one in long:

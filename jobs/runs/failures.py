@@ -12,7 +12,7 @@ from jobs.runs.run import Run, State
 from jobs.storage.database import utcnow
 
 DAYS = 7
-MOST = 500
+MOST = 400
 LONGEST_MESSAGE = 300
 LATEST = 5
 # Numbers, addresses in memory, digests, and what is quoted differ from run to run, and may be what a user has entered.

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CTE, Integer, Select, bindparam, func, literal_column, select, true, tuple_
 from sqlalchemy.orm import Session
 
-from jobs.runs.pauses import not_paused
+from jobs.runs.pauses import Kind, Pause
 from jobs.runs.people import Person
 from jobs.runs.run import LARGEST_ID, Run
 from jobs.runs.selection import is_postgres
@@ -34,8 +34,10 @@ class Line:
     goes_on: bool
 
 
-def lines(session: Session, owners: Collection[int]) -> list[Line]:
+def lines(session: Session, owners: Collection[int], pauses: Collection[Pause] = ()) -> list[Line]:
     """Return the lines of these owners, each up to MOST_AHEAD + 1 runs, and the beginnings of all others.
+
+    Runs that a pause holds back are left out.
 
     The others hold about MOST_AHEAD runs altogether: the more lines there are, the less is read of each.
     """
@@ -43,8 +45,8 @@ def lines(session: Session, owners: Collection[int]) -> list[Line]:
     own = {row.owner_id: row for row in connection.execute(OWN_PLACES, {"owners": list(owners)})}
     others = {row.owner_id: row for row in connection.execute(FIRST_PLACES) if row.owner_id not in owners}
     most = max(1, MOST_AHEAD // max(1, len(others)))
-    mine = _first_runs(session, owners, MOST_AHEAD + 1)
-    theirs = _first_runs(session, others, most + 1)
+    mine = _first_runs(session, owners, MOST_AHEAD + 1, pauses)
+    theirs = _first_runs(session, others, most + 1, pauses)
     found = [_line(own.get(owner_id), runs, len(runs)) for owner_id, runs in mine.items()]
     return found + [_line(others[owner_id], runs, most) for owner_id, runs in theirs.items()]
 
@@ -55,7 +57,9 @@ def _line(place: Any, runs: Sequence[tuple[int, str]], most: int) -> Line:
     return Line(vtime, since, weight, runs[:most], len(runs) > most)
 
 
-def _first_runs(session: Session, owners: Collection[int], most: int) -> dict[int, list[tuple[int, str]]]:
+def _first_runs(
+    session: Session, owners: Collection[int], most: int, pauses: Collection[Pause]
+) -> dict[int, list[tuple[int, str]]]:
     """Return the first runs of owners that wait, by owner."""
     if not owners:
         return {}
@@ -63,8 +67,10 @@ def _first_runs(session: Session, owners: Collection[int], most: int) -> dict[in
     query = (_in_postgres if is_postgres(session) else _in_sqlite)(asked)
     runs = defaultdict[int, list[tuple[int, str]]](list)
     given = {"asked": [[owner_id] for owner_id in owners], "most": most}
+    held = {(pause.kind, pause.name) for pause in pauses}
     for owner_id, run_id, task in session.connection().execute(query, given):
-        runs[owner_id].append((run_id, task))
+        if not held & {(Kind.TASK, task), (Kind.USER, str(owner_id))}:
+            runs[owner_id].append((run_id, task))
     return {owner_id: sorted(found) for owner_id, found in runs.items()}
 
 
@@ -73,16 +79,16 @@ def _in_postgres(asked: CTE) -> Select[int, int, str]:
     row = tuple_(Run.state, Run.id)
     queued = (row >= tuple_(QUEUED, 0)) & (row <= tuple_(QUEUED, LARGEST_ID))
     mine = Run.owner_id == asked.c.owner_id
-    fitting = select(Run.id, Run.task).where(mine, queued, Run.due_at.is_(None), not_paused())
+    fitting = select(Run.id, Run.task).where(mine, queued, Run.due_at.is_(None))
     each = fitting.order_by(Run.state, Run.id).limit(bindparam("most", type_=Integer)).correlate(asked).lateral()
     return select(asked.c.owner_id, each.c.id, each.c.task).join_from(asked, each, true())
 
 
 def _in_sqlite(asked: CTE) -> Select[int, int, str]:
     """Return the same query without LATERAL, which SQLite lacks. It finds the last run of each line first."""
-    queued = select(Run.id).where(Run.owner_id == asked.c.owner_id, Run.state == QUEUED, not_paused())
+    queued = select(Run.id).where(Run.owner_id == asked.c.owner_id, Run.state == QUEUED)
     beyond = queued.order_by(Run.id).offset(bindparam("most", type_=Integer) - 1).limit(1).correlate(asked)
     last = func.coalesce(beyond.scalar_subquery(), LARGEST_ID).label("last")
     each = at_once(select(asked.c.owner_id, last))
     found = select(each.c.owner_id, Run.id, Run.task).where(Run.owner_id == each.c.owner_id, Run.state == QUEUED)
-    return found.where(Run.id <= each.c.last, Run.due_at.is_(None), not_paused())
+    return found.where(Run.id <= each.c.last, Run.due_at.is_(None))

@@ -30,6 +30,7 @@ wait for each other.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -232,13 +233,23 @@ def _charge(run: Run) -> dict[str, float]:
 def refresh(database: Database) -> None:
     """Make the lanes that are missing, and remove those that nobody needs."""
     with database.read() as session:
-        waiting = {owner_id for owner_id, _task in _waiting_pairs(session.connection())}
+        waiting = defaultdict[int, list[str]](list)
+        for owner_id, task in _waiting_pairs(session.connection()):
+            waiting[owner_id].append(task)
         places = session.execute(PLACES).all()
     present = max((turn for _owner_id, _vtime, turn in places), default=0.0)
-    missing = waiting.difference(owner_id for owner_id, _vtime, _turn in places)
+    missing = waiting.keys() - {owner_id for owner_id, _vtime, _turn in places}
     idle = sorted(owner_id for owner_id, vtime, _turn in places if vtime < present and owner_id not in waiting)
     if missing or idle:
         with database.change() as connection:
             for owner_id in idle:
                 connection.execute(LEAVE, {"owner_id": owner_id})
-            join(connection, [(owner_id, 0) for owner_id in missing])
+            firsts = [(owner_id, _first_of(connection, owner_id, waiting[owner_id])) for owner_id in missing]
+            join(connection, [(owner_id, first) for owner_id, first in firsts if first])
+
+
+def _first_of(connection: Connection, owner_id: int, tasks: Collection[str]) -> int:
+    """Return the id of an owner's first run that waits, or 0."""
+    asked = [{"given_owner_id": owner_id, "given_task": task} for task in tasks]
+    found = [connection.execute(FIRST, one).first() for one in asked]
+    return min((int(row.id) for row in found if row), default=0)

@@ -62,7 +62,7 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
         if not waiting:
             return held
         running = _running(session)
-        in_line = lines(session, {run.owner_id for run in waiting})
+        in_line = lines(session, {run.owner_id for run in waiting}, found)
         tasks = set(running).union(task for line in in_line for _run_id, task in line.runs)
         typical = {task: typical_seconds(session.connection(), task) for task in tasks}
     ahead = _ahead(in_line, {run.id for run in waiting}, typical)

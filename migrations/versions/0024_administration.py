@@ -53,7 +53,7 @@ def upgrade() -> None:
     )
     op.execute(KEPT)
     failed = sa.text("state = 'failed'")
-    op.create_index("ix_runs_failed", "runs", ["ended_at"], sqlite_where=failed, postgresql_where=failed)
+    op.create_index("ix_runs_failed", "runs", ["state", "ended_at"], sqlite_where=failed, postgresql_where=failed)
     op.add_column("workers", sa.Column("idle_since", sa.DateTime(timezone=True), nullable=True))
 
 

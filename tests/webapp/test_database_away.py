@@ -15,7 +15,7 @@ from tests.support.visitor import ORIGIN, Visitor, soup, the
 from tests.support.waiting import PATIENCE_SECONDS
 from webapp.live.socket import RESTART
 
-READY = {"/healthz", "/readyz"}
+READY = {"/healthz", "/readyz", "/login/code", "/reset/mail"}  # the last two as nobody has given a password or mails
 CLIENT = {"/api/client.py"}
 HANDSHAKE = {
     "HTTP_UPGRADE": "websocket",

@@ -62,7 +62,7 @@ def test_a_meaningless_filter_is_left_out(ada: Visitor, ada_id: int, backend: Ba
 def test_a_run_with_a_number_of_more_than_32_bits_is_like_any_other(
     ada: Visitor, ada_id: int, backend: Backend
 ) -> None:
-    before, large = make_run(backend, ada_id), make_run(backend, ada_id, id=2**40)
+    before, large = make_run(backend, ada_id, state=State.FAILED), make_run(backend, ada_id, id=2**40)
     push(backend.queue, (large.id, 1))
     take_next(backend.queue, backend.redis)
     assert taken(backend.queue) == {f"run-{2**40}-1": 2**40}
