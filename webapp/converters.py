@@ -5,21 +5,14 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Map, UnicodeConverter
 
-from jobs.runs import LARGEST_ID
-
-
-class LongId(IntegerConverter):
-    """The id of a run or of what belongs to one: 64 bits."""
-
-    def __init__(self, url_map: Map, *args: Any, **options: Any) -> None:
-        super().__init__(url_map, *args, **{"max": LARGEST_ID, **options})
+LARGEST_ROW = 2**31 - 1
 
 
 class RowId(IntegerConverter):
-    """The id of another row: 32 bits."""
+    """The id of a row that has 32 bits."""
 
     def __init__(self, url_map: Map, *args: Any, **options: Any) -> None:
-        super().__init__(url_map, *args, **{"max": 2**31 - 1, **options})
+        super().__init__(url_map, *args, **{"max": LARGEST_ROW, **options})
 
 
 class Text(UnicodeConverter):
@@ -31,4 +24,4 @@ class Text(UnicodeConverter):
 
 
 def init_app(app: Flask) -> None:
-    app.url_map.converters.update(int=LongId, row=RowId, default=Text, string=Text)
+    app.url_map.converters.update(row=RowId, text=Text)

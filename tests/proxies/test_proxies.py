@@ -4,6 +4,7 @@ import http.client
 import os
 import ssl
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -125,7 +126,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def peak(process: psutil.Process) -> int:
-    """Return the most memory that a process ever had."""
-    with open(f"/proc/{process.pid}/status") as status:
-        found = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-        return next(found, 0)  # it may have ended and still be there
+    """Return the most memory that a process ever had, or 0 if it has ended."""
+    with suppress(FileNotFoundError), open(f"/proc/{process.pid}/status") as status:
+        return next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM")), 0)
+    return 0

@@ -38,7 +38,7 @@ KINDS = {
             "/account/sso/unlink",
             "/account/password",
             "/account/secrets",
-            "/account/secrets/<name>/delete",
+            "/account/secrets/<text:name>/delete",
         ),
         *("/account/sessions/<row:number>/end", "/account/sessions/end", "/account/tokens", "/account/webhooks"),
         *("/account/tokens/<row:token_id>/revoke", "/runs", "/live/changes", "/api/docs", "/api/docs/<operation_id>"),
@@ -66,7 +66,7 @@ KINDS = {
         *("/admin/users/", "/admin/users/invitations", "/admin/users/invitations/<row:invitation_id>/revoke"),
         *(f"/admin/users/<row:user_id>{end}" for end in ("", "/active", "/groups", "/reset", "/role", "/sessions/end")),
         *(f"/admin/users/<row:user_id>{end}" for end in ("/cancel", "/caps")),
-        *("/admin/workers/", "/admin/workers/<worker>/drain", "/admin/workers/<worker>/resume", "/admin/pauses/"),
+        *("/admin/workers/", "/admin/workers/<text:worker>/drain", "/admin/workers/<worker>/resume", "/admin/pauses/"),
         *("/admin/pauses/resume", "/admin/failures/", "/admin/settings/"),
     },
 }

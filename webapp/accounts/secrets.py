@@ -23,7 +23,7 @@ def put() -> Response:
     return redirect(url_for("auth.account", kept=name, _anchor="secrets"), 303)
 
 
-@bp.post("/account/secrets/<name>/delete")
+@bp.post("/account/secrets/<text:name>/delete")
 def delete(name: str) -> Response:
     backend().vault.delete(current_user.id, name)
     return redirect(url_for("auth.account", _anchor="secrets"), 303)

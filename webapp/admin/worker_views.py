@@ -26,7 +26,7 @@ def index() -> str:
     )
 
 
-@bp.post("/<worker>/drain")
+@bp.post("/<text:worker>/drain")
 def drain(worker: str) -> Response:
     """Let a worker finish its run and take no other until it is resumed."""
     _check(worker)
@@ -34,7 +34,7 @@ def drain(worker: str) -> Response:
     return redirect(url_for("workers.index"), 303)
 
 
-@bp.post("/<worker>/resume")
+@bp.post("/<text:worker>/resume")
 def resume(worker: str) -> Response:
     _check(worker)
     pauses.resume(backend().database, Kind.WORKER, worker)
