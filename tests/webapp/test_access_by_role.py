@@ -66,7 +66,12 @@ KINDS = {
         *("/admin/users/", "/admin/users/invitations", "/admin/users/invitations/<row:invitation_id>/revoke"),
         *(f"/admin/users/<row:user_id>{end}" for end in ("", "/active", "/groups", "/reset", "/role", "/sessions/end")),
         *(f"/admin/users/<row:user_id>{end}" for end in ("/cancel", "/caps")),
-        *("/admin/workers/", "/admin/workers/<text:worker>/drain", "/admin/workers/<worker>/resume", "/admin/pauses/"),
+        *(
+            "/admin/workers/",
+            "/admin/workers/<text:worker>/drain",
+            "/admin/workers/<text:worker>/resume",
+            "/admin/pauses/",
+        ),
         *("/admin/pauses/resume", "/admin/failures/", "/admin/settings/"),
     },
 }
