@@ -113,7 +113,7 @@ def claims(backend: Backend) -> dict[str, list[float]]:
 
 
 def shared_out(backend: Backend, owners: int) -> None:
-    """Let many runs wait, of as many owners."""
+    """Queue many runs, each of another owner."""
     first = make_owner(backend, "first@example.com")
     with backend.database.change() as connection:
         connection.execute(text(MANY_OWNERS), {"owners": owners})

@@ -25,7 +25,7 @@ def begin_log(level: str, form: str = FORMAT) -> None:
 
 
 def write_one_line(logger: logging.Logger) -> None:
-    """Have a logger with handlers of its own, such as a library's, escape its messages too."""
+    """Escape the messages of a logger that has handlers of its own, such as a library's."""
     for handler in logger.handlers:
         form = handler.formatter
         handler.setFormatter(OneLine(form._fmt if form else FORMAT, form.datefmt if form else None))

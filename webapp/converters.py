@@ -1,4 +1,4 @@
-"""What the variable parts of addresses may be. Anything else is an address that does not exist, not a failed query."""
+"""Converters of addresses: what does not fit leads to 404 instead of a failed query."""
 
 from typing import Any
 

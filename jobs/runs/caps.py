@@ -43,7 +43,7 @@ class Caps:
 
 
 class UserCaps(Base):
-    """What an administrator has set for one user. What is None is as for the user's role."""
+    """The caps that an administrator has set for one user. A cap that is None follows the user's role."""
 
     __tablename__ = "user_caps"
 

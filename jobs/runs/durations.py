@@ -1,4 +1,4 @@
-"""How long runs of a task take, from the latest that succeeded."""
+"""Typical durations of tasks, from their latest successful runs."""
 
 import time
 from datetime import datetime

@@ -173,7 +173,7 @@ def for_tasks(database: Database, tasks: Collection[str]) -> dict[str, list[int]
 
 
 def set_for_task(database: Database, task: str, groups: Collection[int] | None) -> None:
-    """Let these groups use a task, everybody if there are none, or with None those that its file names."""
+    """Set the groups that may use a task: none means everybody, and None the groups that its file names."""
     with database.write() as session:
         before = session.get(TaskGroups, task, with_for_update=True)
         was = before.groups if before else None

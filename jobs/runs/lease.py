@@ -212,7 +212,7 @@ def expire(database: Database, leases: Mapping[int, tuple[str, datetime]]) -> li
 
 
 def become_due(database: Database, run_ids: Collection[int]) -> list[Change]:
-    """Let postponed runs that are due wait for a worker like all others."""
+    """Queue postponed runs that have become due."""
     return _changes(database, sql.BECOME_DUE, ids=list(run_ids))
 
 

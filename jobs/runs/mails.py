@@ -45,7 +45,7 @@ class Mail(Base):
 
 @dataclass(frozen=True)
 class Letter:
-    """What a mail says, to whom, and how long it means something. `owner_id` is that of the account it is about."""
+    """A mail to be sent: recipient, text and expiry. `owner_id` names the account that it concerns."""
 
     recipient: str
     subject: str

@@ -58,7 +58,7 @@ def role_of(session: Session, owner_id: int) -> Role | None:
 
 
 def keep(session: Session, owner_id: int) -> None:
-    """Let nobody delete this owner before the transaction ends. Locks on what is theirs come after this one."""
+    """Lock an owner against deletion until the transaction ends. Lock the owner's rows after this."""
     session.execute(select(Person.id).where(Person.id == owner_id).with_for_update(read=True, key_share=True))
 
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: the rule by which a worker that is free finds its next run.
+"""Turns: the rule by which a free worker finds its next run.
 
 A wake-up (jobs.runs.queue) only says that some run waits. The worker that it wakes, or that has just finished a run,
 claims the run whose turn it is:
@@ -195,7 +195,7 @@ def _waiting_pairs(connection: Connection) -> Sequence[Any]:
 
 
 def join(transaction: Connection | Session, waiting: Iterable[tuple[int, int]]) -> None:
-    """Let owners have lanes whose runs wait from now on, given as owner and run id. Call it last in a transaction."""
+    """Create or advance lanes for runs that start to wait, given as owner and run id. Call it last in a transaction."""
     for owner_id, pairs in groupby(sorted(waiting), key=itemgetter(0)):
         run_ids = [run_id for _owner_id, run_id in pairs]
         transaction.execute(JOIN, {"owner_id": owner_id, "since": run_ids[0], "run_ids": run_ids})

@@ -1,4 +1,4 @@
-"""How much users use: the runs that they have started today, and the bytes of their runs' parameters and results."""
+"""Usage of each user: runs started today, and bytes of parameters and results."""
 
 import json
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ LEAST_COUNTED = 1000  # a smaller result is not worth a statement of its own
 
 
 class Usage(Base):
-    """How many runs a user has started on a day, the latest with any, and how many bytes all their runs keep.
+    """A user's latest day with runs, the number of runs started on it, and the bytes that all their runs keep.
 
     Deleting a run frees its bytes, and does not lower the number.
     """

@@ -42,7 +42,7 @@ class WaitEstimate:
 
 @dataclass(frozen=True)
 class Ahead:
-    """How many runs of each task start before a run; at least so many if there are `more`."""
+    """The number of runs of each task that start before a run; a lower bound if there are `more`."""
 
     runs: Counter[str] = field(default_factory=Counter)
     more: bool = False

@@ -126,7 +126,7 @@ class Sweeper:
             return list(session.execute(oldest))
 
     def _wake_due(self, is_due: ColumnElement[bool]) -> None:
-        """Let postponed runs wait that are due. A queue time in the future means that the clock was set back since."""
+        """Queue postponed runs that are due. A queue time in the future means that the clock was set back since."""
         postponed = select(Run.id).where(Run.state == State.QUEUED, Run.due_at.is_not(None), is_due)
         deadline = time.monotonic() + TURN_SECONDS
         while time.monotonic() < deadline:

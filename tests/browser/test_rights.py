@@ -1,4 +1,4 @@
-"""What a page does when its user's rights change: it loads itself again, with what was typed."""
+"""Pages whose user's rights change: they reload and keep what was typed."""
 
 from playwright.sync_api import Page, expect
 

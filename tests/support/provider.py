@@ -115,7 +115,7 @@ class Provider:
         self.issuing = self.published = _new_key()
 
     def sign_in(self, address: str, subject: str) -> str:
-        """Have somebody sign in at the address where the application has led them. Return where the provider leads."""
+        """Sign somebody in where the application has redirected to, and return where the provider redirects to."""
         answer = requests.post(address, {"subject": subject}, allow_redirects=False, timeout=20)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]

@@ -20,7 +20,7 @@ def claim_of(backend: Backend, tasks: Sequence[str] = TASKS) -> Claim:
 
 
 def let_last(run: Run, seconds: float) -> None:
-    """Let a run seem to have been claimed some seconds ago."""
+    """Backdate the claim of a run by some seconds."""
     run.held_since = time.monotonic() - seconds
 
 
@@ -31,7 +31,7 @@ class Simulation:
     backend: Backend
     workers: int
     seconds: dict[int, float]
-    """How long the runs of each owner take."""
+    """The duration of each owner's runs."""
 
     def __post_init__(self) -> None:
         self.now = 0.0
@@ -50,7 +50,7 @@ class Simulation:
         self._submitted |= dict.fromkeys((run.id for run in runs), self.now)
 
     def go_on_until(self, end: float) -> None:
-        """Let the workers claim and finish runs until this time."""
+        """Claim and finish runs until this time."""
         self._claim()
         while self._busy and self._busy[0][0] <= end:
             self.now, _number, run, took = heapq.heappop(self._busy)

@@ -1,4 +1,4 @@
-"""What is to be mailed, as its recipient would read it."""
+"""Waiting mails, as their recipients would read them."""
 
 import re
 from dataclasses import replace

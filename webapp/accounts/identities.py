@@ -118,7 +118,7 @@ def apply_claims(
 
 
 def link(database: Database, owner_id: int, claims: Claims, settings: Settings) -> None:
-    """Have an account signed in to by an identity. Repeating it has no effect. Raises Linked."""
+    """Link an account to an identity. Repeating it has no effect. Raises Linked."""
     is_it = (Identity.issuer == claims.issuer) & (Identity.subject == claims.subject)
     try:
         with database.write() as session:
@@ -134,7 +134,7 @@ def link(database: Database, owner_id: int, claims: Claims, settings: Settings) 
 
 
 def unlink(database: Database, owner_id: int, issuer: str) -> None:
-    """Have an account signed in to by its password alone, if it has one."""
+    """Unlink an account from its provider, if it has a password."""
     mine = delete(Identity).where(Identity.owner_id == owner_id, Identity.issuer == issuer)
     with database.write() as session:
         user = session.get_one(Account, owner_id, with_for_update=True)

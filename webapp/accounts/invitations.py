@@ -46,7 +46,7 @@ class Invitation(Base):
 
 @dataclass(frozen=True)
 class Offer:
-    """What an invitation makes of a person: their role, and the ids of the groups that they belong to."""
+    """The role and the groups, by id, that an invitation gives."""
 
     role: Role = Role.MEMBER
     groups: Collection[int] = ()

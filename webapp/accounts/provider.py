@@ -37,11 +37,11 @@ class ProviderAway(Exception):
 
 
 class NotBelieved(Exception):
-    """What a sign-in came back with is not the provider's word about it."""
+    """The response to a sign-in could not be verified."""
 
 
 class Flow(NamedTuple):
-    """What a sign-in began with, and what has to come back from it."""
+    """The values that a sign-in began with, and that its response must match."""
 
     state: str
     nonce: str
@@ -50,7 +50,7 @@ class Flow(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """What the provider says of a person. `email` is empty unless the provider has verified that it is theirs."""
+    """The claims about a person. `email` is empty unless the provider has verified it."""
 
     issuer: str
     subject: str

@@ -1,4 +1,4 @@
-"""Who a task is for, and the rule that decides about a person, in words."""
+"""The audience of a task, and the rule that decides about a person, in words."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

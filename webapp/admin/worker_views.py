@@ -28,7 +28,7 @@ def index() -> str:
 
 @bp.post("/<text:worker>/drain")
 def drain(worker: str) -> Response:
-    """Let a worker finish its run and take no other until it is resumed."""
+    """Drain a worker: it finishes its run and takes no other until it is resumed."""
     _check(worker)
     pauses.pause(backend().database, Kind.WORKER, worker, "", current_user.email)
     return redirect(url_for("workers.index"), 303)

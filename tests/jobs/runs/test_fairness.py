@@ -1,4 +1,4 @@
-"""Who gets how much of the workers' time, by simulations with the real database and a clock of their own."""
+"""Shares of the workers' time, by simulations with the real database and a clock of their own."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: the rule, against the real database."""
+"""The rule of turns, against the real database."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What an OpenID Connect provider says, believed only as far as the standard goes."""
+"""OpenID Connect: verify what a provider says, as the standard asks."""
 
 import time
 from dataclasses import replace
