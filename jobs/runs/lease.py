@@ -183,6 +183,8 @@ def requeue(database: Database, run_id: int, owner_id: int) -> Change | None:
 def requeue_in(transaction: Connection | Session, run_id: int, owner_id: int) -> Change | None:
     """Do the same in a transaction that must commit only if the owner may run the task."""
     row = transaction.execute(sql.REQUEUE, _given(id=run_id, owner_id=owner_id, now=utcnow())).first()
+    if row:
+        turns.join(transaction, [(row.owner_id, row.id)])
     return Change(*row) if row else None
 
 

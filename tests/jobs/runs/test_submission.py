@@ -19,7 +19,8 @@ from jobs.runs.idempotency import Reused
 from jobs.runs.queue import DISPATCHER
 from jobs.runs.run import Run, State
 from jobs.runs.submission import Asked, Conflict, cancel, retry, submit, submit_once
-from tests.support.people import claimed, make_owner, read
+from jobs.worker import attempt
+from tests.support.people import claimed, make_owner, make_run, read
 
 
 @pytest.fixture
@@ -188,3 +189,12 @@ def test_a_key_whose_task_has_changed_still_starts_nothing_twice(backend: Backen
     with backend.database.write() as session:
         session.execute(update(Run).where(Run.id == first).values(parameters={"shape": "round"}))
     assert once(backend, owner_id, colours={"red"}) == (first, False)
+
+
+def test_a_run_that_is_run_again_is_claimed_without_a_sweep(backend: Backend, owner_id: int) -> None:
+    failed = make_run(backend, owner_id, state=State.FAILED)
+    assert attempt.take(backend, "worker") is None
+    again = retry(backend, owner_id, failed)
+    taken = attempt.take(backend, "worker")
+    assert taken
+    assert taken.id == again.id == failed.id
