@@ -2,11 +2,10 @@
 
 import inspect
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import Annotated, Any, ParamSpec, TypeVar, Unpack, overload
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
 from pydantic_core import SchemaError
@@ -14,18 +13,16 @@ from pydantic_core import SchemaError
 from jobs.authoring.context import Cancelled, Checkpoint, Emit, Log, Progress, User
 from jobs.authoring.examples import example_of, files_of
 from jobs.authoring.file_parameters import File
+from jobs.authoring.options import Options, RunOptions, check
 from jobs.authoring.secret_parameters import SecretSchema
-from jobs.authoring.secrets import NAME, Secrets
+from jobs.authoring.secrets import Secrets
 from jobs.authoring.workspace import Workspace
 from jobs.values.text import label_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-TIMEOUT_SECONDS = 3600
-GRACE_SECONDS = 5.0
 LONGEST_NAME = 100
-BACKOFF_SECONDS = 10.0
 CONTEXT_TYPES: tuple[Any, ...] = (Progress, Cancelled, Log, Emit, Checkpoint, Workspace, User, Secrets)
 
 LongText = Annotated[str, Field(json_schema_extra={"format": "long-text"})]
@@ -37,34 +34,6 @@ Slider = Field(json_schema_extra={"slider": True})
 
 class TaskError(Exception):
     """An invalid task definition; the message starts with the file and line."""
-
-
-class Options(TypedDict, total=False):
-    """The options of `@task(...)`; times are in seconds, memory in MB."""
-
-    title: str
-    timeout: float
-    retries: int
-    backoff: float
-    memory: int | None
-    grace: float
-    secrets: Sequence[str]
-    keep: bool
-    example: Mapping[str, Any] | None
-    groups: Sequence[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """The options that decide how a task's runs are executed: times in seconds, memory in MB."""
-
-    timeout: float = TIMEOUT_SECONDS
-    retries: int = 0
-    backoff: float = BACKOFF_SECONDS
-    memory: int | None = None
-    grace: float = GRACE_SECONDS
-    secrets: Sequence[str] = ()
-    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,7 +136,7 @@ def _task(function: Callable[..., Any], source: str, options: Options) -> Task:
     name = function.__name__
     if len(name) > LONGEST_NAME:
         raise ValueError(f"the name is longer than {LONGEST_NAME} characters")
-    _check(options)
+    check(options)
     parameters = _parameters(function)
     context = {p.name: p.annotation for p in parameters if p.annotation in CONTEXT_TYPES}
     model = _model(function, [p for p in parameters if p.name not in context])
@@ -259,30 +228,6 @@ def _check_secrets(options: Options, gets_secrets: bool, model: type[BaseModel])
 def _takes_secrets(model: type[BaseModel]) -> bool:
     """Return whether a parameter, or a part of one, is secret."""
     return '"format": "password"' in json.dumps(model.model_json_schema(schema_generator=SecretSchema), default=str)
-
-
-def _check(options: Options) -> None:
-    unknown = sorted(set(options) - set(Options.__annotations__))
-    if unknown:
-        raise TypeError(f"unknown option {unknown[0]!r}; the options are {', '.join(Options.__annotations__)}")
-    for name in ("timeout", "retries", "backoff", "memory", "grace"):
-        value, least = options.get(name), 1 if name in ("timeout", "memory") else 0
-        if value is not None and (not isinstance(value, int | float) or not least <= value < math.inf):
-            raise ValueError(f"the option {name!r} must be a number of at least {least}, not {value!r}")
-    if not isinstance(options.get("keep", False), bool):
-        raise ValueError("the option 'keep' must be True or False")
-    if not isinstance(options.get("retries", 0), int):
-        raise ValueError("the option 'retries' must be an integer")
-    _check_names(options)
-
-
-def _check_names(options: Options) -> None:
-    groups: Any = options.get("groups", ())
-    if isinstance(groups, str) or not all(isinstance(name, str) and name.strip() == name != "" for name in groups):
-        raise ValueError("the option 'groups' must be a list of names such as [\"finance\"]")
-    names: Any = options.get("secrets", ())
-    if isinstance(names, str) or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
-        raise ValueError("the option 'secrets' must be a list of names such as [\"API_TOKEN\"]")
 
 
 def readable(filename: str) -> str:
