@@ -10,6 +10,7 @@ from jobs.authoring.secrets import NAME
 TIMEOUT_SECONDS = 3600
 GRACE_SECONDS = 5.0
 BACKOFF_SECONDS = 10.0
+OWNER = "owner"
 
 
 class Options(TypedDict, total=False):
@@ -25,6 +26,8 @@ class Options(TypedDict, total=False):
     keep: bool
     example: Mapping[str, Any] | None
     groups: Sequence[str]
+    concurrency: int | None
+    per: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,8 @@ class RunOptions:
     grace: float = GRACE_SECONDS
     secrets: Sequence[str] = ()
     keep: bool = False
+    concurrency: int | None = None
+    per: str | None = None
 
 
 def check(options: Options) -> None:
@@ -54,6 +59,7 @@ def check(options: Options) -> None:
     if not isinstance(options.get("retries", 0), int):
         raise ValueError("the option 'retries' must be an integer")
     _check_names(options)
+    _check_limits(options)
 
 
 def _check_names(options: Options) -> None:
@@ -63,3 +69,15 @@ def _check_names(options: Options) -> None:
     names: Any = options.get("secrets", ())
     if isinstance(names, str) or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
         raise ValueError("the option 'secrets' must be a list of names such as [\"API_TOKEN\"]")
+
+
+def _check_limits(options: Options) -> None:
+    concurrency, per = options.get("concurrency"), options.get("per")
+    if concurrency is not None and (
+        not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 1
+    ):
+        raise ValueError(f"the option 'concurrency' must be a whole number of at least 1, not {concurrency!r}")
+    if per is not None and not isinstance(per, str):
+        raise ValueError("the option 'per' must be the name of a parameter, or \"owner\"")
+    if per is not None and concurrency is None:
+        raise TypeError("the option 'per' requires the option 'concurrency', such as concurrency=1")

@@ -13,7 +13,7 @@ from pydantic_core import SchemaError
 from jobs.authoring.context import Cancelled, Checkpoint, Emit, Log, Progress, User
 from jobs.authoring.examples import example_of, files_of
 from jobs.authoring.file_parameters import File
-from jobs.authoring.options import Options, RunOptions, check
+from jobs.authoring.options import OWNER, Options, RunOptions, check
 from jobs.authoring.secret_parameters import SecretSchema
 from jobs.authoring.secrets import Secrets
 from jobs.authoring.workspace import Workspace
@@ -110,6 +110,8 @@ def task(
       directory, umask or environment.
     - `example`: parameters that the task's page offers to fill in, with files as `File.at(path)` (the first of each
       field's `Field(examples=...)`).
+    - `concurrency`: the most runs that are running at once (no limit). With `per`, which names a parameter, at once for
+      each value of it; with `per="owner"`, for each user.
     - `groups`: the names of the groups that may see and run the task, such as ["finance"] (everybody). An administrator
       can choose others on a page.
 
@@ -141,6 +143,7 @@ def _task(function: Callable[..., Any], source: str, options: Options) -> Task:
     context = {p.name: p.annotation for p in parameters if p.annotation in CONTEXT_TYPES}
     model = _model(function, [p for p in parameters if p.name not in context])
     _check_secrets(options, Secrets in context.values(), model)
+    _check_per(options.get("per"), model)
     declared = options.get("example")
     named: Options = {"title": label_of(name), **options, "example": example_of(model, declared)}
     return Task(
@@ -227,7 +230,30 @@ def _check_secrets(options: Options, gets_secrets: bool, model: type[BaseModel])
 
 def _takes_secrets(model: type[BaseModel]) -> bool:
     """Return whether a parameter, or a part of one, is secret."""
-    return '"format": "password"' in json.dumps(model.model_json_schema(schema_generator=SecretSchema), default=str)
+    return '"format": "password"' in _schema(model)
+
+
+def _schema(model: type[BaseModel]) -> str:
+    return json.dumps(model.model_json_schema(schema_generator=SecretSchema), default=str)
+
+
+def _check_per(per: str | None, model: type[BaseModel]) -> None:
+    """Raise TypeError if a limit cannot be counted for each value of this parameter."""
+    if per is None or (per == OWNER and per not in model.model_fields):
+        return
+    if per == OWNER:
+        raise TypeError(f"per={OWNER!r} means both the user and the parameter {OWNER!r}: rename the parameter")
+    if per not in model.model_fields:
+        named = ", ".join(map(repr, (*model.model_fields, OWNER)))
+        raise TypeError(f"per={per!r} names no parameter: use one of {named}")
+    field = model.model_fields[per]
+    alone: type[BaseModel] = create_model(per, **{per: (field.annotation, field)})
+    if _takes_secrets(alone):
+        raise TypeError(f"per={per!r} names a secret, which is not stored to be compared: use another parameter")
+    if '"uniqueItems": true' in _schema(alone):
+        raise TypeError(
+            f"per={per!r} names a set, which has no order to be compared by: use a list, or another parameter"
+        )
 
 
 def readable(filename: str) -> str:

@@ -1,10 +1,11 @@
 """@task: a signature becomes a task, or is refused with file and line."""
 
+import inspect
 import re
 from typing import Annotated, Any
 
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from jobs import Progress, Secrets, task
 from jobs.authoring.context import LONGEST_NOTE_SENT
@@ -122,6 +123,12 @@ def test_a_name_that_the_database_cannot_hold_is_refused() -> None:
         ({"timeout": 0}, "'timeout' must be a number of at least 1, not 0"),
         ({"memory": "512 MB"}, "'memory' must be a number of at least 1, not '512 MB'"),
         ({"backoff": float("inf")}, "'backoff' must be a number of at least 0, not inf"),
+        ({"concurrency": 0}, "'concurrency' must be a whole number of at least 1, not 0"),
+        ({"concurrency": True}, "'concurrency' must be a whole number of at least 1, not True"),
+        ({"concurrency": "two"}, "'concurrency' must be a whole number of at least 1, not 'two'"),
+        ({"per": "owner"}, "'per' requires the option 'concurrency'"),
+        ({"concurrency": 1, "per": 7}, "'per' must be the name of a parameter, or \"owner\""),
+        ({"concurrency": 1, "per": "customer"}, "per='customer' names no parameter: use one of 'owner'"),
     ],
 )
 def test_an_option_that_means_nothing_is_refused_with_its_name(options: Any, words: str) -> None:
@@ -129,6 +136,26 @@ def test_an_option_that_means_nothing_is_refused_with_its_name(options: Any, wor
 
     with pytest.raises(TaskError, match=re.escape(words)):
         task(**options)(hurry)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "name", "words"),
+    [
+        (SecretStr, "key", "per='key' names a secret"),
+        (dict[str, SecretStr], "key", "per='key' names a secret"),
+        (set[int], "key", "per='key' names a set"),
+        (int, "owner", "rename the parameter"),
+        (Progress, "key", "per='key' names no parameter"),
+    ],
+)
+def test_a_limit_for_each_value_needs_values_that_can_be_compared(annotation: Any, name: str, words: str) -> None:
+    def hurry(**_parameters: Any) -> None: ...
+
+    parameter = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+    hurry.__dict__["__signature__"] = inspect.Signature([parameter])
+    with pytest.raises(TaskError, match=re.escape(words)) as raised:
+        task(concurrency=1, per=name)(hurry)
+    assert "test_task.py:" in str(raised.value)
 
 
 def test_an_option_says_how_a_task_is_run() -> None:
