@@ -113,7 +113,7 @@ def test_a_queue_that_moves_changes_the_wait_estimate_alone(stack: Stack, ada: P
     moved = f'<hx-partial hx-target="#run-{run_id}-wait_estimate" hx-swap="outerMorph">'
     try:
         with ada.socket() as socket:
-            receive_until(socket, lambda frame: "Starts after " in frame)
+            receive_until(socket, lambda frame: "1 person ahead" in frame or "2 people ahead" in frame)
             eve.post(f"/runs/{ahead}/cancel")
             *_, frame = receive_until(socket, lambda frame: frame.startswith(moved))
             assert "data-version" not in frame

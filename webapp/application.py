@@ -51,7 +51,7 @@ from webapp.admin import (
 )
 from webapp.current import put_backend
 from webapp.rendering import charts, failures, files, fragments, layout, markdown, results, static_files
-from webapp.runs import downloads, filters, known_tasks, output, own_inputs, pace, uploads
+from webapp.runs import downloads, filters, known_tasks, output, own_inputs, pace, uploads, waits
 from webapp.runs import views as runs
 from webapp.tasks import programs
 from webapp.tasks import views as tasks
@@ -64,7 +64,7 @@ LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
     *(hosts, static_files, security, auth, second_factor_views, confirmation, registration, sso_views),
     *(filters, fragments, results, charts, markdown, output, errors, layout, rights, rq_dashboard, uploads),
-    *(own_inputs, programs, known_tasks, pace, failures),
+    *(own_inputs, programs, known_tasks, pace, waits, failures),
 )
 ROOMS = (
     *(tasks, runs, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),

@@ -8,6 +8,7 @@ from jobs.runs.deletion import delete_person, delete_run
 from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
 from jobs.runs.heartbeats import SEEN_WITHIN_SECONDS, alive
 from jobs.runs.idempotency import LONGEST_KEY, Reused
+from jobs.runs.lines import MOST_AHEAD
 from jobs.runs.mails import Letter
 from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
@@ -21,6 +22,7 @@ from jobs.runs.rights import NotAllowed, Rights, Rule
 from jobs.runs.run import LARGEST_ID, Run, State, owned
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
+from jobs.runs.start_times import Interval
 from jobs.runs.submission import (
     Asked,
     Conflict,
@@ -34,6 +36,7 @@ from jobs.runs.task_records import TaskRecord, record_task, recorded_task, tasks
 from jobs.runs.usual_duration import usual_seconds
 from jobs.runs.vault import RefusedSecret
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
+from jobs.runs.waits import Code, Wait, wait_of
 from jobs.runs.webhook import LONGEST_URL, Delivery, Webhook
 from jobs.runs.webhook_secrets import is_secret, new_secret
 from jobs.runs.webhooks import TooManyWebhooks
@@ -42,16 +45,19 @@ __all__ = [
     "LARGEST_ID",
     "LONGEST_KEY",
     "LONGEST_URL",
+    "MOST_AHEAD",
     "RENEWED_SECONDS",
     "SEEN_WITHIN_SECONDS",
     "Actor",
     "Asked",
     "Backend",
     "Caps",
+    "Code",
     "Conflict",
     "Delivery",
     "Ending",
     "Entry",
+    "Interval",
     "Kind",
     "Letter",
     "NotAllowed",
@@ -77,6 +83,7 @@ __all__ = [
     "TaskRecord",
     "TooManyRuns",
     "TooManyWebhooks",
+    "Wait",
     "WaitEstimate",
     "WakeUp",
     "Webhook",
@@ -113,4 +120,5 @@ __all__ = [
     "usual_seconds",
     "versions",
     "wait_estimates",
+    "wait_of",
 ]

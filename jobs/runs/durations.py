@@ -36,10 +36,17 @@ class Durations:
 
 def typical_seconds(connection: Connection, task: str) -> float | None:
     """Return the median of how long the task's latest successes took, or None if there is none."""
+    took = past_seconds(connection, task)
+    return median(took) if took else None
+
+
+def past_seconds(connection: Connection, task: str) -> list[float]:
+    """Return how long the task's latest successes took."""
     query = _successes(connection.dialect.name == "postgresql")
     rows = connection.execute(query, {"given_task": task}).all()
-    took = [(row.ended_at - row.started_at).total_seconds() for row in rows if row.started_at and row.ended_at]
-    return max(0.0, median(took)) if took else None
+    return [
+        max(0.0, (row.ended_at - row.started_at).total_seconds()) for row in rows if row.started_at and row.ended_at
+    ]
 
 
 @cache

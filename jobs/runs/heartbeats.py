@@ -10,7 +10,7 @@ from typing import cast
 from sqlalchemy import String, Table, Text, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs.pauses import Kind, Pause
+from jobs.runs.pauses import Kind, Pause, is_at_work
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
 
 SEEN_WITHIN_SECONDS = 45
@@ -36,10 +36,14 @@ class WorkerRow(Base):
 
 @dataclass(frozen=True)
 class Alive:
-    """The number of workers that are alive, and the names of their tasks, or None if one does not say."""
+    """The number of workers that are alive and at work, the names of their tasks, or None if one does not say.
+
+    `drained` is the number of those that are alive and drained.
+    """
 
     workers: int
     tasks: frozenset[str] | None
+    drained: int = 0
 
 
 WORKERS = cast(Table, WorkerRow.__table__)
@@ -49,7 +53,9 @@ SEEN = (
     .values(seen_at=bindparam("now"), idle_since=bindparam("since"))
 )
 FIRST_SEEN = insert(WORKERS)
-ALIVE = select(WORKERS.c.tasks, func.count()).where(WORKERS.c.seen_at > bindparam("since")).group_by(WORKERS.c.tasks)
+SINCE = WORKERS.c.seen_at > bindparam("since")
+AT_WORK = select(WORKERS.c.tasks, func.count()).where(SINCE, is_at_work(WORKERS.c.name)).group_by(WORKERS.c.tasks)
+ALIVE = select(func.count()).where(SINCE)
 
 
 def seen(
@@ -95,13 +101,19 @@ def is_known(session: Session, worker: str) -> bool:
 def alive(database: Database) -> int:
     """Return the number of workers seen within SEEN_WITHIN_SECONDS."""
     with database.read() as session:
-        return workers_alive(session).workers
+        return session.scalar(ALIVE, {"since": _lately()}) or 0
 
 
 def workers_alive(session: Session) -> Alive:
     """Return the workers seen within SEEN_WITHIN_SECONDS. Those of one deployment have the same tasks: few rows."""
-    since = utcnow() - timedelta(seconds=SEEN_WITHIN_SECONDS)
-    rows = session.connection().execute(ALIVE, {"since": since}).all()
+    given = {"since": _lately()}
+    rows = session.connection().execute(AT_WORK, given).all()
     said = [tasks.split() for tasks, _count in rows if tasks is not None]
     known = frozenset(name for names in said for name in names) if len(said) == len(rows) else None
-    return Alive(sum(count for _tasks, count in rows), known)
+    workers = sum(count for _tasks, count in rows)
+    drained = 0 if workers else session.connection().execute(ALIVE, given).scalar() or 0
+    return Alive(workers, known, drained)
+
+
+def _lately() -> datetime:
+    return utcnow() - timedelta(seconds=SEEN_WITHIN_SECONDS)

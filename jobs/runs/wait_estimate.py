@@ -1,51 +1,69 @@
-"""Estimate how long a queued run waits: the runs whose turn comes before (jobs.runs.turns), and how long they take."""
+"""Estimate how a queued run waits: whose turn comes before (jobs.runs.turns), and when it may start."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.runs import heartbeats, pauses
-from jobs.runs.durations import UNKNOWN_TASK_SECONDS, typical_seconds
+from jobs.runs.durations import UNKNOWN_TASK_SECONDS, past_seconds
 from jobs.runs.heartbeats import Alive
-from jobs.runs.lines import MOST_AHEAD, Line, lines
-from jobs.runs.pauses import Pause
+from jobs.runs.lines import MOST_AHEAD, Line, Waiting, lines
+from jobs.runs.pauses import Kind, Pause
 from jobs.runs.run import Run, State
-from jobs.storage.database import Database
+from jobs.runs.start_times import Interval, Work, start_times
+from jobs.storage.database import Database, utcnow
 
-NO_RUN = 0
 # Built once, at import: building it takes longer than executing it, and a page with a queued run does so often.
-RUNNING = select(Run.task, func.count()).where(Run.state == State.RUNNING).group_by(Run.task)
+RUNNING = select(Run.id, Run.task, Run.started_at).where(Run.state == State.RUNNING).limit(MOST_AHEAD)
 
 
 @dataclass(frozen=True)
 class WaitEstimate:
-    """For one queued run: the workers there are, the runs that wait before it, the seconds until it may start.
+    """For one queued run: the workers at work, its place among those that wait, and when it may start.
 
-    With `pause`, it does not start before that ends, and nothing else is estimated.
+    With `pause`, it does not start before that ends, and nothing else is estimated. `position` is its place among the
+    runs of its owner, `people` the number of others of whom a run starts before it, and `came_later` the number of
+    those whose runs have come after it. `overtaken_by` are the owner's own runs that have come before it since it was
+    queued: retries. `ahead` counts all runs that start before it; with `more` there are further ones, and it takes
+    longer: no more than MOST_AHEAD are counted, and of many lines only their beginnings.
 
     `seconds` is None where no run of a task before it has ever succeeded, and while there is no worker. `has_task` is
-    whether a worker has the run's task; None if that is unknown. With `more`, further runs wait before it, and it takes
-    longer: no more than MOST_AHEAD are counted, and of many lines only their beginnings.
+    whether a worker has the run's task; None if that is unknown. `drained` is the latest pause of a worker if all that
+    are alive are drained.
     """
 
     workers: int
-    ahead: int
-    seconds: float | None
+    ahead: int = 0
+    seconds: Interval | None = None
     has_task: bool | None = None
     more: bool = False
     pause: Pause | None = None
+    position: int = 1
+    people: int = 0
+    came_later: int = 0
+    overtaken_by: Sequence[int] = ()
+    drained: Pause | None = None
 
 
-@dataclass(frozen=True)
-class Ahead:
-    """The number of runs of each task that start before a run; a lower bound if there are `more`."""
+class Turn(NamedTuple):
+    """A run in the order in which runs start, with its line; None stands for the rest of a line that is not read."""
 
-    runs: Counter[str] = field(default_factory=Counter)
+    vtime: float
+    line: Line
+    run: Waiting | None
+
+
+@dataclass
+class Place:
+    """What starts before a run: how many runs, a lower bound if there are `more`, and the lines that they are of."""
+
+    ahead: int = 0
     more: bool = False
+    lines: Sequence[Line] = ()
 
 
 def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, WaitEstimate]:
@@ -57,60 +75,73 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
         found = pauses.listed(session)
         paused = pauses.pauses_of(found, queued)
         alive = heartbeats.workers_alive(session)
-        held = {run_id: WaitEstimate(alive.workers, 0, None, pause=pause) for run_id, pause in paused.items()}
+        held = {run_id: WaitEstimate(alive.workers, pause=pause) for run_id, pause in paused.items()}
         waiting = [run for run in queued if run.due_at is None and run.id not in held]
         if not waiting:
             return held
         running = _running(session)
         in_line = lines(session, {run.owner_id for run in waiting}, found)
-        tasks = set(running).union(task for line in in_line for _run_id, task in line.runs)
-        typical = {task: typical_seconds(session.connection(), task) for task in tasks}
-    ahead = _ahead(in_line, {run.id for run in waiting}, typical)
-    return held | {run.id: _estimate(run, alive, ahead[run.id], running, typical) for run in waiting}
+        tasks = {run.task for line in in_line for run in line.runs}.union(one.kind for one in running)
+        past = {task: past_seconds(session.connection(), task) for task in tasks}
+    order, wanted = _order(in_line, past), {run.id for run in waiting}
+    places = _places(order, wanted)
+    known = [Work(turn.run.id, turn.run.task) for turn in order if turn.run]
+    starts = start_times(known, running, alive.workers, past, wanted)
+    own = {line.owner_id: line.runs for line in in_line}
+    drained = next((one for one in found if one.kind == Kind.WORKER), None) if alive.drained else None
+    estimates = {run.id: _estimate(run, alive, places[run.id], own.get(run.owner_id, ())) for run in waiting}
+    return held | {
+        run_id: replace(one, seconds=starts.get(run_id), drained=drained) for run_id, one in estimates.items()
+    }
 
 
-def _estimate(
-    run: Run, alive: Alive, ahead: Ahead, running: Mapping[str, int], typical: Mapping[str, float | None]
-) -> WaitEstimate:
-    seconds = _seconds(ahead.runs, running, typical, alive.workers)
-    has_task = run.task in alive.tasks if alive.workers and alive.tasks is not None else None
-    count = ahead.runs.total()
-    return WaitEstimate(alive.workers, min(count, MOST_AHEAD), seconds, has_task, ahead.more or count > MOST_AHEAD)
+def _running(session: Session) -> list[Work]:
+    now = utcnow()
+    return [
+        Work(run_id, task, max(0.0, (now - (started_at or now)).total_seconds()))
+        for run_id, task, started_at in session.connection().execute(RUNNING)
+    ]
 
 
-def _ahead(found: Collection[Line], wanted: Collection[int], typical: Mapping[str, float | None]) -> dict[int, Ahead]:
-    """Count the runs whose turn comes before that of each wanted run."""
+def _order(found: Collection[Line], past: Mapping[str, Sequence[float]]) -> list[Turn]:
+    """Return the runs of all lines in the order in which they start."""
+    expected = {task: median(took) if took else UNKNOWN_TASK_SECONDS for task, took in past.items()}
     order = []
     for line in found:
         vtime = line.vtime
-        for run_id, task in line.runs:
-            order.append((vtime, line.since, run_id, task))
-            vtime += (typical[task] or UNKNOWN_TASK_SECONDS) / line.weight
+        for run in line.runs:
+            order.append(Turn(vtime, line, run))
+            vtime += (expected[run.task] or UNKNOWN_TASK_SECONDS) / line.weight
         if line.goes_on:
-            order.append((vtime, line.since, NO_RUN, ""))
-    before, ahead = Ahead(), dict[int, Ahead]()
-    for _vtime, _since, run_id, task in sorted(order, key=itemgetter(0, 1)):
-        if run_id == NO_RUN:
-            before = replace(before, more=True)
+            order.append(Turn(vtime, line, None))
+    return sorted(order, key=lambda turn: (turn.vtime, turn.line.since))
+
+
+def _places(order: Collection[Turn], wanted: Collection[int]) -> Mapping[int, Place]:
+    """Return what starts before each of the wanted runs."""
+    ahead, more, seen = 0, False, dict[int, Line]()
+    places = dict[int, Place]()
+    for _vtime, line, run in order:
+        if run is None:
+            more = True
             continue
-        if run_id in wanted:
-            ahead[run_id] = replace(before, runs=before.runs.copy())
-        before.runs[task] += 1
-    beyond = replace(before, more=True)
-    return {run_id: ahead.get(run_id, beyond) for run_id in wanted}
+        if run.id in wanted:
+            places[run.id] = Place(ahead, more, list(seen.values()))
+        ahead += 1
+        seen.setdefault(line.owner_id, line)
+    beyond = Place(ahead, True, list(seen.values()))
+    return {run_id: places.get(run_id, beyond) for run_id in wanted}
 
 
-def _running(session: Session) -> dict[str, int]:
-    return {task: count for task, count in session.connection().execute(RUNNING)}
-
-
-def _seconds(
-    ahead: Mapping[str, int], running: Mapping[str, int], typical: Mapping[str, float | None], workers: int
-) -> float | None:
-    """Runs that wait take their typical time and those that run half of it, shared by all workers."""
-    if not workers:
-        return None
-    busy = sum(running.values()) >= workers
-    shares = [*ahead.items(), *((task, count / 2) for task, count in running.items() if busy)]
-    known = [seconds * count for task, count in shares if (seconds := typical[task]) is not None]
-    return sum(known) / workers if len(known) == len(shares) else None
+def _estimate(run: Run, alive: Alive, place: Place, own: Sequence[Waiting]) -> WaitEstimate:
+    others = [line for line in place.lines if line.owner_id != run.owner_id]
+    return WaitEstimate(
+        alive.workers,
+        min(place.ahead, MOST_AHEAD),
+        has_task=run.task in alive.tasks if alive.workers and alive.tasks is not None else None,
+        more=place.more or place.ahead > MOST_AHEAD,
+        position=1 + sum(one.id < run.id for one in own),
+        people=len(others),
+        came_later=sum(line.since > run.id for line in others),
+        overtaken_by=tuple(one.id for one in own if one.id < run.id and one.queued_at > run.queued_at),
+    )

@@ -7,11 +7,11 @@ from typing import Any
 from flask import url_for
 
 from jobs.authoring import Task
-from jobs.runs import Delivery, Entry, Run, StoredBatch, WaitEstimate, Webhook
+from jobs.runs import Delivery, Entry, Interval, Run, State, StoredBatch, WaitEstimate, Webhook
 from jobs.values import frame_in, kept_file_in, picture_in, types_of
 from webapp.api.authentication import caller
 from webapp.rendering.failures import may_see_code
-from webapp.runs.filters import pause_reason
+from webapp.runs import waits
 
 TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
 
@@ -47,7 +47,7 @@ def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
         "error": _error(run),
         "progress": run.progress,
         "progress_note": run.progress_note,
-        "wait": _wait(expected) if expected else None,
+        "wait": _wait(run, expected) if run.state is State.QUEUED else None,
         **{name: _time(getattr(run, name)) for name in TIMES},
         "url": url_for("api.run", run_id=run.id),
         "page": url_for("runs.show", run_id=run.id),
@@ -115,9 +115,16 @@ def with_addresses(value: Any, run_id: int) -> Any:
     return [with_addresses(part, run_id) for part in value] if isinstance(value, list) else value
 
 
-def _wait(expected: WaitEstimate) -> dict[str, Any]:
-    paused = pause_reason(expected.pause) if expected.pause else None
-    return {"ahead": expected.ahead, "seconds": expected.seconds, "paused": paused}
+def _wait(run: Run, expected: WaitEstimate | None) -> dict[str, Any]:
+    said = waits.wait(run, expected)
+    values = {name: _plain(value) for name, value in said.values.items()}
+    return {"code": said.code.value, **values, "sentence": waits.in_text(run, said)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Interval):
+        return [round(value.least, 1), round(value.most, 1)]
+    return _time(value) if isinstance(value, datetime) else value
 
 
 def _error(run: Run) -> dict[str, Any] | None:

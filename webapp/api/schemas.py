@@ -5,7 +5,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from jobs.authoring import Task
-from jobs.runs import State
+from jobs.runs import Code, Kind, State
 from webapp.current import API
 
 Schema = dict[str, Any]
@@ -74,10 +74,25 @@ COMMON: Schema = {
     ),
     "Runs": _object({"runs": {"type": "array", "items": {"$ref": reference("Run")}}}),
     "Error": _object({"kind": {"type": ["string", "null"]}, "message": {"type": ["string", "null"]}}, traceback={}),
-    "Wait": _object(
-        {"ahead": WHOLE, "seconds": {"type": ["number", "null"]}},
-        paused={"type": ["string", "null"], "description": "Who has paused what it waits for, and why."},
-    ),
+    "Wait": {
+        **_object(
+            {"code": {"enum": [code.value for code in Code]}, "sentence": TEXT},
+            position={**WHOLE, "description": "The place among the caller's own runs."},
+            people={**WHOLE, "description": "How many others have a run that starts before."},
+            came_later={**WHOLE, "description": "How many of these came later."},
+            overtaken_by={"type": "array", "items": WHOLE, "description": "Own runs that are tried again first."},
+            ahead={**WHOLE, "description": "All runs that start before, up to 1,000."},
+            more={**FLAG, "description": "Whether there are more than `ahead`."},
+            seconds={"type": ["array", "null"], "items": NUMBER, "description": "The least and the most, if known."},
+            kind={"enum": [kind.value for kind in Kind], "description": "What is paused."},
+            by={**TEXT, "description": "Who has paused it, or drained the last worker."},
+            because=TEXT,
+            since={**TEXT, "format": "date-time"},
+            at={**TEXT, "format": "date-time", "description": "When it is tried again."},
+            attempt={**WHOLE, "description": "The attempt that is made then."},
+        ),
+        "description": "What a queued run waits for, as a code and as the sentence that pages show.",
+    },
     "Task": _object({"name": TEXT, "title": TEXT, "description": TEXT, "parameters": {"type": "object"}, "url": TEXT}),
     "Tasks": _object({"tasks": {"type": "array", "items": {"$ref": reference("Task")}}}),
     "Output": _object(

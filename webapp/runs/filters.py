@@ -8,15 +8,14 @@ from flask import Flask
 from markupsafe import Markup
 
 from jobs import File
-from jobs.runs import Pause, Run, State, WaitEstimate
+from jobs.runs import Run, State
 from jobs.storage import utcnow
 from jobs.values import chart_in, frame_in, html_in, kept_file_in, label_of, markdown_in, picture_in
 from webapp.current import backend
 from webapp.forms import Field, spoken
 from webapp.rendering.files import safe_filename
 from webapp.rendering.layout import address
-from webapp.runs import messages
-from webapp.runs.known_tasks import exists, known_task
+from webapp.runs.known_tasks import known_task
 
 LONGEST_SUMMARY = 120
 LONGEST_CELL = 200
@@ -37,12 +36,9 @@ def init_app(app: Flask) -> None:
         in_one_line=in_one_line,
         plain=plain,
         task_title=task_title,
-        lacks_worker=lacks_worker,
         attempt=attempt,
         losses=losses,
         cancelled=cancelled,
-        queue_position=queue_position,
-        pause_reason=pause_reason,
         size=size,
     )
 
@@ -50,12 +46,6 @@ def init_app(app: Flask) -> None:
 def task_title(name: str) -> str:
     """Return a task's title, also if the task no longer exists."""
     return known_task(name).title
-
-
-def lacks_worker(run: Run, wait_estimate: WaitEstimate | None) -> bool:
-    """Return whether no worker has a run's task. Workers of an earlier version do not say which tasks they have."""
-    has_task = wait_estimate.has_task if wait_estimate else None
-    return not (exists(run.task) if has_task is None else has_task)
 
 
 def attempt(run: Run) -> str:
@@ -85,21 +75,6 @@ def cancelled(run: Run) -> str:
     if run.started_at:
         return f"Stopped after {duration(run.seconds)}"
     return "Cancelled before it started again" if run.attempt > 1 else "Cancelled before it started"
-
-
-def queue_position(wait_estimate: WaitEstimate) -> str:
-    """Describe a run's position in the queue and its estimated wait."""
-    if not wait_estimate.ahead:
-        return "Next in line"
-    more, about = ("more than ", "more than") if wait_estimate.more else ("", "about")
-    after = f"Starts after {more}{wait_estimate.ahead:,} run{'' if wait_estimate.ahead == 1 else 's'}"
-    return after if wait_estimate.seconds is None else f"{after}, in {about} {roughly(wait_estimate.seconds)}"
-
-
-def pause_reason(pause: Pause) -> str:
-    """Say what keeps a run from starting, who paused it and why."""
-    paused = messages.PAUSED[pause.kind].format(by=pause.paused_by)
-    return f"{paused} {messages.BECAUSE.format(reason=pause.reason)}" if pause.reason else f"{paused}."
 
 
 def parameters(run: Run) -> dict[str, Any]:

@@ -1,16 +1,38 @@
 """Messages about runs."""
 
+from jobs.runs import Code
+
 NO_RUN = "This run doesn't exist or belongs to another account."
 NO_TABLE = "This run's result has no such table."
 NO_TEXT = "This run's result has no such text."
 
-# What keeps a run from starting, by the kind of pause.
+# What a queued run waits for, by its code in jobs.runs.waits. The parts of a sentence are joined by semicolons.
+WAITS = {
+    Code.QUEUE_AWAY: "The queue is unavailable. The run will start when it is back.",
+    Code.NO_WORKER_HAS_TASK: "No worker has this task. It fails after 10 minutes.",
+    Code.RETRY: "{attempt}, next {at}",
+    Code.NO_WORKER: "No worker is running. The run will start when one is available.",
+    Code.DRAINED: "All workers are drained, by {by} since {since}. The run will start when one is resumed.",
+}
 PAUSED = {
     "everything": "Everything is paused by {by}",
     "task": "This task is paused by {by}",
     "user": "Your runs are paused by {by}",
 }
-BECAUSE = "because {reason}."
+BECAUSE = " because {because}."
+NEXT = "Next in line"
+POSITION = "{nth} for you"
+FAR_BACK = "More than 1,000 of your runs come first"
+ONE_PERSON = "1 person ahead"
+PEOPLE = "{people} people ahead"
+ONE_CAME_LATER = "1 of them came later, having had less of the workers' time"
+CAME_LATER = "{later} of them came later, having had less of the workers' time"
+OVERTAKEN = "your run {run} is tried again first"
+STARTS_IN = "starts in about {most}"
+STARTS_BETWEEN = "starts in {least} to {most}"
+STARTS_WITHIN = "starts within {most}"
+STARTS_AFTER = "starts in more than {least}"
+UNKNOWN_START = "when it starts can't be known yet"
 
 # Uploads.
 BROKEN_OFF = "The upload was interrupted. Try again."

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.runs import heartbeats, lease
+from jobs.runs import heartbeats, lease, pauses
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Claim
 from jobs.runs.lines import MOST_AHEAD
+from jobs.runs.pauses import Kind
 from jobs.runs.run import Run, State
+from jobs.runs.start_times import LATER, LATER_SECONDS, SOONER, Interval
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
 from jobs.storage.database import utcnow
 from tests.support.history import write_queue
@@ -32,7 +34,7 @@ def took(backend: Backend, owner_id: int, seconds: float, task: str = "reverse_t
 
 def test_a_run_without_a_worker_says_so(backend: Backend, owner_id: int) -> None:
     run = waiting(backend, owner_id, 1)
-    assert wait_estimates(backend.database, [run]) == {run.id: WaitEstimate(workers=0, ahead=0, seconds=None)}
+    assert wait_estimates(backend.database, [run]) == {run.id: WaitEstimate(workers=0)}
 
 
 def test_the_position_is_the_one_in_which_the_runs_are_claimed(backend: Backend, owner_id: int) -> None:
@@ -82,26 +84,63 @@ def test_of_many_lines_only_their_beginnings_are_counted(
     assert [(found[run.id].ahead, found[run.id].more) for run in runs] == [(2, False), (5, True), (6, True)]
 
 
-def test_the_estimate_is_the_time_of_similar_runs_shared_by_the_workers(backend: Backend, owner_id: int) -> None:
+def test_the_time_is_that_of_similar_runs_shared_by_the_workers(backend: Backend, owner_id: int) -> None:
     for name in ("one", "two"):
         heartbeats.seen(backend.database, name)
-    for seconds in (9, 10, 60):
-        took(backend, owner_id, seconds)
+    took(backend, owner_id, 10)
     took(backend, owner_id, 4, "factorise")
     for task in ("reverse_text", "reverse_text", "factorise"):
         waiting(backend, owner_id, 5, task)
     run = waiting(backend, owner_id, 1)
-    assert wait_estimates(backend.database, [run])[run.id] == WaitEstimate(workers=2, ahead=3, seconds=12)
-    for _worker in range(2):
-        make_run(backend, owner_id, "factorise", state=State.RUNNING)
-    assert wait_estimates(backend.database, [run])[run.id].seconds == 14
+
+    def expected() -> tuple[float, float]:
+        found = wait_estimates(backend.database, [run])[run.id]
+        assert (found.workers, found.ahead, found.position, found.people) == (2, 3, 4, 0)
+        assert found.seconds
+        return found.seconds.least, found.seconds.most
+
+    assert expected() == pytest.approx((SOONER * 10, LATER * 10 + LATER_SECONDS), abs=0.2)
+    for worker in ("one", "two"):
+        make_run(backend, owner_id, "factorise", state=State.RUNNING, worker=worker, started_at=utcnow())
+    assert expected() == pytest.approx((SOONER * 14, LATER * 14 + LATER_SECONDS), abs=0.2)
 
 
 def test_a_task_that_never_succeeded_makes_the_time_unknown(backend: Backend, owner_id: int) -> None:
     heartbeats.seen(backend.database, "one")
-    waiting(backend, owner_id, 2)
+    first, run = waiting(backend, owner_id, 2), waiting(backend, owner_id, 1)
+    found = wait_estimates(backend.database, [first, run])
+    assert found[first.id].seconds == Interval(0, 0)
+    assert found[run.id] == WaitEstimate(workers=1, ahead=1, position=2)
+
+
+def test_a_run_tells_people_from_runs_and_whom_it_has_been_overtaken_by(backend: Backend, owner_id: int) -> None:
+    ben, eve = (make_owner(backend, f"{name}@example.com") for name in ("ben", "eve"))
+    failed = make_run(backend, owner_id, state=State.FAILED)
+    for _each in range(3):
+        waiting(backend, ben, 2)
     run = waiting(backend, owner_id, 1)
-    assert wait_estimates(backend.database, [run])[run.id] == WaitEstimate(workers=1, ahead=1, seconds=None)
+    took(backend, owner_id, 9)
+
+    def place() -> tuple[int, int, int, list[int]]:
+        found = wait_estimates(backend.database, [run])[run.id]
+        return found.position, found.people, found.came_later, list(found.overtaken_by)
+
+    assert place() == (1, 1, 0, [])
+    lease.requeue(backend.database, failed.id, owner_id)
+    assert place() == (2, 1, 0, [failed.id])
+    waiting(backend, eve, 0)
+    assert place() == (2, 2, 1, [failed.id])
+
+
+def test_drained_workers_are_not_at_work(backend: Backend, owner_id: int) -> None:
+    heartbeats.seen(backend.database, "one")
+    heartbeats.seen(backend.database, "two")
+    run = waiting(backend, owner_id, 1)
+    pauses.pause(backend.database, Kind.WORKER, "one", "", "boss@example.com")
+    assert wait_estimates(backend.database, [run])[run.id].workers == 1
+    pauses.pause(backend.database, Kind.WORKER, "two", "", "chief@example.com")
+    found = wait_estimates(backend.database, [run])[run.id]
+    assert (found.workers, found.drained and found.drained.paused_by) == (0, "chief@example.com")
 
 
 def test_runs_that_do_not_wait_for_a_worker_have_no_wait_estimate(backend: Backend, owner_id: int) -> None:

@@ -15,15 +15,15 @@ def test_a_user_reads_who_paused_the_task_and_why_and_can_still_submit(boss: Vis
     assert SENTENCE in ada.get(f"/runs/{run_id}").text
     assert SENTENCE in ada.post("/tasks/reverse_text", {"text": "abc"}, HX_Request="true").text
     program = Program.signed_in(ada.client.application, ada.email)
-    assert program.get(f"/runs/{run_id}").get_json()["wait"]["paused"] == SENTENCE
-    assert program.post("/tasks/reverse_text/runs", {"text": "abc"}).get_json()["wait"]["paused"] == SENTENCE
+    assert program.get(f"/runs/{run_id}").get_json()["wait"]["sentence"] == SENTENCE
+    assert program.post("/tasks/reverse_text/runs", {"text": "abc"}).get_json()["wait"]["sentence"] == SENTENCE
     page = soup(boss.get("/admin/pauses/"))
     assert "because the printer is out of paper" in the(page, ".accounts").text
     button = the(page, ".accounts button")
     assert boss.post("/admin/pauses/resume", {"kind": "task", "name": button["value"]}).status_code == 303
     assert "Nothing is paused" in boss.get("/admin/pauses/").text
     assert "paused" not in ada.get(f"/runs/{run_id}").text
-    assert program.get(f"/runs/{run_id}").get_json()["wait"]["paused"] is None
+    assert program.get(f"/runs/{run_id}").get_json()["wait"]["code"] == "no_worker"
 
 
 def test_a_user_and_everything_are_paused_without_a_reason(boss: Visitor, ada: Visitor, backend: Backend) -> None:

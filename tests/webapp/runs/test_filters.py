@@ -8,17 +8,16 @@ import pytest
 from flask import Flask
 
 from jobs import task
-from jobs.runs import heartbeats, lease
+from jobs.runs import lease
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.run import Run, State
-from jobs.runs.wait_estimate import WaitEstimate
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
 from tests.support.people import claimed, make_run, owner_id
 from tests.support.serving import catalog_of
 from tests.support.visitor import Visitor, soup, the
 from webapp import create_app
-from webapp.runs.filters import queue_position, roughly, size
+from webapp.runs.filters import roughly, size
 
 COLD = Failure("OvenError", "the oven is cold", "Traceback: line 3")
 
@@ -131,49 +130,12 @@ def test_a_cancelled_run_says_how_far_it_came(
         assert the(soup(ada.get(path)), f"#run-{run.id} .run__note").text == words
 
 
-def test_a_run_that_redis_did_not_take_says_so_before_all_else(ada: Visitor, ada_id: int, backend: Backend) -> None:
-    run = make_run(backend, ada_id, "bake", push_failed_at=utcnow(), due_at=utcnow(), error_message="cold", attempt=2)
-    assert wait_estimate(ada, run) == "The queue is unavailable. The run will start when it is back."
-
-
-def test_a_run_without_a_worker_says_so(ada: Visitor, ada_id: int, backend: Backend) -> None:
-    run = make_run(backend, ada_id, "bake")
-    assert wait_estimate(ada, run) == "No worker is running. The run will start when one is available."
-
-
-def test_a_run_says_its_place_in_the_queue(ada: Visitor, ada_id: int, backend: Backend) -> None:
-    heartbeats.seen(backend.database, "worker")
-    first, second = make_run(backend, ada_id, "bake"), make_run(backend, ada_id, "bake")
-    third = make_run(backend, ada_id, "bake")
-    assert wait_estimate(ada, first) == "Next in line"
-    assert wait_estimate(ada, second) == "Starts after 1 run"
-    begun = utcnow() - timedelta(seconds=6)
-    make_run(backend, ada_id, "bake", state=State.SUCCEEDED, started_at=begun, ended_at=begun + timedelta(seconds=6))
-    assert wait_estimate(ada, third) == "Starts after 2 runs, in about 12 s"
-
-
 def test_the_answer_to_a_form_says_what_to_expect(ada: Visitor) -> None:
     (run,) = soup(ada.post("/tasks/bake", {"dish": "bread"}, HX_Request="true")).select(".run")
     assert (
         the(run, f"#{run['id']}-wait_estimate").text
         == "No worker is running. The run will start when one is available."
     )
-
-
-@pytest.mark.parametrize(
-    ("wait_estimate", "words"),
-    [
-        (WaitEstimate(2, 0, 0.0), "Next in line"),
-        (WaitEstimate(2, 1, None), "Starts after 1 run"),
-        (WaitEstimate(2, 1, 0.2), "Starts after 1 run, in about 1 s"),
-        (WaitEstimate(2, 3, 12.4), "Starts after 3 runs, in about 12 s"),
-        (WaitEstimate(2, 1200, 180.0), "Starts after 1,200 runs, in about 3 min"),
-        (WaitEstimate(2, 1000, 180.0, more=True), "Starts after more than 1,000 runs, in more than 3 min"),
-        (WaitEstimate(0, 1000, None, more=True), "Starts after more than 1,000 runs"),
-    ],
-)
-def test_a_position_is_described_in_words(wait_estimate: WaitEstimate, words: str) -> None:
-    assert queue_position(wait_estimate) == words
 
 
 @pytest.mark.parametrize(
