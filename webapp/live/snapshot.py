@@ -59,9 +59,12 @@ class Snapshot:
         )
 
 
-def take_snapshot(database: Database, listing: Listing, earlier: Snapshot | None) -> Snapshot:
-    """Read the current content of a listing, reusing the fragments of an earlier snapshot that are unchanged."""
-    page = look_up(database, listing)
+def take_snapshot(database: Database, listing: Listing, earlier: Snapshot | None, move: bool = True) -> Snapshot:
+    """Read the current content of a listing, reusing the fragments of an earlier snapshot that are unchanged.
+
+    Unless they `move`, wait estimates stay as in the earlier one: a long queue changes them with every run that starts.
+    """
+    page = look_up(database, listing, None if move or earlier is None else earlier.page.wait_estimates)
     known = earlier.fragments if earlier else {}
     rendered = {run.id: _render(page, run, known.get(run.id)) for run in page.runs}
     output = output_difference.render_all(database, page, earlier.output if earlier else {})

@@ -1,7 +1,9 @@
 """Owners with open pages, grouped by the listing that the pages show."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +30,9 @@ LISTINGS_AT_ONCE = 200
 # Nobody misses a new run for so long: who submitted it has it in the response. A run that ends meanwhile, as most short
 # ones do, is read, rendered and sent only once. Its worker waits as long before it publishes that a run has started.
 NEW_RUN_SECONDS = 0.02
+
+# Wait estimates move at most so often. They are as many as runs that wait, and each run that starts moves all of them.
+MOVES_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class Subscribers:
         self._snapshot: Snapshot | None = None
         self._last: Update | None = None
         self._stale = True
+        self._moved_at = -math.inf
         self._lock = threading.Lock()
         self._wanted = self._updating = False
 
@@ -157,8 +163,11 @@ class Subscribers:
         with self._lock:
             if self._stale or self._snapshot is None:
                 self._stale = False  # before the read, so that a change during it marks the snapshot stale again
+                move = time.monotonic() - self._moved_at >= MOVES_SECONDS
+                if move:
+                    self._moved_at = time.monotonic()
                 try:
-                    self._snapshot = take_snapshot(backend().database, self.listing, self._snapshot)
+                    self._snapshot = take_snapshot(backend().database, self.listing, self._snapshot, move)
                 except BaseException:
                     self._stale = True
                     raise

@@ -42,12 +42,17 @@ class Page:
         return self.listing.run_id is not None
 
 
-def look_up(database: Database, listing: Listing) -> Page:
-    """Read one page of runs, and one run more to find out whether another page follows."""
+def look_up(database: Database, listing: Listing, known: Mapping[int, WaitEstimate] | None = None) -> Page:
+    """Read one page of runs, and one run more to find out whether another page follows.
+
+    Runs that are queued as before keep the wait estimates that are `known`.
+    """
     with database.read() as session:
         found = listed(session, replace(listing, limit=listing.limit + 1))
     runs = found[: listing.limit]
-    return Page(listing, runs, len(found) > listing.limit, wait_estimates(database, runs))
+    kept = {run.id: known[run.id] for run in runs if known and run.id in known and run.state is State.QUEUED}
+    estimated = kept | wait_estimates(database, [run for run in runs if run.id not in kept])
+    return Page(listing, runs, len(found) > listing.limit, estimated)
 
 
 def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:

@@ -78,6 +78,21 @@ def test_a_wait_estimate_that_moved_is_sent_without_its_run(backend: Backend, ow
     assert difference(second.shown, look(backend, owner_id, second)) == ""
 
 
+def test_wait_estimates_stay_while_they_may_not_move(backend: Backend, owner_id: int) -> None:
+    other = make_run(backend, make_owner(backend, "other@example.com"))
+    run = make_run(backend, owner_id)
+    heartbeats.seen(backend.database, "worker")
+    first = look(backend, owner_id)
+    claimed(backend, other)
+    late = make_run(backend, owner_id)
+    held = take_snapshot(backend.database, Listing(owner_id), first, move=False)
+    assert held.page.wait_estimates[run.id] is first.page.wait_estimates[run.id]
+    assert held.page.wait_estimates[late.id].position == 2, "one that is new has its own"
+    claimed(backend, run)
+    ended = take_snapshot(backend.database, Listing(owner_id), held, move=False)
+    assert set(ended.page.wait_estimates) == {late.id}
+
+
 def test_a_page_that_slept_gets_the_run_as_it_is_now(backend: Backend, owner_id: int) -> None:
     run = make_run(backend, owner_id)
     slept = look(backend, owner_id)
