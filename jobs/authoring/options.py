@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from jobs.authoring.labels import check_labels
 from jobs.authoring.secrets import NAME
 
 TIMEOUT_SECONDS = 3600
@@ -26,6 +27,9 @@ class Options(TypedDict, total=False):
     keep: bool
     example: Mapping[str, Any] | None
     groups: Sequence[str]
+    group: str
+    tags: Sequence[str]
+    icon: str
     concurrency: int | None
     per: str | None
 
@@ -60,6 +64,7 @@ def check(options: Options) -> None:
         raise ValueError("the option 'retries' must be an integer")
     _check_names(options)
     _check_limits(options)
+    check_labels(options)
 
 
 def _check_names(options: Options) -> None:

@@ -61,6 +61,9 @@ class Task(RunOptions):
     example: Mapping[str, Any] | None = None  # JSON
     example_files: Sequence[File] = ()  # the files that the example refers to
     groups: Sequence[str] = ()  # the names of those that may use the task; none means everybody
+    group: str = ""
+    tags: Sequence[str] = ()
+    icon: str = ""
 
     @property
     def attempts(self) -> int:
@@ -114,6 +117,7 @@ def task(
       each value of it; with `per="owner"`, for each user.
     - `groups`: the names of the groups that may see and run the task, such as ["finance"] (everybody). An administrator
       can choose others on a page.
+    - `group`, `tags`, `icon`: the heading that lists the task, words that find it, and a name of ICONS or an emoji.
 
     Raises TaskError when the signature cannot become a form, or an option or the example is invalid.
     """

@@ -20,6 +20,9 @@ Format = Literal["JPEG", "PNG", "WebP"]
 
 @task(
     title="Convert images",
+    group="Images",
+    tags=["png", "jpeg", "webp", "resize"],
+    icon="image",
     timeout=3600,
     memory=1500,
     example={

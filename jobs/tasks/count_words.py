@@ -21,7 +21,13 @@ WORD = re.compile(rf"[^\W\d_]{{1,{LONGEST_WORD}}}")
 UNFINISHED = re.compile(rf"[^\W\d_]{{1,{LONGEST_WORD}}}\Z")
 
 
-@task(memory=500, example={"texts": [File.at(EXAMPLES / "soup.txt"), File.at(EXAMPLES / "bread.txt")], "most": 10})
+@task(
+    group="Texts",
+    tags=["txt", "frequency"],
+    icon="chart",
+    memory=500,
+    example={"texts": [File.at(EXAMPLES / "soup.txt"), File.at(EXAMPLES / "bread.txt")], "most": 10},
+)
 def count_words(
     texts: Annotated[
         list[File],

@@ -12,7 +12,14 @@ CHUNK = 100_000
 KEPT_EVERY = 20 * CHUNK
 
 
-@task(title="Estimate π", memory=100, example={"samples": 100_000})
+@task(
+    title="Estimate π",
+    group="Numbers",
+    tags=["simulation"],
+    icon="calculator",
+    memory=100,
+    example={"samples": 100_000},
+)
 def estimate_pi(
     samples: Annotated[
         int,

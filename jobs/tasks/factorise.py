@@ -7,7 +7,7 @@ from pydantic import Field
 from jobs import task
 
 
-@task(memory=300, example={"number": 2**128 + 1})
+@task(group="Numbers", tags=["primes"], icon="calculator", memory=300, example={"number": 2**128 + 1})
 def factorise(
     number: Annotated[int, Field(ge=1, le=10**45, description="A whole number of up to 45 digits.")],
 ) -> dict[str, int | list[tuple[int, int]]]:

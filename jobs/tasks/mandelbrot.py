@@ -26,6 +26,9 @@ INSIDE = (8, 9, 14)
 
 @task(
     title="Mandelbrot set",
+    group="Images",
+    tags=["fractal"],
+    icon="image",
     memory=500,
     example={"x": -0.1015, "y": 0.633, "zoom": 5, "iterations": 500, "palette": "Lagoon"},
 )

@@ -31,6 +31,9 @@ Markup = Annotated[LongText, Field(min_length=1, max_length=200_000)]
 
 @task(
     title="PDF report",
+    group="Texts",
+    tags=["pdf"],
+    icon="document",
     timeout=600,
     memory=500,
     example={"title": "Third quarter", "author": "The kitchen", "text": EXAMPLE},

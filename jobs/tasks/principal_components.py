@@ -25,6 +25,9 @@ NUMBERS = ("BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "INTEGER")
 
 @task(
     title="Principal components of a table",
+    group="Tables",
+    tags=["csv", "pca", "statistics"],
+    icon="chart",
     timeout=1800,
     memory=1000,
     example={"table": File.at(EXAMPLES / "irises.csv"), "group": "species"},

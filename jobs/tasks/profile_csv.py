@@ -51,7 +51,15 @@ MIDNIGHT = " 00:00:00"
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+.!|<>~&-])")  # in Markdown
 
 
-@task(title="Profile of a CSV file", timeout=3600, memory=1000, example={"table": File.at(EXAMPLES / "irises.csv")})
+@task(
+    title="Profile of a CSV file",
+    group="Tables",
+    tags=["csv", "tsv", "statistics"],
+    icon="table",
+    timeout=3600,
+    memory=1000,
+    example={"table": File.at(EXAMPLES / "irises.csv")},
+)
 def profile_csv(
     table: Annotated[File, FileField(accept=(".csv", ".tsv", ".txt"), max_mb=1000)],
     header: Annotated[bool, Field(title="The first line contains column names"), Show(advanced=True)] = True,

@@ -16,7 +16,7 @@ def _not_below_minimum(maximum: int, info: ValidationInfo) -> int:
     return maximum
 
 
-@task(memory=100, example={"minimum": 1, "maximum": 6})
+@task(group="Numbers", tags=["dice"], icon="calculator", memory=100, example={"minimum": 1, "maximum": 6})
 def random_number(
     minimum: Annotated[int, Field(ge=-LARGEST, le=LARGEST)] = 1,
     maximum: Annotated[int, Field(ge=-LARGEST, le=LARGEST), AfterValidator(_not_below_minimum)] = 100,

@@ -27,7 +27,7 @@ The order goes down, the dish comes up. Who carries it? Nobody: it is a small li
 The kitchen does not wait for the room, and the room does not wait for the kitchen. They wait for the lift."""
 
 
-@task(memory=200, example={"text": EXAMPLE, "most": 10})
+@task(group="Texts", tags=["frequency"], icon="chart", memory=200, example={"text": EXAMPLE, "most": 10})
 def text_statistics(
     text: Annotated[LongText, Field(min_length=1, max_length=LONGEST)],
     most: Annotated[int, Field(ge=1, le=200, title="Number of words", description="How many to list.")] = 20,

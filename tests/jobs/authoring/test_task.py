@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -9,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError
 
 from jobs import Progress, Secrets, task
 from jobs.authoring.context import LONGEST_NOTE_SENT
+from jobs.authoring.labels import ICONS
 from jobs.authoring.secrets import HIDDEN
 from jobs.authoring.task import Task, TaskError
 from tests.support.calling import called
@@ -129,6 +131,15 @@ def test_a_name_that_the_database_cannot_hold_is_refused() -> None:
         ({"per": "owner"}, "'per' requires the option 'concurrency'"),
         ({"concurrency": 1, "per": 7}, "'per' must be the name of a parameter, or \"owner\""),
         ({"concurrency": 1, "per": "customer"}, "per='customer' names no parameter: use one of 'owner'"),
+        ({"group": ["finance"]}, "'group' must be a heading such as \"Images\", not ['finance']. Who may use a task is"),
+        ({"group": "two\nlines"}, "'group' must be a heading"),
+        ({"tags": "csv"}, "'tags' must be a list of up to 8 words such as [\"csv\"], not 'csv'"),
+        ({"tags": ["csv", ""]}, "'tags' must be a list"),
+        ({"tags": [str(number) for number in range(9)]}, "'tags' must be a list of up to 8 words"),
+        ({"icon": "tabel"}, "'icon' must be an emoji or one of calculator, chart"),
+        ({"icon": "😀 smile"}, "'icon' must be an emoji"),
+        ({"icon": "7"}, "'icon' must be an emoji"),
+        ({"icon": 7}, "'icon' must be an emoji"),
     ],
 )
 def test_an_option_that_means_nothing_is_refused_with_its_name(options: Any, words: str) -> None:
@@ -156,6 +167,21 @@ def test_a_limit_for_each_value_needs_values_that_can_be_compared(annotation: An
     with pytest.raises(TaskError, match=re.escape(words)) as raised:
         task(concurrency=1, per=name)(hurry)
     assert "test_task.py:" in str(raised.value)
+@pytest.mark.parametrize("icon", ["table", "📊", "👩🏽‍🍳", "🇨🇿", "❤️", "1️⃣", "👨‍👩‍👧‍👦"])
+def test_a_task_has_a_group_tags_and_an_icon(icon: str) -> None:
+    @task(group="Tables", tags=["csv", "Ärger"], icon=icon)
+    def found() -> None: ...
+
+    assert (definition(found).group, definition(found).tags, definition(found).icon) == (
+        "Tables",
+        ["csv", "Ärger"],
+        icon,
+    )
+
+
+def test_every_icon_is_a_symbol_of_the_sprite() -> None:
+    sprite = (Path(__file__).parents[3] / "static" / "icons.svg").read_text()
+    assert [name for name in ICONS if f'id="task-{name}"' not in sprite] == []
 
 
 def test_an_option_says_how_a_task_is_run() -> None:
