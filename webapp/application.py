@@ -51,7 +51,7 @@ from webapp.admin import (
 )
 from webapp.current import put_backend
 from webapp.rendering import charts, failures, files, fragments, layout, markdown, results, static_files
-from webapp.runs import downloads, filters, known_tasks, output, own_inputs, pace, uploads, waits
+from webapp.runs import annotation_views, downloads, filters, known_tasks, output, own_inputs, pace, uploads, waits
 from webapp.runs import views as runs
 from webapp.tasks import programs
 from webapp.tasks import views as tasks
@@ -67,7 +67,7 @@ PARTS = (
     *(own_inputs, programs, known_tasks, pace, waits, failures),
 )
 ROOMS = (
-    *(tasks, runs, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
+    *(tasks, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
     *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
     *(address_views, export_views, proof_views, session_views, token_views, webhook_views),
 )

@@ -1,5 +1,6 @@
 """Runs: their row and every change of its state, submitting, the queue, events, output, files and secrets."""
 
+from jobs.runs.annotations import LONGEST_NAME, LONGEST_NOTE, Annotations, Refused, annotate, words_in
 from jobs.runs.audit import Actor
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.cancel_all import cancel_all
@@ -21,6 +22,7 @@ from jobs.runs.reserved_space import RENEWED_SECONDS, ReservedSpace, release, re
 from jobs.runs.rights import NotAllowed, Rights, Rule
 from jobs.runs.run import LARGEST_ID, Run, State, owned
 from jobs.runs.run_files import owned_file, stored_in
+from jobs.runs.run_tags import tags_of
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
 from jobs.runs.start_times import Interval
 from jobs.runs.submission import (
@@ -44,11 +46,14 @@ from jobs.runs.webhooks import TooManyWebhooks
 __all__ = [
     "LARGEST_ID",
     "LONGEST_KEY",
+    "LONGEST_NAME",
+    "LONGEST_NOTE",
     "LONGEST_URL",
     "MOST_AHEAD",
     "RENEWED_SECONDS",
     "SEEN_WITHIN_SECONDS",
     "Actor",
+    "Annotations",
     "Asked",
     "Backend",
     "Caps",
@@ -68,6 +73,7 @@ __all__ = [
     "Pause",
     "Person",
     "QuotaExceeded",
+    "Refused",
     "RefusedReceiver",
     "RefusedSecret",
     "ReservedSpace",
@@ -89,6 +95,7 @@ __all__ = [
     "Webhook",
     "WebhookAsked",
     "alive",
+    "annotate",
     "cancel_all",
     "delete_person",
     "delete_run",
@@ -115,10 +122,12 @@ __all__ = [
     "stored_in",
     "submit",
     "submit_once",
+    "tags_of",
     "tasks_of",
     "used_bytes",
     "usual_seconds",
     "versions",
     "wait_estimates",
     "wait_of",
+    "words_in",
 ]

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    false,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -56,7 +57,7 @@ class Run(Base):
     happened, `failures` those that failed since the owner last queued the run, and `losses` those that lost their
     worker. If there are secrets among the parameters, `parameters` has marks in their places, and the whole document is
     in `encrypted_parameters`, which only the vault reads. `notes` are texts that say what was changed in the result to
-    store it, or left out.
+    store it, or left out. `name`, `note`, `tags` and `starred` are what its owner has written about it.
     """
 
     __tablename__ = "runs"
@@ -72,6 +73,7 @@ class Run(Base):
         Index("ix_runs_succeeded", "task", "id"),
         # In the databases it holds only runs that wait for a worker, ...
         Index("ix_runs_turn", "owner_id", "task", "id"),
+        Index("ix_runs_starred", "owner_id", "id"),  # ... this one those that their owner has starred, ...
         Index(
             "ix_runs_failed", "state", "ended_at"
         ),  # ... and this one only runs that failed; SQLite prefers it by `state`.
@@ -108,6 +110,11 @@ class Run(Base):
     error_kind: Mapped[str | None] = mapped_column(String(100))
     error_message: Mapped[str | None] = mapped_column(Text)
     error_traceback: Mapped[str | None] = mapped_column(Text)
+
+    name: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    tags: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    starred: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     worker: Mapped[str | None] = mapped_column(String(100))
     lease_token: Mapped[str | None] = mapped_column(String(32))

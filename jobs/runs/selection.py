@@ -6,10 +6,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, TypeVarTuple
 
-from sqlalchemy import CTE, Integer, Select, bindparam, func, select, true, tuple_
+from sqlalchemy import CTE, ColumnElement, Integer, Select, bindparam, func, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from jobs.runs.run import LARGEST_ID, Run, RunId, State
+from jobs.runs.run_tags import RunTag
 from jobs.storage.database import at_once, integers
 
 LATEST = 100
@@ -19,7 +20,10 @@ Columns = TypeVarTuple("Columns")
 
 @dataclass(frozen=True)
 class Selection:
-    """A selection of one owner's runs, newest first, filtered by task, state or id, and below the id `before`."""
+    """A selection of one owner's runs, newest first, and below the id `before`.
+
+    It is filtered by task, state, id or tag, or to those that are starred.
+    """
 
     owner_id: int
     task: str | None = None
@@ -27,6 +31,8 @@ class Selection:
     run_id: int | None = None
     before: int | None = None
     limit: int = 25
+    tag: str | None = None
+    starred: bool = False
 
 
 class Ending(NamedTuple):
@@ -42,7 +48,7 @@ class Ending(NamedTuple):
 def listed(session: Session, selection: Selection) -> Sequence[Run]:
     """Return the runs of a selection, newest first."""
     (first, last), columns = _bounds(selection), _columns(selection.owner_id, selection)
-    query = _listed(is_postgres(session), tuple(columns), selection.run_id is not None)
+    query = _listed(is_postgres(session), tuple(columns), selection.run_id is not None, selection.starred)
     given = {f"given_{column.key}": value for column, value in columns.items()}
     return session.scalars(query, {**given, "first": first, "last": last, "limit": selection.limit}).all()
 
@@ -53,7 +59,8 @@ def versions(session: Session, selections: Sequence[Selection]) -> list[list[tup
     found: list[list[tuple[int, int]]] = [[] for _ in selections]
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, one in enumerate(selections):
-        alike.setdefault((one.task, one.state, one.limit, one.run_id is None), []).append(place)
+        filtered = (one.task, one.state, one.limit, one.run_id is None, one.tag, one.starred)
+        alike.setdefault(filtered, []).append(place)
     connection = session.connection()  # its rows are plain; a session would look for objects in them
     for places in alike.values():
         each = [(place, selections[place].owner_id, *_bounds(selections[place])) for place in places]
@@ -80,32 +87,39 @@ def newest_first(
 ) -> Select[*Columns]:
     """Restrict a query to runs with these values in these columns and an id between two, newest first.
 
-    There must be an index with these columns, in this order, and the id.
+    There must be an index with these columns, in this order, and the id. Runs with a tag are read in the order of the
+    tags' own index; their other columns are only compared.
     """
+    run_id: Any = Run.id
+    if RunTag.tag in columns:
+        others = (column == value for column, value in columns.items() if column is not RunTag.tag)
+        query = query.where(RunTag.run_id == Run.id, *others)
+        columns = {RunTag.owner_id: columns[Run.owner_id], RunTag.tag: columns[RunTag.tag]}
+        run_id = RunTag.run_id
     if not for_postgres:
         same = (column == value for column, value in columns.items())
-        return query.where(*same, Run.id.between(first, last)).order_by(Run.id.desc())
+        return query.where(*same, run_id.between(first, last)).order_by(run_id.desc())
     # Postgres takes tasks and states for equally frequent among old and new runs. If they are not, it would go through
     # the newest runs of all, in the hope of soon finding enough. No other index has the order of the last column and
     # the id, though. A comparison of more columns would have it, too, but would read on to the end of the first one.
     *leading, (column, value) = columns.items()
-    row = tuple_(column, Run.id)
+    row = tuple_(column, run_id)
     between = (row >= tuple_(value, first)) & (row <= tuple_(value, last))
     same = (each == given for each, given in leading)
-    return query.where(*same, between).order_by(column.desc(), Run.id.desc())
+    return query.where(*same, between).order_by(column.desc(), run_id.desc())
 
 
 # These queries are built once, because that takes longer than executing them, and they are executed at every change.
 
 
 @cache
-def _listed(for_postgres: bool, filtered: tuple[Any, ...], is_single: bool) -> Select[Run]:
+def _listed(for_postgres: bool, filtered: tuple[Any, ...], is_single: bool, starred: bool) -> Select[Run]:
     columns = {column: bindparam(f"given_{column.key}", type_=column.type) for column in filtered}
     first, last = bindparam("first", type_=RunId), bindparam("last", type_=RunId)
+    query = select(Run).where(*_starred(starred))
     if is_single:
-        same = (column == value for column, value in columns.items())
-        return select(Run).where(Run.id == first, Run.id <= last, *same)
-    return newest_first(for_postgres, select(Run), columns, first, last).limit(bindparam("limit", type_=Integer))
+        return query.where(Run.id == first, Run.id <= last, *_same(columns))
+    return newest_first(for_postgres, query, columns, first, last).limit(bindparam("limit", type_=Integer))
 
 
 @cache
@@ -118,13 +132,13 @@ def _endings(for_postgres: bool) -> Select[int, int, str, State, datetime | None
 
 
 def _versions_of_single_runs(asked: CTE, one: Selection) -> Select[int, int, int]:
-    same = [column == value for column, value in _columns(asked.c.owner_id, one).items()]
+    same = _same(_columns(asked.c.owner_id, one)) + _starred(one.starred)
     return select(asked.c.place, Run.id, Run.version).where(Run.id == asked.c.first, Run.id <= asked.c.last, *same)
 
 
 def _versions(asked: CTE, one: Selection) -> Select[int, int, int]:
     """Return a query for run versions of all selections with this filter."""
-    fitting = select(Run.id, Run.version)
+    fitting = select(Run.id, Run.version).where(*_starred(one.starred))
     found = newest_first(True, fitting, _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
     each = found.limit(one.limit).lateral()
     return select(asked.c.place, each.c.id, each.c.version).join_from(asked, each, true())
@@ -132,11 +146,12 @@ def _versions(asked: CTE, one: Selection) -> Select[int, int, int]:
 
 def _versions_in_sqlite(asked: CTE, one: Selection) -> Select[int, int, int]:
     """Return the same query without LATERAL, which SQLite lacks. It finds the last run of each selection first."""
-    fitting = newest_first(False, select(Run.id), _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
+    fitting = select(Run.id).where(*_starred(one.starred))
+    fitting = newest_first(False, fitting, _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
     last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
     first = func.coalesce(last, asked.c.first).label("first")
     each = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
-    found = select(each.c.place, Run.id, Run.version)
+    found = select(each.c.place, Run.id, Run.version).where(*_starred(one.starred))
     return newest_first(False, found, _columns(each.c.owner_id, one), each.c.first, each.c.last).order_by(None)
 
 
@@ -148,5 +163,16 @@ def _bounds(selection: Selection) -> tuple[int, int]:
 
 def _columns(owner_id: Any, one: Selection) -> dict[Any, Any]:
     """Return the columns that a selection fixes, with their values."""
-    columns = {Run.owner_id: owner_id, Run.task: one.task, Run.state: one.state}
+    columns = {Run.owner_id: owner_id, Run.task: one.task, Run.state: one.state, RunTag.tag: one.tag}
     return {column: value for column, value in columns.items() if value is not None}
+
+
+def _same(columns: Mapping[Any, Any]) -> list[ColumnElement[bool]]:
+    """Return the conditions that a run has these values."""
+    linked = [RunTag.run_id == Run.id] if RunTag.tag in columns else []
+    return [*linked, *(column == value for column, value in columns.items())]
+
+
+def _starred(starred: bool) -> list[Any]:
+    """Return the condition of the index of starred runs, as it is written there."""
+    return [Run.starred] if starred else []

@@ -40,6 +40,10 @@ class Program:
         sent = {"Content-Type": "application/json", **self._headers(headers)}
         return self.client.post(API + path, data=data, headers=sent)
 
+    def patch(self, path: str, body: Any = None) -> TestResponse:
+        sent = {"Content-Type": "application/json", **self._headers({})}
+        return self.client.patch(API + path, data=json.dumps({} if body is None else body).encode(), headers=sent)
+
     def delete(self, path: str) -> TestResponse:
         return self.client.delete(API + path, headers=self._headers({}))
 

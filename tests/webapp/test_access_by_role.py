@@ -55,7 +55,7 @@ KINDS = {
         *(f"/api/v1/webhooks/{HOOK}{end}" for end in ("", "/enable", "/secret", "/deliveries")),
         *(f"/account/webhooks/{DELIVERY}", f"/api/v1/webhooks/{DELIVERY}", f"/runs/{FILE}", f"/api/v1/runs/{FILE}"),
         *(f"/runs/{RUN}{end}" for end in ("", "/table", "/table.csv", "/text", "/log.txt", "/everything.zip")),
-        *(f"/runs/{RUN}{end}" for end in ("/cancel", "/delete", "/retry")),
+        *(f"/runs/{RUN}{end}" for end in ("/cancel", "/delete", "/retry", "/about", "/star")),
         *(f"/api/v1/runs/{RUN}{end}" for end in ("", "/output", "/result", "/cancel", "/retry")),
     },
     "groups": {"/admin/groups/"},

@@ -131,6 +131,7 @@ def _paths() -> Schema:
         "/runs": {"get": _operation("List runs", RUNS_READ, runs, (400,), _filters(), "runs")},
         "/runs/{run_id}": {
             "get": _operation("Read a run, or wait for it", RUNS_READ, run, (400, 404, 503), _wait(), "run"),
+            "patch": _annotate(),
             "delete": _delete(),
         },
         "/runs/{run_id}/output": {"get": _output()},
@@ -220,6 +221,8 @@ def _filters() -> list[Schema]:
     return [
         _query("task", "Only runs of this task.", type="string"),
         _query("state", "Only runs in this state.", enum=[state.value for state in State]),
+        _query("tag", "Only runs with this tag.", type="string"),
+        _query("starred", "Only starred runs.", enum=["yes"]),
         _query(
             "before", "Only runs with a smaller id; see the Link header.", type="integer", minimum=1, maximum=LARGEST_ID
         ),
@@ -234,6 +237,13 @@ def _wait() -> list[Schema]:
         _query("wait", "Answer once the version differs from `version`, or after so many seconds.", **seconds),
         _query("version", "The version that the client has.", type="integer", minimum=0, maximum=LARGEST_ID),
     ]
+
+
+def _annotate() -> Schema:
+    answers, errors = {200: ("The run.", "Run")}, (400, 404, 413, 415, 422)
+    operation = _operation("Name, note, tag or star a run", RUNS_WRITE, answers, errors, [RUN_ID], "annotate")
+    operation["requestBody"] = {"required": True, "content": _json("", "Annotations")["content"]}
+    return operation
 
 
 def _delete() -> Schema:

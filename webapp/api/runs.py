@@ -47,6 +47,8 @@ def index() -> Response:
         state=State(state) if state else None,
         before=whole_number("before", 0, 1, LARGEST_ID) or None,
         limit=whole_number("limit", PAGE_SIZE, 1, MOST_RUNS),
+        tag=request.args.get("tag", "").replace("\x00", "").lower() or None,
+        starred=choice("starred", ["yes"]) is not None,
     )
     page = look_up(backend().database, listing)
     response = jsonify(runs=[representations.run(run, page.wait_estimates.get(run.id)) for run in page.runs])

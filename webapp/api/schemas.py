@@ -5,7 +5,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from jobs.authoring import Task
-from jobs.runs import Code, Kind, State
+from jobs.runs import LONGEST_NAME, LONGEST_NOTE, Code, Kind, State
 from webapp.current import API
 
 Schema = dict[str, Any]
@@ -51,6 +51,12 @@ def _object(required: dict[str, Any], **optional: Any) -> Schema:
 TEXT, NUMBER, WHOLE, FLAG = {"type": "string"}, {"type": "number"}, {"type": "integer"}, {"type": "boolean"}
 TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+ANNOTATIONS = {
+    "name": {**TEXT, "maxLength": LONGEST_NAME, "description": "What its owner calls it."},
+    "note": {**TEXT, "maxLength": LONGEST_NOTE, "description": "What its owner has written about it."},
+    "tags": {"type": "array", "items": TEXT, "description": "Words by which its owner finds it."},
+    "starred": {**FLAG, "description": "Whether its owner has starred it."},
+}
 
 COMMON: Schema = {
     "Run": _object(
@@ -60,6 +66,7 @@ COMMON: Schema = {
             "state": {"enum": [state.value for state in State]},
             "version": {**WHOLE, "description": "Grows with every change of the run."},
             "attempt": WHOLE,
+            **ANNOTATIONS,
             "parameters": {"type": "object", "description": "Secrets stand as marks."},
             "result": {"$ref": reference("Value")},
             "notes": {"type": "array", "description": "What was changed in the result to store it, or left out."},
@@ -72,6 +79,7 @@ COMMON: Schema = {
             "page": TEXT,
         }
     ),
+    "Annotations": _object({}, **ANNOTATIONS),
     "Runs": _object({"runs": {"type": "array", "items": {"$ref": reference("Run")}}}),
     "Error": _object({"kind": {"type": ["string", "null"]}, "message": {"type": ["string", "null"]}}, traceback={}),
     "Wait": {

@@ -36,6 +36,7 @@ class ClientState:
     more: bool
     wait_estimates: Mapping[int, str] = field(default_factory=dict)
     stopping: frozenset[int] = frozenset()
+    ended: frozenset[int] = frozenset()
     output: Mapping[OutputKind, RenderedOutput | ClientOutput] = field(default_factory=dict)
 
 
@@ -55,6 +56,7 @@ class Snapshot:
             self.page.more,
             {run_id: fragment.wait_estimate for run_id, fragment in self.fragments.items()},
             frozenset(run.id for run in self.page.runs if run.stopping),
+            frozenset(run.id for run in self.page.runs if run.state.ended),
             self.output,
         )
 
@@ -157,10 +159,8 @@ def _announcements(shown: ClientState, now: Snapshot) -> str:
 
 
 def _is_announced(shown: ClientState, newest: int, run: Run) -> bool:
-    """Return whether a run has ended, or is being stopped, since the page's last update.
-
-    Ended runs do not change again, so each is announced once.
-    """
+    """Return whether a run has ended, or is being stopped, since the page's last update."""
     if run.id not in shown.versions:
         return run.state.ended and run.id > newest
-    return shown.versions[run.id] < run.version and (run.state.ended or (run.stopping and run.id not in shown.stopping))
+    is_news = run.state.ended and run.id not in shown.ended
+    return shown.versions[run.id] < run.version and (is_news or (run.stopping and run.id not in shown.stopping))

@@ -1,8 +1,8 @@
 """The only renderer of runs, shared by pages, responses and pushes."""
 
 import functools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from flask import Flask, current_app
 from markupsafe import Markup
@@ -10,6 +10,13 @@ from markupsafe import Markup
 from jobs.runs import Ending, Run, WaitEstimate
 from webapp.rendering import guards
 from webapp.rendering.listings import Page, to_query
+
+
+class Unsaved(NamedTuple):
+    """A form about a run that could not be saved: what was entered, and the problems by field."""
+
+    entered: Mapping[str, str]
+    problems: Mapping[str, str]
 
 
 def init_app(app: Flask) -> None:
@@ -27,10 +34,21 @@ def kept(run_id: int, version: int) -> str:
     return render("live/_kept.html", run_id=run_id, version=version)
 
 
-def full(run: Run, expected: WaitEstimate | None = None, output: str = "", code: bool = False) -> Markup:
+def full(
+    run: Run,
+    expected: WaitEstimate | None = None,
+    output: str = "",
+    code: bool = False,
+    unsaved: Unsaved | None = None,
+) -> Markup:
     """Render a run for its own page, with its output unless that is pushed separately, and its traceback for `code`."""
-    values = {"expected": expected, "output": output, "code": code}
+    values = {"expected": expected, "output": output, "code": code, "unsaved": unsaved}
     return escaped(_guarded(run, "runs/_full.html", "runs/_full_plain.html", **values))
+
+
+def about(run: Run, unsaved: Unsaved) -> str:
+    """Render the part of a run's page with its name, note and tags, after a form that could not be saved."""
+    return render("runs/_about.html", run=run, unsaved=unsaved)
 
 
 def deleted(run_id: int) -> str:

@@ -66,6 +66,8 @@ def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
         before=_id(query.get("before")),
         limit=min(whole_number(query.get("limit")) or PAGE_SIZE, PAGE_SIZE),
         output=query.get("output") != "no",
+        tag=query.get("tag", "").replace("\x00", "").lower() or None,
+        starred=query.get("starred") == "yes",
     )
 
 
@@ -78,6 +80,8 @@ def to_query(listing: Listing) -> dict[str, str]:
         "before": listing.before,
         "limit": listing.limit if listing.limit != PAGE_SIZE else None,
         "output": None if listing.output else "no",
+        "tag": listing.tag,
+        "starred": "yes" if listing.starred else None,
     }
     return {name: str(value) for name, value in parts.items() if value is not None}
 

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import LARGEST_ID, Conflict, Run, State, delete_run, stored_in, submission
+from jobs.runs import LARGEST_ID, Conflict, Run, State, delete_run, stored_in, submission, tags_of
 from jobs.values import chart_in
 from webapp import rights
 from webapp.current import backend
@@ -21,14 +21,16 @@ from webapp.runs.output import LEVELS, LONGEST_QUERY, sections
 bp = Blueprint("runs", __name__)
 
 MOST_STEPS = 10
+FILTERS = ("task", "state", "tag", "starred", "before")
 
 
 @bp.get("/runs")
 def index() -> str:
-    query = {name: value for name, value in request.args.items() if name in ("task", "state", "before")}
+    query = {name: value for name, value in request.args.items() if name in FILTERS}
     page = look_up(backend().database, from_query(current_user.id, query))
     tasks, past = rights.visible().values(), past_tasks(current_user.id)
-    return render_template("runs/index.html", page=page, tasks=tasks, past_tasks=past, states=list(State))
+    tags = tags_of(backend().database, current_user.id)
+    return render_template("runs/index.html", page=page, tasks=tasks, past_tasks=past, states=list(State), tags=tags)
 
 
 @bp.get("/runs/<int:run_id>")

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
+from jobs.runs import run_tags
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
 from jobs.runs.selection import Selection, listed, versions
@@ -17,7 +18,11 @@ def fill(backend: Backend, owner_ids: Sequence[int], runs_of_each: int) -> None:
     with backend.database.write() as session:
         for number, owner_id in itertools.product(range(runs_of_each), owner_ids):
             task, state = TASKS[number % 2], STATES[number % 3 // 2]
-            session.add(Run(owner_id=owner_id, task=task, state=state, version=number + 1, parameters={}))
+            run = Run(owner_id=owner_id, task=task, state=state, version=number + 1, parameters={})
+            run.starred = number % 5 == 0
+            session.add(run)
+            session.flush()
+            run_tags.replace(session, owner_id, run.id, ["odd", "other"] if number % 2 else ["other"])
 
 
 def test_the_versions_of_many_selections_are_those_of_each(backend: Backend) -> None:
@@ -33,10 +38,20 @@ def test_the_versions_of_many_selections_are_those_of_each(backend: Backend) -> 
         for before in (None, 1, 8, 10**6)
         for limit in (1, 5, 26)
     ]
+    selections += [
+        Selection(owner, task, state, run_id, before, 5, tag, starred)
+        for owner in (ada, ben)
+        for task in (None, "a")
+        for state in (None, State.QUEUED)
+        for run_id in (None, theirs.id)
+        for before in (None, 40)
+        for tag in (None, "odd", "none")
+        for starred in (True, False)
+    ]
     with backend.database.read() as session:
         each = [[(run.id, run.version) for run in listed(session, one)] for one in selections]
         assert versions(session, selections) == each
-        assert {len(runs) for runs in each} >= {0, 1, 5, 26}
+        assert {len(runs) for runs in each} >= {0, 1, 4, 5, 26}
         assert versions(session, []) == []
 
 
