@@ -23,6 +23,7 @@ from jobs.runs.rights import NotAllowed, Rights, Rule
 from jobs.runs.run import LARGEST_ID, Run, State, owned
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.run_tags import tags_of
+from jobs.runs.search import Found, Search, find
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
 from jobs.runs.start_times import Interval
 from jobs.runs.submission import (
@@ -62,6 +63,7 @@ __all__ = [
     "Delivery",
     "Ending",
     "Entry",
+    "Found",
     "Interval",
     "Kind",
     "Letter",
@@ -83,6 +85,7 @@ __all__ = [
     "RoleText",
     "Rule",
     "Run",
+    "Search",
     "Selection",
     "State",
     "StoredBatch",
@@ -102,6 +105,7 @@ __all__ = [
     "endings",
     "files_of",
     "files_of_run",
+    "find",
     "given_parameters",
     "is_secret",
     "listed",

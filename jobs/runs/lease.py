@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from jobs.runs import deliveries, turns, usage
+from jobs.runs import deliveries, run_text, turns, usage
 from jobs.runs import statements as sql
 from jobs.runs.durations import Durations
 from jobs.runs.run import Run
@@ -184,6 +184,7 @@ def requeue_in(transaction: Connection | Session, run_id: int, owner_id: int) ->
     """Do the same in a transaction that must commit only if the owner may run the task."""
     row = transaction.execute(sql.REQUEUE, _given(id=run_id, owner_id=owner_id, now=utcnow())).first()
     if row:
+        run_text.make_again(transaction, run_id)
         turns.join(transaction, [(row.owner_id, row.id)])
     return Change(*row) if row else None
 

@@ -22,7 +22,8 @@ Columns = TypeVarTuple("Columns")
 class Selection:
     """A selection of one owner's runs, newest first, and below the id `before`.
 
-    It is filtered by task, state, id or tag, or to those that are starred.
+    It is filtered by task, state, id or tag, or to those that are starred. With `run_ids` it is those of them that still
+    exist.
     """
 
     owner_id: int
@@ -33,6 +34,7 @@ class Selection:
     limit: int = 25
     tag: str | None = None
     starred: bool = False
+    run_ids: tuple[int, ...] | None = None
 
 
 class Ending(NamedTuple):
@@ -47,6 +49,8 @@ class Ending(NamedTuple):
 
 def listed(session: Session, selection: Selection) -> Sequence[Run]:
     """Return the runs of a selection, newest first."""
+    if selection.run_ids is not None:
+        return session.scalars(NAMED, {"given_owner": selection.owner_id, "run_ids": selection.run_ids}).all()
     (first, last), columns = _bounds(selection), _columns(selection.owner_id, selection)
     query = _listed(is_postgres(session), tuple(columns), selection.run_id is not None, selection.starred)
     given = {f"given_{column.key}": value for column, value in columns.items()}
@@ -59,14 +63,19 @@ def versions(session: Session, selections: Sequence[Selection]) -> list[list[tup
     found: list[list[tuple[int, int]]] = [[] for _ in selections]
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, one in enumerate(selections):
-        filtered = (one.task, one.state, one.limit, one.run_id is None, one.tag, one.starred)
+        is_named = one.run_id is not None or one.run_ids is not None
+        filtered = (one.task, one.state, one.limit, one.tag, one.starred, is_named)
         alike.setdefault(filtered, []).append(place)
     connection = session.connection()  # its rows are plain; a session would look for objects in them
-    for places in alike.values():
-        each = [(place, selections[place].owner_id, *_bounds(selections[place])) for place in places]
+    for alike_as, places in alike.items():
+        each = [
+            (place, selections[place].owner_id, first, last)
+            for place in places
+            for first, last in _ranges(selections[place])
+        ]
         asked = integers(session, "selections", "place", "owner_id", "first", "last")
-        one = selections[places[0]]
-        statement = _versions_of_single_runs(asked, one) if one.run_id is not None else many(asked, one)
+        one, is_named = selections[places[0]], alike_as[-1]
+        statement = _versions_of_single_runs(asked, one) if is_named else many(asked, one)
         for place, run_id, version in connection.execute(statement, {"selections": each}).all():
             found[place].append((run_id, version))
     return [sorted(runs, reverse=True) for runs in found]
@@ -110,6 +119,12 @@ def newest_first(
 
 
 # These queries are built once, because that takes longer than executing them, and they are executed at every change.
+
+NAMED = (
+    select(Run)
+    .where(Run.id.in_(bindparam("run_ids", expanding=True)), Run.owner_id == bindparam("given_owner"))
+    .order_by(Run.id.desc())
+)
 
 
 @cache
@@ -159,6 +174,11 @@ def _bounds(selection: Selection) -> tuple[int, int]:
     """Return the lowest and highest run id of a selection."""
     last = LARGEST_ID if selection.before is None else selection.before - 1
     return (0, last) if selection.run_id is None else (selection.run_id, min(selection.run_id, last))
+
+
+def _ranges(selection: Selection) -> list[tuple[int, int]]:
+    """Return the lowest and highest run id of each part of a selection."""
+    return [_bounds(selection)] if selection.run_ids is None else [(run_id, run_id) for run_id in selection.run_ids]
 
 
 def _columns(owner_id: Any, one: Selection) -> dict[Any, Any]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from jobs.authoring.parameters import Unstorable, load, stored
 from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
-from jobs.runs import caps, events, file_ownership, idempotency, lease, queue, rights, turns, webhooks
+from jobs.runs import caps, events, file_ownership, idempotency, lease, queue, rights, run_text, turns, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.caps import TooManyRuns
 from jobs.runs.idempotency import IdempotencyKey, Reused
@@ -249,6 +249,7 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
         session.add(run)
         file_ownership.attach(session, run)
         session.flush()
+        run_text.add(session, run)
         if webhook:
             webhook.run_id = run.id
             session.add(webhook)

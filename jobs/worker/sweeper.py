@@ -18,6 +18,7 @@ from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
 from jobs.runs.queue import forget, job_id, length, taken, waiting
 from jobs.runs.run import ENDED, Run, State, in_states
+from jobs.runs.run_text import Indexing
 from jobs.runs.submission import push
 from jobs.storage.database import utcnow
 from jobs.worker.leader import Leadership
@@ -41,6 +42,7 @@ class Sweeper:
         self._watch = Watch(backend.settings.lease_seconds)
         self._checkpoints = CheckpointCleanup(backend.database)
         self._files = FileCleanup(backend.database, backend.files.objects)
+        self._indexing = Indexing(backend.database)
         self._next = 0.0
         self.has_to_send = False
         """True if this is the leader and its last sweep found mails or messages to webhooks that are due."""
@@ -70,6 +72,7 @@ class Sweeper:
         deliveries.forget(self._backend.database)
         self.has_to_send = deliveries.are_due(self._backend.database) or mails.are_due(self._backend.database)
         self._files.sweep()
+        self._indexing.sweep()
 
     def leave(self) -> None:
         """Give up the leadership so that another sweeper can take over."""
