@@ -204,11 +204,11 @@ def test_a_hidden_tab_that_lost_its_socket_is_right_when_it_is_shown_again(
     assert was_not_reloaded(page)
 
 
-def test_a_page_is_live_in_whatever_order_its_scripts_arrive(page: Page) -> None:
+def test_a_page_is_live_however_late_its_own_scripts_arrive(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/hx-ws-*.js*", lambda route: held.append(route))
+    page.route("**/scripts.js*", lambda route: held.append(route))
     page.goto("/runs", wait_until="commit")
-    until(lambda: page.evaluate("typeof htmx") == "object" and held, "htmx being there before its extension")
+    until(lambda: page.evaluate("typeof htmx") == "object" and held, "htmx being there before the scripts")
     page.evaluate("new Promise(done => setTimeout(done))")
     held[0].continue_()
     expect(page.locator("#live")).to_have_attribute("data-state", "live")

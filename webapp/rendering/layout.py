@@ -9,6 +9,7 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.storage import utcnow
+from webapp.rendering.bundles import paths
 from webapp.rendering.static_files import fingerprint
 
 
@@ -28,10 +29,10 @@ def layout_values() -> dict[str, Any]:
 
 
 def asset(filename: str) -> str:
-    """Return a static file's URL, which changes with its content so that browsers may cache it forever."""
+    """Return the URL of a static file or a bundle. It changes with the content, so browsers may cache it forever."""
     folder = current_app.static_folder
     assert folder is not None
-    return address("static", filename=filename, v=fingerprint(Path(folder) / filename))
+    return address("static", filename=filename, v=fingerprint(*paths(Path(folder), filename)))
 
 
 def address(endpoint: str, **values: Any) -> str:

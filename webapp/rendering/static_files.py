@@ -9,6 +9,8 @@ from flask import Flask, current_app, request, send_from_directory
 from flask_compress import Compress
 from werkzeug.wrappers import Response
 
+from webapp.rendering import bundles
+
 compress = Compress()
 
 KEPT = timedelta(days=365)
@@ -28,23 +30,30 @@ def init_app(app: Flask) -> None:
 
 
 def send_static(filename: str) -> Response:
-    """Send a whole static file. At an address with its current fingerprint, browsers may cache it forever."""
-    folder = str(current_app.static_folder)
-    response = send_from_directory(folder, filename, conditional=False)
-    response.direct_passthrough = False
-    response.make_sequence()  # no longer a stream, so that it is compressed
-    if request.args.get("v") == fingerprint(Path(folder) / filename):
+    """Send a static file or a bundle. At an address with its current fingerprint, browsers may cache it forever."""
+    folder = Path(str(current_app.static_folder))
+    response = bundles.joined(folder, filename) if filename in bundles.BUNDLES else _whole(folder, filename)
+    response.cache_control.no_cache = True
+    if request.args.get("v") == fingerprint(*bundles.paths(folder, filename)):
+        response.cache_control.no_cache = None
         response.cache_control.public = True
         response.cache_control.immutable = True
         response.cache_control.max_age = int(KEPT.total_seconds())
     return response
 
 
-def fingerprint(path: Path) -> str:
-    """Return a short hash of a file's content, read again when the file has changed."""
-    return _fingerprint(path, path.stat().st_mtime_ns)
+def _whole(folder: Path, filename: str) -> Response:
+    response = send_from_directory(folder, filename, conditional=False)
+    response.direct_passthrough = False
+    response.make_sequence()  # no longer a stream, so that it is compressed
+    return response
+
+
+def fingerprint(*paths: Path) -> str:
+    """Return a short hash of the files' content, read again when one of them has changed."""
+    return _fingerprint(paths, tuple(path.stat().st_mtime_ns for path in paths))
 
 
 @lru_cache(maxsize=256)
-def _fingerprint(path: Path, _modified: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+def _fingerprint(paths: tuple[Path, ...], _modified: tuple[int, ...]) -> str:
+    return hashlib.sha256(b"\n".join(path.read_bytes() for path in paths)).hexdigest()[:10]

@@ -11,6 +11,7 @@ from backports import zstd
 from jobs.runs.backend import Backend
 from tests.support.people import make_run, note_file, owner_id
 from tests.support.visitor import Visitor, soup
+from webapp.rendering.bundles import BUNDLES
 from webapp.rendering.static_files import fingerprint
 
 DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -18,6 +19,9 @@ DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "br": brotli.decompress,
     "zstd": zstd.decompress,
 }
+
+
+STATIC = Path(__file__).parents[3] / "static"
 
 
 def assets(visitor: Visitor) -> set[str]:
@@ -29,7 +33,7 @@ def assets(visitor: Visitor) -> set[str]:
 
 def test_every_file_that_a_page_names_is_kept_for_good_and_brings_no_session(ada: Visitor) -> None:
     found = assets(ada)
-    assert len(found) > 20
+    assert {address.partition("?")[0] for address in found} >= {f"/static/{name}" for name in BUNDLES}
     for address in found:
         response = ada.get(address)
         assert response.status_code == 200, address
@@ -84,6 +88,24 @@ def test_a_file_of_a_run_and_its_ranges_are_sent_as_they_are(backend: Backend, a
     assert (whole.data, whole.headers.get("Content-Encoding")) == (content, None)
     part = ada.get(address, headers={"Accept-Encoding": "zstd, gzip", "Range": "bytes=5-20"})
     assert (part.status_code, part.data, part.headers.get("Content-Encoding")) == (206, content[5:21], None)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_a_bundle_has_all_its_files_in_order_and_compressed(ada: Visitor, encoding: str) -> None:
+    for bundle, names in BUNDLES.items():
+        compressed = ada.get(f"/static/{bundle}", headers={"Accept-Encoding": encoding})
+        whole = b"\n".join((STATIC / name).read_bytes() for name in names)
+        assert compressed.headers["Content-Encoding"] == encoding
+        assert compressed.headers["Vary"] == "Accept-Encoding"
+        assert DECOMPRESS[encoding](compressed.data) == whole == ada.get(f"/static/{bundle}").data
+        known = {"Accept-Encoding": encoding, "If-None-Match": compressed.headers["ETag"]}
+        assert (ada.get(f"/static/{bundle}", headers=known).status_code) == 304
+
+
+def test_every_style_sheet_and_script_is_in_a_bundle_or_on_its_own_pages() -> None:
+    bundled = {name for names in BUNDLES.values() for name in names}
+    files = {str(path.relative_to(STATIC)) for kind in ("css", "js") for path in (STATIC / kind).iterdir()}
+    assert files - bundled == {"css/api.css", "css/webhooks.css"}
 
 
 def test_no_static_file_is_found_outside_its_folder(visitor: Visitor) -> None:

@@ -1,0 +1,60 @@
+"""Style sheets and scripts, joined in memory: the files stay separate, and a page asks for three addresses.
+
+Each is compressed once, as far as it goes, because every first visit loads all of them.
+"""
+
+import gzip
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import brotli
+from flask import Request, Response, request
+
+STYLES = (
+    *("tokens", "base", "layout", "forms", "files", "runs", "progress", "run", "results", "prose", "tables"),
+    *("charts", "log", "pictures", "pages"),
+)
+SCRIPTS = (
+    *("live", "log", "sliders", "times", "zones", "uploads", "unread", "checks", "drafts", "folds", "focus"),
+    *("copy", "toasts"),
+)
+# In the order in which a browser reads them: the cascade and htmx's extension depend on it.
+BUNDLES = {
+    "styles.css": tuple(f"css/{name}.css" for name in STYLES),
+    "htmx.js": ("vendor/htmx-4.0.1.min.js", "vendor/hx-ws-4.0.1.min.js"),
+    "scripts.js": tuple(f"js/{name}.js" for name in SCRIPTS),
+}
+TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+# The smallest first.
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "br": lambda content: brotli.compress(content, quality=11),
+    "gzip": gzip.compress,
+}
+
+
+def paths(folder: Path, filename: str) -> tuple[Path, ...]:
+    """Return the files that a static address is made of: those of a bundle, or one."""
+    return tuple(folder / name for name in BUNDLES.get(filename, (filename,)))
+
+
+def joined(folder: Path, filename: str) -> Response:
+    """Return a response with the files of a bundle, compressed if the browser accepts it."""
+    content = b"\n".join(path.read_bytes() for path in paths(folder, filename))
+    encoding = _best_encoding(request)
+    response = Response(_compressed(content, encoding), content_type=TYPES[Path(filename).suffix])
+    response.vary.add("Accept-Encoding")
+    if encoding:
+        response.content_encoding = encoding
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _best_encoding(request: Request) -> str:
+    return next((name for name in COMPRESSIONS if request.accept_encodings[name] > 0), "")
+
+
+@lru_cache(maxsize=32)
+def _compressed(content: bytes, encoding: str) -> bytes:
+    return COMPRESSIONS[encoding](content) if encoding else content
