@@ -52,11 +52,18 @@
     else toast.remove();
   };
 
+  // Each toast keeps its place, so that none moves when another comes or goes.
+  const place = (toast) => {
+    const taken = [...toasts.children].map(({ dataset }) => dataset.place);
+    toast.dataset.place = [...Array(MOST).keys()].find((place) => !taken.includes(`${place}`));
+    setTimeout(leave, SHOWN_MS, toast);
+  };
+
   new MutationObserver((changes) => {
-    for (const { addedNodes } of changes) {
-      for (const toast of addedNodes) if (toast.dataset) setTimeout(leave, SHOWN_MS, toast);
-    }
     while (toasts.children.length > MOST) toasts.firstElementChild.remove();
+    for (const { addedNodes } of changes) {
+      for (const toast of addedNodes) if (toast.dataset && toast.isConnected) place(toast);
+    }
   }).observe(toasts, { childList: true });
 
   toasts.addEventListener("click", ({ target }) => {
