@@ -9,6 +9,8 @@ from webapp.current import is_for_api, is_from_a_program
 COOKIE = "dumbwaiter"
 STATIC = frozenset({"static", "rq_dashboard.static", "rq_dashboard.favicon"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+# Pages that people leave and come back to. The browser may keep them for the way back, until the cookie changes.
+RETURNED_TO = frozenset({"tasks.index", "tasks.show", "runs.index", "runs.show"})
 
 POLICY = "; ".join(
     (
@@ -51,7 +53,8 @@ class ConnectionSessionInterface(SecureCookieSessionInterface):
         """
         if is_for_api() or request.endpoint in STATIC:
             return
-        if session.modified or response.cache_control.no_store:
+        kept_as_file = not (response.cache_control.no_store or response.cache_control.no_cache)
+        if session.modified or not kept_as_file:
             super().save_session(app, session, response)
 
 
@@ -96,8 +99,18 @@ def set_headers(response: Response) -> Response:
     if request.is_secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     if request.endpoint != "static":
-        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("Cache-Control", "private, no-cache" if _is_returned_to(response) else "no-store")
     return response
+
+
+def _is_returned_to(response: Response) -> bool:
+    """Return whether the browser may show a page again when its reader goes back to it.
+
+    With `no-store` it could not keep the page in memory, with its scroll position and what was typed. Logging out
+    clears what it keeps, and `Vary: Cookie` has it ask again once somebody else, or nobody, is signed in.
+    """
+    is_page = request.method == "GET" and "HX-Request" not in request.headers
+    return is_page and response.status_code == 200 and request.endpoint in RETURNED_TO
 
 
 def local_path(target: str | None, prefix: str = "") -> str:

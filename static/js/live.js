@@ -15,6 +15,7 @@
   let polling = null;
   let timeout = null;
   let receivedAt = 0;
+  let restored = false; // from the back/forward cache, and not live yet
 
   const setState = (state) => {
     const live = document.getElementById("live");
@@ -75,6 +76,7 @@
   });
   document.addEventListener("htmx:ws:after:message:incoming", () => {
     failures = 0;
+    restored = false;
     receivedAt = Date.now();
     clearTimeout(timeout);
     clearInterval(polling);
@@ -83,6 +85,7 @@
   });
   document.addEventListener("htmx:ws:close", ({ detail }) => {
     if (detail.code === SIGNED_OUT) {
+      if (restored) return location.reload();
       clearTimeout(timeout);
       return setState("signed-out");
     }
@@ -128,6 +131,11 @@
     if (slept || silent) reconnect();
   }, 1000);
   window.addEventListener("online", reconnect);
+  // htmx has closed the socket of a page that was left, because browsers keep no page with an open one.
+  window.addEventListener("pageshow", ({ persisted }) => {
+    restored = persisted;
+    if (persisted) reconnect();
+  });
 
   // Pushes and responses may arrive out of order: the newer version wins.
   document.addEventListener("htmx:before:swap", ({ detail }) => {

@@ -50,8 +50,16 @@ def test_every_page_has_the_strict_policy(ada: Visitor) -> None:
         assert headers["X-Frame-Options"] == "DENY"
 
 
-def test_pages_are_not_kept_by_caches(ada: Visitor) -> None:
-    assert ada.get("/").headers["Cache-Control"] == "no-store"
+def test_pages_are_not_kept_by_caches_except_for_the_way_back(ada: Visitor) -> None:
+    run = ada.submit("reverse_text", text="a")
+    for path in ("/", "/runs", "/tasks/reverse_text", f"/runs/{run}"):
+        response = ada.get(path)
+        assert response.headers["Cache-Control"] == "private, no-cache"
+        assert "Cookie" in response.headers["Vary"]
+        assert "Set-Cookie" in response.headers  # the session is renewed as with every page
+        assert ada.get(path, headers={"HX-Request": "true"}).headers["Cache-Control"] == "no-store"
+    for path in ("/account", "/login", "/runs/0", "/live/changes"):
+        assert ada.get(path).headers["Cache-Control"] == "no-store"
 
 
 def test_what_is_too_large_is_refused_with_words(ada: Visitor) -> None:
