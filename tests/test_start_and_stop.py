@@ -83,7 +83,7 @@ def test_one_signal_stops_all_without_a_wait_for_open_pages_which_are_sent_away_
         for connection in idle:
             assert connection.sock.recv(1) == b""
         for page in pages:
-            receive_until(page, lambda frame: "Server restarting" in frame)
+            receive_until(page, lambda frame: "The server is restarting" in frame)
             with pytest.raises(ConnectionClosedError) as closed:
                 receive_until(page, lambda _frame: False)
             assert closed.value.rcvd is not None

@@ -28,6 +28,7 @@ from webapp.accounts import (
     auth,
     confirmation,
     export_views,
+    preference_views,
     proof_views,
     registration,
     second_factor_views,
@@ -64,12 +65,12 @@ LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
     *(hosts, static_files, security, auth, second_factor_views, confirmation, registration, sso_views),
     *(filters, fragments, results, charts, markdown, output, errors, layout, rights, rq_dashboard, uploads),
-    *(own_inputs, programs, known_tasks, pace, waits, failures),
+    *(own_inputs, programs, known_tasks, pace, waits, failures, preference_views),
 )
 ROOMS = (
     *(tasks, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
     *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
-    *(address_views, export_views, proof_views, session_views, token_views, webhook_views),
+    *(address_views, export_views, preference_views, proof_views, session_views, token_views, webhook_views),
 )
 
 

@@ -22,7 +22,7 @@ Columns = TypeVarTuple("Columns")
 class Selection:
     """A selection of one owner's runs, newest first, and below the id `before`.
 
-    It is filtered by task, state, id or tag, or to those that are starred. With `run_ids` it is those of them that still
+    It is filtered by task, state, id or tag, or to those that are starred. With `run_ids`, those of them that still
     exist.
     """
 

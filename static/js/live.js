@@ -7,6 +7,7 @@
   const POLL_MS = 5000;
   const TIMEOUT_MS = 10000;
   const SILENT_MS = 60000; // the server sends a message every 25 seconds
+  const BRIEF_MS = 2000;
   const SLEPT_MS = 10000;
   const SLEPT_HIDDEN_MS = 150000; // browsers run timers in hidden pages only once a minute
 
@@ -14,15 +15,21 @@
   let failures = 0;
   let polling = null;
   let timeout = null;
+  let lasting = null;
   let receivedAt = 0;
+  let seenAt = Date.now(); // when the page was last known to be right
   let restored = false; // from the back/forward cache, and not live yet
 
+  const element = () => document.getElementById("live");
+
+  // The page says nothing of an interruption that is over at once.
   const setState = (state) => {
-    const live = document.getElementById("live");
+    const live = element();
     if (!live || live.dataset.state === state) return;
-    const since = document.getElementById("offline-since");
-    if (live.dataset.state === "live") since.dateTime = "";
-    if (state === "offline" && !since.dateTime) since.dateTime = new Date().toISOString();
+    clearTimeout(lasting);
+    delete live.dataset.lasting;
+    if (state === "connecting") lasting = setTimeout(() => (element().dataset.lasting = ""), BRIEF_MS);
+    if (state !== "live") document.getElementById("seen-at").dateTime = new Date(seenAt).toISOString();
     live.dataset.state = state;
   };
 
@@ -45,7 +52,7 @@
 
   // Reconnects at once, without htmx's delay, by replacing the element, whose connection htmx then drops.
   const reconnect = () => {
-    const live = document.getElementById("live");
+    const live = element();
     if (!connection) return;
     const anew = live.cloneNode(true);
     live.replaceWith(anew);
@@ -77,7 +84,7 @@
   document.addEventListener("htmx:ws:after:message:incoming", () => {
     failures = 0;
     restored = false;
-    receivedAt = Date.now();
+    receivedAt = seenAt = Date.now();
     clearTimeout(timeout);
     clearInterval(polling);
     polling = null;
@@ -119,6 +126,7 @@
       return setState("signed-out");
     }
     if (status === 205) return reload();
+    if (status < 400) seenAt = Date.now();
     setState(status < 400 ? "polling" : "offline");
   });
 

@@ -92,6 +92,13 @@ def register(page: Page) -> Page:
     return page
 
 
+def log_out(page: Page) -> None:
+    """Log out with the account menu."""
+    page.get_by_role("button", name="Account:").click()
+    page.get_by_role("button", name="Log out", exact=True).click()
+    page.wait_for_url("**/login")
+
+
 def user_of(page: Page, backend: Backend) -> int:
     """Return the id of the user who is signed in with the page's browser."""
     return owner_id(backend, address_of(page))
@@ -99,7 +106,7 @@ def user_of(page: Page, backend: Backend) -> int:
 
 def address_of(page: Page) -> str:
     shown = page.context.request.get("/account")
-    return the(BeautifulSoup(shown.text(), "html.parser"), ".header__email").text
+    return the(BeautifulSoup(shown.text(), "html.parser"), ".menu__email").text
 
 
 def new_address() -> str:

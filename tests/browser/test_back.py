@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import open_live, register
+from tests.browser.conftest import log_out, open_live, register
 from tests.support.chromium import ARGUMENTS, chromium_path
 from tests.support.stack import Stack
 from tests.support.waiting import until
@@ -42,8 +42,7 @@ def test_the_way_back_is_instant_and_live_until_its_user_logs_out(keeping: Brows
     expect(page.get_by_label("Text")).to_have_value("half a thought")
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.locator(".run[data-state=succeeded]")).to_contain_text("thguoht a flah")
-    page.get_by_role("button", name="Log out").click()
-    page.wait_for_url("**/login")
+    log_out(page)
     page.evaluate("history.back()")
     expect(page).to_have_url(LOG_IN)
     expect(page.locator(".run")).to_have_count(0)

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.conftest import NewContext, open_live, register, was_not_reloaded
+from tests.browser.conftest import NewContext, log_out, open_live, register, was_not_reloaded
 from tests.browser.relay import Relay
 from tests.faults.scale import scale
 from tests.support.stack import Stack
@@ -48,7 +48,8 @@ def test_a_cut_socket_comes_back_and_the_page_is_right(relayed: BrowserContext, 
     relay.closed = True
     relay.cut()
     expect(page.locator("#live")).to_have_attribute("data-state", "offline")
-    expect(page.locator("#offline-since")).to_have_text(re.compile(r"\d:\d\d"))
+    expect(page.get_by_text("Connection lost. Reconnecting… What you see is from")).to_be_visible()
+    expect(page.locator("#seen-at")).to_have_text(re.compile(r"\d:\d\d"))
     submit_elsewhere(relayed, stack, page, "while away")
     relay.closed = False
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
@@ -224,8 +225,7 @@ def test_going_back_shows_a_live_page(page: Page) -> None:
 def test_logging_out_in_one_tab_ends_the_other(page: Page, context: BrowserContext) -> None:
     other = open_live(context.new_page(), "/runs")
     open_live(page, "/")
-    page.get_by_role("button", name="Log out").click()
-    page.wait_for_url("**/login")
+    log_out(page)
     expect(other.locator("#live")).to_have_attribute("data-state", "signed-out")
     expect(other.locator("#live").get_by_role("link", name="log in")).to_be_visible()
 

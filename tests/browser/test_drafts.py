@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run
-from tests.browser.conftest import Gallery, NewContext, address_of, open_live, register
+from tests.browser.conftest import Gallery, NewContext, address_of, log_out, open_live, register
 from tests.support.visitor import PASSWORD
 
 
@@ -54,7 +54,7 @@ def test_a_form_of_another_account_starts_no_run_and_says_whose_it_would_be(
     old.locator("#text-input").fill("mine")
     new = context.new_page()
     new.goto("/")
-    new.get_by_role("button", name="Log out").click()
+    log_out(new)
     register(new)
     before = count_runs(backend)
     old.locator("#task-submit").click()

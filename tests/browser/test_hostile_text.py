@@ -196,8 +196,8 @@ def test_hostile_text_in_the_header_is_only_text(page: Page, backend: Backend) -
         with backend.database.write() as session:
             session.execute(update(Account).where(Account.id == user).values(email=email))
         page.goto("/")
-        assert page.locator(".header__email").text_content() == email
-        expect(page.locator(".header__email")).to_have_attribute("title", email)
+        assert page.locator(".menu__email").text_content() == email
+        expect(page.locator(".account__button")).to_have_attribute("title", email)
         assert_only_text(page)
 
 

@@ -12,7 +12,7 @@ from jobs.runs.run import Run, State
 from jobs.runs.webhook import Delivery, Webhook
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
-from tests.browser.conftest import NewContext, address_of, new_address, open_live, register
+from tests.browser.conftest import NewContext, address_of, log_out, new_address, open_live, register
 from tests.support.people import make_run
 from tests.support.stack import Stack
 from tests.support.visitor import PASSWORD
@@ -139,7 +139,7 @@ def test_somebody_registers_and_sees_the_tasks(context: BrowserContext) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     page.wait_for_url("**/")
-    expect(page.locator(".header__email")).to_have_text(address)
+    expect(page.locator(".account__short")).to_have_text(address)
 
 
 def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
@@ -181,8 +181,7 @@ def test_everything_works_without_javascript(new_context: NewContext) -> None:
     page.get_by_label("State").select_option("failed")
     page.get_by_role("button", name="Filter").click()
     expect(page.locator(".run")).to_have_count(0)
-    page.get_by_role("button", name="Log out").click()
-    page.wait_for_url("**/login")
+    log_out(page)
 
 
 def test_the_dashboard_works_for_an_administrator(page: Page, stack: Stack) -> None:

@@ -12,7 +12,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.xdist_group("application")
 
-LATE = "a few seconds behind"
+LATE = "a few seconds late"
 
 
 @pytest.mark.parametrize(

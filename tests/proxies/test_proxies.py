@@ -10,7 +10,7 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NewContext, open_live, was_not_reloaded
+from tests.browser.conftest import NewContext, log_out, open_live, was_not_reloaded
 from tests.proxies.servers import HERE, Proxy
 from tests.support.person import Person, receive_until, shows
 from tests.support.raw_upload import BOUNDARY, END, head_of
@@ -60,8 +60,8 @@ def test_the_way_through_the_application(proxy: Proxy, new_context: NewContext) 
     page.locator(".run__title").click()
     page.get_by_role("link", name="Edit and run").click()
     expect(page.get_by_label("Text")).to_have_value("dumbwaiter")
-    page.get_by_role("button", name="Log out").click()
-    page.wait_for_url(f"{proxy.url}/login")
+    log_out(page)
+    assert page.url == f"{proxy.url}/login"
     expect(other.locator("#live")).to_have_attribute("data-state", "signed-out")
     assert [address for address in asked if not address.startswith(f"{proxy.url}/")] == []
     assert context.cookies() == [], "its cookie is sent to it, and taken back by it"

@@ -37,6 +37,7 @@ KINDS = {
             "/account/sso/link",
             "/account/sso/unlink",
             "/account/password",
+            "/account/theme",
             "/account/secrets",
             "/account/secrets/<text:name>/delete",
         ),

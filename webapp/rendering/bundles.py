@@ -12,12 +12,12 @@ import brotli
 from flask import Request, Response, request
 
 STYLES = (
-    *("tokens", "base", "layout", "forms", "files", "runs", "progress", "run", "results", "prose", "tables"),
+    *("tokens", "base", "layout", "menu", "forms", "files", "runs", "progress", "run", "results", "prose", "tables"),
     *("charts", "log", "pictures", "pages"),
 )
 SCRIPTS = (
     *("live", "log", "sliders", "times", "zones", "uploads", "unread", "checks", "drafts", "folds", "focus"),
-    *("copy", "toasts"),
+    *("copy", "toasts", "theme"),
 )
 # In the order in which a browser reads them: the cascade and htmx's extension depend on it.
 BUNDLES = {
