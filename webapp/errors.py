@@ -17,7 +17,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.wrappers import Response
 
-from jobs.runs import NotAllowed, TooManyRuns
+from jobs.runs import Gone, NotAllowed, TooManyRuns
 from jobs.storage import AWAY
 from jobs.values import StoreAway
 from webapp import messages
@@ -35,6 +35,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, show)
     app.register_error_handler(TooManyRuns, show_too_many)
     app.register_error_handler(NotAllowed, show_not_allowed)
+    app.register_error_handler(Gone, lambda _error: show(NotFound(messages.ACCOUNT_GONE)))
     app.register_error_handler(Exception, show_unexpected)
 
 

@@ -33,6 +33,7 @@ PLAIN_HTTP = (
     "If you did, the proxy in front must send X-Forwarded-Proto."
 )
 VIEWERS_RUN_NOTHING = "You are a viewer here, and viewers run no tasks. Ask an administrator for the role of a member."
+ACCOUNT_GONE = "This account was deleted a moment ago."
 SLOW = "The request took too long to arrive. Check the connection and try again."
 NO_JOB = "RQ no longer has this job."
 

@@ -15,7 +15,7 @@ from jobs.runs.output import StoredBatch, read_output
 from jobs.runs.output_entries import Entry, OutputKind
 from jobs.runs.own_data import OwnFile, files_of, files_of_run, runs_of
 from jobs.runs.pauses import Kind, Pause
-from jobs.runs.people import Person, Role, RoleText, owner_key
+from jobs.runs.people import Gone, Person, Role, RoleText, owner_key
 from jobs.runs.queue import WakeUp
 from jobs.runs.receivers import RefusedReceiver
 from jobs.runs.reserved_space import RENEWED_SECONDS, ReservedSpace, release, renew, reserve
@@ -64,6 +64,7 @@ __all__ = [
     "Ending",
     "Entry",
     "Found",
+    "Gone",
     "Interval",
     "Kind",
     "Letter",

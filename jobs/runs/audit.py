@@ -2,6 +2,9 @@
 
 An entry is committed with the change that it is about. Each has a digest of itself and of the digest before it, so that
 an entry that is changed or removed later breaks the chain.
+
+Whoever adds to the chain keeps others from it until the end of the transaction. So entries are written last, when it is
+committed: whoever has the chain waits for nobody, in whatever order the rest of a transaction locks its rows.
 """
 
 import hashlib
@@ -23,6 +26,7 @@ log = logging.getLogger("dumbwaiter.security")
 
 ENTRIES_AT_ONCE = 500
 LOCK = 0x64756D62  # a number that no other lock of the application has
+NOTED = "entries of the audit log"
 VERBS = (
     "account created",
     "account deleted",
@@ -119,14 +123,10 @@ def note(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an entry to the transaction of a change, and a line to the security log once that is committed.
-
-    Other changes wait for its end, so that the chain has one order.
-    """
+    """Add an entry to the transaction of a change, and a line to the security log once that is committed."""
     assert verb in VERBS
     actor = who_acts.get()()
     entry = AuditEntry(
-        at=utcnow(),
         actor=actor.name[:254],
         verb=verb,
         object=what[:254],
@@ -135,17 +135,30 @@ def note(
         ip_address=actor.ip_address[:64],
         request_id=actor.request_id[:32],
     )
-    # Whoever has the lock waits for nobody: rows that refer to an account lock it, as another change may have done.
-    session.flush()
+    noted: list[AuditEntry] = session.info.setdefault(NOTED, [])
+    if not noted:
+        event.listen(session, "before_commit", _write, once=True)
+        event.listen(session, "after_commit", _tell, once=True)
+    noted.append(entry)
+
+
+def _write(session: Session) -> None:
+    """Add the entries that were noted in a transaction to the chain. Other changes wait for its end from here on."""
+    session.flush()  # rows that refer to an account lock it
     if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time anyway
         session.execute(select(func.pg_advisory_xact_lock(LOCK)))
     newest = select(func.max(AuditEntry.id)).scalar_subquery()
-    last = session.scalar(select(AuditEntry.digest).where(AuditEntry.id == newest))
-    entry.digest = _digest(last or "", entry)
-    session.add(entry)
-    session.flush()
-    line = _line(entry)
-    event.listen(session, "after_commit", lambda _session: log.info("%s", line), once=True)
+    digest = session.scalar(select(AuditEntry.digest).where(AuditEntry.id == newest)) or ""
+    for entry in session.info[NOTED]:
+        entry.at = utcnow()
+        digest = entry.digest = _digest(digest, entry)
+        session.add(entry)
+        session.flush()
+
+
+def _tell(session: Session) -> None:
+    for entry in session.info[NOTED]:
+        log.info("%s", _line(entry))
 
 
 def _line(entry: AuditEntry) -> str:

@@ -155,8 +155,9 @@ def set_groups_of(session: Session, person_id: int, groups: Collection[int]) -> 
     if person is None:
         return
     before = _of(session, person_id)
-    known = session.execute(select(Group.id, Group.name).where(Group.id.in_(groups)).order_by(Group.name))
-    after = {group_id: name for group_id, name in known}
+    known = select(Group.id, Group.name).where(Group.id.in_(groups)).order_by(Group.name)
+    kept = known.with_for_update(read=True, key_share=True)  # until they are referred to
+    after = {group_id: name for group_id, name in session.execute(kept)}
     if before.keys() == after.keys():
         return
     mine = delete(GroupMember).where(GroupMember.member_id == person_id)

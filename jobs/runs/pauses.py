@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Index, String, Table, and_, delete, exists, not_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import audit
+from jobs.runs import audit, people
 from jobs.runs.people import owner_key
 from jobs.runs.run import Run
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
@@ -68,6 +68,8 @@ def pause(database: Database, kind: Kind, name: str, reason: str, by: str) -> No
     owner_id = int(name) if kind is Kind.USER else None
     verb = "worker drained" if kind is Kind.WORKER else "paused"
     with database.write() as session:
+        if owner_id is not None:
+            people.keep(session, owner_id)
         made = Pause(kind=kind, name=name, owner_id=owner_id, reason=reason, paused_by=by, paused_at=utcnow())
         session.merge(made)
         audit.note(session, verb, _said(kind, name), after={"reason": reason} if reason else None)

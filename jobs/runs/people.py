@@ -57,11 +57,24 @@ def role_of(session: Session, owner_id: int) -> Role | None:
     return session.scalar(select(Person.role).where(Person.id == owner_id))
 
 
+class Gone(Exception):
+    """A person whose account was deleted meanwhile."""
+
+
 def keep(session: Session, owner_id: int) -> None:
-    """Lock an owner against deletion until the transaction ends. Lock the owner's rows after this."""
-    session.execute(select(Person.id).where(Person.id == owner_id).with_for_update(read=True, key_share=True))
+    """Lock an owner against deletion until the transaction ends. Raises Gone.
+
+    Lock, change and delete the owner's rows after this: who deletes the account locks it before them, too.
+    """
+    _lock(session, owner_id, read=True)
 
 
 def in_turn(session: Session, owner_id: int) -> None:
-    """Serialise this transaction with others that lock the same owner; adding runs is not blocked."""
-    session.execute(select(Person.id).where(Person.id == owner_id).with_for_update(key_share=True))
+    """Serialise this transaction with others that lock the same owner; adding runs is not blocked. Raises Gone."""
+    _lock(session, owner_id, read=False)
+
+
+def _lock(session: Session, owner_id: int, read: bool) -> None:
+    found = session.scalar(select(Person.id).where(Person.id == owner_id).with_for_update(read=read, key_share=True))
+    if found is None:
+        raise Gone

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from jobs.runs import Backend, audit, mails
+from jobs.runs import Backend, audit, mails, people
 from jobs.storage import Database, utcnow
 from webapp.accounts import letters
 from webapp.accounts.proofs import LIFETIME, SECRET_BYTES, AddressProof, NotProved, is_it
@@ -19,6 +19,7 @@ def begin(backend: Backend, user: Account, email: str) -> None:
     """Mail a link to a user's new address, in place of an earlier one, or tell the owner of an account that has it."""
     secret, settings = secrets.token_urlsafe(SECRET_BYTES), backend.settings
     with backend.database.write() as session:
+        people.keep(session, user.id)
         other = session.scalar(select(Account).where(Account.email == email))
         session.execute(delete(AddressProof).where(AddressProof.owner_id == user.id))
         if other is None:
@@ -47,10 +48,11 @@ def change(backend: Backend, user: Account, secret: str) -> None:
     used = delete(AddressProof).where(is_it(secret), AddressProof.owner_id == user.id).returning(AddressProof.email)
     try:
         with backend.database.write() as session:
+            account = session.get(Account, user.id, with_for_update=True)
             email = session.scalar(used)
-            if email is None:
+            if account is None or email is None:
                 raise NotProved
-            _change(backend, session, user.id, email)
+            _change(backend, session, account, email)
     except IntegrityError:
         raise EmailTaken from None
 
@@ -59,17 +61,17 @@ def change_by_administrator(backend: Backend, user: Account, email: str) -> None
     """Change the address without a proof. Raises EmailTaken if it has an account."""
     try:
         with backend.database.write() as session:
-            _change(backend, session, user.id, email)
+            if account := session.get(Account, user.id, with_for_update=True):
+                _change(backend, session, account, email)
     except IntegrityError:
         raise EmailTaken from None
 
 
-def _change(backend: Backend, session: Session, user_id: int, email: str) -> None:
+def _change(backend: Backend, session: Session, account: Account, email: str) -> None:
     """Change the address, drop links that were mailed to the old one, and tell it."""
-    account = session.get_one(Account, user_id, with_for_update=True)
     old, account.email = account.email, email
     session.flush()
-    session.execute(delete(PasswordReset).where(PasswordReset.owner_id == user_id))
+    session.execute(delete(PasswordReset).where(PasswordReset.owner_id == account.id))
     session.execute(delete(AddressProof).where(AddressProof.owner_id.is_(None), AddressProof.email == email))
     if backend.settings.mail_url:
         mails.put(session, backend.vault, letters.changed(backend.settings, old, email))

@@ -75,6 +75,8 @@ def _joined(session: Session, claims: Claims, settings: Settings) -> Account:
         raise NotKnown
     if session.scalar(select(Account.id).where(Account.email == claims.email)):
         raise EmailTaken
+    if settings.oidc_administrators:  # before the invitation: who deletes its inviter's account locks that before it
+        users.locked_administrators(session)
     used = delete(Invitation).where(valid).returning(Invitation.role, Invitation.groups)
     invited = session.execute(used).first()
     if invited is None and not _may_register(claims.email, settings):
@@ -101,7 +103,6 @@ def apply_claims(
     With OIDC_GROUPS_CLAIM, the groups of its values that exist here; with OIDC_ADMINISTRATORS, the role. The last
     administrator stays one, lest nobody be left who can change that.
     """
-    # Every row is locked before the first entry of the audit log, whose lock others wait for with theirs.
     names = settings.oidc_administrators
     administrators = users.locked_administrators(session) if names else ()
     user = session.get_one(Account, owner_id, with_for_update=True)

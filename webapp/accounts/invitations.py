@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import Role, RoleText, audit, groups
+from jobs.runs import Role, RoleText, audit, groups, people
 from jobs.storage import Base, Database, PlainJson, UtcDateTime, utcnow
 from webapp.accounts import passwords
 from webapp.accounts.tokens import digest_of
@@ -81,6 +81,8 @@ def create(
     )
     same = Invitation.email == email if email else Invitation.email.is_(None)
     with database.write() as session:
+        if inviter_id is not None:
+            people.keep(session, inviter_id)
         if email and session.scalar(select(Account.id).where(Account.email == email)):
             raise EmailTaken
         session.execute(delete(Invitation).where(same | (Invitation.expires_at < utcnow())))

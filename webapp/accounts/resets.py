@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Index, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import Backend, audit, mails, owner_key
+from jobs.runs import Backend, audit, mails, owner_key, people
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts import letters, passwords
 from webapp.accounts.tokens import digest_of
@@ -44,6 +44,7 @@ def send(backend: Backend, user: Account) -> None:
 
 def _store(session: Session, user_id: int, email: str, lifetime: timedelta) -> str:
     secret = secrets.token_urlsafe(SECRET_BYTES)
+    people.keep(session, user_id)
     session.execute(delete(PasswordReset).where(PasswordReset.owner_id == user_id))
     session.add(PasswordReset(owner_id=user_id, digest=digest_of(secret), expires_at=utcnow() + lifetime))
     audit.note(session, "reset link created", email)
@@ -63,9 +64,10 @@ def use(database: Database, secret: str, password: str) -> Account | None:
     hashed = passwords.hash_password(password)
     is_it = (PasswordReset.digest == digest_of(secret)) & (PasswordReset.expires_at > utcnow())
     with database.write() as session:
-        owner_id = session.scalar(delete(PasswordReset).where(is_it).returning(PasswordReset.owner_id))
-        user = session.get(Account, owner_id) if owner_id is not None else None
-        if user is None or not user.is_active:
+        owner = select(PasswordReset.owner_id).where(is_it).scalar_subquery()
+        user = session.scalar(select(Account).where(Account.id == owner).with_for_update())
+        used = delete(PasswordReset).where(is_it).returning(PasswordReset.owner_id)
+        if user is None or session.scalar(used) is None or not user.is_active:
             return None
         user.password_hash = hashed
         user.session_version += 1

@@ -11,7 +11,7 @@ import pyotp
 from sqlalchemy import BigInteger, String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import Backend, audit, owner_key
+from jobs.runs import Backend, audit, owner_key, people
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts.tokens import digest_of
 from webapp.accounts.users import Account
@@ -53,7 +53,7 @@ def begin(backend: Backend, user: Account) -> None:
     """Make a secret for an app, in place of one that was not proved. It counts for nothing yet."""
     encrypted = backend.vault.seal_second_factor(user.id, pyotp.random_base32())
     with backend.database.write() as session:
-        session.get(Account, user.id, with_for_update=True)  # two clicks at once make one row
+        people.in_turn(session, user.id)  # two clicks at once make one row
         factor = session.get(SecondFactor, user.id)
         if factor and factor.on_since:
             return
@@ -78,6 +78,7 @@ def turn_on(backend: Backend, user: Account, code: str) -> list[str] | None:
         return None
     off = (SecondFactor.owner_id == user.id) & SecondFactor.on_since.is_(None)
     with backend.database.write() as session:
+        people.in_turn(session, user.id)
         on = update(SecondFactor).where(off).values(on_since=utcnow(), last_step=step).returning(SecondFactor.owner_id)
         if session.scalar(on) is None:
             return None
@@ -105,6 +106,7 @@ def accepts(backend: Backend, user: Account, code: str) -> bool:
 def renew_codes(database: Database, user: Account) -> list[str]:
     """Replace the recovery codes, and return the new ones."""
     with database.write() as session:
+        people.keep(session, user.id)
         _note(session, "recovery codes created", user)
         return _new_codes(session, user.id)
 
@@ -113,6 +115,7 @@ def turn_off(database: Database, user: Account, is_lost: bool = False) -> bool:
     """Turn the second factor off; if it is lost, end the user's sessions. Return False if it was not on."""
     verb = "two-factor sign-in reset" if is_lost else "two-factor sign-in turned off"
     with database.write() as session:
+        people.in_turn(session, user.id)
         gone = delete(SecondFactor).where(SecondFactor.owner_id == user.id).returning(SecondFactor.on_since)
         was_on = session.scalar(gone) is not None
         session.execute(delete(RecoveryCode).where(RecoveryCode.owner_id == user.id))

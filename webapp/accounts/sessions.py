@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Index, String, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import audit, owner_key
+from jobs.runs import audit, owner_key, people
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts.tokens import digest_of
 from webapp.accounts.users import NEVER, Account
@@ -86,6 +86,7 @@ def begin(
         confirmed_at=confirmed_at or now,
     )
     with database.write() as session:
+        people.keep(session, user.id)
         over = (Session.last_used_at < now - UNUSED) | (Session.created_at < now - LONGEST)
         session.execute(delete(Session).where(Session.owner_id == user.id, over))
         session.add(new)

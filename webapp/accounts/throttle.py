@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Exists, Index, Select, String, delete, exi
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import Backend, Person, owner_key
+from jobs.runs import Backend, Person, owner_key, people
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.connections import is_here
 
@@ -116,6 +116,7 @@ def note_place(database: Database, owner_id: int, place: str) -> None:
         if session.get(KnownPlace, (owner_id, place)):
             return
     with contextlib.suppress(IntegrityError), database.write() as session:
+        people.keep(session, owner_id)
         old = utcnow() - timedelta(days=KNOWN_DAYS)
         session.execute(delete(KnownPlace).where(KnownPlace.owner_id == owner_id, KnownPlace.at < old))
         session.add(KnownPlace(owner_id=owner_id, place=place))

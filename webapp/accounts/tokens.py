@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import JSON, Index, String, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import audit, owner_key
+from jobs.runs import audit, owner_key, people
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts.users import Account
 
@@ -109,6 +109,7 @@ def create(database: Database, owner_id: int, grant: Grant, replaces: bool = Fal
         expires_at=expires_at,
     )
     with database.write() as session:
+        people.keep(session, owner_id)
         session.execute(delete(Token).where(Token.owner_id == owner_id, Token.expires_at < utcnow()))
         count = session.scalar(select(func.count()).select_from(Token).where(Token.owner_id == owner_id))
         if (count or 0) >= MOST_TOKENS and not (replaces and _delete_oldest(session, token)):
