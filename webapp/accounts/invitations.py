@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import Role, RoleText, audit, groups, people
+from jobs.runs import Backend, Role, RoleText, audit, groups, mails, people
 from jobs.storage import Base, Database, PlainJson, UtcDateTime, utcnow
-from webapp.accounts import passwords
+from webapp.accounts import letters, passwords
 from webapp.accounts.tokens import digest_of
 from webapp.accounts.users import Account, EmailTaken
 
@@ -60,16 +60,36 @@ class NotInvited(Exception):
 
 
 def create(
-    database: Database,
-    email: str | None,
+    backend: Backend,
+    email: str,
     offer: Offer = A_MEMBER,
     inviter_id: int | None = None,
     lifetime: timedelta = LIFETIME,
 ) -> str:
-    """Store an invitation in place of an earlier one to the same address, and return its secret.
+    """Store an invitation in place of an earlier one to the same address, mail it, and return its secret.
 
     Raises EmailTaken if the address has an account.
     """
+    with backend.database.write() as session:
+        if inviter_id is not None:
+            people.keep(session, inviter_id)
+        if session.scalar(select(Account.id).where(Account.email == email)):
+            raise EmailTaken
+        secret = _store(session, email, offer, inviter_id, lifetime)
+        if backend.settings.mail_url:
+            mails.put(session, backend.vault, letters.invitation(backend.settings, email, secret, lifetime))
+    return secret
+
+
+def first(database: Database) -> str | None:
+    """Return the secret of a new invitation for the first account, an administrator's, or None if there is one."""
+    with database.write() as session:
+        if session.scalar(select(Account.id).limit(1)) is not None:
+            return None
+        return _store(session, None, Offer(Role.ADMINISTRATOR), None, LIFETIME)
+
+
+def _store(session: Session, email: str | None, offer: Offer, inviter_id: int | None, lifetime: timedelta) -> str:
     secret = secrets.token_urlsafe(SECRET_BYTES)
     new = Invitation(
         digest=digest_of(secret),
@@ -80,23 +100,10 @@ def create(
         expires_at=utcnow() + lifetime,
     )
     same = Invitation.email == email if email else Invitation.email.is_(None)
-    with database.write() as session:
-        if inviter_id is not None:
-            people.keep(session, inviter_id)
-        if email and session.scalar(select(Account.id).where(Account.email == email)):
-            raise EmailTaken
-        session.execute(delete(Invitation).where(same | (Invitation.expires_at < utcnow())))
-        session.add(new)
-        audit.note(session, "invitation created", email or "the first account", after={"role": offer.role})
+    session.execute(delete(Invitation).where(same | (Invitation.expires_at < utcnow())))
+    session.add(new)
+    audit.note(session, "invitation created", email or "the first account", after={"role": offer.role})
     return secret
-
-
-def first(database: Database) -> str | None:
-    """Return the secret of a new invitation for the first account, an administrator's, or None if there is one."""
-    with database.read() as session:
-        if session.scalar(select(Account.id).limit(1)) is not None:
-            return None
-    return create(database, None, Offer(Role.ADMINISTRATOR))
 
 
 def with_secret(database: Database, secret: str) -> Invitation | None:

@@ -34,6 +34,20 @@ To do so, open this link:
 
 The link works once, for {time}. If it wasn't you, ignore this mail: your password stays as it is.
 """
+HANDED_OVER = """\
+An administrator has made a link for you that sets a new password for your account at {name}:
+
+{link}
+
+It works once, for {time}. Your password stays as it is until then. If you did not ask for this, ask an administrator.
+"""
+INVITED = """\
+You are invited to {name}. To create your account, open this link and {do}:
+
+{link}
+
+The invitation is for this address, and can be used for {time}. If you expected none, ignore this mail.
+"""
 CHANGE = """\
 You want to use this address for your account at {name}.
 To do so, open this link where you are logged in:
@@ -72,6 +86,22 @@ def reset(settings: Settings, account: Account, secret: str, lifetime: timedelta
     return Letter(account.email, f"Set a new password for {settings.app_name}", text, lifetime, account.id)
 
 
+def handed_over(settings: Settings, account: Account, secret: str, lifetime: timedelta) -> Letter:
+    """Return the mail with the link that an administrator has made for somebody."""
+    text = HANDED_OVER.format(name=settings.app_name, link=links.reset(settings, secret), time=_in_words(lifetime))
+    return Letter(account.email, f"Set a new password for {settings.app_name}", text, lifetime, account.id)
+
+
+def invitation(settings: Settings, email: str, secret: str, lifetime: timedelta) -> Letter:
+    """Return the mail that invites somebody. Where the provider creates all accounts, they log in by it."""
+    if settings.oidc_only:
+        link, do = links.login(settings), f"log in with {settings.oidc_name}"
+    else:
+        link, do = links.invitation(settings, secret), "choose a password"
+    text = INVITED.format(name=settings.app_name, link=link, do=do, time=_in_words(lifetime))
+    return Letter(email, f"Your invitation to {settings.app_name}", text, lifetime)
+
+
 def change(settings: Settings, email: str, secret: str, lifetime: timedelta) -> Letter:
     """Return the mail with the link that proves the new address of an account."""
     link = links.change_of_address(settings, secret)
@@ -93,4 +123,6 @@ def changed(settings: Settings, old: str, new: str) -> Letter:
 
 def _in_words(lifetime: timedelta) -> str:
     hours = round(lifetime / timedelta(hours=1))
+    if hours > 48:
+        return f"{round(hours / 24)} days"
     return "an hour" if hours == 1 else f"{hours} hours"

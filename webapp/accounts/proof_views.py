@@ -63,7 +63,7 @@ def send_link() -> Response:
     with constant_time():
         user = users.with_email(backend().database, address)
         if user and user.is_active and users.may_use_password(user, backend().settings):
-            resets.send(backend(), user)
+            resets.send(backend(), user.id)
     return show_form("forgot_sent", email=address)
 
 

@@ -28,27 +28,30 @@ class PasswordReset(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-def create(database: Database, user_id: int) -> str:
-    """Store a link in place of an earlier one for the same account, and return its secret."""
-    with database.write() as session:
-        email = session.scalar(select(Account.email).where(Account.id == user_id))
-        return _store(session, user_id, email or "", LIFETIME)
-
-
-def send(backend: Backend, user: Account) -> None:
-    """Mail a link to the owner of an account, in place of an earlier one."""
+def create(backend: Backend, user_id: int) -> str:
+    """Store a link that an administrator hands over, in place of an earlier one, mail it, and return its secret."""
     with backend.database.write() as session:
-        secret = _store(session, user.id, user.email, MAILED_LIFETIME)
+        user, secret = _store(session, user_id, LIFETIME)
+        if backend.settings.mail_url and user.is_active:
+            mails.put(session, backend.vault, letters.handed_over(backend.settings, user, secret, LIFETIME))
+    return secret
+
+
+def send(backend: Backend, user_id: int) -> None:
+    """Mail a link to the owner of an account who asks for one, in place of an earlier one."""
+    with backend.database.write() as session:
+        user, secret = _store(session, user_id, MAILED_LIFETIME)
         mails.put(session, backend.vault, letters.reset(backend.settings, user, secret, MAILED_LIFETIME))
 
 
-def _store(session: Session, user_id: int, email: str, lifetime: timedelta) -> str:
+def _store(session: Session, user_id: int, lifetime: timedelta) -> tuple[Account, str]:
     secret = secrets.token_urlsafe(SECRET_BYTES)
     people.keep(session, user_id)
     session.execute(delete(PasswordReset).where(PasswordReset.owner_id == user_id))
     session.add(PasswordReset(owner_id=user_id, digest=digest_of(secret), expires_at=utcnow() + lifetime))
-    audit.note(session, "reset link created", email)
-    return secret
+    user = session.get_one(Account, user_id)
+    audit.note(session, "reset link created", user.email)
+    return user, secret
 
 
 def account_for(database: Database, secret: str) -> Account | None:

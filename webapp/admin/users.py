@@ -1,6 +1,7 @@
 """The administration of users: invitations, rights, and links that set a new password."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -36,11 +37,11 @@ def invite() -> Response:
         return _refused(email, messages.NO_EMAIL)
     offer = Offer(_role(default=Role.MEMBER), _groups())
     try:
-        secret = invitations.create(backend().database, address, offer, current_user.id)
+        secret = invitations.create(backend(), address, offer, current_user.id)
     except EmailTaken:
         return _refused(email, messages.HAS_ACCOUNT)
     link = url_for("registration.register", invitation=secret, _external=True)
-    return make_response(_page(link={"for": address, "address": link, "days": invitations.LIFETIME.days}))
+    return _handed_out(address, link, invitations.LIFETIME)
 
 
 @bp.post("/invitations/<row:invitation_id>/revoke")
@@ -95,9 +96,15 @@ def end_sessions(user_id: int) -> Response:
 def reset(user_id: int) -> Response:
     """Create a link that sets a new password, in the response to this form and nowhere else."""
     user = _user(user_id)
-    secret = resets.create(backend().database, user.id)
+    secret = resets.create(backend(), user.id)
     link = url_for("registration.choose_password", link=secret, _external=True)
-    return make_response(_page(link={"for": user.email, "address": link, "days": resets.LIFETIME.days}))
+    return _handed_out(user.email, link, resets.LIFETIME, user.is_active)
+
+
+def _handed_out(email: str, address: str, lifetime: timedelta, has_mail: bool = True) -> Response:
+    """Show a link to hand over, and say if it is mailed, too."""
+    is_mailed = has_mail and bool(backend().settings.mail_url)
+    return make_response(_page(link={"for": email, "address": address, "days": lifetime.days, "is_mailed": is_mailed}))
 
 
 def _other(user_id: int) -> Account:

@@ -82,9 +82,9 @@ def set_weight(email: str, weight: float) -> None:
 @admin.command("reset-link")
 @click.argument("email")
 def reset_link(email: str) -> None:
-    """Print a link with which a user sets a new password, once, within a day."""
+    """Print, and mail, a link with which a user sets a new password, once, within a day."""
     user = _found(email, lambda address: users.with_email(backend().database, address))
-    click.echo(links.reset(backend().settings, resets.create(backend().database, user.id)))
+    click.echo(links.reset(backend().settings, resets.create(backend(), user.id)))
 
 
 @admin.command("change-address")
@@ -141,7 +141,7 @@ def renew_secrets() -> None:
 @click.option("--days", type=click.IntRange(1, 365), default=invitations.LIFETIME.days, show_default=True)
 @with_appcontext
 def invite(email: str, role: str, names: tuple[str, ...], days: int) -> None:
-    """Print a link with which a person creates an account, once."""
+    """Print, and mail, a link with which a person creates an account, once."""
     address = users.normalised(email)
     if address is None:
         raise click.ClickException(f"{email} is not an e-mail address.")
@@ -149,7 +149,7 @@ def invite(email: str, role: str, names: tuple[str, ...], days: int) -> None:
         raise click.ClickException("REGISTRATION is closed, so nobody can accept an invitation. Set it to invite.")
     offer = Offer(Role(role), _ids_of(names))
     try:
-        secret = invitations.create(backend().database, address, offer, lifetime=timedelta(days=days))
+        secret = invitations.create(backend(), address, offer, lifetime=timedelta(days=days))
     except EmailTaken:
         raise click.ClickException(f"{address} has an account.") from None
     click.echo(links.invitation(backend().settings, secret))

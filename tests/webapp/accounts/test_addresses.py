@@ -40,7 +40,7 @@ def test_an_address_changes_once_the_new_one_is_proved(app: Flask, backend: Back
     ada = logged_in(app, OLD)
     assert "Change my address" in ada.get("/account").text
     ada.post("/account/address", {"email": NEW})
-    reset = resets.create(backend.database, owner_id(backend, OLD))
+    reset = resets.create(backend, owner_id(backend, OLD))
     assert audit.listed(backend.database, verb="address change begun")[0].object == OLD
     [(recipient, _subject, text)] = mailed(backend)
     link = link_in(text)

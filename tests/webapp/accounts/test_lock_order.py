@@ -102,7 +102,7 @@ def join(scene: Scene) -> Change:
 
 
 def invite_again(scene: Scene) -> Change:
-    return lambda: invitations.create(scene.database, scene.invited, inviter_id=scene.user.id)
+    return lambda: invitations.create(scene.backend, scene.invited, inviter_id=scene.user.id)
 
 
 def use_reset_link(scene: Scene) -> Change:
@@ -110,7 +110,7 @@ def use_reset_link(scene: Scene) -> Change:
 
 
 def ask_for_reset_link(scene: Scene) -> Change:
-    return lambda: resets.send(scene.backend, scene.user)
+    return lambda: resets.send(scene.backend, scene.user.id)
 
 
 def begin_change_of_address(scene: Scene) -> Change:

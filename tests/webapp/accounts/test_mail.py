@@ -105,7 +105,7 @@ def test_only_addresses_of_the_domains_can_register(app: Flask, backend: Backend
 
 
 def test_an_invitation_counts_as_before_and_no_stranger_replaces_it(app: Flask, backend: Backend) -> None:
-    secret = invitations.create(backend.database, UNKNOWN, Offer(Role.ADMINISTRATOR))
+    secret = invitations.create(backend, UNKNOWN, Offer(Role.ADMINISTRATOR))
     register(app, UNKNOWN)
     invited = Visitor(app)
     assert invited.post("/register", {"password": PASSWORD, "invitation": secret}).status_code == 303

@@ -67,7 +67,7 @@ def test_a_stranger_cannot_register_and_is_not_offered_to(app_with: OpenedWith, 
 
 def test_an_invitation_creates_one_account_for_its_address(app_with: OpenedWith, backend: Backend) -> None:
     app = app_with("invite")
-    secret = invitations.create(backend.database, "new@example.com")
+    secret = invitations.create(backend, "new@example.com")
     page = soup(Visitor(app).get(f"/register?invitation={secret}"))
     assert the(page, "#email")["value"] == "new@example.com"
     invited = Visitor(app)
@@ -80,20 +80,20 @@ def test_an_invitation_creates_one_account_for_its_address(app_with: OpenedWith,
 
 def test_an_invitation_that_cannot_be_used_says_so(app_with: OpenedWith, backend: Backend) -> None:
     app, database = app_with("invite"), backend.database
-    secret = invitations.create(database, "new@example.com")
+    secret = invitations.create(backend, "new@example.com")
     with database.write() as session:
         session.execute(update(Invitation).values(expires_at=utcnow()))
     for one in (secret, "made-up", "x" * 5000):
         response = Visitor(app).get("/register", query_string={"invitation": one})
         assert response.status_code == 403
         assert "Ask for a new one" in response.text
-    later = invitations.create(database, "new@example.com")
+    later = invitations.create(backend, "new@example.com")
     assert register(Visitor(app_with("closed")), invitation=later) == 403
 
 
 def test_a_refused_password_leaves_the_invitation_to_be_used(app_with: OpenedWith, backend: Backend) -> None:
     invited = Visitor(app_with("invite"))
-    secret = invitations.create(backend.database, "new@example.com")
+    secret = invitations.create(backend, "new@example.com")
     response = invited.post("/register", {"password": "short", "invitation": secret})
     assert response.status_code == 422
     assert the(soup(response), "input[name=invitation]")["value"] == secret
@@ -116,10 +116,10 @@ def test_the_first_account_is_an_administrator_by_a_link_that_works_once(
 
 
 def test_no_secret_of_a_link_is_stored(app_with: OpenedWith, ada: Visitor, backend: Backend) -> None:
-    secret = invitations.create(backend.database, "new@example.com")
+    secret = invitations.create(backend, "new@example.com")
     user = users.with_email(backend.database, ada.email)
     assert user
-    link = resets.create(backend.database, user.id)
+    link = resets.create(backend, user.id)
     with backend.database.read() as session:
         rows = [*session.connection().exec_driver_sql("SELECT * FROM invitations")]
         rows += session.connection().exec_driver_sql("SELECT * FROM password_resets")
@@ -130,7 +130,7 @@ def test_no_secret_of_a_link_is_stored(app_with: OpenedWith, ada: Visitor, backe
 def test_a_link_sets_a_new_password_once_and_ends_other_sessions(app: Flask, ada: Visitor, backend: Backend) -> None:
     user = users.with_email(backend.database, ada.email)
     assert user
-    old, link = (resets.create(backend.database, user.id) for _ in range(2))
+    old, link = (resets.create(backend, user.id) for _ in range(2))
     elsewhere = Visitor(app)
     assert elsewhere.get("/reset", query_string={"link": old}).status_code == 403
     assert ada.email in elsewhere.get("/reset", query_string={"link": link}).text
@@ -145,7 +145,7 @@ def test_a_link_sets_a_new_password_once_and_ends_other_sessions(app: Flask, ada
 def test_a_link_does_not_open_a_disabled_account(app: Flask, ada: Visitor, backend: Backend) -> None:
     user = users.with_email(backend.database, ada.email)
     assert user
-    link = resets.create(backend.database, user.id)
+    link = resets.create(backend, user.id)
     users.set_active(backend.database, ada.email, False)
     assert Visitor(app).post("/reset", {"link": link, "password": NEW}).status_code == 403
 

@@ -159,7 +159,7 @@ def test_the_password_alone_opens_nothing_for_long(
     assert Visitor(app).get("/login/code").headers["Location"] == "/login?next=/"
     late, changed = begin_login(app, ada.email), begin_login(app, ada.email)
     reset = Visitor(app)
-    link = {"link": resets.create(backend.database, owner_id(backend, ada.email)), "password": PASSWORD}
+    link = {"link": resets.create(backend, owner_id(backend, ada.email)), "password": PASSWORD}
     assert reset.post("/reset", link).headers["Location"].startswith("/login/code")
     assert give(changed, phone.next_code()) == 303
     assert changed.get("/").status_code == 302, "the password was changed meanwhile"

@@ -76,8 +76,8 @@ def test_nobody_gets_an_account_without_an_invitation_or_a_verified_address(site
 
 def test_an_invitation_is_accepted_by_its_verified_address(site: Site, provider: Provider, backend: Backend) -> None:
     sales = groups.create(backend.database, "sales").id
-    invitations.create(backend.database, "ada@example.com", Offer(Role.ADMINISTRATOR, [sales]))
-    invitations.create(backend.database, "ben@example.com")
+    invitations.create(backend, "ada@example.com", Offer(Role.ADMINISTRATOR, [sales]))
+    invitations.create(backend, "ben@example.com")
     visitor, app = Visitor(site(registration="invite")), site(registration="closed")
     assert comes_back(Visitor(app), provider, "ada-1").status_code == 403
     assert comes_back(visitor, provider, "ben-1").status_code == 403
@@ -175,7 +175,7 @@ def test_with_the_provider_alone_passwords_are_for_administrators(
     assert token.status_code == 403
     assert Visitor(app).get("/register").status_code == 403
     assert Visitor(app).post("/register", {**log_in, "email": "new@example.com"}).status_code == 403
-    link = resets.create(backend.database, owner_id(backend, "ben@example.com"))
+    link = resets.create(backend, owner_id(backend, "ben@example.com"))
     assert "Example ID" in words(Visitor(app).get(f"/reset?link={link}"))
     assert Visitor(app).post("/reset", {"link": link, "password": PASSWORD}).status_code == 403
     assert is_logged_in(comes_back_to(app, provider))

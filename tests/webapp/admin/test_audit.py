@@ -87,11 +87,11 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         assert who.post(path, form).status_code in (200, 303), path
         assert newest(backend, verb).actor == (who.email or ada.email), path
     users.set_active(database, ada.email, True)
-    phone.post("/reset", {"link": resets.create(database, ada_id), "password": PASSWORD})
+    phone.post("/reset", {"link": resets.create(backend, ada_id), "password": PASSWORD})
     assert newest(backend, "password reset").object == ada.email
     phone.post("/logout")
     assert newest(backend, "logged out").actor == ada.email
-    invited = {"invitation": invitations.create(database, "vera@example.com"), "password": PASSWORD}
+    invited = {"invitation": invitations.create(backend, "vera@example.com"), "password": PASSWORD}
     Visitor(app).post("/register", invited)
     assert newest(backend, "account created").object == "vera@example.com"
     boss.post("/account/delete", {"confirmation": PASSWORD})

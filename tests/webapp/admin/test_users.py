@@ -1,5 +1,6 @@
 """The administration of users."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,6 +9,8 @@ from flask import Flask
 from jobs.runs.backend import Backend
 from tests.support.people import owner_id
 from tests.support.visitor import PASSWORD, Visitor, soup, the
+from tests.support.waiting_mails import MAILING, link_in, mailed, mailing
+from webapp.accounts import invitations, users
 
 
 def test_an_invited_administrator_creates_the_account_with_the_link(app: Flask, boss: Visitor) -> None:
@@ -87,3 +90,34 @@ def test_users_are_found_by_a_part_of_their_address_and_listed_in_pages(
     assert [one.text for one in page.select(".accounts strong")] == ["ada@example.com"]
     following = soup(boss.get(str(the(page, "a[rel=next]")["href"])))
     assert [one.text for one in following.select(".accounts strong")] == ["ben@example.com"]
+
+
+def test_invitations_and_links_for_a_new_password_are_mailed_and_shown(backend: Backend) -> None:
+    app = mailing(backend, registration="invite")
+    for email in ("boss@example.com", "ada@example.com", "gone@example.com"):
+        users.create(backend.database, email, PASSWORD)
+    users.set_admin(backend.database, "boss@example.com", True)
+    users.set_active(backend.database, "gone@example.com", False)
+    boss = Visitor(app)
+    boss.post("/login", {"email": "boss@example.com", "password": PASSWORD})
+    for path, email, subject in (
+        ("invitations", "vera@example.com", "Your invitation to Dumbwaiter"),
+        (f"{owner_id(backend, 'ada@example.com')}/reset", "ada@example.com", "Set a new password for Dumbwaiter"),
+    ):
+        page = soup(boss.post(f"/admin/users/{path}", {"email": email}))
+        assert f"This link is being mailed to {email}." in the(page, ".tokens__new").text
+        recipient, about, text = mailed(backend)[-1]
+        assert (recipient, about) == (email, subject)
+        assert the(page, ".tokens__secret").text == f"http://localhost{link_in(text)}"
+        assert Visitor(app).get(link_in(text)).status_code == 200
+    page = soup(boss.post(f"/admin/users/{owner_id(backend, 'gone@example.com')}/reset"))
+    assert "Send this link to gone@example.com." in the(page, ".tokens__new").text
+    assert len(mailed(backend)) == 2, "a link that does not open anything is not mailed"
+
+
+def test_where_the_provider_creates_accounts_the_mailed_invitation_leads_to_it(backend: Backend) -> None:
+    backend = replace(backend, settings=backend.settings.model_copy(update={**MAILING, "oidc_only": True}))
+    invitations.create(backend, "vera@example.com")
+    [(_, _, text)] = mailed(backend)
+    assert link_in(text) == "/login"
+    assert "log in with single sign-on" in text
