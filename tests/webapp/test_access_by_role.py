@@ -66,7 +66,7 @@ KINDS = {
         *("/admin/tasks/<name>", "/admin/tasks/<name>/groups", "/admin/audit/", "/admin/audit/audit.csv"),
         *("/admin/users/", "/admin/users/invitations", "/admin/users/invitations/<row:invitation_id>/revoke"),
         *(f"/admin/users/<row:user_id>{end}" for end in ("", "/active", "/groups", "/reset", "/role", "/sessions/end")),
-        *(f"/admin/users/<row:user_id>{end}" for end in ("/cancel", "/caps")),
+        *(f"/admin/users/<row:user_id>{end}" for end in ("/2fa/reset", "/address", "/cancel", "/caps")),
         *(
             "/admin/workers/",
             "/admin/workers/<text:worker>/drain",

@@ -24,7 +24,7 @@ SENSITIVE = frozenset(
         *("second_factor.begin", "second_factor.turn_on", "second_factor.turn_off", "second_factor.renew_codes"),
         *("addresses.begin", "addresses.change"),
         *("export.download", "sso.unlink", "users.invite", "users.set_role", "users.set_groups", "users.set_active"),
-        *("users.reset", "groups.add", "admin_tasks.set_groups"),
+        *("users.reset", "user.reset_second_factor", "user.change_address", "groups.add", "admin_tasks.set_groups"),
     }
 )
 # These change something under /account or /admin, too. They only take away, or are undone as easily, ...

@@ -11,9 +11,11 @@ ROLES = {
 LAST_ADMINISTRATOR = "Nobody else is an administrator. Make somebody else one first."
 
 NO_EMAIL = "Enter an e-mail address, such as name@example.com."
+SAME_ADDRESS = "This is the address already."
 HAS_ACCOUNT = "There is an account with this address."
 CLOSED = "REGISTRATION is closed, so nobody can accept an invitation."
 NOT_YOURSELF = "You can't take your own rights away. Ask another administrator."
+NOT_OWN_FACTOR = "Turn your own two-factor sign-in off under Account, or ask another administrator."
 NO_USER = "There is no such user."
 NO_WORKER = "There is no such worker any more. Reload the page."
 NO_SUCH_PAUSE = "This can't be paused. Reload the page and choose again."

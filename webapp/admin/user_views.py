@@ -1,14 +1,15 @@
-"""One user, as administrators see them: role, groups and caps, what they may see, and cancelling all their runs."""
+"""One user, as administrators see them: role, groups and caps, sign-in, what they may see, and all their runs."""
 
 from collections.abc import Mapping
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import cancel_all, caps, groups, usage
-from webapp.accounts import users
+from jobs.runs import cancel_all, caps, events, groups, usage
+from webapp.accounts import addresses, second_factors, users
 from webapp.accounts.auth import require_admin
-from webapp.accounts.users import Account
+from webapp.accounts.users import Account, EmailTaken
 from webapp.admin import messages
 from webapp.admin.explaining import explained
 from webapp.current import backend
@@ -47,6 +48,33 @@ def cancel(user_id: int) -> Response:
     return _back(user_id)
 
 
+@bp.post("/2fa/reset")
+def reset_second_factor(user_id: int) -> Response:
+    """Turn off the second factor of a user who has lost it, and end their sessions."""
+    user = _user(user_id)
+    if user.id == current_user.id:
+        abort(409, description=messages.NOT_OWN_FACTOR)
+    if second_factors.turn_off(backend().database, user, is_lost=True):
+        events.publish_sign_out(backend().redis, user.id)
+    return _back(user_id)
+
+
+@bp.post("/address")
+def change_address(user_id: int) -> Response:
+    """Change a user's address to one that the administrator knows to be theirs. A mail tells the old one."""
+    user, email = _user(user_id), request.form.get("email", "")[: users.LONGEST_EMAIL + 1]
+    address = users.normalised(email)
+    problem = messages.NO_EMAIL if address is None else messages.SAME_ADDRESS if address == user.email else ""
+    try:
+        if address and not problem:
+            addresses.change_by_administrator(backend(), user, address)
+    except EmailTaken:
+        problem = messages.HAS_ACCOUNT
+    if problem:
+        return make_response(_page(user, new_email=email, errors={"email": problem}), 422)
+    return _back(user_id)
+
+
 def _user(user_id: int) -> Account:
     return users.with_id(backend().database, user_id) or abort(404, description=messages.NO_USER)
 
@@ -55,7 +83,12 @@ def _back(user_id: int) -> Response:
     return redirect(url_for("user.show", user_id=user_id), 303)
 
 
-def _page(user: Account, given: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None) -> str:
+def _page(
+    user: Account,
+    given: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    new_email: str = "",
+) -> str:
     settings, task = backend().settings, backend().catalog.get(request.args.get("task", ""))
     with backend().database.read() as session:
         own, defaults = caps.own_caps(session, user.id), caps.of_role(session, settings, user.id)
@@ -72,6 +105,7 @@ def _page(user: Account, given: Mapping[str, str] | None = None, errors: Mapping
         given=given or {name: str(own.get(name, "")) for name in caps.NAMES},
         defaults=defaults,
         errors=errors or {},
+        new_email=new_email,
         used=used,
         unfinished=unfinished,
     )

@@ -29,6 +29,7 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "users.invite": ("/admin/users/invitations", {"email": "vera@example.com", "role": "administrator"}),
     "users.set_role": ("/admin/users/{ben}/role", {"role": "administrator"}),
     "users.reset": ("/admin/users/{ben}/reset", {}),
+    "user.change_address": ("/admin/users/{ben}/address", {"email": "ben@example.org"}),
     "users.set_active": ("/admin/users/{ben}/active", {"active": "no"}),
 }
 
@@ -57,6 +58,7 @@ def test_every_changing_address_of_accounts_is_decided_on(app: Flask) -> None:
     by_provider = {"sso.link", "sso.unlink"}  # which this application has none of
     assert changing | by_provider == set(decided), "decide in confirmation.py if it needs the password"
     elsewhere = {endpoint for endpoint in SENSITIVE if endpoint.startswith(("second_factor.", "addresses.", "sso."))}
+    elsewhere.add("user.reset_second_factor")
     assert set(FORMS) == SENSITIVE - elsewhere, "it is tried here"
     calls = {rule.endpoint.removeprefix("api.") for rule in app.url_map.iter_rules()}
     assert calls >= SENSITIVE_CALLS

@@ -94,6 +94,8 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
     invited = {"invitation": invitations.create(backend, "vera@example.com"), "password": PASSWORD}
     Visitor(app).post("/register", invited)
     assert newest(backend, "account created").object == "vera@example.com"
+    boss.post(f"/admin/users/{ada_id}/address", {"email": "ada@example.org"})
+    assert newest(backend, "address changed").object == ada.email
     boss.post("/account/delete", {"confirmation": PASSWORD})
     assert newest(backend, "account deleted").object == boss.email
     by_mail = Visitor(mailing(backend, registration="open"))
@@ -108,7 +110,7 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
     known = {*steps, "registration.create", "registration.set_password", "auth.logout", "auth.delete_account"}
     known |= {"proofs.finish", "proofs.send_link"}
     # Tried where their codes and mails are: tests/webapp/accounts/test_second_factor.py and test_addresses.py
-    known |= {"addresses.begin", "addresses.change"}
+    known |= {"addresses.begin", "addresses.change", "user.reset_second_factor", "user.change_address"}
     known |= {f"second_factor.{name}" for name in ("begin", "turn_on", "turn_off", "renew_codes", "check_code")}
     changing = {rule.endpoint for rule in app.url_map.iter_rules() if {"POST", "DELETE"} & (rule.methods or set())}
     changing = {endpoint for endpoint in changing if not endpoint.startswith("rq_dashboard.")}
