@@ -251,7 +251,8 @@ def _check_per(per: str | None, model: type[BaseModel]) -> None:
         named = ", ".join(map(repr, (*model.model_fields, OWNER)))
         raise TypeError(f"per={per!r} names no parameter: use one of {named}")
     field = model.model_fields[per]
-    alone: type[BaseModel] = create_model(per, **{per: (field.annotation, field)})
+    fields: dict[str, Any] = {per: (field.annotation, field)}
+    alone = create_model(per, **fields)
     if _takes_secrets(alone):
         raise TypeError(f"per={per!r} names a secret, which is not stored to be compared: use another parameter")
     if '"uniqueItems": true' in _schema(alone):

@@ -5,8 +5,10 @@ condition holds, and returns whether it did. If nothing changed, the run is no l
 discard its work. After a crash two workers may execute the same run, but only one completion commits.
 """
 
+import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,9 +16,10 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from jobs.runs import deliveries, run_text, turns, usage
+from jobs.runs import deliveries, limits, run_text, turns, usage
 from jobs.runs import statements as sql
 from jobs.runs.durations import Durations
+from jobs.runs.limits import Crowded, Limit
 from jobs.runs.run import Run
 from jobs.runs.statements import MOST_LOSSES
 from jobs.storage.database import Database, utcnow
@@ -41,12 +44,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's request for its next run: the tasks that it knows, and the lease's length in seconds."""
+    """A worker's request for its next run: the tasks that it knows, their limits, and the lease's length in seconds."""
 
     worker: str
     tasks: Collection[str]
     durations: Durations
     seconds: float = LEASE_SECONDS
+    limits: Mapping[str, Limit] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,11 @@ def claim(database: Database, run_id: int, worker: str, seconds: float = LEASE_S
 
 def claim_next(database: Database, claim: Claim) -> Run | None:
     """Claim the run whose turn it is (jobs.runs.turns), or return None if none waits for this worker."""
-    with database.change() as connection:
-        run = _claim_in_turn(connection, claim)
-        turns.book(connection, claim.durations, started=run)
+    while True:
+        with suppress(Crowded), database.change() as connection:
+            run = _claim_in_turn(connection, claim)
+            turns.book(connection, claim.durations, started=run)
+            break
     return run
 
 
@@ -86,8 +92,17 @@ def claim_unknown(database: Database, asked: Claim) -> Run | None:
 
 
 def _claim_in_turn(connection: Connection, claim: Claim) -> Run | None:
-    statement = sql.CLAIM_IN_POSTGRES if connection.dialect.name == "postgresql" else sql.CLAIM_IN_SQLITE
-    return _claim(connection, statement, claim.worker, claim.seconds, tasks=list(claim.tasks))
+    full = limits.taken(connection, claim.limits).full
+    tasks, walked = {task for task, *_key in full}, {task for task, *key in full if key}
+    given: dict[str, Any] = {"tasks": [name for name in claim.tasks if name not in tasks]}
+    if walked:
+        keys = json.dumps([key[0] for _task, *key in full if key])
+        given |= {"walked": list(walked), "full_keys": keys, "place": secrets.token_hex(2)}
+    statement = sql.CLAIM_IN_TURN[connection.dialect.name, bool(walked)]
+    run = _claim(connection, statement, claim.worker, claim.seconds, **given)
+    if run:
+        limits.keep(connection, claim.limits, run)
+    return run
 
 
 def _claim(connection: Connection, statement: Any, worker: str, seconds: float, **values: Any) -> Run | None:
@@ -128,10 +143,12 @@ def succeed_and_claim(
     database: Database, run: Run, result: Any, claim: Claim, notes: Sequence[str] = ()
 ) -> tuple[Change | None, Run | None]:
     """Record a result and claim the next run: two changes, one durable commit."""
-    with database.change() as connection:
-        ended = _succeed(connection, run, result, notes)
-        following = _claim_in_turn(connection, claim)
-        turns.book(connection, claim.durations, ended=run if ended else None, started=following)
+    while True:
+        with suppress(Crowded), database.change() as connection:
+            ended = _succeed(connection, run, result, notes)
+            following = _claim_in_turn(connection, claim)
+            turns.book(connection, claim.durations, ended=run if ended else None, started=following)
+            break
     return Change(*ended) if ended else None, following
 
 

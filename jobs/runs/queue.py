@@ -6,6 +6,7 @@ claims. So as many jobs are on the queue as runs wait, but after a while not tho
 """
 
 import logging
+import random
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -26,6 +27,7 @@ DISPATCHER = "jobs.worker.dispatch.execute"
 
 NO_TIMEOUT = -1  # the worker enforces the task's own, from outside the process that executes it
 KEPT_FAILURE_SECONDS = 24 * 3600
+NUMBERS = (10**8, 10**9 - 1)  # in the place of an attempt, none of which comes so far
 JOB_ID = re.compile(r"run-([1-9]\d{0,18})-\d{1,9}", re.ASCII)
 
 
@@ -75,8 +77,8 @@ def job_id(run_id: int, attempt: int) -> str:
     return f"run-{run_id}-{attempt}"
 
 
-def push(queue: Queue, *runs: tuple[int, int]) -> None:
-    """Push a job for each run, given as id and attempt.
+def push(queue: Queue, *runs: tuple[int, int], pipeline: Any = None) -> None:
+    """Push a job for each run, given as id and attempt, with the commands of the pipeline if there is one.
 
     Pushing twice is harmless: a worker that finds no run drops the job. A job carries only the run's id, serialised as
     JSON, and a constant description, so that no user data reaches RQ's dashboard.
@@ -93,7 +95,15 @@ def push(queue: Queue, *runs: tuple[int, int]) -> None:
         )
         for run_id, attempt in runs
     ]
-    queue.enqueue_many(jobs)
+    queue.enqueue_many(jobs, pipeline=pipeline)
+
+
+def push_again(queue: Queue, run_ids: Iterable[int], pipeline: Any = None) -> None:
+    """Push one more job for each of these runs, whose own may have been used up while nothing could start.
+
+    It has a name of its own: a worker may hold a job with the usual one, and deletes it by its name.
+    """
+    push(queue, *[(run_id, random.randint(*NUMBERS)) for run_id in run_ids], pipeline=pipeline)
 
 
 def take_next(queue: Queue, redis: Redis) -> None:

@@ -57,7 +57,8 @@ class Run(Base):
     happened, `failures` those that failed since the owner last queued the run, and `losses` those that lost their
     worker. If there are secrets among the parameters, `parameters` has marks in their places, and the whole document is
     in `encrypted_parameters`, which only the vault reads. `notes` are texts that say what was changed in the result to
-    store it, or left out. `name`, `note`, `tags` and `starred` are what its owner has written about it.
+    store it, or left out. `name`, `note`, `tags` and `starred` are what its owner has written about it. Runs with the
+    same `limit_key` share a limit (jobs.runs.limits).
     """
 
     __tablename__ = "runs"
@@ -74,6 +75,8 @@ class Run(Base):
         # In the databases it holds only runs that wait for a worker, ...
         Index("ix_runs_turn", "owner_id", "task", "id"),
         Index("ix_runs_starred", "owner_id", "id"),  # ... this one those that their owner has starred, ...
+        Index("ix_runs_limit", "owner_id", "task", "limit_key", "id"),
+        Index("ix_runs_limit_key", "limit_key", "id"),
         Index(
             "ix_runs_failed", "state", "ended_at"
         ),  # ... and this one only runs that failed; SQLite prefers it by `state`.
@@ -93,6 +96,7 @@ class Run(Base):
     attempt: Mapped[int] = mapped_column(default=1)
     failures: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)
+    limit_key: Mapped[str | None] = mapped_column(String(32))
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -113,17 +113,19 @@ HELD_COLUMNS = (
     R.failures,
     R.worker,
     R.lease_token,
+    R.limit_key,
 )
-CLAIM, CLAIM_IN_SQLITE, CLAIM_IN_POSTGRES = (
+TURNS = [(dialect, has_full_keys) for dialect in ("sqlite", "postgresql") for has_full_keys in (False, True)]
+CLAIM, *CLAIMS_IN_TURN = (
     _update(
         (R.id == run_id) & (R.state == State.QUEUED) & may_start & pauses.is_at_work(given("worker")), CLAIMED
     ).returning(*HELD_COLUMNS)
     for run_id, may_start in (
         (given("id"), due(given("now"), given("future")) & pauses.not_paused()),
-        (turns.next_run("sqlite"), true()),
-        (turns.next_run("postgresql"), true()),
+        *((turns.next_run(dialect, has_full_keys), true()) for dialect, has_full_keys in TURNS),
     )
 )
+CLAIM_IN_TURN = dict(zip(TURNS, CLAIMS_IN_TURN, strict=True))
 
 
 def cancelling(which: ColumnElement[bool]) -> Any:

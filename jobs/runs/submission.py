@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from jobs.authoring.parameters import Unstorable, load, stored
 from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
-from jobs.runs import caps, events, file_ownership, idempotency, lease, queue, rights, run_text, turns, webhooks
+from jobs.runs import caps, events, file_ownership, idempotency, lease, limits, queue, rights, run_text, turns, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.caps import TooManyRuns
 from jobs.runs.idempotency import IdempotencyKey, Reused
@@ -242,6 +242,7 @@ def _whole(backend: Backend, run: Run) -> dict[str, Any]:
 
 
 def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE) -> Run:
+    run.limit_key = limits.key_of(task, run.owner_id, run.parameters)
     webhook = asked.webhook and webhooks.sealed_webhook(backend, run.owner_id, asked.webhook.url, asked.webhook.secret)
     with backend.database.write() as session:
         rights.require(session, run.owner_id, task)

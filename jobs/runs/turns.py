@@ -44,19 +44,23 @@ from sqlalchemy import (
     Index,
     Integer,
     ScalarSelect,
+    String,
     Table,
     and_,
     bindparam,
     func,
     literal_column,
+    null,
     select,
     text,
     true,
+    union_all,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs import pauses
 from jobs.runs.durations import Durations
+from jobs.runs.heads import FIRST_HEAD_IN_SQLITE, HEADS_IN_POSTGRES
 from jobs.runs.people import owner_key
 from jobs.runs.run import Run, RunId
 from jobs.storage.database import Base, Database
@@ -80,7 +84,7 @@ LANES, WAITING = cast(Table, Lane.__table__), cast(Table, Run.__table__).alias("
 L, W = LANES.c, WAITING.c
 # Written out, because the databases use an index of some rows only for a condition that they can read.
 WAITS = and_(W.state == literal_column("'queued'"), W.due_at.is_(None))
-GIVEN_TASKS = bindparam("given_tasks", type_=JSON)
+GIVEN_TASKS, GIVEN_WALKED = (bindparam(name, type_=JSON) for name in ("given_tasks", "given_walked"))
 # Written out, too: as parameters they would be bound for every claim.
 NO_LIMIT, NO_OFFSET, ONE = (literal_column(number, Integer) for number in ("-1", "0", "1"))
 
@@ -132,6 +136,8 @@ WAITING_IN_SQLITE = "runs AS waiting INDEXED BY ix_runs_turn"
 OWNER_IN_SQLITE = literal_column("waiting.owner_id", W.owner_id.type)
 TASK_IN_SQLITE = literal_column("waiting.task", W.task.type)
 PAIRS_IN_POSTGRES = text(PAIRS.replace("FROM waiting", "FROM runs"))
+HEADS = text(HEADS_IN_POSTGRES).columns(id=RunId, limit_key=String)
+FIRST_HEAD = text(FIRST_HEAD_IN_SQLITE).columns(id=RunId)
 PLACES = select(L.owner_id, L.vtime, L.turn)
 FIRST = (
     select(W.id, W.queued_at)
@@ -146,33 +152,51 @@ def _may_start(owner_id: ColumnElement[int], task: ColumnElement[str]) -> Column
     return pauses.not_paused(owner_id, task)
 
 
-def next_run(dialect: str) -> ScalarSelect[Any]:
-    """Return a subquery for the id of the run whose turn it is, of the tasks in the JSON array `given_tasks`."""
-    return _next_in_postgres() if dialect == "postgresql" else _next_in_sqlite()
+def next_run(dialect: str, has_full_keys: bool = False) -> ScalarSelect[Any]:
+    """Return a subquery for the id of the run whose turn it is, of the tasks in the JSON array `given_tasks`.
+
+    With `has_full_keys`, runs of the tasks in `given_walked` are passed over if their key is in `given_full_keys`.
+    """
+    return _next_in_postgres(has_full_keys) if dialect == "postgresql" else _next_in_sqlite(has_full_keys)
 
 
-def _next_in_sqlite() -> ScalarSelect[Any]:
+def _next_in_sqlite(has_full_keys: bool) -> ScalarSelect[Any]:
     known = func.json_each(GIVEN_TASKS).table_valued("value", name="known")
     waits = text("waiting.state = 'queued' AND waiting.due_at IS NULL")
     mine = (L.owner_id == OWNER_IN_SQLITE) & (known.c.value == TASK_IN_SQLITE)
     of_task = select(literal_column("min(waiting.id)", Integer)).select_from(text(WAITING_IN_SQLITE)).where(mine, waits)
     of_lane = select(func.min(of_task.correlate(LANES, known).scalar_subquery())).select_from(known)
     first = of_lane.where(_may_start(L.owner_id, known.c.value)).correlate(LANES).scalar_subquery()
+    if has_full_keys:
+        walked = func.json_each(GIVEN_WALKED).table_valued("value", name="walked")
+        head = FIRST_HEAD.scalar_subquery()
+        of_keys = select(func.min(head)).select_from(walked).where(_may_start(L.owner_id, walked.c.value))
+        firsts = union_all(select(first.label("id")), of_keys.correlate(LANES)).subquery("firsts")
+        first = select(func.min(firsts.c.id)).scalar_subquery()
     in_turn = select(first.label("id")).select_from(LANES).order_by(L.vtime, L.since)
     # With this limit, which is none, SQLite looks into the lanes one by one, and no further than it must.
     one_by_one = in_turn.limit(NO_LIMIT).subquery()
     return select(one_by_one.c.id).where(one_by_one.c.id.is_not(None)).limit(ONE).scalar_subquery()
 
 
-def _next_in_postgres() -> ScalarSelect[Any]:
+def _next_in_postgres(has_full_keys: bool) -> ScalarSelect[Any]:
     # OFFSET 0 keeps each order, so that only the run that is found is locked. A row locked for another claim is passed.
-    lane = select(L.owner_id).order_by(L.vtime, L.since).offset(NO_OFFSET).subquery("lane")
+    lane = select(L.owner_id).order_by(L.vtime, L.since).offset(NO_OFFSET).subquery("lanes")
     known = func.json_array_elements_text(GIVEN_TASKS).table_valued("value", name="known")
     first = select(func.min(W.id)).where(W.owner_id == lane.c.owner_id, W.task == known.c.value, WAITS)
     first_id = first.correlate(lane, known).scalar_subquery().label("first_id")
     tasks = select(known.c.value.label("task"), first_id).where(_may_start(lane.c.owner_id, known.c.value))
-    task = tasks.correlate(lane).order_by(first_id).offset(NO_OFFSET).lateral("one_task")
+    task: Any = tasks.correlate(lane).order_by(first_id).offset(NO_OFFSET).lateral("one_task")
     waits = (W.owner_id == lane.c.owner_id) & (W.task == task.c.task) & task.c.first_id.is_not(None) & WAITS
+    if has_full_keys:
+        walked = func.json_array_elements_text(GIVEN_WALKED).table_valued("value", name="walked")
+        head = HEADS.lateral("head")
+        of_keys = select(walked.c.value, head.c.id, head.c.limit_key).join_from(walked, head, true())
+        heads = of_keys.where(_may_start(lane.c.owner_id, walked.c.value)).correlate(lane)
+        each = union_all(tasks.add_columns(null().label("limit_key")).correlate(lane), heads).subquery("each_task")
+        task = select(each).correlate(lane).order_by(each.c.first_id).offset(NO_OFFSET).lateral("one_task")
+        waits = (W.owner_id == lane.c.owner_id) & (W.task == task.c.task) & (W.id >= task.c.first_id) & WAITS
+        waits &= task.c.limit_key.is_(None) | (func.coalesce(W.limit_key, "") == task.c.limit_key)
     free = select(W.id).where(waits).order_by(W.id).limit(ONE).with_for_update(skip_locked=True)
     run = free.correlate(lane, task).lateral("free_run")
     return select(run.c.id).select_from(lane.join(task, true()).join(run, true())).limit(ONE).scalar_subquery()

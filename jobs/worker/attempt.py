@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.authoring.task import TaskSummary
-from jobs.runs import checkpoints, heartbeats, lease, people
+from jobs.runs import checkpoints, heartbeats, lease, limits, people
 from jobs.runs.backend import Backend
 from jobs.runs.lease import LONGEST_BACKOFF_SECONDS, Change, Claim
 from jobs.runs.run import Run
@@ -43,7 +43,8 @@ def take_unknown(backend: Backend, worker: str) -> Run | None:
 
 
 def _claim(backend: Backend, worker: str) -> Claim:
-    return Claim(worker, backend.tasks, backend.durations, backend.settings.lease_seconds)
+    seconds, limited = backend.settings.lease_seconds, limits.limits_of(backend.tasks)
+    return Claim(worker, backend.tasks, backend.durations, seconds, limited)
 
 
 def order_for(backend: Backend, run: Run, task: TaskSummary, folder: Path) -> Order:

@@ -9,11 +9,12 @@ wait: the first one the job that RQ delivered, each further one another that is 
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rq.worker import BaseWorker
+from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import pauses
+from jobs.runs import limits, pauses
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Change
 from jobs.runs.queue import Refused, WakeUp
@@ -97,8 +98,20 @@ class Burst:
         else:
             self._bookkeeping.changed(*ended.changes)
         self._bookkeeping.ended(self._job, seconds)
+        self._bookkeeping.freed(self._freed(run, ended.following))
         self._job = None
         return ended.following
+
+    def _freed(self, run: Run, following: Run | None) -> Sequence[int]:
+        """Return the runs that may start because this one has left, unless the following one has taken its place."""
+        if run.limit_key is None or (following and following.limit_key == run.limit_key):
+            return ()
+        try:
+            with self._backend.database.read() as session:
+                return limits.first_waiting(session, [run.limit_key])
+        except SQLAlchemyError:
+            log.warning("could not look who waits for the end of run %d; the sweeper will", run.id, exc_info=True)
+            return ()
 
     def _take_job(self) -> None:
         """Publish the previous run's end and take a job for this run, in one round trip, while the run starts.

@@ -6,6 +6,7 @@ round trip with the start or the dequeueing of the next. Run events are sent in 
 """
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 
 from redis.exceptions import RedisError
@@ -16,7 +17,7 @@ from rq.worker import BaseWorker, WorkerStatus
 
 from jobs.runs import events
 from jobs.runs.lease import Change
-from jobs.runs.queue import WakeUp, named, take_next
+from jobs.runs.queue import WakeUp, named, push_again, take_next
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,11 @@ class RqBookkeeping:
         elif job:
             self.dropped(job)
         self._execution = None
+
+    def freed(self, run_ids: Collection[int]) -> None:
+        """Wake workers for runs that may start now."""
+        if run_ids:
+            push_again(self._queue, run_ids, self._pipeline)
 
     def dropped(self, job: Job) -> None:
         """Delete a job that needed no work."""

@@ -93,6 +93,7 @@ class Supervisor:
         if tasks is None or self._backend.tasks is tasks:
             return
         self._backend = replace(self._backend, tasks=tasks)
+        self._sweeper.learn(tasks)
         try:
             attempt.warm_up(self._backend)
         except SQLAlchemyError:

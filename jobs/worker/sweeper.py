@@ -4,19 +4,21 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import ColumnElement, select
 
-from jobs.runs import deliveries, events, lease, mails, pauses, turns, uploads
+from jobs.authoring.task import TaskSummary
+from jobs.runs import deliveries, events, lease, limits, mails, pauses, turns, uploads
 from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
-from jobs.runs.queue import forget, job_id, length, taken, waiting
+from jobs.runs.queue import forget, job_id, length, push_again, taken, waiting
 from jobs.runs.run import ENDED, Run, State, in_states
 from jobs.runs.run_text import Indexing
 from jobs.runs.submission import push
@@ -30,7 +32,7 @@ TURN_SECONDS = 1.0
 WAITS_FOR_SECONDS = 3
 MOST_PUSHES = 1000
 PUSHES_AT_ONCE = 100
-TO_PUSH = (Run.id, Run.attempt, Run.version, Run.queued_at, Run.push_failed_at)
+TO_PUSH = (Run.id, Run.attempt, Run.version, Run.queued_at, Run.push_failed_at, Run.task, Run.limit_key)
 
 
 class Sweeper:
@@ -46,6 +48,10 @@ class Sweeper:
         self._next = 0.0
         self.has_to_send = False
         """True if this is the leader and its last sweep found mails or messages to webhooks that are due."""
+
+    def learn(self, tasks: Mapping[str, TaskSummary]) -> None:
+        """Note the tasks of this machine's workers, whose limits say which runs could start."""
+        self._backend = replace(self._backend, tasks=tasks)
 
     def turn(self) -> None:
         """Sweep if it is due and this is the leader; between sweeps, push runs that have become due."""
@@ -125,8 +131,13 @@ class Sweeper:
         with self._backend.database.read() as session:
             if pauses.listed(session):
                 waits = waits.where(pauses.not_paused())
+            running = limits.taken(session.connection(), limits.limits_of(self._backend.tasks))
+            if running.full:
+                keys = [key[0] for _task, *key in running.full if key]
+                waits = waits.where(Run.task.not_in([task for task, *key in running.full if not key]))
+                waits = waits.where(Run.limit_key.is_(None) | Run.limit_key.not_in(keys))
             oldest = waits.order_by(Run.due_at, Run.queued_at, Run.id).limit(MOST_PUSHES)
-            return list(session.execute(oldest))
+            return running.startable(session.execute(oldest))
 
     def _wake_due(self, is_due: ColumnElement[bool]) -> None:
         """Queue postponed runs that are due. A queue time in the future means that the clock was set back since."""
@@ -174,6 +185,9 @@ def revive(backend: Backend, changes: Iterable[Change]) -> None:
         queued = in_states(session, [change.run_id for change in taken], {State.QUEUED})
         waits = select(*TO_PUSH).where(Run.id.in_(queued), Run.due_at.is_(None))
         runs = list(map(_run, session.execute(waits)))
+        freed = limits.first_waiting(session, limits.keys_of(session, [change.run_id for change in taken]))
     for start in range(0, len(runs), PUSHES_AT_ONCE):
         if not push(backend, *runs[start : start + PUSHES_AT_ONCE]):
             return
+    with contextlib.suppress(RedisError):  # the sweeper pushes what is lacking
+        push_again(backend.queue, freed)

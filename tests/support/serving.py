@@ -47,13 +47,13 @@ def template_of(tasks: Catalog) -> Iterator[Callable[[socket.socket], None]]:
 
 
 @contextmanager
-def serving(settings: Settings, tasks: Catalog) -> Iterator[Backend]:
-    """Yield a backend with one worker, which executes the submitted runs."""
+def serving(settings: Settings, tasks: Catalog, workers: int = 1) -> Iterator[Backend]:
+    """Yield a backend with workers, which execute the submitted runs."""
     opened = open_backend(settings, tasks)
-    pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened, os.getpid()))
+    pool = multiprocessing.get_context("fork").Process(target=_serve, args=(opened, os.getpid(), workers))
     pool.start()
     try:
-        until(lambda: heartbeats.alive(opened.database), "the worker")
+        until(lambda: heartbeats.alive(opened.database) == workers, "the workers")
         yield opened
     finally:
         end(pool)
@@ -81,9 +81,9 @@ def end(process: BaseProcess) -> None:
         process.join()
 
 
-def _serve(backend: Backend, parent: int) -> None:
+def _serve(backend: Backend, parent: int, workers: int) -> None:
     die_with_parent(parent, signal.SIGTERM)
-    Supervisor(backend, 1, forked(backend.catalog, backend.settings.task_user)).run()
+    Supervisor(backend, workers, forked(backend.catalog, backend.settings.task_user)).run()
 
 
 def start(backend: Backend, name: str, **parameters: Any) -> Run:

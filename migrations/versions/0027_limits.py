@@ -1,0 +1,22 @@
+"""The key of the limit that a run counts under, and the indexes in which waiting runs are found by it."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0027"
+down_revision = "0026"
+
+INDEXES = {"ix_runs_limit": ["owner_id", "task", "limit_key", "id"], "ix_runs_limit_key": ["limit_key", "id"]}
+
+
+def upgrade() -> None:
+    op.add_column("runs", sa.Column("limit_key", sa.String(32)))
+    waiting = sa.text("state = 'queued' AND due_at IS NULL AND limit_key IS NOT NULL")
+    for name, columns in INDEXES.items():
+        op.create_index(name, "runs", columns, sqlite_where=waiting, postgresql_where=waiting)
+
+
+def downgrade() -> None:
+    for name in INDEXES:
+        op.drop_index(name, table_name="runs")
+    op.drop_column("runs", "limit_key")

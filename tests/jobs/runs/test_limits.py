@@ -1,0 +1,210 @@
+"""Limits of how many runs are running at once, against the real database."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import delete, select
+
+from jobs import task
+from jobs.authoring.task import Task
+from jobs.runs import lease, limits
+from jobs.runs.backend import Backend
+from jobs.runs.heads import FEW
+from jobs.runs.lease import Claim
+from jobs.runs.run import Run, State
+from jobs.runs.turns import Lane
+from jobs.values.outcome import Failure
+from tests.support.people import make_owner, make_run
+
+OWNERS = 3
+KEYS = 4
+
+
+@task
+def free(customer: int = 0) -> None: ...
+
+
+@task(concurrency=2)
+def scarce(customer: int = 0) -> None: ...
+
+
+@task(concurrency=1, per="customer")
+def each(customer: int = 0) -> None: ...
+
+
+@task(concurrency=1, per="owner")
+def own(customer: int = 0) -> None: ...
+
+
+TASKS: Mapping[str, Task] = {function.__name__: function.__dict__["__task__"] for function in (free, scarce, each, own)}
+LIMITS = limits.limits_of({name: one.summary for name, one in TASKS.items()})
+
+
+def claim_of(backend: Backend) -> Claim:
+    return Claim("worker", tuple(TASKS), backend.durations, limits=LIMITS)
+
+
+def limited_run(backend: Backend, owner_id: int, name: str, customer: int = 0) -> Run:
+    parameters = {"customer": customer}
+    key = limits.key_of(TASKS[name], owner_id, parameters)
+    return make_run(backend, owner_id, name, parameters=parameters, limit_key=key)
+
+
+@pytest.fixture
+def owners(backend: Backend) -> list[int]:
+    return [make_owner(backend, f"{number}@example.com") for number in range(OWNERS)]
+
+
+def test_equal_values_of_a_parameter_have_one_key_and_nothing_else_has_it() -> None:
+    found = [
+        limits.key_of(TASKS["each"], owner_id, {"customer": value}) for owner_id in (1, 2) for value in (0, 1, "1")
+    ]
+    found += [
+        limits.key_of(TASKS[name], owner_id, {"customer": 0}) for name in ("own", "scarce") for owner_id in (1, 2)
+    ]
+    assert [found.index(key) for key in found] == [0, 1, 2, 0, 1, 2, 6, 7, 8, 8]
+    assert limits.key_of(TASKS["free"], 1, {}) is None
+
+
+def test_many_runs_of_a_key_that_is_full_hold_up_nothing_else(backend: Backend, owners: list[int]) -> None:
+    """Neither the same owner's other keys and tasks, nor the cost of a claim (tests/test_scale.py)."""
+    claim = claim_of(backend)
+    for _each in range(3 * FEW):
+        limited_run(backend, owners[0], "each", customer=7)
+    assert lease.claim_next(backend.database, claim)
+    others = [limited_run(backend, owners[0], "each", customer=number) for number in (1, 2)]
+    others += [limited_run(backend, owners[0], "free")]
+    claimed = [lease.claim_next(backend.database, claim) for _each in range(4)]
+    assert [run and run.id for run in claimed] == [*(run.id for run in others), None]
+
+
+def test_a_run_that_was_submitted_before_the_limit_counts_for_it_too(backend: Backend, owners: list[int]) -> None:
+    old = [make_run(backend, owners[0], "each", parameters={"customer": number}) for number in range(2)]
+    new = limited_run(backend, owners[0], "each", customer=1)
+    claimed = [lease.claim_next(backend.database, claim_of(backend)) for _each in range(3)]
+    assert [run and run.id for run in claimed] == [old[0].id, new.id, None]
+
+
+def test_claims_at_the_same_time_never_exceed_a_limit_and_use_all_of_it(backend: Backend, owners: list[int]) -> None:
+    for owner_id in owners:
+        for number in range(4):
+            limited_run(backend, owner_id, "each", customer=number)
+            limited_run(backend, owner_id, "scarce")
+    claim = claim_of(backend)
+    with ThreadPoolExecutor(8) as threads:
+        for _round in range(2):
+            claimed = list(threads.map(lambda _number: lease.claim_next(backend.database, claim), range(10)))
+            held = [run for run in claimed if run]
+            assert Counter(run.task for run in held) == {"each": 4, "scarce": 2}
+            assert len({run.limit_key for run in held if run.task == "each"}) == 4
+            following = list(threads.map(lambda run: _succeed(backend, run, claim), held))
+            assert Counter(run.task for run in following if run) == {"each": 4, "scarce": 2}
+            for run in filter(None, following):
+                assert lease.give_back(backend.database, run)
+
+
+def _succeed(backend: Backend, run: Run, claim: Claim) -> Run | None:
+    ended, following = lease.succeed_and_claim(backend.database, run, None, claim)
+    assert ended
+    return following
+
+
+class Limits(RuleBasedStateMachine):
+    """Whatever happens, a claim takes the run that the rule names, and none whose limit is reached."""
+
+    backend: Backend
+    owners: Sequence[int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[Run] = []
+        with self.backend.database.write() as session:
+            session.execute(delete(Run))
+            session.execute(delete(Lane))
+
+    def eligible(self) -> list[Run]:
+        with self.backend.database.read() as session:
+            found = session.scalars(select(Run).where(Run.state == State.QUEUED, Run.due_at.is_(None))).all()
+        counts = Counter(map(counted, self.held))
+        return [run for run in found if run.task not in LIMITS or counts[counted(run)] < LIMITS[run.task].most]
+
+    def places(self) -> dict[int, Lane]:
+        with self.backend.database.read() as session:
+            return {lane.owner_id: lane for lane in session.scalars(select(Lane))}
+
+    def take(self, run: Run | None, eligible: Sequence[Run], places: Mapping[int, Lane]) -> None:
+        """Check that a claim took the run that the rule names."""
+        turn = [(places[one.owner_id].vtime, places[one.owner_id].since, one.id) for one in eligible]
+        assert (run and run.id) == (min(turn)[2] if turn else None)
+        self.held += [run] if run else []
+
+    @rule(
+        owner=st.integers(0, OWNERS - 1),
+        name=st.sampled_from(sorted(TASKS)),
+        customer=st.integers(0, KEYS - 1),
+        count=st.integers(1, 3),
+    )
+    def submit(self, owner: int, name: str, customer: int, count: int) -> None:
+        for _each in range(count):
+            limited_run(self.backend, self.owners[owner], name, customer)
+
+    @rule()
+    def claim(self) -> None:
+        eligible, places = self.eligible(), self.places()
+        self.take(lease.claim_next(self.backend.database, claim_of(self.backend)), eligible, places)
+
+    @precondition(lambda self: self.held)
+    @rule(end=st.sampled_from(["succeed", "fail", "give_back", "expire", "succeed and claim"]), pick=st.integers(0, 9))
+    def end(self, end: str, pick: int) -> None:
+        run, database = self.held.pop(pick % len(self.held)), self.backend.database
+        match end:
+            case "succeed":
+                assert lease.succeed(database, run, None)
+            case "succeed and claim":
+                eligible, places = self.eligible(), self.places()
+                _ended, following = lease.succeed_and_claim(database, run, None, claim_of(self.backend))
+                self.take(following, eligible, places)
+            case "fail":
+                assert lease.fail(database, run, Failure("Oops", "it broke"))
+            case "give_back":
+                assert lease.give_back(database, run)
+            case "expire":
+                assert lease.expire(database, {run.id: lease.leases(database)[run.id]})
+
+    @rule(pick=st.integers(0, 10))
+    def cancel(self, pick: int) -> None:
+        if found := self.eligible()[pick : pick + 1]:
+            assert lease.cancel(self.backend.database, found[0].id, found[0].owner_id)
+
+    @invariant()
+    def no_limit_is_exceeded(self) -> None:
+        with self.backend.database.read() as session:
+            running = session.scalars(select(Run).where(Run.state == State.RUNNING)).all()
+        counts = Counter(counted(run) for run in running if run.task in LIMITS)
+        assert all(count <= LIMITS[task].most for (task, *_key), count in counts.items())
+        assert {run.id for run in running} == {run.id for run in self.held}
+
+    def teardown(self) -> None:
+        while self.held or self.eligible():
+            self.claim()
+            while self.held:
+                self.end("succeed", 0)
+
+
+def counted(run: Run) -> tuple[str, ...]:
+    """Return what a run counts under."""
+    has_keys = run.task in LIMITS and LIMITS[run.task].has_keys
+    return (run.task, str(run.limit_key)) if has_keys else (run.task,)
+
+
+def test_whatever_happens_the_limits_hold(backend: Backend, owners: list[int]) -> None:
+    machine = type("Machine", (Limits,), {"backend": backend, "owners": owners})
+    bounds = settings(
+        max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
+    run_state_machine_as_test(machine, settings=bounds)
