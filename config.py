@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent
 URL_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+")
 # The application's own addresses: as a prefix they could not be told from a path whose prefix the proxy has taken off.
 OWN_ADDRESSES = frozenset({"account", "admin", "api", "healthz", "live", "login", "logout"})
-OWN_ADDRESSES |= {"readyz", "register", "reset", "runs", "static", "tasks"}
+OWN_ADDRESSES |= {"readyz", "register", "reset", "runs", "shared", "static", "tasks"}
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 PORT_AFTER = re.compile(r"(?P<host>\[[^]]*\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
 HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:]+:[0-9a-f:.]*")
@@ -113,6 +113,7 @@ class Settings(BaseModel):
     user_runs_a_day: int = Field(default=10_000, ge=1)
     user_kept_mb: int = Field(default=5000, ge=1)
     role_caps: str = ""
+    share_links: bool = True
     public_url: str = ""
     webhook_allow: tuple[InternalReceiver, ...] = ()
     oidc_issuer: str = Field(default="", max_length=255)

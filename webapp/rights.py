@@ -1,11 +1,15 @@
 """The rights of the person behind a request, and of a run's owner, read once for each request or push."""
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from flask import Flask, g
 from flask_login import current_user
 
 from jobs.authoring import Task
-from jobs.runs import NotAllowed, Rights, Run, rights, submission
+from jobs.runs import LARGEST_ID, Access, Linked, NotAllowed, Rights, Run, rights, submission
 from webapp.current import backend
+from webapp.rendering.failures import may_see_code
 
 Tasks = dict[str, Task]
 MARK_LENGTH = rights.MARK_LENGTH
@@ -21,9 +25,44 @@ def mine() -> Rights:
     return of(current_user.id)
 
 
-def owns(run: Run) -> bool:
-    """Return whether a run is the person's, which needs nothing but their account."""
-    return Rights(current_user.id, current_user.role, current_user.is_active).owns(run.owner_id)
+def access(run_id: int) -> Access | None:
+    """Return what whoever asks sees of a run, or None if it is to them as if it did not exist.
+
+    Beneath the address of a link, that is what the link shows, to its owner too.
+    """
+    link: Linked | None = g.get("link")
+    if link:
+        return link.access if link.run_id == run_id else None
+    with backend().database.read() as session:
+        found = rights.access_to_runs(session, current_user.id, [min(run_id, LARGEST_ID)]).get(run_id)
+    return _with_reruns(found) if found else None
+
+
+def shared_with_me(run_ids: Collection[int]) -> dict[int, Access]:
+    """Return what the person sees of each of these runs."""
+    with backend().database.read() as session:
+        found = rights.access_to_runs(session, current_user.id, run_ids)
+    return {run_id: _with_reruns(one) for run_id, one in found.items()}
+
+
+def _with_reruns(access: Access) -> Access:
+    """Return an access to somebody else's run with whether the person may run its task with its parameters."""
+    task = backend().catalog.get(access.task)
+    return replace(access, reruns=not access.owns and access.parameters and task is not None and mine().runs(task))
+
+
+def use_link(secret: str) -> Linked | None:
+    """Let the rest of the request see what the link with this secret shows. Return that, or None if it doesn't work."""
+    with backend().database.read() as session:
+        reader = current_user.id if current_user.is_authenticated else None
+        link = rights.access_by_link(session, backend().settings, secret, reader)
+    g.link = link
+    return link
+
+
+def sees_code() -> bool:
+    """Return whether whoever asks may see tracebacks, which nobody does by a link."""
+    return not g.get("link") and may_see_code(current_user)
 
 
 def of(person_id: int) -> Rights:

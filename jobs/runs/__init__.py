@@ -1,5 +1,6 @@
 """Runs: their row and every change of its state, submitting, the queue, events, output, files and secrets."""
 
+from jobs.runs.access import PARTS, WHOLE, Access
 from jobs.runs.annotations import LONGEST_NAME, LONGEST_NOTE, Annotations, Refused, annotate, words_in
 from jobs.runs.audit import Actor
 from jobs.runs.backend import Backend, open_backend
@@ -19,8 +20,8 @@ from jobs.runs.people import Gone, Person, Role, RoleText, owner_key
 from jobs.runs.queue import WakeUp
 from jobs.runs.receivers import RefusedReceiver
 from jobs.runs.reserved_space import RENEWED_SECONDS, ReservedSpace, release, renew, reserve
-from jobs.runs.rights import NotAllowed, Rights, Rule
-from jobs.runs.run import LARGEST_ID, Run, State, owned
+from jobs.runs.rights import Linked, NotAllowed, Rights, Rule
+from jobs.runs.run import LARGEST_ID, Run, State, owned, seen_with
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.run_tags import tags_of
 from jobs.runs.search import Found, Search, find
@@ -51,8 +52,11 @@ __all__ = [
     "LONGEST_NOTE",
     "LONGEST_URL",
     "MOST_AHEAD",
+    "PARTS",
     "RENEWED_SECONDS",
     "SEEN_WITHIN_SECONDS",
+    "WHOLE",
+    "Access",
     "Actor",
     "Annotations",
     "Asked",
@@ -68,6 +72,7 @@ __all__ = [
     "Interval",
     "Kind",
     "Letter",
+    "Linked",
     "NotAllowed",
     "NotKept",
     "OtherWebhook",
@@ -123,6 +128,7 @@ __all__ = [
     "renew",
     "reserve",
     "runs_of",
+    "seen_with",
     "sizes_of",
     "stored_in",
     "submit",

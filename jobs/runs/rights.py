@@ -11,9 +11,12 @@ that its file names (`@task(groups=[...])`). Without any it is for everybody; a 
 |                               | one of their groups             |                             |
 | a viewer                      | as a member does                | never; nor uploads files    |
 
-A run, with its output, result and files, is its owner's. Nobody else sees it, whatever their role. Its owner also stops
-and deletes it, even if the task is not for them any more. To run it again is to run its task. Runs that wait or are
-tried again by themselves go on.
+A run, with its output, result and files, is its owner's. They also stop and delete it, even if the task is not for them
+any more. To run it again is to run its task. Runs that wait or are tried again by themselves go on.
+
+Nobody else sees a run, whatever their role, unless its owner shares it with them, with a group of theirs, or by a link
+that they have. They see its state, its times, and its result or error, and of parameters, log and files what the owner
+has chosen; they change nothing. A disabled account neither sees nor shares anything.
 
 Administrators manage every group. A manager manages the groups that they belong to: sees who is in them, and adds and
 removes viewers and members. A person is made a manager, or added to a group as one, by administrators only.
@@ -23,16 +26,20 @@ What somebody may not see is to them as if it did not exist.
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from config import Settings
 from jobs.authoring.task import Task
+from jobs.runs.access import PARTS, WHOLE, Access
 from jobs.runs.groups import Group, GroupMember, TaskGroups
 from jobs.runs.people import Person, Role
+from jobs.runs.run import Run, owned, seen_with
+from jobs.runs.shares import Share, counts, digest_of
 from jobs.storage.database import Database
 
 AT_ONCE = 500
@@ -103,10 +110,6 @@ class Rights:
         """Return whether the person may run tasks at all, and so upload files for them."""
         return self.is_active and self.role is not Role.VIEWER
 
-    def owns(self, owner_id: int) -> bool:
-        """Return whether the person sees and changes the runs and files of this owner."""
-        return self.is_active and owner_id == self.person_id
-
     def manages(self, group_id: int) -> bool:
         """Return whether the person manages a group."""
         return self.manages_all or (self.is_active and self.role is Role.MANAGER and group_id in self.groups)
@@ -170,3 +173,62 @@ def marks(database: Database, people: Collection[int], tasks: Collection[Task]) 
         with database.read() as session:
             found |= of_people(session, ordered[first : first + AT_ONCE], names)
     return {person_id: rights.mark(tasks) for person_id, rights in found.items()}
+
+
+VIEWER = aliased(Person)
+WITH_VIEWER = (Share.person_id == bindparam("viewer")) | Share.group_id.in_(
+    select(GroupMember.group_id).where(GroupMember.member_id == bindparam("viewer"))
+)
+# A run that does not exist and one that is not for the viewer are read by the same statement.
+RUNS_AND_SHARES = (
+    select(Run.id, Run.task, Run.owner_id, Person.email, Person.is_active, Share)
+    .join(Person, Person.id == Run.owner_id)
+    .join(VIEWER, (VIEWER.id == bindparam("viewer")) & VIEWER.is_active)
+    .outerjoin(Share, (Share.run_id == Run.id) & WITH_VIEWER)
+    .where(Run.id.in_(bindparam("runs", expanding=True)))
+)
+
+
+def access_to_runs(session: Session, person_id: int, run_ids: Collection[int]) -> dict[int, Access]:
+    """Return what a person sees of these runs, by id, without those that they do not see."""
+    found: dict[int, Access] = {}
+    rows = session.execute(RUNS_AND_SHARES, {"viewer": person_id, "runs": list(run_ids)})
+    for run_id, task, owner_id, email, is_active, share in rows:
+        if owner_id == person_id:
+            found[run_id] = replace(WHOLE, owner_id=owner_id, task=task)
+        elif is_active and share is not None:
+            found[run_id] = _with(found.get(run_id) or Access(owner_id, task=task, by=email), share)
+    return found
+
+
+def see(session: Session, person_id: int, run_id: int) -> Run | None:
+    """Return a run, as much of it as a person sees, or None if it is to them as if it did not exist."""
+    access = access_to_runs(session, person_id, [run_id]).get(run_id)
+    run = owned(session, access.owner_id, run_id) if access else None
+    return seen_with(run, access) if run and access else None
+
+
+class Linked(NamedTuple):
+    """What a link shows: its share, the run, and what is seen of it, or None as long as its reader is not signed in."""
+
+    share_id: int
+    run_id: int
+    access: Access | None
+
+
+def access_by_link(session: Session, settings: Settings, secret: str, person_id: int | None) -> Linked | None:
+    """Return what the link with this secret shows to a person, or to a stranger, or None if it does not work."""
+    if not settings.share_links:
+        return None
+    query = select(Share, Run.task).join(Run, Run.id == Share.run_id).join(Person, Person.id == Share.owner_id)
+    row = session.execute(query.where(Share.digest == digest_of(secret), counts(), Person.is_active)).first()
+    if row is None:
+        return None
+    share, task = row
+    refused = share.signed_in and person_id is None
+    return Linked(share.id, share.run_id, None if refused else _with(Access(share.owner_id, task=task), share))
+
+
+def _with(access: Access, share: Share) -> Access:
+    """Return an access with the parts that a share adds."""
+    return replace(access, **{part: getattr(access, part) or getattr(share, part) for part in PARTS})

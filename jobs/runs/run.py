@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from jobs.runs.access import WHOLE, Access
 from jobs.runs.people import owner_key
 from jobs.storage.database import Base, PlainJson, UtcDateTime, utcnow
 
@@ -129,6 +130,9 @@ class Run(Base):
     charged = 0.0
     held_since = 0.0
 
+    # What its reader sees of it. Runs are read by their owner's id, and otherwise as `seen_with` returns them.
+    access = WHOLE
+
     @property
     def stopping(self) -> bool:
         """Return whether the run is running and its owner has asked it to stop."""
@@ -140,6 +144,16 @@ class Run(Base):
         if self.started_at is None or self.ended_at is None:
             return None
         return max(0.0, (self.ended_at - self.started_at).total_seconds())
+
+
+def seen_with(run: Run, access: Access) -> Run:
+    """Return a run that was read in a session of its own, without what its reader does not see of it."""
+    run.access = access
+    if not access.parameters:
+        run.parameters = {}
+    if not access.owns:
+        run.note, run.tags, run.starred = "", [], False
+    return run
 
 
 def in_states(session: Session, run_ids: Collection[int], states: Collection[State]) -> set[int]:

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from jobs.runs import Backend, audit, mails, people
+from jobs.runs import Backend, audit, mails, people, shares
 from jobs.storage import Database, utcnow
 from webapp.accounts import letters
 from webapp.accounts.proofs import LIFETIME, SECRET_BYTES, AddressProof, NotProved, is_it
@@ -73,6 +73,7 @@ def _change(backend: Backend, session: Session, account: Account, email: str) ->
     session.flush()
     session.execute(delete(PasswordReset).where(PasswordReset.owner_id == account.id))
     session.execute(delete(AddressProof).where(AddressProof.owner_id.is_(None), AddressProof.email == email))
+    shares.claim(session, user_id, email)
     if backend.settings.mail_url:
         mails.put(session, backend.vault, letters.changed(backend.settings, old, email))
     audit.note(session, "address changed", old, {"email": old}, {"email": email})

@@ -9,7 +9,19 @@ from typing import Any
 
 import gevent
 
-from jobs.runs import Backend, OutputKind, OwnFile, Run, files_of, files_of_run, groups, read_output, runs_of, webhooks
+from jobs.runs import (
+    Backend,
+    OutputKind,
+    OwnFile,
+    Run,
+    files_of,
+    files_of_run,
+    groups,
+    read_output,
+    runs_of,
+    shares,
+    webhooks,
+)
 from jobs.values import StoreAway
 from webapp.accounts import identities, sessions, tokens
 from webapp.accounts.users import Account
@@ -135,6 +147,10 @@ def _account(backend: Backend, account: Account) -> dict[str, Any]:
         "secrets": backend.vault.names(owner_id),
         "tokens": _of(
             tokens.listed(database, owner_id), "name", "scopes", "tasks", "created_at", "expires_at", "last_used_at"
+        ),
+        "shares": _of(
+            shares.of_owner(database, owner_id),
+            *("run_id", "kind", "whom", "parts", "signed_in", "created_at", "expires_at", "visits", "visited_at"),
         ),
         "webhooks": _of(hooks, "url", "run_id", "created_at", "disabled_at", "disabled_because"),
     }

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config import Settings
-from jobs.runs import Role, audit, groups, owner_key
+from jobs.runs import Role, audit, groups, owner_key, shares
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts import users
 from webapp.accounts.invitations import Invitation
@@ -85,6 +85,7 @@ def _joined(session: Session, claims: Claims, settings: Settings) -> Account:
     session.add(user)
     session.flush()
     session.add(_identity(user.id, claims))
+    shares.claim(session, user.id, user.email)
     apply_claims(session, user.id, claims, settings, (invited.groups if invited else None) or ())
     audit.note(session, "account created", user.email, after={"role": user.role, "subject": claims.subject})
     return user

@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import Backend, Role, RoleText, audit, groups, mails, people
+from jobs.runs import Backend, Role, RoleText, audit, groups, mails, people, shares
 from jobs.storage import Base, Database, PlainJson, UtcDateTime, utcnow
 from webapp.accounts import letters, passwords
 from webapp.accounts.tokens import digest_of
@@ -131,6 +131,8 @@ def accept(database: Database, secret: str, email: str, password: str) -> Accoun
             session.flush()
             audit.note(session, "account created", user.email, after={"role": user.role})
             groups.set_groups_of(session, user.id, row.groups or ())
+            if row.email:
+                shares.claim(session, user.id, row.email)
     except IntegrityError:
         raise EmailTaken from None
     return user

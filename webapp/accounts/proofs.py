@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Index, String, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from jobs.runs import Backend, audit, mails, owner_key
+from jobs.runs import Backend, audit, mails, owner_key, shares
 from jobs.storage import Base, Database, UtcDateTime, utcnow
 from webapp.accounts import letters, passwords
 from webapp.accounts.tokens import digest_of
@@ -83,6 +83,8 @@ def register(database: Database, secret: str, password: str) -> Account:
             user = Account(email=email, password_hash=hashed)
             session.add(user)
             session.execute(delete(AddressProof).where(AddressProof.email == email))
+            session.flush()
+            shares.claim(session, user.id, email)
             audit.note(session, "account created", email)
     except IntegrityError:
         raise EmailTaken from None

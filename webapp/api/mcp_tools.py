@@ -93,8 +93,9 @@ def call(name: str, given: Json, cancels: bool) -> Json | Steps:
         if read.parameters is None:
             refuse(422, messages.INVALID, read.errors)
         asked = read.parameters.model_dump()
-        run = runs.mine(asked["id"])
-        return _followed(run, asked["wait"], False) if name == GET_RUN else _result(runs.cancelled(run), False)
+        if name == GET_RUN:
+            return _followed(runs.seen(asked["id"]), asked["wait"], False)
+        return _result(runs.cancelled(runs.mine(asked["id"])), False)
     except (HTTPException, NotAllowed, TooManyRuns) as error:
         problem = current_app.make_response(current_app.handle_user_exception(error))
         return _answer(True, problem.get_data(as_text=True))
@@ -132,7 +133,9 @@ def _result(run: Run, can_fail: bool = True) -> Json:
     going_on = messages.UNFINISHED.format(id=run.id, state=run.state.value, tool=GET_RUN)
     texts = [*([] if run.state.ended else [going_on]), json.dumps(shown, ensure_ascii=False)]
     failed = can_fail and run.state in (State.FAILED, State.CANCELLED)
-    return _answer(failed, *texts, links=_links(run.result, run.id)) | {"structuredContent": shown}
+    return _answer(failed, *texts, links=_links(run.result, run.id) if run.access.files else ()) | {
+        "structuredContent": shown
+    }
 
 
 def _answer(failed: bool, *texts: str, links: Iterable[Json] = ()) -> Json:

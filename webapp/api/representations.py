@@ -7,7 +7,7 @@ from typing import Any
 from flask import url_for
 
 from jobs.authoring import Task
-from jobs.runs import Delivery, Entry, Interval, Run, State, StoredBatch, WaitEstimate, Webhook
+from jobs.runs import PARTS, Access, Delivery, Entry, Interval, Run, State, StoredBatch, WaitEstimate, Webhook
 from jobs.values import frame_in, kept_file_in, picture_in, types_of
 from webapp.api.authentication import caller
 from webapp.rendering.failures import may_see_code
@@ -35,6 +35,7 @@ def task(task: Task) -> dict[str, Any]:
 
 def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
     """Return a run with its parameters and its result or error. Secrets stand as marks."""
+    files = run.access.files
     return {
         "id": run.id,
         "task": run.task,
@@ -45,8 +46,8 @@ def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
         "note": run.note,
         "tags": run.tags,
         "starred": run.starred,
-        "parameters": with_addresses(run.parameters, run.id),
-        "result": with_addresses(run.result, run.id),
+        "parameters": with_addresses(run.parameters, run.id, files),
+        "result": with_addresses(run.result, run.id, files),
         "notes": run.notes or [],
         "error": _error(run),
         "progress": run.progress,
@@ -55,6 +56,7 @@ def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
         **{name: _time(getattr(run, name)) for name in TIMES},
         "url": url_for("api.run", run_id=run.id),
         "page": url_for("runs.show", run_id=run.id),
+        "shared": None if run.access.owns else _shared(run.access),
     }
 
 
@@ -89,34 +91,39 @@ def delivery(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def batch(batch: StoredBatch, run_id: int) -> list[dict[str, Any]]:
-    """Return the entries of a batch of output with their numbers."""
-    return [_entry(batch, number, entry, run_id) for number, entry in enumerate(batch.entries, batch.number)]
+def _shared(access: Access) -> dict[str, Any]:
+    """Return who shares a run, and which parts of it."""
+    return {"by": access.by, "parts": [part for part in PARTS if getattr(access, part)]}
 
 
-def _entry(batch: StoredBatch, number: int, entry: Entry, run_id: int) -> dict[str, Any]:
+def batch(batch: StoredBatch, run_id: int, files: bool) -> list[dict[str, Any]]:
+    """Return the entries of a batch of output with their numbers; without the addresses of files unless `files`."""
+    return [_entry(batch, number, entry, run_id, files) for number, entry in enumerate(batch.entries, batch.number)]
+
+
+def _entry(batch: StoredBatch, number: int, entry: Entry, run_id: int, files: bool) -> dict[str, Any]:
     at, source, content = entry
     return {
         "number": number,
         "attempt": batch.attempt,
         "at": datetime.fromtimestamp(at).astimezone().isoformat(),
         "source": source,
-        "content": with_addresses(content, run_id),
+        "content": with_addresses(content, run_id, files),
         "unfinished": batch.unfinished,
     }
 
 
-def with_addresses(value: Any, run_id: int) -> Any:
-    """Return a stored value with the address of each file that it refers to, and the types of tables' columns."""
+def with_addresses(value: Any, run_id: int, files: bool) -> Any:
+    """Return a stored value with the types of tables' columns, and with `files` the address of each file in it."""
     if found := picture_in(value) or kept_file_in(value):
         [(mark, kept)] = value.items()
-        return {mark: {**kept, "url": url_for("api.file", run_id=run_id, sha256=found.sha256)}}
+        return {mark: {**kept, "url": url_for("api.file", run_id=run_id, sha256=found.sha256)}} if files else value
     if table := frame_in(value):
-        rows = with_addresses(list(table.rows), run_id)
+        rows = with_addresses(list(table.rows), run_id, files)
         return {"$table": {"columns": table.columns, "types": types_of(table, value), "rows": rows}}
     if isinstance(value, Mapping):
-        return {name: with_addresses(part, run_id) for name, part in value.items()}
-    return [with_addresses(part, run_id) for part in value] if isinstance(value, list) else value
+        return {name: with_addresses(part, run_id, files) for name, part in value.items()}
+    return [with_addresses(part, run_id, files) for part in value] if isinstance(value, list) else value
 
 
 def _wait(run: Run, expected: WaitEstimate | None) -> dict[str, Any]:

@@ -11,15 +11,13 @@ from jobs.runs import (
     Conflict,
     OutputKind,
     Run,
-    Selection,
     State,
     delete_run,
-    listed,
     read_output,
+    rights,
     submission,
     wait_estimates,
 )
-from webapp import rights
 from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE
 from webapp.api import messages, representations, waiting
 from webapp.api.authentication import caller, needs
@@ -29,7 +27,7 @@ from webapp.current import backend
 from webapp.problems import refuse
 from webapp.rendering import files
 from webapp.rendering.listings import PAGE_SIZE, Listing, look_up
-from webapp.runs.messages import NO_RUN
+from webapp.runs.messages import NO_LOG, NO_RUN
 
 MOST_RUNS = 100
 
@@ -64,7 +62,7 @@ def show(run_id: int) -> Response:
     """Return a run; with `wait`, as soon as its version differs from `version` or after that many seconds."""
     seconds = whole_number("wait", 0, 0, waiting.LONGEST_SECONDS)
     version = whole_number("version", 0, 0, LARGEST_ID)
-    run = mine(run_id)
+    run = seen(run_id)
     if waiting.wants_events():
         return waiting.events(run, caller())
     return waiting.poll(run, caller(), seconds) if seconds and run.version == version else answer(run)
@@ -74,10 +72,12 @@ def show(run_id: int) -> Response:
 @needs(RUNS_READ)
 def output(run_id: int) -> dict[str, object]:
     """Return the entries of the log, or with `kind=emitted` the partial results, after the number `after`."""
-    run = mine(run_id)
+    run = seen(run_id)
+    if not run.access.log:
+        refuse(404, NO_LOG)
     kind = OutputKind(choice("kind", list(OutputKind)) or OutputKind.LOG)
     found = read_output(backend().database, run.id, kind, whole_number("after", 0, 0, 2**53))
-    entries = [entry for batch in found.batches for entry in representations.batch(batch, run.id)]
+    entries = [entry for batch in found.batches for entry in representations.batch(batch, run.id, run.access.files)]
     return {"entries": entries, "dropped": found.dropped, "version": found.version}
 
 
@@ -85,10 +85,10 @@ def output(run_id: int) -> dict[str, object]:
 @needs(RUNS_READ)
 def result(run_id: int) -> Response:
     """Return the result alone."""
-    run = mine(run_id)
+    run = seen(run_id)
     if run.state is not State.SUCCEEDED:
         refuse(409, messages.NO_RESULT.format(state=run.state.value))
-    return jsonify(representations.with_addresses(run.result, run.id))
+    return jsonify(representations.with_addresses(run.result, run.id, run.access.files))
 
 
 @bp.post("/runs/<int:run_id>/cancel", endpoint="cancel")
@@ -124,12 +124,13 @@ def delete(run_id: int) -> Response:
 @needs(FILES)
 def file(run_id: int, sha256: str) -> BaseResponse:
     """Download a file of a run."""
-    return files.show(mine(run_id).id, sha256)
+    return files.show(seen(run_id).id, sha256)
 
 
 def answer(run: Run, status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Return the response with a run."""
-    response = jsonify(representations.run(run, wait_estimates(backend().database, [run]).get(run.id)))
+    expected = wait_estimates(backend().database, [run]) if run.access.owns else {}
+    response = jsonify(representations.run(run, expected.get(run.id)))
     response.status_code = status
     response.headers["ETag"] = f'"{run.version}"'
     if status == HTTPStatus.CREATED:
@@ -146,10 +147,17 @@ def cancelled(run: Run) -> Run:
     return mine(run.id)
 
 
-def mine(run_id: int) -> Run:
-    """Return a run of the caller's. One of somebody else's, or of a task that the token is not for, is like none."""
-    asked = Selection(caller().account.id, run_id=min(run_id, LARGEST_ID))
+def seen(run_id: int) -> Run:
+    """Return a run that the caller sees, as much of it as they see.
+
+    One that they do not see, or of a task that the token is not for, is like none.
+    """
     with backend().database.read() as session:
-        run = next(iter(listed(session, asked)), None)
-    is_mine = run and rights.owns(run) and caller().is_for(run.task)
-    return run if run and is_mine else refuse(404, NO_RUN)
+        run = rights.see(session, caller().account.id, min(run_id, LARGEST_ID))
+    return run if run and caller().is_for(run.task) else refuse(404, NO_RUN)
+
+
+def mine(run_id: int) -> Run:
+    """Return a run of the caller's own, as above."""
+    run = seen(run_id)
+    return run if run.access.owns else refuse(404, NO_RUN)

@@ -77,9 +77,14 @@ COMMON: Schema = {
             **dict.fromkeys(TIMES, NULLABLE_TIME),
             "url": TEXT,
             "page": TEXT,
+            "shared": {"oneOf": [{"type": "null"}, {"$ref": reference("Shared")}]},
         }
     ),
     "Annotations": _object({}, **ANNOTATIONS),
+    "Shared": {
+        **_object({"by": TEXT, "parts": {"type": "array", "items": {"enum": ["parameters", "log", "files"]}}}),
+        "description": "Who shares a run that is not your own, and what of it; null for your own.",
+    },
     "Runs": _object({"runs": {"type": "array", "items": {"$ref": reference("Run")}}}),
     "Error": _object({"kind": {"type": ["string", "null"]}, "message": {"type": ["string", "null"]}}, traceback={}),
     "Wait": {

@@ -20,7 +20,7 @@ from flask import Flask, Response, current_app, request, stream_with_context
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import http_date
 
-from jobs.runs import Run, State, owned
+from jobs.runs import Run, State, rights
 from webapp.accounts import tokens
 from webapp.accounts.tokens import Caller
 from webapp.api import messages, representations
@@ -89,7 +89,10 @@ def versions(run: Run, caller: Caller, version: int, seconds: float = STREAM_SEC
     hub.watch(run.owner_id, watcher)
     try:
         while not watcher.leaving and not refused(backend().database, [watcher]):
-            run = _read(run)
+            seen = _read(run, caller)
+            if seen is None:  # deleted, or not shared any more
+                return
+            run = seen
             if run.version != watcher.version:
                 watcher.version = run.version
                 yield run
@@ -106,9 +109,9 @@ def still_allowed(caller: Caller) -> bool:
     return caller.token.id in tokens.still_valid(backend().database, [caller.token.id])
 
 
-def _read(run: Run) -> Run:
+def _read(run: Run, caller: Caller) -> Run | None:
     with backend().database.read() as session:
-        return owned(session, run.owner_id, run.id) or run
+        return rights.see(session, caller.account.id, run.id)
 
 
 def _streamed(run: Run, caller: Caller, version: int) -> Iterator[bytes]:

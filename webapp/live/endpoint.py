@@ -18,12 +18,12 @@ from webapp.connections import place_of
 from webapp.current import backend
 from webapp.live.hub import Hub, TooManyPages
 from webapp.live.snapshot import client_state_from, difference, take_snapshot
-from webapp.live.socket import RESTART, SIGNED_OUT, TOO_MANY, LiveSocket
+from webapp.live.socket import OTHER_RIGHTS, RESTART, SIGNED_OUT, TOO_MANY, LiveSocket
 from webapp.live.subscribers import OpenPage, SentState
 from webapp.live.toasts import Toasts, ended_after, moment_in
 from webapp.rendering import fragments
 from webapp.rendering.failures import may_see_code
-from webapp.rendering.listings import Listing, from_query
+from webapp.rendering.listings import Listing, from_query, of_run
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,10 @@ def changes() -> Response:
     """
     if not _is_owner():
         return make_response("", 401)
-    if _rights() not in ("", rights.mark()):
+    listing = _listing()
+    if _rights() not in ("", rights.mark()) or _has_lost(listing):
         return make_response("", 205)
-    snapshot = take_snapshot(backend().database, _listing(), None)
+    snapshot = take_snapshot(backend().database, listing, None)
     since = moment_in(request.args.get("since"))
     endings = ended_after(since, Toasts(backend().database, current_user.id).endings(since))
     frame = difference(client_state_from(request.args), snapshot) + "".join(
@@ -78,13 +79,26 @@ def _admit(socket: LiveSocket) -> None:
     hub = cast(Hub, current_app.extensions["hub"])
     sent = SentState(client_state_from(request.args), moment_in(request.args.get("since")))
     listing = replace(_listing(), url_prefix=request.script_root)
+    if _has_lost(listing):
+        socket.close(OTHER_RIGHTS, "other rights")
+        return
     place = place_of(request.remote_addr)
     session_number, ends_at, made_with = number_of(current_user.session_id), _session_ends_at(), _rights()
-    hub.join(OpenPage(socket, session_number, ends_at, sent, place, made_with), listing)
+    hub.join(OpenPage(socket, session_number, ends_at, sent, place, made_with, int(current_user.id)), listing)
 
 
 def _listing() -> Listing:
-    return replace(from_query(int(current_user.id), request.args), code=may_see_code(current_user))
+    """Return the runs that the page shows. Of somebody else's run it shows as much as its owner shares."""
+    listing = from_query(int(current_user.id), request.args)
+    access = rights.access(listing.run_id) if listing.run_id else None
+    if access is None or listing.run_id is None:
+        return replace(listing, code=may_see_code(current_user))
+    return of_run(access, listing.run_id, listing.output, may_see_code(current_user))
+
+
+def _has_lost(listing: Listing) -> bool:
+    """Return whether the page was made with another access to its run than there is now."""
+    return request.args.get("parts", "") != listing.access.mark
 
 
 def _is_owner() -> bool:

@@ -17,12 +17,13 @@ from functools import partial
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.runs import Backend, events, rights
+from jobs.runs import Backend, events
 from webapp.connections import is_here
 from webapp.live import watchers
 from webapp.live.listener import Listener
 from webapp.live.open_pages import OpenPages
 from webapp.live.pings import PingQueue
+from webapp.live.rights_of_pages import with_other_rights
 from webapp.live.socket import OTHER_RIGHTS, RESTART, SIGNED_OUT, framed
 from webapp.live.subscribers import OpenPage, Owner, Subscribers, outdated
 from webapp.live.watchers import Watcher
@@ -79,7 +80,7 @@ class Hub:
         """
         with self._lock:
             owner, subscribers = self._admit(open_page, listing)
-        log.info("live page of user %d opened", listing.owner_id)
+        log.info("live page of user %d opened", open_page.viewer_id)
         open_page.socket.set_callbacks(
             partial(subscribers.update, [open_page]), partial(self._leave, open_page, subscribers, time.monotonic())
         )
@@ -162,10 +163,11 @@ class Hub:
         if len(self._open_pages) >= MOST_PAGES_OF_ALL:
             raise TooManyPages
         owner = self._owners.setdefault(listing.owner_id, Owner(self._backend.database, listing.owner_id))
-        if len(owner.open_pages) >= MOST_PAGES or self._fills(open_page.place):
+        if self._open_pages.of_viewer(open_page.viewer_id) >= MOST_PAGES or self._fills(open_page.place):
             self._forget(listing.owner_id)
             raise TooManyPages
-        subscribers = owner.groups.get(listing) or Subscribers(self._app, listing, owner.toasts, self.prompt)
+        toasts = owner.toasts if listing.access.owns else None
+        subscribers = owner.groups.get(listing) or Subscribers(self._app, listing, toasts, self.prompt)
         owner.groups[listing] = subscribers
         subscribers.open_pages.add(open_page)
         self._open_pages.add(open_page)
@@ -188,7 +190,7 @@ class Hub:
         if gone:
             self._listener.wake()
         lasted, code = time.monotonic() - since, int(open_page.socket.close_reason)
-        log.info("live page of user %d closed after %.0f s with %d", listing.owner_id, lasted, code)
+        log.info("live page of user %d closed after %.0f s with %d", open_page.viewer_id, lasted, code)
 
     def _start(self) -> None:
         if not self._threads:
@@ -259,26 +261,17 @@ class Hub:
             watcher.wake()
         if not self.prompt or now - self._checked_at >= CHECK_SECONDS:
             self._checked_at = now
-            for open_page in self._with_other_rights():
-                open_page.socket.close(OTHER_RIGHTS, "other rights")
             owners = self._current_owners()
             for owner in owners:
                 owner.toasts.mark_stale()
             groups = [one for owner in owners for one in list(owner.groups.values())]
+            for open_page in with_other_rights(self._backend, groups):
+                open_page.socket.close(OTHER_RIGHTS, "other rights")
             for subscribers in outdated(self._backend.database, groups):
                 subscribers.mark_stale()
                 subscribers.wake()
             for watcher in watchers.outdated(self._backend.database, self._watchers()):
                 watcher.wake()
-
-    def _with_other_rights(self) -> list[OpenPage]:
-        """Return the pages that were made with other rights than their owner has by now."""
-        with self._lock:
-            pages = {
-                owner_id: [page for page in one.open_pages if page.rights] for owner_id, one in self._owners.items()
-            }
-        marks = rights.marks(self._backend.database, pages, self._backend.catalog.values())
-        return [page for owner_id, some in pages.items() for page in some if page.rights != marks[owner_id]]
 
     def _watchers(self) -> list[Watcher]:
         return [watcher for owner in self._current_owners() for watcher in list(owner.watchers)]

@@ -4,6 +4,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from jobs.storage import Database
 from webapp.accounts import sessions
@@ -17,6 +18,7 @@ class OpenPages:
         self._all: set[OpenPage] = set()
         self._sessions = Counter[int]()
         self._places = Counter[str]()
+        self._viewers = Counter[int]()
         self._first_end = math.inf  # no session expires before this
 
     def __len__(self) -> int:
@@ -29,20 +31,22 @@ class OpenPages:
         self._all.add(open_page)
         self._sessions[open_page.session] += 1
         self._places[open_page.place] += 1
+        self._viewers[open_page.viewer_id] += 1
         self._first_end = min(self._first_end, open_page.ends_at)
 
     def remove(self, open_page: OpenPage) -> None:
         self._all.remove(open_page)
-        self._sessions[open_page.session] -= 1
-        if not self._sessions[open_page.session]:
-            del self._sessions[open_page.session]
-        self._places[open_page.place] -= 1
-        if not self._places[open_page.place]:
-            del self._places[open_page.place]
+        _count_down(self._sessions, open_page.session)
+        _count_down(self._places, open_page.place)
+        _count_down(self._viewers, open_page.viewer_id)
 
     def of_place(self, place: str) -> int:
         """Return how many pages a place has open."""
         return self._places[place]
+
+    def of_viewer(self, viewer_id: int) -> int:
+        """Return how many pages somebody has open."""
+        return self._viewers[viewer_id]
 
     def signed_out(self, database: Database) -> list[OpenPage]:
         """Return the pages whose session was revoked or has expired."""
@@ -53,3 +57,9 @@ class OpenPages:
             return []
         self._first_end = min((open_page.ends_at for open_page in self), default=math.inf)
         return [open_page for open_page in self if open_page.ends_at <= now or open_page.session in ended]
+
+
+def _count_down(counter: Counter[Any], key: object) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

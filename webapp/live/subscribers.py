@@ -49,7 +49,7 @@ class OpenPage:
     """An open page with its socket, its session, the place it is open at, and the state sent to it.
 
     `ends_at` is when the session expires, as a time.time() timestamp. `rights` is the mark of the rights that the page
-    was made with, empty if it does not say.
+    was made with, empty if it does not say, and `viewer_id` who looks at it, who is not always the owner of its runs.
     """
 
     socket: LiveSocket
@@ -58,6 +58,7 @@ class OpenPage:
     sent: SentState
     place: str = ""
     rights: str = ""
+    viewer_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Subscribers:
     still receiving its last frame is skipped, and updated once it is ready.
     """
 
-    def __init__(self, app: Flask, listing: Listing, toasts: Toasts, prompt: bool) -> None:
+    def __init__(self, app: Flask, listing: Listing, toasts: Toasts | None, prompt: bool) -> None:
         self.listing = listing
         self.prompt = prompt
         self.open_pages: set[OpenPage] = set()
@@ -147,7 +148,7 @@ class Subscribers:
         # Both calls may wait for the database. Nothing after them yields to another greenlet, so no page can receive a
         # newer snapshot before this one.
         until = min((open_page.sent.until for open_page in open_pages), default=utcnow())
-        recent, snapshot = self._toasts.endings(until), self.snapshot()
+        recent, snapshot = self._toasts.endings(until) if self._toasts else (), self.snapshot()
         any_sent = False
         for open_page in open_pages:
             if open_page.socket.ready:
@@ -207,17 +208,13 @@ def outdated(database: Database, groups: Sequence[Subscribers]) -> list[Subscrib
 
 
 class Owner:
-    """A signed-in user's open pages, toasts, and the confirmation of the Redis subscription."""
+    """The open pages that show an owner's runs, its toasts, and the confirmation of the Redis subscription."""
 
     def __init__(self, database: Database, owner_id: int) -> None:
         self.groups: dict[Listing, Subscribers] = {}
         self.watchers: set[Watcher] = set()
         self.toasts = Toasts(database, owner_id)
         self.confirmed = threading.Event()
-
-    @property
-    def open_pages(self) -> list[OpenPage]:
-        return [page for group in list(self.groups.values()) for page in list(group.open_pages)]
 
     @property
     def is_gone(self) -> bool:

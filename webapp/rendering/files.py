@@ -1,16 +1,17 @@
-"""Downloads of run files by their owners."""
+"""Downloads of run files."""
 
 import re
 import unicodedata
 from typing import BinaryIO
 
 from flask import Blueprint, abort, request, send_file
-from flask_login import current_user
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
-from jobs.runs import LARGEST_ID, owned_file
-from jobs.values import DRAWING, RunFile
+from jobs.authoring import files_in
+from jobs.runs import LARGEST_ID, Access, Run, owned, owned_file
+from jobs.values import DRAWING, RunFile, references_in
+from webapp import rights
 from webapp.current import backend
 from webapp.rendering import messages
 
@@ -23,6 +24,7 @@ PDF_POLICY = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; 
 PDF_BEGINS = b"%PDF-"
 DRAWING_POLICY = f"{POLICY}; style-src 'unsafe-inline'; img-src data:"
 CACHED = "private, max-age=60, must-revalidate"  # so that little is left of a file after its owner has left
+SHARED = "private, no-cache"  # a share may end at any moment
 LONGEST_NAME = 100
 CHUNK_BYTES = 64 * 1024
 
@@ -33,7 +35,8 @@ CHUNK_BYTES = 64 * 1024
 # it, by the browser's own viewer, which runs apart from the site and would not start in a sandbox.
 @bp.get("/runs/<int:run_id>/files/<sha256>")
 def show(run_id: int, sha256: str) -> Response:
-    file, stream = opened(run_id, sha256)
+    access = rights.access(run_id)
+    file, stream = opened(access, run_id, sha256)
     drawing, pdf = file.media_type == DRAWING, "inline" in request.args and _is_pdf(file, stream)
     safe = pdf or file.media_type in SAFE_IMAGES
     response: Response = send_file(
@@ -48,7 +51,7 @@ def show(run_id: int, sha256: str) -> Response:
     response.headers["Content-Security-Policy"] = DRAWING_POLICY if drawing else PDF_POLICY if pdf else POLICY
     if pdf:
         response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    response.headers["Cache-Control"] = CACHED
+    response.headers["Cache-Control"] = CACHED if access and access.owns else SHARED
     response.accept_ranges = "bytes"
     part = _one_range()
     if part:  # the web server's own file wrapper cannot seek and would read everything before the range
@@ -78,13 +81,21 @@ def safe_filename(name: str) -> str:
     return shown[-LONGEST_NAME:] or "file"
 
 
-def opened(run_id: int, sha256: str) -> tuple[RunFile, BinaryIO]:
-    """Return a file of the user's run and a stream of its content, or abort with 404."""
-    if run_id > LARGEST_ID or not re.fullmatch("[0-9a-f]{64}", sha256):
+def opened(access: Access | None, run_id: int, sha256: str) -> tuple[RunFile, BinaryIO]:
+    """Return a file of a run that is seen so, and a stream of its content, or abort with 404."""
+    if access is None or not access.files or run_id > LARGEST_ID or not re.fullmatch("[0-9a-f]{64}", sha256):
         abort(404, description=messages.NO_FILE)
     with backend().database.read() as session:
-        file = owned_file(session, current_user.id, run_id, sha256) or abort(404, description=messages.NO_FILE)
+        file = owned_file(session, access.owner_id, run_id, sha256) or abort(404, description=messages.NO_FILE)
+        run = None if access.parameters else owned(session, access.owner_id, run_id)
+        if run and sha256 in _only_given(run):
+            abort(404, description=messages.NO_FILE)
     try:
         return file, backend().files.open(sha256)
     except FileNotFoundError:
         abort(404, description=messages.DELETED)
+
+
+def _only_given(run: Run) -> set[str]:
+    """Return the files in a run's parameters that are not in its result, too."""
+    return {file.sha256 for file in files_in(run.parameters)} - {one.sha256 for one in references_in(run.result)}

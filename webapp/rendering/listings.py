@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from jobs.runs import LARGEST_ID, Run, Selection, State, WaitEstimate, listed, wait_estimates
+from jobs.runs import LARGEST_ID, WHOLE, Access, Run, Selection, State, WaitEstimate, listed, seen_with, wait_estimates
 from jobs.storage import Database
 from webapp.rendering.query import whole_number
 
@@ -14,12 +14,14 @@ PAGE_SIZE = 25
 class Listing(Selection):
     """The runs that a page shows, and the path that its addresses are below.
 
-    `output` is whether the page of a single run streams its output, and `code` whether it shows a traceback.
+    `output` is whether the page of a single run streams its output, and `code` whether it shows a traceback. `access`
+    is what the reader sees of the runs.
     """
 
     output: bool = True
     code: bool = False
     url_prefix: str = ""
+    access: Access = WHOLE
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,17 @@ def look_up(database: Database, listing: Listing, known: Mapping[int, WaitEstima
     """
     with database.read() as session:
         found = listed(session, replace(listing, limit=listing.limit + 1))
-    runs = found[: listing.limit]
+    runs = [seen_with(run, listing.access) for run in found[: listing.limit]]
     kept = {run.id: known[run.id] for run in runs if known and run.id in known and run.state is State.QUEUED}
-    estimated = kept | wait_estimates(database, [run for run in runs if run.id not in kept])
+    # What runs wait for is in words for their owner.
+    new = [run for run in runs if run.id not in kept]
+    estimated = kept | wait_estimates(database, new) if listing.access.owns else {}
     return Page(listing, runs, len(found) > listing.limit, estimated)
+
+
+def of_run(access: Access, run_id: int, output: bool = True, code: bool = False) -> Listing:
+    """Return the listing of a run's own page, for somebody who sees so much of it."""
+    return Listing(access.owner_id, run_id=run_id, output=output and access.log, code=code, access=access)
 
 
 def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
@@ -79,9 +88,10 @@ def to_query(listing: Listing) -> dict[str, str]:
         "run": listing.run_id,
         "before": listing.before,
         "limit": listing.limit if listing.limit != PAGE_SIZE else None,
-        "output": None if listing.output else "no",
+        "output": None if listing.output or not listing.access.log else "no",
         "tag": listing.tag,
         "starred": "yes" if listing.starred else None,
+        "parts": listing.access.mark or None,
     }
     return {name: str(value) for name, value in parts.items() if value is not None}
 

@@ -36,7 +36,7 @@ class Result:
 
     `known` holds the hashes of the files that the run has stored. `part` is the path to the value in the run's result,
     as item numbers from the outside in; None for a value outside a result, which has no address. `brief` values are
-    shown in rows, without controls.
+    shown in rows, without controls. Without `files`, the reader does not see the run's files.
     """
 
     run_id: int
@@ -46,6 +46,7 @@ class Result:
     part: tuple[int, ...] | None = None
     depth: int = 0
     brief: bool = False
+    files: bool = True
 
     @cached_property
     def shape(self) -> str:
@@ -137,6 +138,7 @@ def _is_several(result: Result) -> bool:
 
 # The first match applies, so the order matters: later entries accept more.
 SHAPES: Mapping[str, Callable[[Result], bool]] = {
+    "withheld": lambda result: not result.files and bool(picture_in(result.value) or kept_file_in(result.value)),
     "picture": _is_picture,
     "file": _is_file,
     "markdown": lambda result: markdown_in(result.value) is not None,
@@ -163,7 +165,9 @@ def shortened(name: str) -> str:
 
 def full_result(run: Run) -> Result:
     """Return a run's whole result."""
-    return Result(run.id, run.task, run.result, stored_in(backend().database, run.id, run.result), ())
+    files = run.access.files
+    known = stored_in(backend().database, run.id, run.result) if files else frozenset[str]()
+    return Result(run.id, run.task, run.result, known, (), files=files)
 
 
 def brief_result(run: Run) -> Result:

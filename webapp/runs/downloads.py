@@ -15,7 +15,7 @@ from webapp.rendering.archive import Member, archived
 from webapp.rendering.files import CHUNK_BYTES, safe_filename
 from webapp.rendering.results import Result, full_result
 from webapp.runs import messages
-from webapp.runs.views import mine, part_of
+from webapp.runs.views import part_of, seen
 
 bp = Blueprint("downloads", __name__)
 
@@ -25,7 +25,7 @@ TEXT = "text/plain; charset=utf-8"
 @bp.get("/runs/<int:run_id>/text")
 def text(run_id: int) -> Response:
     """Download a text in the result, of Markdown and HTML the source."""
-    run = mine(run_id, output=False).runs[0]
+    run = seen(run_id, output=False).runs[0]
     value = part_of(run.result, request.args.get("part", ""))
     found = value if isinstance(value, str) else markdown_in(value) or html_in(value)
     if found is None:
@@ -36,7 +36,9 @@ def text(run_id: int) -> Response:
 @bp.get("/runs/<int:run_id>/log.txt")
 def log(run_id: int) -> Response:
     """Download the log, with times in UTC."""
-    run = mine(run_id, output=False).runs[0]
+    run = seen(run_id, output=False).runs[0]
+    if not run.access.log:
+        abort(404, description=messages.NO_LOG)
     lines = "".join(_lines(backend(), run))
     return _attachment(make_response(lines, {"Content-Type": TEXT}), f"{run.task}-{run.id}-log.txt")
 
@@ -44,7 +46,7 @@ def log(run_id: int) -> Response:
 @bp.get("/runs/<int:run_id>/everything.zip")
 def everything(run_id: int) -> Response:
     """Download the result as JSON, its tables as CSV, its files and the log in one archive."""
-    run = mine(run_id, output=False).runs[0]
+    run = seen(run_id, output=False).runs[0]
     members = _members(backend(), run, full_result(run))
     response = Response(archived(members, run.ended_at or utcnow()), mimetype="application/zip")
     return _attachment(response, f"{run.task}-{run.id}.zip")
@@ -60,7 +62,7 @@ def _members(backend: Backend, run: Run, result: Result) -> Iterator[Member]:
         yield "result.json", [json.dumps(run.result, ensure_ascii=False, indent=2).encode()]
     for name, table in _tables(result):
         yield name, [table.encode("utf-8-sig")]
-    known = stored_in(backend.database, run.id, run.result)
+    known = stored_in(backend.database, run.id, run.result) if run.access.files else frozenset[str]()
     for reference in reversed(list(references_in(run.result))):
         if reference.sha256 in known:
             known -= {reference.sha256}
@@ -69,7 +71,7 @@ def _members(backend: Backend, run: Run, result: Result) -> Iterator[Member]:
             except FileNotFoundError:
                 continue
             yield safe_filename(getattr(reference, "name", "image.png")), _chunks(stream)
-    if lines := "".join(_lines(backend, run)):
+    if run.access.log and (lines := "".join(_lines(backend, run))):
         yield "log.txt", [lines.encode()]
 
 

@@ -93,6 +93,8 @@ def summary(run: Run) -> str:
 
 def subject(run: Run) -> str:
     """Return what a run works on: the names of its files, or else its parameters as one short line."""
+    if not run.access.parameters:
+        return ""
     fields = known_task(run.task).fields
     given = (spoken(fields.get(name), value) for name, value in run.parameters.items())
     files = [one for value in given for one in (value if isinstance(value, list) else [value]) if isinstance(one, File)]

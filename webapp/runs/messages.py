@@ -2,7 +2,8 @@
 
 from jobs.runs import Code
 
-NO_RUN = "This run doesn't exist or belongs to another account."
+NO_RUN = "There is no such run, or it is private. Ask its owner to share it."
+NO_LOG = "The owner of this run does not share its log."
 NO_TABLE = "This run's result has no such table."
 NO_TEXT = "This run's result has no such text."
 

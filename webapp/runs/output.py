@@ -180,9 +180,11 @@ def _lines(entries: Sequence[Entry]) -> str:
 
 
 def _values(database: Database, run: Run, entries: Sequence[Entry]) -> str:
-    known = stored_in(database, run.id, [entry.content for entry in entries])
+    files = run.access.files
+    known = stored_in(database, run.id, [entry.content for entry in entries]) if files else frozenset[str]()
     rendered = [
-        (entry, Result(run.id, run.task, entry.content, known), _tile(entry.content, known)) for entry in entries
+        (entry, Result(run.id, run.task, entry.content, known, files=files), _tile(entry.content, known))
+        for entry in entries
     ]
     return fragments.render("runs/_emitted_entries.html", entries=rendered)
 

@@ -11,8 +11,7 @@ from jobs.values import chart_in
 from webapp import rights
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
-from webapp.rendering.failures import may_see_code
-from webapp.rendering.listings import Listing, Page, from_query, look_up
+from webapp.rendering.listings import Page, from_query, look_up, of_run
 from webapp.rendering.tables import Table, table_in
 from webapp.runs import messages
 from webapp.runs.known_tasks import past_tasks
@@ -38,18 +37,18 @@ def show(run_id: int) -> str:
     query = request.args.get("log", "").strip()[:LONGEST_QUERY]
     level = request.args.get("level", "")
     level = level if level in LEVELS else ""
-    page = mine(run_id, output=not (query or level))
-    run = page.runs[0]
-    output, expected = sections(backend().database, run, query, level), page.wait_estimates.get(run_id)
+    page = seen(run_id, output=not (query or level))
+    run, expected = page.runs[0], page.wait_estimates.get(run_id)
+    output = sections(backend().database, run, query, level) if run.access.log else ""
     return render_template("runs/show.html", run=run, page=page, expected=expected, output=output)
 
 
 @bp.get("/runs/<int:run_id>/table")
 def table(run_id: int) -> str:
     """Show a table in the result on a page of its own, or answer the part of a page that shows it."""
-    run = mine(run_id, output=False).runs[0]
+    run = seen(run_id, output=False).runs[0]
     view = tables.view(_table(run), request.args)
-    known = stored_in(backend().database, run.id, run.result)
+    known = stored_in(backend().database, run.id, run.result) if run.access.files else frozenset[str]()
     template = "results/_table_view.html" if request.headers.get("HX-Request") else "runs/table.html"
     values = {"run": run, "run_id": run.id, "view": view, "known": known, "brief": False}
     return render_template(template, part=request.args.get("part"), **values)
@@ -58,7 +57,7 @@ def table(run_id: int) -> str:
 @bp.get("/runs/<int:run_id>/table.csv")
 def table_csv(run_id: int) -> Response:
     """Download all rows of a table as CSV."""
-    run = mine(run_id, output=False).runs[0]
+    run = seen(run_id, output=False).runs[0]
     # Excel reads a CSV file as UTF-8 only if it starts with a byte order mark.
     content = _table(run).csv().encode("utf-8-sig")
     response = make_response(content, {"Content-Type": "text/csv; charset=utf-8"})
@@ -75,7 +74,7 @@ def cancel(run_id: int) -> Response:
         abort(409, description=str(conflict))
     if not request.headers.get("HX-Request"):
         return redirect(url_for("runs.show", run_id=run_id), 303)
-    page = mine(run_id)
+    page = seen(run_id)
     run, expected = page.runs[0], page.wait_estimates.get(run_id)
     if request.form.get("view") == "full":
         return make_response(fragments.full(run, expected, code=page.listing.code))
@@ -85,7 +84,7 @@ def cancel(run_id: int) -> Response:
 @bp.post("/runs/<int:run_id>/retry")
 def retry(run_id: int) -> Response:
     try:
-        again = submission.retry(backend(), current_user.id, mine(run_id).runs[0])
+        again = submission.retry(backend(), current_user.id, mine(run_id))
     except Conflict as conflict:
         abort(409, description=str(conflict))
     return redirect(url_for("runs.show", run_id=again.id), 303)
@@ -93,7 +92,7 @@ def retry(run_id: int) -> Response:
 
 @bp.post("/runs/<int:run_id>/delete")
 def delete(run_id: int) -> Response:
-    run = mine(run_id, output=False).runs[0]
+    run = mine(run_id)
     try:
         delete_run(backend(), current_user.id, run.id)
     except Conflict as conflict:
@@ -118,9 +117,15 @@ def part_of(value: Any, address: str) -> Any:
     return value
 
 
-def mine(run_id: int, output: bool = True) -> Page:
-    code = may_see_code(current_user)
-    listing = Listing(current_user.id, run_id=min(run_id, LARGEST_ID), output=output, code=code)
-    page = look_up(backend().database, listing)
-    is_mine = page.runs and rights.owns(page.runs[0])
-    return page if is_mine else abort(404, description=messages.NO_RUN)
+def seen(run_id: int, output: bool = True) -> Page:
+    """Return the page of a run that whoever asks sees, with as much of the run as they see, or abort with 404."""
+    access = rights.access(run_id)
+    listing = of_run(access, run_id, output, rights.sees_code()) if access else None
+    page = look_up(backend().database, listing) if listing else None
+    return page if page and page.runs else abort(404, description=messages.NO_RUN)
+
+
+def mine(run_id: int) -> Run:
+    """Return a run of the person's own, or abort with 404."""
+    run = seen(run_id, output=False).runs[0]
+    return run if run.access.owns else abort(404, description=messages.NO_RUN)

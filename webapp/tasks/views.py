@@ -9,13 +9,13 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.authoring import Task, TaskError
+from jobs.authoring import Task, TaskError, reopened
 from jobs.runs import NotKept, Run, TooManyRuns, given_parameters, wait_estimates
 from webapp import forms, rights
 from webapp.current import backend
 from webapp.forms import Form
 from webapp.rendering import fragments
-from webapp.rendering.listings import PAGE_SIZE, Listing, from_query, look_up
+from webapp.rendering.listings import PAGE_SIZE, Listing, from_query, look_up, of_run
 from webapp.runs import uploads
 from webapp.runs.known_tasks import submit_recorded
 from webapp.runs.own_inputs import own_inputs
@@ -115,12 +115,18 @@ def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
 
 
 def _earlier(task: Task) -> dict[str, Any]:
-    """Return the parameters of the run in the query string if it is the user's and of this task, otherwise none."""
-    listing = from_query(current_user.id, {"run": request.args.get("run", ""), "task": task.name})
-    if listing.run_id is None:
+    """Return the parameters of the run in the query string if the user sees them and it is of this task, or none.
+
+    Of a run that somebody else shares, they are those that its page shows, with marks instead of secrets.
+    """
+    run_id = from_query(current_user.id, request.args).run_id
+    access = rights.access(run_id) if run_id else None
+    if run_id is None or access is None or not access.parameters or access.task != task.name:
         return {}
-    runs = look_up(backend().database, listing).runs
-    return given_parameters(backend(), runs[0]) if runs else {}
+    runs = look_up(backend().database, of_run(access, run_id)).runs
+    if not runs:
+        return {}
+    return given_parameters(backend(), runs[0]) if access.owns else dict(reopened(runs[0].parameters, None))
 
 
 def _task(name: str) -> Task:

@@ -66,13 +66,6 @@ def test_who_manages_which_group_and_moves_whom(role: Role, is_active: bool) -> 
     assert {other for other in Role if one.moves(other)} == {*Role} if is_boss else {"viewer", "member"}
 
 
-def test_a_run_is_its_owners_whatever_the_role() -> None:
-    for role in Role:
-        assert Rights(1, role, True).owns(1)
-        assert not Rights(1, role, True).owns(2)
-        assert not Rights(1, role, False).owns(1)
-
-
 def test_somebody_who_does_not_exist_has_no_rights(backend: Backend) -> None:
     with backend.database.read() as session:
         assert rights.of(session, 999, ["report"]).decide(task_for()).rule is Rule.DISABLED
