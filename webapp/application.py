@@ -54,7 +54,7 @@ from webapp.current import put_backend
 from webapp.rendering import charts, failures, files, fragments, layout, markdown, results, static_files
 from webapp.runs import annotation_views, downloads, filters, known_tasks, output, own_inputs, pace, uploads, waits
 from webapp.runs import views as runs
-from webapp.tasks import programs
+from webapp.tasks import pin_views, programs, start
 from webapp.tasks import views as tasks
 from webapp.tasks.catalog import usable
 
@@ -65,10 +65,11 @@ LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
     *(hosts, static_files, security, auth, second_factor_views, confirmation, registration, sso_views),
     *(filters, fragments, results, charts, markdown, output, errors, layout, rights, rq_dashboard, uploads),
-    *(own_inputs, programs, known_tasks, pace, waits, failures, preference_views),
+    *(own_inputs, programs, start, known_tasks, pace, waits, failures, preference_views),
 )
 ROOMS = (
-    *(tasks, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp, health, users, audit_views),
+    *(tasks, pin_views, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp, health, users),
+    audit_views,
     *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
     *(address_views, export_views, preference_views, proof_views, session_views, token_views, webhook_views),
 )

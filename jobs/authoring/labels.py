@@ -8,7 +8,20 @@ LONGEST_LABEL = 40
 MOST_TAGS = 8
 LONGEST_EMOJI = 12  # code points: a family of four with skin tones has eleven
 # The icons that come along, each a symbol "task-…" in static/icons.svg.
-ICONS = ("calculator", "chart", "cloud", "code", "document", "image", "mail", "map", "model", "search", "sound", "table")
+ICONS = (
+    "calculator",
+    "chart",
+    "cloud",
+    "code",
+    "document",
+    "image",
+    "mail",
+    "map",
+    "model",
+    "search",
+    "sound",
+    "table",
+)
 
 
 def check_labels(options: Mapping[str, Any]) -> None:

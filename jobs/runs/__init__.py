@@ -17,6 +17,7 @@ from jobs.runs.output_entries import Entry, OutputKind
 from jobs.runs.own_data import OwnFile, files_of, files_of_run, runs_of
 from jobs.runs.pauses import Kind, Pause
 from jobs.runs.people import Gone, Person, Role, RoleText, owner_key
+from jobs.runs.pins import pin, pinned, unpin
 from jobs.runs.queue import WakeUp
 from jobs.runs.receivers import RefusedReceiver
 from jobs.runs.reserved_space import RENEWED_SECONDS, ReservedSpace, release, renew, reserve
@@ -36,7 +37,7 @@ from jobs.runs.submission import (
     submit,
     submit_once,
 )
-from jobs.runs.task_records import TaskRecord, record_task, recorded_task, tasks_of
+from jobs.runs.task_records import TaskRecord, recent_tasks, record_task, recorded_task, tasks_of
 from jobs.runs.usual_duration import usual_seconds
 from jobs.runs.vault import RefusedSecret
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
@@ -121,7 +122,10 @@ __all__ = [
     "owned",
     "owned_file",
     "owner_key",
+    "pin",
+    "pinned",
     "read_output",
+    "recent_tasks",
     "record_task",
     "recorded_task",
     "release",
@@ -135,6 +139,7 @@ __all__ = [
     "submit_once",
     "tags_of",
     "tasks_of",
+    "unpin",
     "used_bytes",
     "usual_seconds",
     "versions",

@@ -1,7 +1,7 @@
 """Selections of an owner's runs, newest first, each read from an index in its order, and never further than shown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, TypeVarTuple
@@ -22,8 +22,8 @@ Columns = TypeVarTuple("Columns")
 class Selection:
     """A selection of one owner's runs, newest first, and below the id `before`.
 
-    It is filtered by task, state, id or tag, or to those that are starred. With `run_ids`, those of them that still
-    exist.
+    It is filtered by task, state, id or tag, or to those that are starred. With `running_first`, all that are running
+    come before the others. With `run_ids`, those of them that still exist.
     """
 
     owner_id: int
@@ -35,6 +35,14 @@ class Selection:
     tag: str | None = None
     starred: bool = False
     run_ids: tuple[int, ...] | None = None
+    running_first: bool = False
+
+    @property
+    def parts(self) -> "list[Selection]":
+        """The selections that follow each other in this one. A run of several of them belongs to the first."""
+        if not self.running_first or self.state:
+            return [self]
+        return [replace(self, running_first=False, state=state) for state in (State.RUNNING, None)]
 
 
 class Ending(NamedTuple):
@@ -48,7 +56,12 @@ class Ending(NamedTuple):
 
 
 def listed(session: Session, selection: Selection) -> Sequence[Run]:
-    """Return the runs of a selection, newest first."""
+    """Return the runs of a selection in its order."""
+    found = {run.id: run for part in selection.parts for run in _of_part(session, part)}
+    return list(found.values())[: selection.limit]
+
+
+def _of_part(session: Session, selection: Selection) -> Sequence[Run]:
     if selection.run_ids is not None:
         return session.scalars(NAMED, {"given_owner": selection.owner_id, "run_ids": selection.run_ids}).all()
     (first, last), columns = _bounds(selection), _columns(selection.owner_id, selection)
@@ -58,7 +71,16 @@ def listed(session: Session, selection: Selection) -> Sequence[Run]:
 
 
 def versions(session: Session, selections: Sequence[Selection]) -> list[list[tuple[int, int]]]:
-    """Return each selection's run ids and versions, newest first, with one statement per distinct filter."""
+    """Return each selection's run ids and versions, in its order, with one statement per distinct filter."""
+    parts = [(place, part) for place, one in enumerate(selections) for part in one.parts]
+    found: list[dict[int, int]] = [{} for _ in selections]
+    for (place, _part), runs in zip(parts, _of_parts(session, [part for _place, part in parts]), strict=True):
+        for run_id, version in runs:
+            found[place].setdefault(run_id, version)
+    return [list(runs.items())[: one.limit] for one, runs in zip(selections, found, strict=True)]
+
+
+def _of_parts(session: Session, selections: Sequence[Selection]) -> list[list[tuple[int, int]]]:
     many = _versions if is_postgres(session) else _versions_in_sqlite
     found: list[list[tuple[int, int]]] = [[] for _ in selections]
     alike: dict[tuple[Any, ...], list[int]] = {}

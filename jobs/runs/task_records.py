@@ -6,10 +6,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import String, Text, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.runs.run import Run
 from jobs.storage.database import Base, Database
+
+# So many of a person's newest runs say which tasks they have recently used.
+RECENT_RUNS = 100
 
 
 class TaskRow(Base):
@@ -53,3 +56,9 @@ def tasks_of(database: Database, owner_id: int) -> list[str]:
     each = first.union_all(select(following).where(first.c.task.is_not(None)))
     with database.read() as session:
         return list(session.scalars(select(each.c.task).where(each.c.task.is_not(None))))
+
+
+def recent_tasks(session: Session, owner_id: int) -> list[str]:
+    """Return the names of the tasks of an owner's newest runs, the latest first."""
+    newest = select(Run.task).where(Run.owner_id == owner_id).order_by(Run.id.desc()).limit(RECENT_RUNS)
+    return list(dict.fromkeys(session.scalars(newest)))

@@ -31,6 +31,7 @@ KINDS = {
     "own": {
         *(
             "/",
+            "/pins",
             "/account",
             "/account/delete",
             "/account/export",

@@ -17,6 +17,7 @@ from jobs.runs import (
     files_of,
     files_of_run,
     groups,
+    pinned,
     read_output,
     runs_of,
     shares,
@@ -137,6 +138,8 @@ def _account(backend: Backend, account: Account) -> dict[str, Any]:
         *webhooks.listed(database, owner_id),
         *webhooks.of_single_runs(database, owner_id, MOST_OF_SINGLE_RUNS),
     ]
+    with database.read() as session:
+        pins = pinned(session, owner_id)
     return {
         "email": account.email,
         "role": account.role,
@@ -152,6 +155,7 @@ def _account(backend: Backend, account: Account) -> dict[str, Any]:
             shares.of_owner(database, owner_id),
             *("run_id", "kind", "whom", "parts", "signed_in", "created_at", "expires_at", "visits", "visited_at"),
         ),
+        "pinned_tasks": pins,
         "webhooks": _of(hooks, "url", "run_id", "created_at", "disabled_at", "disabled_because"),
     }
 

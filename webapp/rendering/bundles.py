@@ -13,11 +13,11 @@ from flask import Request, Response, request
 
 STYLES = (
     *("tokens", "base", "layout", "menu", "forms", "files", "runs", "progress", "run", "results", "prose", "tables"),
-    *("charts", "log", "pictures", "pages"),
+    *("charts", "log", "pictures", "pages", "start"),
 )
 SCRIPTS = (
-    *("live", "log", "sliders", "times", "zones", "uploads", "unread", "checks", "drafts", "folds", "focus"),
-    *("copy", "toasts", "theme"),
+    *("live", "log", "sliders", "times", "zones", "uploads", "unread", "checks", "drafts", "folds"),
+    *("filter", "focus", "copy", "toasts", "theme"),
 )
 # In the order in which a browser reads them: the cascade and htmx's extension depend on it.
 BUNDLES = {

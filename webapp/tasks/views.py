@@ -21,21 +21,22 @@ from webapp.runs.known_tasks import submit_recorded
 from webapp.runs.own_inputs import own_inputs
 from webapp.runs.uploads import Received
 from webapp.tasks import messages
+from webapp.tasks.start import start_page
 
 bp = Blueprint("tasks", __name__)
 
 log = logging.getLogger(__name__)
 
-LATEST = 10
+LATEST = 5
 OWNER = "_owner"
 EXAMPLE = "_example"
 
 
 @bp.get("/")
 def index() -> str:
-    page = look_up(backend().database, Listing(current_user.id, limit=LATEST))
-    tasks = rights.visible().values()
-    return render_template("tasks/index.html", tasks=tasks, is_empty=not backend().catalog, page=page)
+    page = look_up(backend().database, Listing(current_user.id, limit=LATEST, running_first=True))
+    start = start_page(request.args.get("q", ""))
+    return render_template("tasks/index.html", start=start, is_empty=not backend().catalog, page=page)
 
 
 @bp.get("/tasks/<name>")

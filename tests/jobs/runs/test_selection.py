@@ -28,15 +28,18 @@ def fill(backend: Backend, owner_ids: Sequence[int], runs_of_each: int) -> None:
 def test_the_versions_of_many_selections_are_those_of_each(backend: Backend) -> None:
     ada, ben, cleo = (make_owner(backend, f"{name}@example.com") for name in ("ada", "ben", "cleo"))
     fill(backend, [ada, ben], 30)
+    running = [make_run(backend, ada, state=State.RUNNING).id for _ in range(2)]
+    newer = make_run(backend, ada, state=State.FAILED).id
     theirs, others = (make_run(backend, owner) for owner in (ada, ben))
     selections = [
-        Selection(owner, task, state, run_id, before, limit)
+        Selection(owner, task, state, run_id, before, limit, running_first)
         for owner in (ada, ben, cleo)
         for task in (None, *TASKS, "none such")
         for state in (None, *STATES)
         for run_id in (None, theirs.id, others.id, 7)
         for before in (None, 1, 8, 10**6)
         for limit in (1, 5, 26)
+        for running_first in (False, True)
     ]
     selections += [
         Selection(owner, task, state, run_id, before, 5, tag, starred)
@@ -53,6 +56,8 @@ def test_the_versions_of_many_selections_are_those_of_each(backend: Backend) -> 
         assert versions(session, selections) == each
         assert {len(runs) for runs in each} >= {0, 1, 4, 5, 26}
         assert versions(session, []) == []
+        latest = [run.id for run in listed(session, Selection(ada, running_first=True, limit=5))]
+    assert latest == [running[1], running[0], theirs.id, newer, 59], "the running ones first"
 
 
 def test_many_selections_take_little_more_than_few(backend: Backend) -> None:

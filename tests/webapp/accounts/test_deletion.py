@@ -36,6 +36,7 @@ def test_an_account_goes_with_everything_that_is_its_users(
         note_file(backend, make_run(backend, ada_id, state=state).id, b"hers", "text/plain")
     ada.post("/account/secrets", {"name": "API_TOKEN", "value": "s"})
     ada.post("/account/tokens", {"name": "t", "scope": "files", "days": "30"})
+    ada.post("/pins", {"pin": "reverse_text"})
     groups.add_member(backend.database, groups.create(backend.database, "finance").id, ada_id)
     identities.link(backend.database, ada_id, Claims("https://id.example", "ada", "", frozenset()), backend.settings)
     phone = Visitor(app)

@@ -18,7 +18,7 @@ HTMX = {"HX_Request": "true"}
 
 
 def test_the_start_page_offers_every_task(ada: Visitor, backend: Backend) -> None:
-    links = {link["href"] for link in soup(ada.get("/")).select(".task a")}
+    links = {link["href"] for link in soup(ada.get("/")).select(".task__title")}
     assert links == {f"/tasks/{name}" for name in backend.catalog}
 
 
