@@ -109,6 +109,8 @@ def test_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
         for task, state, before in product(TASKS, STATES, (None, 5000)):
             query = {"task": task, "state": state, "before": before}
             assert ada.get("/runs", query_string={k: v for k, v in query.items() if v}).status_code == 200
+        for filters in ("starred=yes", "tag=board", "tag=none", "tag=board&state=failed", "starred=yes&task=factorise"):
+            assert ada.get(f"/runs?{filters}").status_code == 200
         assert ada.post("/tasks/reverse_text", {"text": "abc"}).status_code == 429, "she has too many runs waiting"
         ben = Visitor(app).registered("ben@example.com")
         assert ben.post("/tasks/count_words", {"texts": [file()], "most": "3"}).status_code == 303

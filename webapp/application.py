@@ -52,7 +52,18 @@ from webapp.admin import (
 )
 from webapp.current import put_backend
 from webapp.rendering import charts, failures, files, fragments, layout, markdown, results, static_files
-from webapp.runs import annotation_views, downloads, filters, known_tasks, output, own_inputs, pace, uploads, waits
+from webapp.runs import (
+    annotation_views,
+    code,
+    downloads,
+    filters,
+    known_tasks,
+    output,
+    own_inputs,
+    pace,
+    uploads,
+    waits,
+)
 from webapp.runs import views as runs
 from webapp.tasks import pin_views, programs, start
 from webapp.tasks import views as tasks
@@ -65,7 +76,7 @@ LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
     *(hosts, static_files, security, auth, second_factor_views, confirmation, registration, sso_views),
     *(filters, fragments, results, charts, markdown, output, errors, layout, rights, rq_dashboard, uploads),
-    *(own_inputs, programs, start, known_tasks, pace, waits, failures, preference_views),
+    *(own_inputs, programs, start, known_tasks, pace, waits, failures, preference_views, code),
 )
 ROOMS = (
     *(tasks, pin_views, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp, health, users),

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar, Unpack, overload
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
 from pydantic_core import SchemaError
 
+from jobs.authoring.code_version import code_version
 from jobs.authoring.context import Cancelled, Checkpoint, Emit, Log, Progress, User
 from jobs.authoring.examples import example_of, files_of
 from jobs.authoring.file_parameters import File
@@ -40,11 +41,13 @@ class TaskError(Exception):
 class TaskSummary(RunOptions):
     """The part of a task that the supervisor needs, which never imports its code.
 
-    `asks_for` lists the names of the CONTEXT_TYPES that the supervisor must provide data for.
+    `asks_for` lists the names of the CONTEXT_TYPES that the supervisor must provide data for. `code` is the version of
+    its code.
     """
 
     name: str
     asks_for: Sequence[str] = ()
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class Task(RunOptions):
         """The settings that a worker needs."""
         names = [kind.__name__ for kind in (Checkpoint, User, Secrets) if self.asks_for(kind)]
         options = {option.name: getattr(self, option.name) for option in fields(RunOptions)}
-        return TaskSummary(self.name, names, **options)
+        code = code_version(self.function.__code__.co_filename)
+        return TaskSummary(self.name, names, code, **options)
 
     def call(self, parameters: BaseModel, context: Mapping[Any, Any]) -> Any:
         """Call the function with validated parameters, and with the objects in `context` for its context types."""

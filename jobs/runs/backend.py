@@ -1,7 +1,9 @@
 """The resources for working with runs: settings, database, Redis, queue, tasks and files."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from redis import Redis
@@ -33,6 +35,11 @@ class Backend:
     tasks: Mapping[str, TaskSummary]
     """The tasks by name, without their code, as workers need them."""
     durations: Durations = field(default_factory=Durations)
+
+    @cached_property
+    def codes(self) -> str:
+        """The version of the code of each task, as a JSON object."""
+        return json.dumps({name: task.code for name, task in self.tasks.items() if task.code})
 
     @property
     def workspaces(self) -> Path:

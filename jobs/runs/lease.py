@@ -44,13 +44,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's request for its next run: the tasks that it knows, their limits, and the lease's length in seconds."""
+    """A worker's request for its next run: the tasks that it knows, their limits, and the lease's length in seconds.
+
+    `codes` is a JSON object with the version of the code of each task.
+    """
 
     worker: str
     tasks: Collection[str]
     durations: Durations
     seconds: float = LEASE_SECONDS
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    codes: str = "{}"
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def claim_unknown(database: Database, asked: Claim) -> Run | None:
 def _claim_in_turn(connection: Connection, claim: Claim) -> Run | None:
     full = limits.taken(connection, claim.limits).full
     tasks, walked = {task for task, *_key in full}, {task for task, *key in full if key}
-    given: dict[str, Any] = {"tasks": [name for name in claim.tasks if name not in tasks]}
+    given: dict[str, Any] = {"tasks": [name for name in claim.tasks if name not in tasks], "codes": claim.codes}
     if walked:
         keys = json.dumps([key[0] for _task, *key in full if key])
         given |= {"walked": list(walked), "full_keys": keys, "place": secrets.token_hex(2)}

@@ -59,7 +59,8 @@ class Run(Base):
     worker. If there are secrets among the parameters, `parameters` has marks in their places, and the whole document is
     in `encrypted_parameters`, which only the vault reads. `notes` are texts that say what was changed in the result to
     store it, or left out. `name`, `note`, `tags` and `starred` are what its owner has written about it. Runs with the
-    same `limit_key` share a limit (jobs.runs.limits).
+    same `limit_key` share a limit (jobs.runs.limits). `code` is the version of the code of the last attempt, and its
+    commit if that is known (jobs.authoring.code_version).
     """
 
     __tablename__ = "runs"
@@ -121,6 +122,7 @@ class Run(Base):
     tags: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     starred: Mapped[bool] = mapped_column(default=False, server_default=false())
 
+    code: Mapped[str | None] = mapped_column(String(60))
     worker: Mapped[str | None] = mapped_column(String(100))
     lease_token: Mapped[str | None] = mapped_column(String(32))
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -7,18 +7,23 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from sqlalchemy import (
+    JSON,
     BindParameter,
     ColumnElement,
     Table,
+    Text,
     Update,
     bindparam,
     exists,
+    func,
+    literal,
     literal_column,
     or_,
     select,
     true,
     update,
 )
+from sqlalchemy import cast as cast_to
 
 from jobs.runs import pauses, turns
 from jobs.runs.run import Run, State
@@ -101,6 +106,12 @@ CLAIMED = {
     "lease_expires_at": given("until"),
     "started_at": given("now"),
 }
+# The code of the task of the run that is claimed: the worker gives that of each of its tasks, as one JSON object.
+CODES = bindparam("given_codes", type_=Text)
+CODES_OF_TASKS = {
+    "sqlite": func.json_extract(CODES, literal('$."') + R.task + literal('"')),
+    "postgresql": func.json_extract_path_text(cast_to(CODES, JSON), R.task),
+}
 HELD_COLUMNS = (
     R.id,
     R.owner_id,
@@ -118,11 +129,15 @@ HELD_COLUMNS = (
 TURNS = [(dialect, has_full_keys) for dialect in ("sqlite", "postgresql") for has_full_keys in (False, True)]
 CLAIM, *CLAIMS_IN_TURN = (
     _update(
-        (R.id == run_id) & (R.state == State.QUEUED) & may_start & pauses.is_at_work(given("worker")), CLAIMED
+        (R.id == run_id) & (R.state == State.QUEUED) & may_start & pauses.is_at_work(given("worker")),
+        {**CLAIMED, **code},
     ).returning(*HELD_COLUMNS)
-    for run_id, may_start in (
-        (given("id"), due(given("now"), given("future")) & pauses.not_paused()),
-        *((turns.next_run(dialect, has_full_keys), true()) for dialect, has_full_keys in TURNS),
+    for run_id, may_start, code in (
+        (given("id"), due(given("now"), given("future")) & pauses.not_paused(), {}),
+        *(
+            (turns.next_run(dialect, has_full_keys), true(), {"code": CODES_OF_TASKS[dialect]})
+            for dialect, has_full_keys in TURNS
+        ),
     )
 )
 CLAIM_IN_TURN = dict(zip(TURNS, CLAIMS_IN_TURN, strict=True))

@@ -44,7 +44,7 @@ def take_unknown(backend: Backend, worker: str) -> Run | None:
 
 def _claim(backend: Backend, worker: str) -> Claim:
     seconds, limited = backend.settings.lease_seconds, limits.limits_of(backend.tasks)
-    return Claim(worker, backend.tasks, backend.durations, seconds, limited)
+    return Claim(worker, backend.tasks, backend.durations, seconds, limited, backend.codes)
 
 
 def order_for(backend: Backend, run: Run, task: TaskSummary, folder: Path) -> Order:

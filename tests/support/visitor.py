@@ -22,6 +22,9 @@ class Visitor:
         sent = {**ORIGIN, **{name.replace("_", "-"): value for name, value in headers.items()}}
         return self.client.post(path, data=data or {}, headers=sent)
 
+    def patch(self, path: str) -> TestResponse:
+        return self.client.patch(path, headers=ORIGIN)
+
     def delete(self, path: str) -> TestResponse:
         return self.client.delete(path, headers=ORIGIN)
 

@@ -112,6 +112,7 @@ def _run(backend: Backend, run: Run) -> dict[str, Any]:
         "tags": run.tags,
         "starred": run.starred,
         "attempt": run.attempt,
+        "code": run.code,
         "created_at": run.created_at,
         "queued_at": run.queued_at,
         "started_at": run.started_at,

@@ -50,6 +50,7 @@ def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
         "result": with_addresses(run.result, run.id, files),
         "notes": run.notes or [],
         "error": _error(run),
+        "code": run.code,
         "progress": run.progress,
         "progress_note": run.progress_note,
         "wait": _wait(run, expected) if run.state is State.QUEUED else None,

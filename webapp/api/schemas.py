@@ -71,6 +71,10 @@ COMMON: Schema = {
             "result": {"$ref": reference("Value")},
             "notes": {"type": "array", "description": "What was changed in the result to store it, or left out."},
             "error": {"oneOf": [{"type": "null"}, {"$ref": reference("Error")}]},
+            "code": {
+                "type": ["string", "null"],
+                "description": "The version of the last attempt's code, and after a space its commit if that is known.",
+            },
             "progress": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
             "progress_note": TEXT,
             "wait": {"oneOf": [{"type": "null"}, {"$ref": reference("Wait")}]},
