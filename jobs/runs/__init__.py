@@ -1,7 +1,7 @@
 """Runs: their row and every change of its state, submitting, the queue, events, output, files and secrets."""
 
 from jobs.runs.access import PARTS, WHOLE, Access
-from jobs.runs.annotations import LONGEST_NAME, LONGEST_NOTE, Annotations, Refused, annotate, words_in
+from jobs.runs.annotations import LONGEST_NAME, LONGEST_NOTE, Annotations, Refused, annotate, tags_in
 from jobs.runs.audit import Actor
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.cancel_all import cancel_all
@@ -26,6 +26,7 @@ from jobs.runs.run import LARGEST_ID, Run, State, owned, seen_with
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.run_tags import tags_of
 from jobs.runs.search import Found, Search, find
+from jobs.runs.search_words import words_in
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
 from jobs.runs.start_times import Interval
 from jobs.runs.submission import (
@@ -137,6 +138,7 @@ __all__ = [
     "stored_in",
     "submit",
     "submit_once",
+    "tags_in",
     "tags_of",
     "tasks_of",
     "unpin",

@@ -58,7 +58,7 @@ def annotate(backend: Backend, owner_id: int, run_id: int, given: Annotations) -
     events.publish(backend.redis, Change(run_id, owner_id, row["version"] + 1))
 
 
-def words_in(text: str) -> list[str]:
+def tags_in(text: str) -> list[str]:
     """Return the tags in a text, in which commas or spaces separate them."""
     return [word for word in re.split(r"[\s,]+", text) if word]
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from jobs.runs import search_words
 from jobs.runs.run import Run, RunId, State
+from jobs.runs.run_tags import RunTag
 from jobs.runs.run_text import RunText, SearchProgress
 from jobs.runs.selection import is_postgres, newest_first
 from jobs.storage.database import Database
@@ -55,6 +56,8 @@ class Search:
     phrases: tuple[str, ...] = ()
     before: int | None = None
     after: int | None = None
+    tag: str | None = None
+    starred: bool = False
 
     @property
     def needs_words(self) -> bool:
@@ -82,14 +85,14 @@ class Ids(NamedTuple):
     last: int
 
 
-def find(database: Database, search: Search, limit: int, seconds: float = SEARCH_SECONDS) -> Found:
+def find(database: Database, search: Search, limit: int) -> Found:
     """Return the newest runs that fit, at most so many; with `after`, those next above it."""
     with database.read() as session:
         ids = _bounds(session, search)
         if not search.needs_words:
             return Found(sorted(session.scalars(_by_columns(session, search, ids, limit)), reverse=True))
         indexed = Ids(max(ids.first, session.scalars(select(SearchProgress.down_to)).one()), ids.last)
-    run_ids, rest = _walk(database, search, indexed, limit, time.monotonic() + seconds)
+    run_ids, rest = _walk(database, search, indexed, limit, time.monotonic() + SEARCH_SECONDS)
     unindexed = indexed.first > ids.first and len(run_ids) < limit
     if rest is None:
         return Found(sorted(run_ids, reverse=True), unindexed=unindexed)
@@ -133,11 +136,11 @@ def _run_next_to(owner_id: int, run_id: int) -> Select[int, datetime]:
 
 
 def _walk(database: Database, search: Search, ids: Ids, limit: int, deadline: float) -> tuple[list[int], Ids | None]:
-    """Return the runs found, and the ids that are left to look at if the time was over before."""
-    found, step = list[int](), FIRST_STEP
+    """Return the runs found, and the ids that are left to look at if the time was over. At least one step is taken."""
+    found, step, all_ids = list[int](), FIRST_STEP, ids
     while ids.first <= ids.last and len(found) < limit:
         begun = time.monotonic()
-        if begun > deadline:
+        if begun > deadline and ids != all_ids:
             return found, ids
         part, rest = _split(ids, step, search.after is not None)
         try:
@@ -183,9 +186,10 @@ def _in_sqlite(search: Search, ids: Ids) -> Select[int]:
 
 
 def _by_columns(session: Session, search: Search, ids: Ids, limit: int) -> Select[int]:
-    columns = {Run.owner_id: search.owner_id, Run.task: search.task, Run.state: search.state}
-    given = {column: value for column, value in columns.items() if value is not None}
-    query = newest_first(is_postgres(session), select(Run.id).where(*_times(search)), given, *ids)
+    columns: dict[Any, Any] = {Run.owner_id: search.owner_id, Run.task: search.task, Run.state: search.state}
+    given = {column: value for column, value in {**columns, RunTag.tag: search.tag}.items() if value is not None}
+    starred = [Run.starred] if search.starred else []
+    query = newest_first(is_postgres(session), select(Run.id).where(*_times(search), *starred), given, *ids)
     *_leading, last = given
     return query.order_by(None).order_by(*_order(search, last, Run.id)).limit(limit)
 
@@ -193,7 +197,10 @@ def _by_columns(session: Session, search: Search, ids: Ids, limit: int) -> Selec
 def _conditions(search: Search) -> list[ColumnElement[bool]]:
     """Return the conditions on the runs themselves, of which their owner's is never left to the index of words."""
     state = [] if search.state is None else [RUNS.c.state == search.state]
-    return [RUNS.c.owner_id == search.owner_id, *state, *_times(search)]
+    starred = [RUNS.c.starred] if search.starred else []
+    tagged = exists().where(RunTag.run_id == RUNS.c.id, RunTag.tag == search.tag)
+    tag = [] if search.tag is None else [tagged.correlate(RUNS)]
+    return [RUNS.c.owner_id == search.owner_id, *state, *starred, *tag, *_times(search)]
 
 
 def _times(search: Search) -> list[ColumnElement[bool]]:

@@ -17,6 +17,7 @@ from webapp.api.schemas import Schema
 from webapp.api.waiting import LONGEST_SECONDS
 from webapp.current import API, backend
 from webapp.problems import MEDIA_TYPE, problem
+from webapp.runs.query import LONGEST
 
 bp = Blueprint("openapi", __name__)
 
@@ -47,6 +48,10 @@ WEBHOOK_SECRET = {
 }
 WEBHOOK_ID = {"name": "webhook_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
 DELIVERY_ID = WEBHOOK_ID | {"name": "delivery_id"}
+SEARCH = (
+    "Only runs that this search finds, in the words of the history: words in inputs, file names, results and errors, "
+    '"words in a row", begin*, task:, state:, input.name:value, since:7d, before:2026-01-31.'
+)
 ERRORS = {
     400: "The request is malformed.",
     401: "The token is missing, unknown, expired or revoked.",
@@ -219,12 +224,16 @@ def _query(name: str, description: str, **schema: Any) -> Schema:
 
 def _filters() -> list[Schema]:
     return [
+        _query("q", SEARCH, type="string", maxLength=LONGEST, examples=["task:resize state:failed since:7d"]),
         _query("task", "Only runs of this task.", type="string"),
         _query("state", "Only runs in this state.", enum=[state.value for state in State]),
         _query("tag", "Only runs with this tag.", type="string"),
         _query("starred", "Only starred runs.", enum=["yes"]),
         _query(
             "before", "Only runs with a smaller id; see the Link header.", type="integer", minimum=1, maximum=LARGEST_ID
+        ),
+        _query(
+            "after", "Those next above this id; see the Link header.", type="integer", minimum=1, maximum=LARGEST_ID
         ),
         _query("limit", "At most so many runs.", type="integer", minimum=1, maximum=100),
     ]

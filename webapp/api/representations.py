@@ -54,7 +54,7 @@ def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
         "progress": run.progress,
         "progress_note": run.progress_note,
         "wait": _wait(run, expected) if run.state is State.QUEUED else None,
-        **{name: _time(getattr(run, name)) for name in TIMES},
+        **{name: time(getattr(run, name)) for name in TIMES},
         "url": url_for("api.run", run_id=run.id),
         "page": url_for("runs.show", run_id=run.id),
         "shared": None if run.access.owns else _shared(run.access),
@@ -67,9 +67,9 @@ def webhook(webhook: Webhook) -> dict[str, Any]:
         "id": webhook.id,
         "url": webhook.url,
         "run": webhook.run_id,
-        "created_at": _time(webhook.created_at),
-        "failing_since": _time(webhook.failing_since),
-        "disabled_at": _time(webhook.disabled_at),
+        "created_at": time(webhook.created_at),
+        "failing_since": time(webhook.failing_since),
+        "disabled_at": time(webhook.disabled_at),
         "disabled_because": webhook.disabled_because,
     }
 
@@ -82,13 +82,13 @@ def delivery(delivery: Delivery) -> dict[str, Any]:
         "type": delivery.event,
         "run": delivery.run_id,
         "version": delivery.version,
-        "created_at": _time(delivery.created_at),
+        "created_at": time(delivery.created_at),
         "tries": delivery.tries,
-        "tried_at": _time(delivery.tried_at),
+        "tried_at": time(delivery.tried_at),
         "status": delivery.status,
         "problem": delivery.problem,
-        "delivered_at": _time(delivery.delivered_at),
-        "due_at": _time(delivery.due_at),
+        "delivered_at": time(delivery.delivered_at),
+        "due_at": time(delivery.due_at),
     }
 
 
@@ -136,7 +136,7 @@ def _wait(run: Run, expected: WaitEstimate | None) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Interval):
         return [round(value.least, 1), round(value.most, 1)]
-    return _time(value) if isinstance(value, datetime) else value
+    return time(value) if isinstance(value, datetime) else value
 
 
 def _error(run: Run) -> dict[str, Any] | None:
@@ -149,5 +149,6 @@ def _error(run: Run) -> dict[str, Any] | None:
     }
 
 
-def _time(at: datetime | None) -> str | None:
+def time(at: datetime | None) -> str | None:
+    """Return a moment as ISO 8601."""
     return at.isoformat() if at else None

@@ -1,5 +1,6 @@
 """Runs: list, read, wait, cancel, retry, delete, output, result and files."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -22,12 +23,16 @@ from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE
 from webapp.api import messages, representations, waiting
 from webapp.api.authentication import caller, needs
 from webapp.api.blueprint import bp
-from webapp.api.body import choice, whole_number
+from webapp.api.body import choice, refuse_query, whole_number
 from webapp.current import backend
 from webapp.problems import refuse
 from webapp.rendering import files
-from webapp.rendering.listings import PAGE_SIZE, Listing, look_up
+from webapp.rendering.listings import PAGE_SIZE
+from webapp.runs import history
+from webapp.runs.history import Place
+from webapp.runs.known_tasks import past_tasks
 from webapp.runs.messages import NO_LOG, NO_RUN
+from webapp.runs.query import Query, parse
 
 MOST_RUNS = 100
 
@@ -35,25 +40,45 @@ MOST_RUNS = 100
 @bp.get("/runs", endpoint="runs")
 @needs(RUNS_READ)
 def index() -> Response:
-    """List runs, newest first. `Link` has the address of the next page."""
-    task, state = request.args.get("task"), choice("state", list(State))
-    if caller().token.tasks and task not in caller().token.tasks:
-        refuse(403, messages.NAME_TASK.format(tasks=", ".join(caller().token.tasks)))
-    listing = Listing(
-        caller().account.id,
-        task=task,
-        state=State(state) if state else None,
-        before=whole_number("before", 0, 1, LARGEST_ID) or None,
-        limit=whole_number("limit", PAGE_SIZE, 1, MOST_RUNS),
-        tag=request.args.get("tag", "").replace("\x00", "").lower() or None,
-        starred=choice("starred", ["yes"]) is not None,
-    )
-    page = look_up(backend().database, listing)
-    response = jsonify(runs=[representations.run(run, page.wait_estimates.get(run.id)) for run in page.runs])
-    if page.more:
-        query = {**request.args, "before": page.runs[-1].id}
-        response.headers["Link"] = f'<{url_for("api.runs")}?{urlencode(query)}>; rel="next"'
+    """List runs, newest first. `Link` has the addresses of the pages before and after."""
+    query, limit = _query(), whole_number("limit", PAGE_SIZE, 1, MOST_RUNS)
+    place = Place(*(whole_number(name, 0, 1, LARGEST_ID) or None for name in ("before", "after")))
+    if place.before and place.after:
+        refuse_query("after", messages.ONE_PLACE)
+    found = history.look(backend().database, query, caller().account.id, place, limit)
+    expected = found.page.wait_estimates
+    runs = [representations.run(run, expected.get(run.id)) for run in found.page.runs]
+    response = jsonify(runs=runs, searched_back_to=representations.time(found.stopped_time), unindexed=found.unindexed)
+    links = [_link("next", "before", found.older.before)] if found.older else []
+    links += [_link("prev", "after", found.newer.after)] if found.newer else []
+    if links:
+        response.headers["Link"] = ", ".join(links)
     return response
+
+
+def _query() -> Query:
+    """Return the query of a request: `q` in the words of the history, with `task` and `state` beside it."""
+    titles = history.titles(past_tasks(caller().account.id))
+    task, state = request.args.get("task"), choice("state", list(State))
+    query = parse(request.args.get("q", ""), titles)
+    if query.problems:
+        refuse_query("q", " ".join(query.problems))
+    if (query.task and task is not None) or (query.state and state is not None):
+        refuse_query("q", messages.GIVEN_TWICE)
+    tag, starred = (
+        request.args.get("tag", "").replace("\x00", "").lower() or None,
+        choice("starred", ["yes"]) is not None,
+    )
+    query = replace(query, task=query.task or task, state=query.state or (State(state) if state else None))
+    query = replace(query, tag=query.tag or tag, starred=query.starred or starred or None)
+    if caller().token.tasks and query.task not in caller().token.tasks:
+        refuse(403, messages.NAME_TASK.format(tasks=", ".join(caller().token.tasks)))
+    return query
+
+
+def _link(rel: str, name: str, run_id: int | None) -> str:
+    kept = {key: value for key, value in request.args.items() if key not in ("before", "after")}
+    return f'<{url_for("api.runs")}?{urlencode({**kept, name: run_id})}>; rel="{rel}"'
 
 
 @bp.get("/runs/<int:run_id>", endpoint="run")

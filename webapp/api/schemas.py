@@ -89,7 +89,15 @@ COMMON: Schema = {
         **_object({"by": TEXT, "parts": {"type": "array", "items": {"enum": ["parameters", "log", "files"]}}}),
         "description": "Who shares a run that is not your own, and what of it; null for your own.",
     },
-    "Runs": _object({"runs": {"type": "array", "items": {"$ref": reference("Run")}}}),
+    "Runs": _object(
+        {"runs": {"type": "array", "items": {"$ref": reference("Run")}}},
+        searched_back_to={
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "If the search stopped because it took long: how far it looked. Link leads on.",
+        },
+        unindexed={"type": "boolean", "description": "True if older runs cannot be searched yet."},
+    ),
     "Error": _object({"kind": {"type": ["string", "null"]}, "message": {"type": ["string", "null"]}}, traceback={}),
     "Wait": {
         **_object(

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from jobs.runs import LARGEST_ID, WHOLE, Access, Run, Selection, State, WaitEstimate, listed, seen_with, wait_estimates
 from jobs.storage import Database
-from webapp.rendering.query import whole_number
+from webapp.rendering.query import LONGEST, whole_number
 
 PAGE_SIZE = 25
+MOST_IDS = PAGE_SIZE  # that one page shows
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,13 @@ class Listing(Selection):
     code: bool = False
     url_prefix: str = ""
     access: Access = WHOLE
+
+    @property
+    def words(self) -> str | None:
+        """Return the query of the history by which these runs are found there, or None if it is all of them."""
+        terms = {"task": self.task, "state": self.state and self.state.value, "tag": self.tag}
+        terms["starred"] = "yes" if self.starred else None
+        return " ".join(f"{key}:{value}" for key, value in terms.items() if value) or None
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
         output=query.get("output") != "no",
         tag=query.get("tag", "").replace("\x00", "").lower() or None,
         starred=query.get("starred") == "yes",
+        run_ids=_ids(query["runs"]) if "runs" in query else None,
     )
 
 
@@ -91,11 +100,16 @@ def to_query(listing: Listing) -> dict[str, str]:
         "limit": listing.limit if listing.limit != PAGE_SIZE else None,
         "first": State.RUNNING.value if listing.running_first else None,
         "output": None if listing.output or not listing.access.log else "no",
+        "runs": None if listing.run_ids is None else ".".join(map(str, listing.run_ids)),
         "tag": listing.tag,
         "starred": "yes" if listing.starred else None,
         "parts": listing.access.mark or None,
     }
     return {name: str(value) for name, value in parts.items() if value is not None}
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    return tuple(number for one in text[: MOST_IDS * (LONGEST + 1)].split(".")[:MOST_IDS] if (number := _id(one)))
 
 
 def _id(text: str | None) -> int | None:

@@ -6,7 +6,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import Annotations, Refused, annotate, words_in
+from jobs.runs import Annotations, Refused, annotate, tags_in
 from webapp.current import backend
 from webapp.rendering import fragments
 from webapp.runs.output import sections
@@ -20,7 +20,7 @@ def save(run_id: int) -> Response:
     """Save a run's name, note and tags. A form that cannot be saved is shown again as it was entered."""
     mine(run_id, output=False)
     entered = {name: request.form.get(name, "") for name in ("name", "note", "tags")}
-    given = Annotations(entered["name"], entered["note"], words_in(entered["tags"]))
+    given = Annotations(entered["name"], entered["note"], tags_in(entered["tags"]))
     try:
         annotate(backend(), current_user.id, run_id, given)
     except Refused as refused:

@@ -7,6 +7,27 @@ NO_LOG = "The owner of this run does not share its log."
 NO_TABLE = "This run's result has no such table."
 NO_TEXT = "This run's result has no such text."
 
+# The search.
+LONG_QUERY = "The search can have at most {most} characters. Nothing of it was applied."
+MANY_TERMS = "The search can have at most {most} terms. Those after it were left out."
+OPEN_QUOTE = "{term} was left out: the closing quotation mark is missing."
+NO_VALUE = "{term} was left out: write what to look for after the colon, without a space between."
+NO_FILTER = (
+    "{term} was left out: there is no such filter. There are task:, state:, tag:, starred:yes, since:, before: and input.name:. To find "
+    'these words themselves, put them in quotation marks: "{quoted}".'
+)
+STANDS_TWICE = "{term} was left out: {key}: can stand only once."
+NO_OPERATOR = '{term} was left out: a run must fit all terms. To find the word itself, write "{term}".'
+NO_EXCLUSION = '{term} was left out: nothing can be excluded. To find the word itself, write "{term}".'
+NO_WORDS = "{term} was left out: it has no letters or digits to look for."
+BAD_STAR = (
+    "{term} was left out: * stands at the end of a word, after at least {least} letters, and finds what begins so."
+)
+NO_SUCH_TASK = "task:{name} was left out: you see no such task and have no runs of one."
+NO_SUCH_STATE = "state:{name} was left out: there is no such state. There are {states}."
+NO_MOMENT = "{term} was left out: write a date such as 2026-01-31, or how long ago, such as 30m, 12h, 7d or 2w."
+NOT_STARRED = "starred:{value} was left out: write starred:yes."
+
 # What a queued run waits for, by its code in jobs.runs.waits. The parts of a sentence are joined by semicolons.
 WAITS = {
     Code.QUEUE_AWAY: "The queue is unavailable. The run will start when it is back.",

@@ -11,25 +11,38 @@ from jobs.values import chart_in
 from webapp import rights
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
-from webapp.rendering.listings import Page, from_query, look_up, of_run
+from webapp.rendering.failures import may_see_code
+from webapp.rendering.listings import Listing, Page, from_query, look_up, of_run
 from webapp.rendering.tables import Table, table_in
-from webapp.runs import messages
+from webapp.runs import history, messages
 from webapp.runs.known_tasks import past_tasks
 from webapp.runs.output import LEVELS, LONGEST_QUERY, sections
+from webapp.runs.query import LONGEST
+from webapp.runs.suggestions import suggested
 
 bp = Blueprint("runs", __name__)
 
 MOST_STEPS = 10
-FILTERS = ("task", "state", "tag", "starred", "before")
 
 
 @bp.get("/runs")
-def index() -> str:
-    query = {name: value for name, value in request.args.items() if name in FILTERS}
-    page = look_up(backend().database, from_query(current_user.id, query))
-    tasks, past = rights.visible().values(), past_tasks(current_user.id)
+def index() -> str | Response:
+    """Show the history; what the form sends leads to the address that has all of it as a query."""
+    past = past_tasks(current_user.id)
+    query = history.query_from(request.args, history.titles(past))
+    if "was" in request.args:
+        return redirect(url_for("runs.index", q=query.text or None))
+    found = history.look(backend().database, query, current_user.id, history.place_from(request.args))
+    choices = {"tasks": rights.visible().values(), "past_tasks": past, "states": list(State)}
     tags = tags_of(backend().database, current_user.id)
-    return render_template("runs/index.html", page=page, tasks=tasks, past_tasks=past, states=list(State), tags=tags)
+    return render_template("runs/index.html", page=found.page, history=found, query=query, tags=tags, **choices)
+
+
+@bp.get("/runs/suggestions")
+def suggestions() -> str:
+    """Return the options that go on from what is in the search box."""
+    text, titles = request.args.get("q", ""), history.titles(past_tasks(current_user.id))
+    return render_template("runs/_suggestions.html", suggestions=suggested(text[:LONGEST], titles))
 
 
 @bp.get("/runs/<int:run_id>")

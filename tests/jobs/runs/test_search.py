@@ -175,17 +175,15 @@ def test_a_search_stops_when_its_time_is_over_and_goes_on_from_there(
     monkeypatch.setattr(search, "SHORTEST_STEP", 2)
     monkeypatch.setattr(search, "STEP_SECONDS", 0.0)
     runs = [make(backend, me, text="rare" if number < 2 else "common") for number in range(9)]
-    asked = Search(me, phrases=("rare",))
-    first = find(backend.database, asked, 25, seconds=0.0)
-    assert first.run_ids == []
-    found_all, place, calls = list[int](), first.stopped_at, 0
-    assert place
-    assert first.stopped_time == run_of(backend, place).created_at if place <= runs[-1] else True
-    while place is not None and calls < 20:
-        more = find(backend.database, Search(me, phrases=("rare",), before=place), 25, seconds=0.0001)
-        found_all += more.run_ids
-        place, calls = more.stopped_at, calls + 1
-    assert found_all == [runs[1], runs[0]]
+    monkeypatch.setattr(search, "SEARCH_SECONDS", 0.0)
+    steps = []
+    place: int | None = runs[-1] + 1
+    while place is not None:
+        found = find(backend.database, Search(me, phrases=("rare",), before=place), 25)
+        place = found.stopped_at
+        steps.append((found.run_ids, place))
+        assert place is None or found.stopped_time == run_of(backend, place).created_at
+    assert steps == [([], runs[7]), ([], runs[5]), ([], runs[3]), ([runs[1]], runs[1]), ([runs[0]], None)]
 
 
 def test_a_statement_that_takes_too_long_is_taken_again_in_shorter_steps(
