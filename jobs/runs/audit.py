@@ -48,6 +48,7 @@ VERBS = (
     "password changed",
     "password reset",
     "paused",
+    "preferences changed",
     "recovery code used",
     "recovery codes created",
     "registration begun",

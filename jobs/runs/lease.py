@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from jobs.runs import deliveries, limits, run_text, turns, usage
+from jobs.runs import deliveries, limits, run_mails, run_text, turns, usage
 from jobs.runs import statements as sql
 from jobs.runs.durations import Durations
 from jobs.runs.limits import Crowded, Limit
@@ -34,7 +34,7 @@ UNKNOWN_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Change:
-    """The content of an event: a run, its owner, and its new version; and whether webhooks are to be told of it."""
+    """The content of an event: a run, its owner, and its new version; and whether anybody is to be told of it."""
 
     run_id: int
     owner_id: int
@@ -290,7 +290,8 @@ def _changes(database: Database, statement: Any, held: Run | None = None, **valu
 
 
 def _tell(connection: Connection, rows: Sequence[Any]) -> None:
-    """Note in the same transaction what webhooks are to be told of runs that have ended."""
+    """Note in the same transaction what webhooks, and owners by mail, are to be told of runs that have ended."""
     for run_id, _owner_id, version, *is_told in rows:
         if any(is_told):
             deliveries.note(connection, run_id, version)
+            run_mails.note(connection, run_id)

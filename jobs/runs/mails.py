@@ -25,7 +25,8 @@ CANDIDATES = 5
 class Mail(Base):
     """A mail that was not sent yet. While a sender tries, `due_at` is the end of its claim.
 
-    `tries` counts every try that may have happened. The mail goes with its owner's account, if it has one.
+    `tries` counts every try that may have happened. The mail goes with its owner's account, if it has one. One
+    about a run has no encrypted text (jobs.runs.run_mails).
     """
 
     __tablename__ = "mails"
@@ -37,6 +38,7 @@ class Mail(Base):
     recipient: Mapped[str] = mapped_column(String(254))
     subject: Mapped[str] = mapped_column(String(200))
     encrypted_text: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[int | None] = mapped_column(RunId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)

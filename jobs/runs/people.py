@@ -8,7 +8,7 @@ and an older version could not run beside a newer one while the columns move.
 
 from enum import StrEnum
 
-from sqlalchemy import Enum, ForeignKey, String, select, true
+from sqlalchemy import Enum, ForeignKey, String, false, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from jobs.storage.database import Base, Database
@@ -27,7 +27,10 @@ RoleText = Enum(Role, native_enum=False, length=16, values_callable=lambda roles
 
 
 class Person(Base):
-    """A person. `weight` is their share of the workers' time against those of others who wait (jobs.runs.turns)."""
+    """A person. `weight` is their share of the workers' time against those of others who wait (jobs.runs.turns).
+
+    With `mail_at_end` they get a mail when a run of theirs has ended (jobs.runs.run_mails).
+    """
 
     __tablename__ = "users"
 
@@ -36,6 +39,7 @@ class Person(Base):
     role: Mapped[Role] = mapped_column(RoleText, default=Role.MEMBER, server_default=Role.MEMBER.value)
     is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
     weight: Mapped[float] = mapped_column(default=1.0, server_default="1")
+    mail_at_end: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 def owner_key(table: str) -> ForeignKey:

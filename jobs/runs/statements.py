@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as cast_to
 
-from jobs.runs import pauses, turns
+from jobs.runs import pauses, run_mails, turns
 from jobs.runs.run import Run, State
 from jobs.runs.webhook import Webhook
 
@@ -54,9 +54,9 @@ def _changing(condition: ColumnElement[bool], values: Mapping[str, Any]) -> Any:
 
 
 def _ending(condition: ColumnElement[bool], values: Mapping[str, Any]) -> Any:
-    """Return an UPDATE that ends runs; it also returns whether a webhook may have to be told.
+    """Return an UPDATE that ends runs; it also returns whether a webhook, or the owner by mail, may have to be told.
 
-    So an end costs one statement where there is no webhook, which is almost everywhere.
+    So an end costs one statement where there is neither, which is almost everywhere.
     """
     return _update(condition, values).returning(R.id, R.owner_id, R.version, TOLD)
 
@@ -72,7 +72,8 @@ TOLD = or_(
     *(
         exists().where(whose, W.disabled_at.is_(None))
         for whose in ((W.owner_id == ITS_OWNER) & W.run_id.is_(None), W.run_id == ITS_ID)
-    )
+    ),
+    run_mails.IS_WANTED,
 )
 TO_STOP = R.stop_requested_at.is_not(None)
 OVER = R.state.in_([State.FAILED, State.CANCELLED])

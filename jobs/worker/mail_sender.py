@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from email_validator import validate_email
 
 from config import Settings
-from jobs.runs import mails
+from jobs.runs import mails, run_mails
 from jobs.runs.backend import Backend
 from jobs.runs.mails import Mail
 from jobs.storage.database import utcnow
@@ -69,7 +69,7 @@ def message_of(backend: Backend, mail: Mail) -> EmailMessage:
         raise Failure(NO_SERVER)
     if mail.expires_at <= utcnow():
         raise Failure(EXPIRED, is_final=True)
-    text = backend.vault.unseal_mail(mail.recipient, mail.encrypted_text)
+    text = _text_of(backend, mail)
     if text is None:
         raise Failure(UNREADABLE, is_final=True)
     name, sender = parseaddr(backend.settings.mail_from)
@@ -82,6 +82,12 @@ def message_of(backend: Backend, mail: Mail) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     return message
+
+
+def _text_of(backend: Backend, mail: Mail) -> str | None:
+    if mail.run_id is not None:
+        return run_mails.text(backend.settings, mail)
+    return backend.vault.unseal_mail(mail.recipient, mail.encrypted_text)
 
 
 def _failed(backend: Backend, mail: Mail, failure: Failure) -> None:

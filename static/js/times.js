@@ -5,9 +5,10 @@
 (() => {
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
   const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-  const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const timeZone = document.documentElement.dataset.zone; // undefined: the browser's
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short", timeZone });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone });
+  const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", timeZone });
 
   const ago = (moment) => {
     const seconds = (moment - Date.now()) / 1000;
@@ -48,7 +49,7 @@
   };
 
   const second = new Intl.DateTimeFormat(undefined, {
-    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone,
   });
 
   const show = () => {

@@ -75,8 +75,8 @@
   const show = () => {
     button.hidden = false;
     button.disabled = Notification.permission === "denied";
-    if (button.disabled) button.textContent = "This browser blocks notifications";
-    button.setAttribute("aria-pressed", wanted());
+    if (button.disabled) button.firstElementChild.textContent = "This browser blocks notifications";
+    button.setAttribute("aria-checked", wanted());
   };
 
   button.addEventListener("click", async () => {

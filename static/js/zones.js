@@ -1,11 +1,13 @@
 // Lets users enter times in their own time zone: submits the zone, and converts values that arrive in UTC.
 (() => {
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const here = document.documentElement.dataset.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  // Sweden writes dates and times as fields do.
+  const local = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone: here });
 
   const toLocal = (text) => {
     const moment = new Date(`${text}Z`);
     if (isNaN(moment)) return text;
-    return new Date(moment - moment.getTimezoneOffset() * 60000).toISOString().slice(0, text.length);
+    return (local.format(moment).replace(" ", "T") + text.slice(19)).slice(0, text.length);
   };
 
   const show = () => {

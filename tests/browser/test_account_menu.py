@@ -8,6 +8,10 @@ from tests.browser.conftest import NewContext, log_out, open_live, register
 from tests.browser.test_pages import sideways, violations
 
 BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
+IN_KATHMANDU = """time => {
+    const words = { dateStyle: "medium", timeStyle: "medium", timeZone: "Asia/Kathmandu" };
+    return [time.title, new Intl.DateTimeFormat(undefined, words).format(new Date(time.dateTime))];
+}"""
 LIGHT, DARK = "rgb(248, 248, 246)", "rgb(20, 20, 22)"
 
 
@@ -50,3 +54,12 @@ def test_the_menu_works_without_javascript(new_context: NewContext) -> None:
     expect(page).to_have_url(re.compile(r"/runs\?state=failed$"))
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     log_out(page)
+
+
+def test_times_are_those_of_the_chosen_zone(page: Page) -> None:
+    sent = {"Sec-Fetch-Site": "same-origin"}
+    assert page.request.post("/account/preferences", form={"zone": "Asia/Kathmandu"}, headers=sent).ok
+    page.request.post("/tasks/reverse_text", form={"text": "a"}, headers=sent)
+    open_live(page, "/runs")
+    shown, expected = page.locator(".run time").first.evaluate(IN_KATHMANDU)
+    assert shown == expected

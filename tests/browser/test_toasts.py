@@ -83,10 +83,11 @@ def notifying(context: BrowserContext, page: Page) -> Page:
 def test_who_asks_for_it_is_notified_while_the_page_is_hidden(
     notifying: Page, context: BrowserContext, stack: Stack
 ) -> None:
-    button = notifying.get_by_role("button", name="Notify me when a run ends")
-    expect(button).to_have_attribute("aria-pressed", "false")
+    notifying.get_by_role("button", name="Account:").click()
+    button = notifying.get_by_role("switch", name="Notify me when a run ends")
+    expect(button).not_to_be_checked()
     button.click()
-    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(button).to_be_checked()
     submit_elsewhere(context, stack, notifying, "seen")
     expect(notifying.locator(".run[data-state=succeeded]")).to_have_count(1)
     notifying.evaluate(HIDE, True)
@@ -96,4 +97,4 @@ def test_who_asks_for_it_is_notified_while_the_page_is_hidden(
     assert re.fullmatch(r"Reverse text #\d+: Succeeded", words)
     notifying.evaluate(HIDE, False)
     button.click()
-    expect(button).to_have_attribute("aria-pressed", "false")
+    expect(button).not_to_be_checked()

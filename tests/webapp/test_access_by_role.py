@@ -38,6 +38,7 @@ KINDS = {
             "/account/sso/link",
             "/account/sso/unlink",
             "/account/password",
+            "/account/preferences",
             "/account/theme",
             "/account/secrets",
             "/account/secrets/<text:name>/delete",

@@ -73,7 +73,7 @@ def _change(backend: Backend, session: Session, account: Account, email: str) ->
     session.flush()
     session.execute(delete(PasswordReset).where(PasswordReset.owner_id == account.id))
     session.execute(delete(AddressProof).where(AddressProof.owner_id.is_(None), AddressProof.email == email))
-    shares.claim(session, user_id, email)
+    shares.claim(session, account.id, email)
     if backend.settings.mail_url:
         mails.put(session, backend.vault, letters.changed(backend.settings, old, email))
     audit.note(session, "address changed", old, {"email": old}, {"email": email})

@@ -146,6 +146,8 @@ def _account(backend: Backend, account: Account) -> dict[str, Any]:
         "role": account.role,
         "groups": sorted(groups.of_person(database, owner_id).values()),
         "created_at": account.created_at,
+        "time_zone": account.zone,
+        "mail_at_end": account.mail_at_end,
         "sign_ins": _of(identities.listed(database, owner_id), "issuer", "subject", "created_at", "last_used_at"),
         "sessions": _of(sessions.listed(database, owner_id), "device", "ip_address", "created_at", "last_used_at"),
         "secrets": backend.vault.names(owner_id),

@@ -28,6 +28,7 @@ class Account(Person):
     session_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     has_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
+    zone: Mapped[str] = mapped_column(String(64), default="", server_default="")  # empty: that of the browser
 
     is_authenticated = True
     is_anonymous = False
@@ -45,7 +46,7 @@ class Account(Person):
 
 
 # What the audit log shows of a change.
-SHOWN = frozenset({"role", "is_active", "weight"})
+SHOWN = frozenset({"role", "is_active", "weight", "zone", "mail_at_end"})
 
 
 class EmailTaken(Exception):
@@ -165,6 +166,11 @@ def resign(database: Database, user_id: int) -> None:
 def set_weight(database: Database, email: str, weight: float) -> Account | None:
     """Change a user's share of the workers' time. Return the user, or None if there is none."""
     return _change(database, Account.email == email, "weight changed", weight=weight)
+
+
+def set_preferences(database: Database, user_id: int, zone: str, mail_at_end: bool) -> Account | None:
+    """Change what a user has chosen. Return the user, or None if there is none."""
+    return _change(database, Account.id == user_id, "preferences changed", zone=zone, mail_at_end=mail_at_end)
 
 
 def locked_administrators(session: Session) -> Sequence[int]:

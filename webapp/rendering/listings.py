@@ -63,7 +63,7 @@ def look_up(database: Database, listing: Listing, known: Mapping[int, WaitEstima
     kept = {run.id: known[run.id] for run in runs if known and run.id in known and run.state is State.QUEUED}
     # What runs wait for is in words for their owner.
     new = [run for run in runs if run.id not in kept]
-    estimated = kept | wait_estimates(database, new) if listing.access.owns else {}
+    estimated = {**kept, **wait_estimates(database, new)} if listing.access.owns else {}
     return Page(listing, runs, len(found) > listing.limit, estimated)
 
 

@@ -10,7 +10,7 @@ from jobs.runs import Annotations, Refused, annotate, tags_in
 from webapp.current import backend
 from webapp.rendering import fragments
 from webapp.runs.output import sections
-from webapp.runs.views import mine
+from webapp.runs.views import mine, seen
 
 bp = Blueprint("annotations", __name__)
 
@@ -18,7 +18,7 @@ bp = Blueprint("annotations", __name__)
 @bp.post("/runs/<int:run_id>/about")
 def save(run_id: int) -> Response:
     """Save a run's name, note and tags. A form that cannot be saved is shown again as it was entered."""
-    mine(run_id, output=False)
+    mine(run_id)
     entered = {name: request.form.get(name, "") for name in ("name", "note", "tags")}
     given = Annotations(entered["name"], entered["note"], tags_in(entered["tags"]))
     try:
@@ -31,7 +31,7 @@ def save(run_id: int) -> Response:
 @bp.post("/runs/<int:run_id>/star")
 def star(run_id: int) -> Response:
     """Star a run, or take the star away."""
-    mine(run_id, output=False)
+    mine(run_id)
     annotate(backend(), current_user.id, run_id, Annotations(starred=request.form.get("starred") == "yes"))
     return _shown(run_id)
 
@@ -41,7 +41,7 @@ def _shown(run_id: int, unsaved: fragments.Unsaved | None = None) -> Response:
     in_place = bool(request.headers.get("HX-Request"))
     if not (in_place or unsaved):
         return redirect(url_for("runs.show", run_id=run_id), 303)
-    page = mine(run_id)
+    page = seen(run_id)
     run, expected = page.runs[0], page.wait_estimates.get(run_id)
     if unsaved and in_place:
         place = {"HX-Retarget": f"#run-{run_id}-about"}

@@ -13,8 +13,8 @@ MANY_TERMS = "The search can have at most {most} terms. Those after it were left
 OPEN_QUOTE = "{term} was left out: the closing quotation mark is missing."
 NO_VALUE = "{term} was left out: write what to look for after the colon, without a space between."
 NO_FILTER = (
-    "{term} was left out: there is no such filter. There are task:, state:, tag:, starred:yes, since:, before: and input.name:. To find "
-    'these words themselves, put them in quotation marks: "{quoted}".'
+    "{term} was left out: there is no such filter. There are task:, state:, tag:, starred:yes, "
+    'since:, before: and input.name:. To find these words themselves, put them in quotation marks: "{quoted}".'
 )
 STANDS_TWICE = "{term} was left out: {key}: can stand only once."
 NO_OPERATOR = '{term} was left out: a run must fit all terms. To find the word itself, write "{term}".'

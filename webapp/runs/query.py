@@ -54,7 +54,7 @@ class Query:
 
     @property
     def is_plain(self) -> bool:
-        """Return whether the query is for a task, a state, a tag and a star only, as listings that change by themselves are."""
+        """Return whether a listing that changes by itself shows what the query is for."""
         return not (self.since or self.until or self.inputs or self.phrases)
 
     def search(self, owner_id: int, before: int | None = None, after: int | None = None) -> Search:

@@ -6,13 +6,12 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import LARGEST_ID, Conflict, Run, State, delete_run, stored_in, submission, tags_of
+from jobs.runs import Conflict, Run, State, delete_run, stored_in, submission, tags_of
 from jobs.values import chart_in
 from webapp import rights
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
-from webapp.rendering.failures import may_see_code
-from webapp.rendering.listings import Listing, Page, from_query, look_up, of_run
+from webapp.rendering.listings import Page, look_up, of_run
 from webapp.rendering.tables import Table, table_in
 from webapp.runs import history, messages
 from webapp.runs.known_tasks import past_tasks

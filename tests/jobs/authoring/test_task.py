@@ -131,7 +131,10 @@ def test_a_name_that_the_database_cannot_hold_is_refused() -> None:
         ({"per": "owner"}, "'per' requires the option 'concurrency'"),
         ({"concurrency": 1, "per": 7}, "'per' must be the name of a parameter, or \"owner\""),
         ({"concurrency": 1, "per": "customer"}, "per='customer' names no parameter: use one of 'owner'"),
-        ({"group": ["finance"]}, "'group' must be a heading such as \"Images\", not ['finance']. Who may use a task is"),
+        (
+            {"group": ["finance"]},
+            "'group' must be a heading such as \"Images\", not ['finance']. Who may use a task is",
+        ),
         ({"group": "two\nlines"}, "'group' must be a heading"),
         ({"tags": "csv"}, "'tags' must be a list of up to 8 words such as [\"csv\"], not 'csv'"),
         ({"tags": ["csv", ""]}, "'tags' must be a list"),
@@ -167,6 +170,8 @@ def test_a_limit_for_each_value_needs_values_that_can_be_compared(annotation: An
     with pytest.raises(TaskError, match=re.escape(words)) as raised:
         task(concurrency=1, per=name)(hurry)
     assert "test_task.py:" in str(raised.value)
+
+
 @pytest.mark.parametrize("icon", ["table", "📊", "👩🏽‍🍳", "🇨🇿", "❤️", "1️⃣", "👨‍👩‍👧‍👦"])
 def test_a_task_has_a_group_tags_and_an_icon(icon: str) -> None:
     @task(group="Tables", tags=["csv", "Ärger"], icon=icon)

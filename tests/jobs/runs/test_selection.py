@@ -32,7 +32,7 @@ def test_the_versions_of_many_selections_are_those_of_each(backend: Backend) -> 
     newer = make_run(backend, ada, state=State.FAILED).id
     theirs, others = (make_run(backend, owner) for owner in (ada, ben))
     selections = [
-        Selection(owner, task, state, run_id, before, limit, running_first)
+        Selection(owner, task, state, run_id, before, limit, running_first=running_first)
         for owner in (ada, ben, cleo)
         for task in (None, *TASKS, "none such")
         for state in (None, *STATES)
