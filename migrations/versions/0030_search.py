@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0030"
-down_revision = "0026"
+down_revision = "0029"
 
 # FTS5 keeps an index of the words in run_texts, and these keep it true, also when a run is deleted with all it has.
 FTS5 = (
