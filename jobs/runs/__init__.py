@@ -2,6 +2,7 @@
 
 from jobs.runs.access import PARTS, WHOLE, Access
 from jobs.runs.annotations import LONGEST_NAME, LONGEST_NOTE, Annotations, Refused, annotate, tags_in
+from jobs.runs.asked import LONGEST_DAYS, Asked, OtherOption, TooFar, WebhookAsked
 from jobs.runs.audit import Actor
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.cancel_all import cancel_all
@@ -30,10 +31,7 @@ from jobs.runs.search_words import words_in
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
 from jobs.runs.start_times import Interval
 from jobs.runs.submission import (
-    Asked,
     Conflict,
-    OtherWebhook,
-    WebhookAsked,
     given_parameters,
     submit,
     submit_once,
@@ -49,6 +47,7 @@ from jobs.runs.webhooks import TooManyWebhooks
 
 __all__ = [
     "LARGEST_ID",
+    "LONGEST_DAYS",
     "LONGEST_KEY",
     "LONGEST_NAME",
     "LONGEST_NOTE",
@@ -77,7 +76,7 @@ __all__ = [
     "Linked",
     "NotAllowed",
     "NotKept",
-    "OtherWebhook",
+    "OtherOption",
     "OutputKind",
     "OwnFile",
     "Pause",
@@ -98,6 +97,7 @@ __all__ = [
     "State",
     "StoredBatch",
     "TaskRecord",
+    "TooFar",
     "TooManyRuns",
     "TooManyWebhooks",
     "Wait",

@@ -53,7 +53,8 @@ def run_key(table: str) -> ForeignKey:
 class Run(Base):
     """A run, one row for each submission. `version` increases by one with every change.
 
-    A queued run does not start before `due_at`. `push_failed_at` is the time since which Redis has no job for it, and
+    A queued run does not start before `due_at`: it is tried again then, or was scheduled for that time, which
+    `scheduled_for` keeps. `push_failed_at` is the time since which Redis has no job for it, and
     `stop_requested_at` the time when its owner asked a running run to stop. `attempt` counts every start that may have
     happened, `failures` those that failed since the owner last queued the run, and `losses` those that lost their
     worker. If there are secrets among the parameters, `parameters` has marks in their places, and the whole document is
@@ -103,6 +104,7 @@ class Run(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    scheduled_for: Mapped[datetime | None] = mapped_column(UtcDateTime)
     push_failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     stop_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -139,6 +141,11 @@ class Run(Base):
     def stopping(self) -> bool:
         """Return whether the run is running and its owner has asked it to stop."""
         return self.state is State.RUNNING and self.stop_requested_at is not None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Return whether the run is queued and waits for the time that it was scheduled for."""
+        return self.state is State.QUEUED and self.due_at is not None and self.due_at == self.scheduled_for
 
     @property
     def seconds(self) -> float | None:

@@ -2,8 +2,6 @@
 
 import contextlib
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,6 +13,7 @@ from jobs.authoring.parameters import Unstorable, load, stored
 from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
 from jobs.runs import caps, events, file_ownership, idempotency, lease, limits, queue, rights, run_text, turns, webhooks
+from jobs.runs.asked import NOTHING_MORE, Asked, OtherOption, still_to_come
 from jobs.runs.backend import Backend
 from jobs.runs.caps import TooManyRuns
 from jobs.runs.idempotency import IdempotencyKey, Reused
@@ -29,33 +28,6 @@ NO_WORKER = "No worker has this task any more, so it cannot run again."
 NOT_ALLOWED = "You may not run this task any more. Ask an administrator if you need it."
 
 
-@dataclass(frozen=True)
-class WebhookAsked:
-    """A webhook for one run: its address and the secret that signs its message."""
-
-    url: str
-    secret: str
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Options of a submission: a key that makes it repeatable, and a webhook for its run.
-
-    `given` names the parameters that were sent; a default that is made for each run does not count as other content.
-    """
-
-    key: str | None = None
-    given: Collection[str] = ()
-    webhook: WebhookAsked | None = None
-
-
-class OtherWebhook(Exception):
-    """An idempotency key that was used with another webhook."""
-
-
-NOTHING_MORE = Asked()
-
-
 class Conflict(Exception):
     """An action that the run's state does not allow; the message is shown to its owner."""
 
@@ -64,9 +36,9 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, a
     """Store a new run with its files attached and its parameters encrypted if they hold secrets, and return it.
 
     On return the run is committed, and it will start even if Redis is unavailable now. Raises NotAllowed, TooManyRuns,
-    NotKept if the owner does not have one of its files or no longer has it, and RefusedReceiver if the webhook's
-    address may not be used. Raises TaskError if the task's validators change a value that they have accepted: the
-    worker validates the stored value again.
+    NotKept if the owner does not have one of its files or no longer has it, RefusedReceiver if the webhook's address
+    may not be used, and TooFar if the run is to start in more than a year. Raises TaskError if the task's validators
+    change a value that they have accepted: the worker validates the stored value again.
     """
     try:
         shown, whole, secrets = stored(parameters)
@@ -82,8 +54,8 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, a
 def submit_once(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked) -> tuple[Run, bool]:
     """Submit a run unless its owner has used the key before; return the run of the key, and whether it is new.
 
-    Raises Reused if the key was used for another task or other parameters, OtherWebhook if it was used with another
-    webhook, and what `submit` raises.
+    Raises Reused if the key was used for another task or other parameters, OtherOption if it was used with another
+    webhook or time, and what `submit` raises.
     """
     if run := _with_key(backend, owner_id, asked.key):
         return _same(backend, run, task, parameters, asked), False
@@ -215,7 +187,7 @@ def _with_key(backend: Backend, owner_id: int, key: str | None) -> Run | None:
 
 
 def _same(backend: Backend, run: Run, task: Task, parameters: BaseModel, asked: Asked) -> Run:
-    """Return the run if it has these parameters and this webhook. Raises Reused and OtherWebhook.
+    """Return the run if it has these parameters and these options. Raises Reused and OtherOption.
 
     Values are compared, not their JSON, in which a set has no order. A run whose parameters the task no longer reads
     cannot be compared, and the same submission must not run twice.
@@ -230,7 +202,9 @@ def _same(backend: Backend, run: Run, task: Task, parameters: BaseModel, asked: 
         if differing:
             raise Reused(min(differing))
     if webhooks.url_for_run(backend.database, run.id) != (asked.webhook and asked.webhook.url):
-        raise OtherWebhook
+        raise OtherOption("Webhook-URL")
+    if run.scheduled_for != asked.due_at:
+        raise OtherOption("due_at")
     return run
 
 
@@ -244,6 +218,7 @@ def _whole(backend: Backend, run: Run) -> dict[str, Any]:
 def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE) -> Run:
     run.limit_key = limits.key_of(task, run.owner_id, run.parameters)
     webhook = asked.webhook and webhooks.sealed_webhook(backend, run.owner_id, asked.webhook.url, asked.webhook.secret)
+    run.scheduled_for, run.due_at = asked.due_at, still_to_come(asked.due_at)
     with backend.database.write() as session:
         rights.require(session, run.owner_id, task)
         caps.admit(session, backend.settings, run.owner_id, run)
@@ -256,8 +231,13 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
             session.add(webhook)
         if asked.key is not None:
             session.add(IdempotencyKey(owner_id=run.owner_id, key=asked.key, run_id=run.id))
-        turns.join(session, [(run.owner_id, run.id)])
-    _wake(backend, run, Change(run.id, run.owner_id, run.version))
+        if run.due_at is None:
+            turns.join(session, [(run.owner_id, run.id)])
+    change = Change(run.id, run.owner_id, run.version)
+    if run.due_at is None:
+        _wake(backend, run, change)
+    else:  # the sweeper wakes a worker once the run is due
+        events.publish(backend.redis, change)
     return run
 
 

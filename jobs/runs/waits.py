@@ -21,6 +21,7 @@ class Code(StrEnum):
     QUEUE_AWAY = "queue_away"
     NO_WORKER_HAS_TASK = "no_worker_has_task"
     RETRY = "retry"
+    SCHEDULED = "scheduled"
     NO_WORKER = "no_worker"
     DRAINED = "drained"
     POSITION = "position"
@@ -39,6 +40,8 @@ def wait_of(run: Run, expected: WaitEstimate | None, has_task: bool) -> Wait:
 
     `has_task` says whether its task is known where no worker says.
     """
+    if run.is_scheduled:
+        return Wait(Code.SCHEDULED, {"at": run.due_at})
     if expected and expected.pause:
         return Wait(Code.PAUSED, _by(expected.pause))
     if run.push_failed_at:

@@ -69,8 +69,9 @@ class Sweeper:
         unrenewed = self._watch.unrenewed(lease.leases(self._backend.database))
         revive(self._backend, lease.expire(self._backend.database, unrenewed))
         self._checkpoints.sweep()
+        is_retried = Run.due_at.is_distinct_from(Run.scheduled_for)
         future = utcnow() + timedelta(seconds=CLOCKS_DIFFER_SECONDS)
-        self._wake_due((Run.due_at <= utcnow()) | (Run.queued_at > future))
+        self._wake_due((Run.due_at <= utcnow()) | (is_retried & (Run.queued_at > future)))
         turns.refresh(self._backend.database)
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()
@@ -140,7 +141,11 @@ class Sweeper:
             return running.startable(session.execute(oldest))
 
     def _wake_due(self, is_due: ColumnElement[bool]) -> None:
-        """Queue postponed runs that are due. A queue time in the future means that the clock was set back since."""
+        """Queue postponed runs that are due.
+
+        A queue time in the future means that the clock was set back since. A retry then need not wait longer; a run
+        that was scheduled still starts at its time.
+        """
         postponed = select(Run.id).where(Run.state == State.QUEUED, Run.due_at.is_not(None), is_due)
         deadline = time.monotonic() + TURN_SECONDS
         while time.monotonic() < deadline:

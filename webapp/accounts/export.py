@@ -115,6 +115,7 @@ def _run(backend: Backend, run: Run) -> dict[str, Any]:
         "code": run.code,
         "created_at": run.created_at,
         "queued_at": run.queued_at,
+        "scheduled_for": run.scheduled_for,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
         "parameters": run.parameters,

@@ -1,9 +1,11 @@
 """The JSON body and the query string of a request."""
 
 import json
+import re
 from collections.abc import Collection
+from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -12,6 +14,7 @@ from webapp.api import messages
 from webapp.problems import refuse
 
 MOST_DIGITS = 4300
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[-+ ]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 
 def json_object() -> dict[str, Any]:
@@ -53,6 +56,23 @@ def whole_number(name: str, default: int, least: int, most: int) -> int:
     return int(text)
 
 
+def moment(name: str) -> datetime | None:
+    """Return a time from the query string, in RFC 3339 with a zone, or end the request with a problem."""
+    text = request.args.get(name)
+    if text is None:
+        return None
+    # A plus sign that is not percent-encoded arrives as a space.
+    found = RFC_3339.fullmatch(text)
+    try:
+        return datetime.fromisoformat(text.upper().replace(" ", "+")).astimezone(UTC) if found else _no_moment(name)
+    except (ValueError, OverflowError):
+        _no_moment(name)
+
+
+def _no_moment(name: str) -> NoReturn:
+    refuse_query(name, messages.NO_MOMENT)
+
+
 def choice(name: str, choices: Collection[str]) -> str | None:
     """Return one of these texts from the query string, or end the request with a problem."""
     text = request.args.get(name)
@@ -61,7 +81,7 @@ def choice(name: str, choices: Collection[str]) -> str | None:
     return text
 
 
-def refuse_query(name: str, message: str) -> None:
+def refuse_query(name: str, message: str) -> NoReturn:
     refuse(400, f"{name}: {message}")
 
 

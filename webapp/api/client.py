@@ -35,10 +35,9 @@ RETRIED = (429, 502, 503, 504)
 READERS: dict[str, Callable[[str], Any]] = {"decimal": Decimal, "date": dt.date.fromisoformat}
 READERS |= {"date-time": dt.datetime.fromisoformat, "time": dt.time.fromisoformat}
 LOST = (OSError, http.client.HTTPException)
-WAIT_SECONDS = 30
-TIMEOUT_SECONDS = 90.0
-LONGEST_PAUSE_SECONDS = 60.0
+WAIT_SECONDS, TIMEOUT_SECONDS, LONGEST_PAUSE_SECONDS = 30, 90.0, 60.0
 CHUNK_BYTES = 64 * 1024
+OnProgress = Callable[[float | None, str], None] | None
 
 
 class ApiError(Exception):
@@ -124,9 +123,7 @@ class Run:
         self.data = self._client._json("GET", f"{API}/runs/{self.id}{query}")
         return self
 
-    def wait(
-        self, timeout: float | None = None, on_progress: Callable[[float | None, str], None] | None = None
-    ) -> "Run":
+    def wait(self, timeout: float | None = None, on_progress: OnProgress = None) -> "Run":
         """Wait until the run has ended. Raises TimeoutError after `timeout` seconds; the run goes on.
 
         `on_progress` is called with the fraction done, or None, and a note, at every change.
@@ -141,9 +138,7 @@ class Run:
                 on_progress(self.data["progress"], self.data["progress_note"])
         return self
 
-    def result(
-        self, timeout: float | None = None, on_progress: Callable[[float | None, str], None] | None = None
-    ) -> Any:
+    def result(self, timeout: float | None = None, on_progress: OnProgress = None) -> Any:
         """Wait for the result and return it. Raises RunFailed if there is none, and TimeoutError as `wait` does."""
         self.wait(timeout, on_progress)
         if self.state != "succeeded":
@@ -193,9 +188,14 @@ class Dumbwaiter:
 
     def run(self, task: str, /, **parameters: Any) -> Run:
         """Start a run. Raises ApiError if the parameters are refused."""
+        return self.submit(task, parameters)
+
+    def submit(self, task: str, parameters: Mapping[str, Any], due_at: dt.datetime | None = None) -> Run:
+        """Start a run as `run` does, at `due_at` if that is given; without a zone, it is in this machine's."""
         body = {name: self._parameter(value) for name, value in parameters.items()}
-        key = {"Idempotency-Key": str(uuid.uuid4())}
-        return Run(self, self._json("POST", f"{API}/tasks/{urllib.parse.quote(task)}/runs", body, key))
+        query = urllib.parse.urlencode({"due_at": due_at.astimezone().isoformat()} if due_at else {})
+        path = f"{API}/tasks/{urllib.parse.quote(task)}/runs?{query}"
+        return Run(self, self._json("POST", path, body, {"Idempotency-Key": str(uuid.uuid4())}))
 
     def get(self, run_id: int) -> Run:
         """Return a run by its id, to go on with it."""

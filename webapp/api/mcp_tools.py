@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from jobs import task
 from jobs.authoring import Task
-from jobs.runs import LARGEST_ID, NotAllowed, Run, State, TooManyRuns
+from jobs.runs import LARGEST_ID, Asked, NotAllowed, Run, State, TooManyRuns
 from jobs.values import kept_file_in, picture_in
 from webapp.accounts.tokens import RUNS_READ, RUNS_WRITE, TASKS_READ
 from webapp.api import messages, parameters, representations, runs, schemas, tasks
@@ -89,7 +89,7 @@ def call(name: str, given: Json, cancels: bool) -> Json | Steps:
     try:
         read = parameters.read(OWN.get(name) or tasks.to_run(name), given)
         if name not in OWN:
-            return _followed(tasks.start(tasks.to_run(name), read)[0], STREAM_SECONDS, cancels)
+            return _followed(tasks.start(tasks.to_run(name), read, Asked())[0], STREAM_SECONDS, cancels)
         if read.parameters is None:
             refuse(422, messages.INVALID, read.errors)
         asked = read.parameters.model_dump()

@@ -52,6 +52,12 @@ SEARCH = (
     "Only runs that this search finds, in the words of the history: words in inputs, file names, results and errors, "
     '"words in a row", begin*, task:, state:, input.name:value, since:7d, before:2026-01-31.'
 )
+DUE_AT = {
+    "name": "due_at",
+    "in": "query",
+    "description": "When the run starts, within a year. A time that has passed means now.",
+    "schema": {"type": "string", "format": "date-time"},
+}
 ERRORS = {
     400: "The request is malformed.",
     401: "The token is missing, unknown, expired or revoked.",
@@ -120,8 +126,8 @@ def _submit(task: Task, parameters: Schema) -> Schema:
     if task.example is not None and not task.example_files:
         body["example"] = task.example
     answers = {201: ("The run has been accepted.", "Run"), 200: ("The run of this Idempotency-Key.", "Run")}
-    headers, errors = [KEY, WEBHOOK_URL, WEBHOOK_SECRET], (400, 413, 415, 422, 429)
-    operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, errors, headers, f"run_{task.name}")
+    options, errors = [KEY, WEBHOOK_URL, WEBHOOK_SECRET, DUE_AT], (400, 413, 415, 422, 429)
+    operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, errors, options, f"run_{task.name}")
     operation["requestBody"] = {"required": True, "content": {"application/json": body}}
     return operation | {"description": f"{task.description} {operation['description']}".strip()}
 

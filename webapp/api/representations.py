@@ -13,7 +13,7 @@ from webapp.api.authentication import caller
 from webapp.rendering.failures import may_see_code
 from webapp.runs import waits
 
-TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
+TIMES = ("created_at", "queued_at", "scheduled_for", "due_at", "started_at", "stop_requested_at", "ended_at")
 
 
 def task(task: Task) -> dict[str, Any]:

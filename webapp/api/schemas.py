@@ -49,7 +49,7 @@ def _object(required: dict[str, Any], **optional: Any) -> Schema:
 
 
 TEXT, NUMBER, WHOLE, FLAG = {"type": "string"}, {"type": "number"}, {"type": "integer"}, {"type": "boolean"}
-TIMES = ("created_at", "queued_at", "due_at", "started_at", "stop_requested_at", "ended_at")
+TIMES = ("created_at", "queued_at", "scheduled_for", "due_at", "started_at", "stop_requested_at", "ended_at")
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 ANNOTATIONS = {
     "name": {**TEXT, "maxLength": LONGEST_NAME, "description": "What its owner calls it."},
@@ -113,7 +113,7 @@ COMMON: Schema = {
             by={**TEXT, "description": "Who has paused it, or drained the last worker."},
             because=TEXT,
             since={**TEXT, "format": "date-time"},
-            at={**TEXT, "format": "date-time", "description": "When it is tried again."},
+            at={**TEXT, "format": "date-time", "description": "When it starts or is tried again."},
             attempt={**WHOLE, "description": "The attempt that is made then."},
         ),
         "description": "What a queued run waits for, as a code and as the sentence that pages show.",

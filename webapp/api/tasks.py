@@ -10,10 +10,11 @@ from jobs.runs import (
     LONGEST_KEY,
     Asked,
     NotKept,
-    OtherWebhook,
+    OtherOption,
     RefusedReceiver,
     Reused,
     Run,
+    TooFar,
     WebhookAsked,
     is_secret,
     new_secret,
@@ -25,7 +26,7 @@ from webapp.accounts.tokens import RUNS_WRITE, TASKS_READ
 from webapp.api import messages, parameters, representations
 from webapp.api.authentication import caller, needs
 from webapp.api.blueprint import bp
-from webapp.api.body import json_object, object_in
+from webapp.api.body import json_object, moment, object_in, refuse_query
 from webapp.api.parameters import Read
 from webapp.api.runs import answer
 from webapp.current import backend
@@ -56,28 +57,30 @@ def show(name: str) -> dict[str, object]:
 def run(name: str) -> Response:
     """Start a run. The body holds the parameters; with an Idempotency-Key, repeating the request has no effect."""
     task = to_run(name)
-    key, webhook = _key(), _webhook()
-    new, created = start(task, _read(task), key, webhook)
+    key, webhook, due_at = _key(), _webhook(), moment("due_at")
+    read = _read(task)
+    new, created = start(task, read, Asked(key, read.given, webhook, due_at))
     response = answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
     if webhook:
         response.headers["Webhook-Secret"] = webhooks.secret_for_run(backend(), new.id)
     return response
 
 
-def start(task: Task, read: Read, key: str | None = None, webhook: WebhookAsked | None = None) -> tuple[Run, bool]:
+def start(task: Task, read: Read, asked: Asked) -> tuple[Run, bool]:
     """Return the run that the caller starts, and whether it is new; one that a key has started before is not."""
     if read.parameters is None:
         refuse(422, messages.INVALID, read.errors)
     known_tasks.record(task)
-    asked = Asked(key, read.given, webhook)
     try:
         return submit_once(backend(), task, caller().account.id, read.parameters, asked)
     except NotKept:
         refuse(422, messages.INVALID, {"": LOST_FILE})
     except Reused as reused:
         _refuse_key(reused)
-    except OtherWebhook:
-        refuse(422, f"{messages.KEY_REUSED} {messages.KEY_OTHER_WEBHOOK}")
+    except OtherOption as other:
+        refuse(422, f"{messages.KEY_REUSED} {messages.KEY_OTHER_OPTION.format(name=other.name)}")
+    except TooFar:
+        refuse_query("due_at", messages.TOO_FAR)
     except RefusedReceiver as refused:
         refuse(422, f"Webhook-URL: {refused}")
 

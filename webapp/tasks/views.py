@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
+from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from jobs.authoring import Task, TaskError, reopened
-from jobs.runs import NotKept, Run, TooManyRuns, given_parameters, wait_estimates
+from jobs.runs import Asked, NotKept, Run, TooManyRuns, given_parameters, wait_estimates
 from webapp import forms, rights
 from webapp.current import backend
 from webapp.forms import Form
@@ -20,8 +21,9 @@ from webapp.runs import uploads
 from webapp.runs.known_tasks import submit_recorded
 from webapp.runs.own_inputs import own_inputs
 from webapp.runs.uploads import Received
-from webapp.tasks import messages
+from webapp.tasks import messages, when
 from webapp.tasks.start import start_page
+from webapp.tasks.when import When
 
 bp = Blueprint("tasks", __name__)
 
@@ -63,17 +65,21 @@ def run(name: str) -> Response:
     if EXAMPLE in sent.posted:
         return make_response(show(task, forms.blank(task, task.example or {}, uploads.example_of(task))))
     if forms.CHANGE in sent.posted:
-        return make_response(show(task, forms.change(task, sent.posted, sent.own)))
+        changed = forms.change(task, sent.posted, sent.own)
+        return make_response(show(task, changed, when.read(sent.posted, changed)))
+    parameters, form = forms.read(task, sent.posted, sent.own)
+    asked = when.read(sent.posted, form)
     try:
-        new, form = _submitted(task, sent)
+        new, form = (None, form) if asked.problem else _submitted(task, sent, parameters, form, asked)
     except TooManyRuns as error:
-        form = forms.read(task, sent.posted, sent.own)[1].refused({"": str(error)})
-        return make_response(show(task, form), 429, {"Retry-After": str(error.seconds)})
+        return make_response(
+            show(task, form.refused({"": str(error)}), asked), 429, {"Retry-After": str(error.seconds)}
+        )
     if new is None:
-        return make_response(show(task, form), 422)
+        return make_response(show(task, form, asked), 422)
     if not wants_fragment:
         return redirect(url_for("runs.show", run_id=new.id), 303)
-    form_again = fragments.partial("#task-form", "outerMorph", _form(task, replace(form, errors={})))
+    form_again = fragments.partial("#task-form", "outerMorph", _form(task, replace(form, errors={}), asked))
     expected = wait_estimates(backend().database, [new]).get(new.id)
     response = make_response(fragments.row(new, expected) + form_again)
     response.headers["HX-Retarget"] = "#runs-list"
@@ -101,13 +107,14 @@ def _taken_over(task: Task, posted: Mapping[str, str]) -> Form:
     return replace(form, errors={**form.errors, "": messages.OTHER_ACCOUNT.format(email=current_user.email)})
 
 
-def _submitted(task: Task, sent: Received) -> tuple[Run | None, Form]:
+def _submitted(
+    task: Task, sent: Received, parameters: BaseModel | None, form: Form, asked: When
+) -> tuple[Run | None, Form]:
     """Submit a run. Return it with the form, or None with the form that shows the errors. Raises TooManyRuns."""
-    parameters, form = forms.read(task, sent.posted, sent.own)
     if parameters is None:
         return None, form
     try:
-        return submit_recorded(task, current_user.id, parameters), form
+        return submit_recorded(task, current_user.id, parameters, Asked(due_at=asked.due_at)), form
     except NotKept:  # a file was deleted since the form was read; reading it again reports which
         return None, forms.read(task, sent.posted, sent.own)[1]
     except TaskError as error:
@@ -134,12 +141,12 @@ def _task(name: str) -> Task:
     return rights.visible().get(name) or abort(404, description=messages.NO_TASK)
 
 
-def _page(task: Task, form: Form | None) -> str:
+def _page(task: Task, form: Form | None, asked: When | None = None) -> str:
     page = look_up(backend().database, Listing(current_user.id, task=task.name, limit=PAGE_SIZE))
     known = backend().vault.names(current_user.id) if task.secrets else []
     missing = [name for name in task.secrets if name not in known]
-    return render_template("tasks/show.html", task=task, form=form, page=page, missing=missing)
+    return render_template("tasks/show.html", task=task, form=form, page=page, missing=missing, when=asked)
 
 
-def _form(task: Task, form: Form) -> str:
-    return render_template("tasks/_form.html", task=task, form=form)
+def _form(task: Task, form: Form, asked: When | None = None) -> str:
+    return render_template("tasks/_form.html", task=task, form=form, when=asked)

@@ -13,12 +13,13 @@ from sqlalchemy import update
 from jobs import task
 from jobs.authoring.task import TaskError
 from jobs.runs import events, lease
+from jobs.runs.asked import Asked
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.caps import TooManyRuns
 from jobs.runs.idempotency import Reused
 from jobs.runs.queue import DISPATCHER
 from jobs.runs.run import Run, State
-from jobs.runs.submission import Asked, Conflict, cancel, retry, submit, submit_once
+from jobs.runs.submission import Conflict, cancel, retry, submit, submit_once
 from jobs.worker import attempt
 from tests.support.people import claimed, make_owner, make_run, read
 

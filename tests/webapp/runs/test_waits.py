@@ -74,6 +74,12 @@ SENTENCES = [
         WaitEstimate(1, has_task=False),
         "No worker has this task. It fails after 10 minutes.",
     ),
+    (
+        Code.SCHEDULED,
+        run(due_at=AT, scheduled_for=AT, task="gone"),
+        paused(Kind.TASK),
+        "Scheduled for 2026-11-28 15:00:05 UTC",
+    ),
     (Code.RETRY, run(due_at=AT, **COLD), None, "Attempt 2, next at 15:00:05 UTC"),
     (Code.NO_WORKER, run(), WaitEstimate(0), "No worker is running. The run will start when one is available."),
     (
