@@ -40,6 +40,7 @@ FORMS = {
     ),
     "aws_endpoint_url": ENDPOINT,
     "public_url": ENDPOINT,
+    "help_url": (re.compile(r"https?://[^\s/]\S*"), "must begin with https:// or http://"),
     "registration": (
         re.compile(rf"open|invite|closed|domain: *{DOMAIN}( *, *{DOMAIN})*"),
         "must be open, invite, closed, or domain: with domains, such as domain:example.org,example.com",
@@ -82,7 +83,10 @@ class Settings(BaseModel):
 
     app_env: Literal["development", "production"] = "development"
     app_name: str = Field(default="Dumbwaiter", min_length=1, max_length=60)
+    app_accent: str = ""
+    app_logo: Path | None = None
     contact: str = Field(default="", max_length=200)
+    help_url: str = ""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     url_prefix: str = ""

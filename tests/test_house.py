@@ -30,7 +30,7 @@ ROOMS_WITHIN = {
     "webapp.tasks": {"current", "rights", "rendering", "forms", "runs"},
     "webapp.live": {"connections", "current", "rights", "accounts", "rendering", "runs"},
     "webapp.api": {"current", "problems", "rights", "security", "accounts", "rendering", "forms", "runs", "live"},
-    "webapp.server": {"accounts", "security", "tasks"},
+    "webapp.server": {"accounts", "security", "rendering", "tasks"},
     "webapp.commands": {"current", "security", "accounts", "rendering", "forms", "runs", "tasks", "server"},
 }
 

@@ -102,7 +102,12 @@ def make(backend: Backend | None = None) -> Flask:
     assert app.jinja_loader is not None
     # In a folder of tasks, results/<task>.html shows the results of a task. The application's own templates win.
     app.jinja_loader = ChoiceLoader([app.jinja_loader, FileSystemLoader(settings.tasks)])
-    app.jinja_env.globals.update(app_name=settings.app_name)
+    app.jinja_env.globals.update(
+        app_name=settings.app_name,
+        has_contact=bool(settings.contact),
+        has_logo=settings.app_logo is not None,
+        help_url=settings.help_url,
+    )
     put_backend(app, backend)
     converters.init_app(app)
     url_prefix.init_app(app, settings.url_prefix)

@@ -7,9 +7,12 @@ import gzip
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import brotli
-from flask import Request, Response, request
+from flask import Request, Response, current_app, request
+
+from webapp.rendering.look import Look
 
 STYLES = (
     *("tokens", "base", "layout", "menu", "forms", "files", "runs", "progress", "run", "results", "prose", "tables"),
@@ -25,6 +28,7 @@ BUNDLES = {
     "htmx.js": ("vendor/htmx-4.0.1.min.js", "vendor/hx-ws-4.0.1.min.js"),
     "scripts.js": tuple(f"js/{name}.js" for name in SCRIPTS),
 }
+ACCENTED = "styles.css"  # ends with the accent colour of the settings
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 # The smallest first.
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
@@ -35,12 +39,21 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
 
 def paths(folder: Path, filename: str) -> tuple[Path, ...]:
     """Return the files that a static address is made of: those of a bundle, or one."""
+    look = current_look()
+    if look.logo and filename == look.logo_name:
+        return (look.logo,)
     return tuple(folder / name for name in BUNDLES.get(filename, (filename,)))
+
+
+def current_look() -> Look:
+    return cast(Look, current_app.extensions["look"])
 
 
 def joined(folder: Path, filename: str) -> Response:
     """Return a response with the files of a bundle, compressed if the browser accepts it."""
     content = b"\n".join(path.read_bytes() for path in paths(folder, filename))
+    if filename == ACCENTED:
+        content += current_look().css
     encoding = _best_encoding(request)
     response = Response(_compressed(content, encoding), content_type=TYPES[Path(filename).suffix])
     response.vary.add("Accept-Encoding")

@@ -9,13 +9,13 @@ from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.storage import utcnow
-from webapp.rendering.bundles import paths
+from webapp.rendering.bundles import current_look, paths
 from webapp.rendering.static_files import fingerprint
 
 
 def init_app(app: Flask) -> None:
     app.context_processor(layout_values)
-    app.jinja_env.globals.update(asset=asset, now=utcnow, url_for=address)
+    app.jinja_env.globals.update(asset=asset, icon=icon, now=utcnow, url_for=address)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 
@@ -32,7 +32,12 @@ def asset(filename: str) -> str:
     """Return the URL of a static file or a bundle. It changes with the content, so browsers may cache it forever."""
     folder = current_app.static_folder
     assert folder is not None
-    return address("static", filename=filename, v=fingerprint(*paths(Path(folder), filename)))
+    return address("static", filename=filename, v=fingerprint(*paths(Path(folder), filename), look=current_look()))
+
+
+def icon() -> str:
+    """Return the URL of the site's icon: its logo, or ours."""
+    return asset(current_look().logo_name or "icon.svg")
 
 
 def address(endpoint: str, **values: Any) -> str:

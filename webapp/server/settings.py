@@ -2,6 +2,7 @@
 
 import config
 from config import ConfigError, Settings
+from webapp.rendering.look import look_of
 
 
 def load_to_serve() -> Settings:
@@ -23,4 +24,8 @@ def why_not_served(settings: Settings) -> str | None:
             "TRUSTED_PROXIES: must be set in production to the number of proxies in front, 1 on most platforms: one of "
             "them has to speak https. For a site without https, write http:// in PUBLIC_URL."
         )
+    try:
+        look_of(settings)
+    except ConfigError as error:
+        return str(error)
     return None
