@@ -24,12 +24,15 @@ ROOMS_WITHIN = {
     "jobs.worker": {"logs", "task_user", "values", "authoring", "storage", "runs"},
     "webapp.accounts": {"connections", "current", "rights", "security", "threads", "rendering"},
     "webapp.admin": {"current", "rights", "accounts", "rendering", "server"},
-    "webapp.rendering": {"current", "threads"},
+    "webapp.rendering": {"current", "rights", "threads"},
     "webapp.forms": {"rendering"},
     "webapp.runs": {"current", "rights", "threads", "rendering", "forms"},
+    "webapp.sharing": {"connections", "converters", "current", "rights", "accounts", "rendering", "runs"},
     "webapp.tasks": {"current", "rights", "rendering", "forms", "runs"},
     "webapp.live": {"connections", "current", "rights", "accounts", "rendering", "runs"},
-    "webapp.api": {"current", "problems", "rights", "security", "accounts", "rendering", "forms", "runs", "live"},
+    "webapp.api": {
+        *("current", "problems", "rights", "security", "accounts", "rendering", "forms", "runs", "sharing", "live"),
+    },
     "webapp.server": {"accounts", "security", "rendering", "tasks"},
     "webapp.commands": {"current", "security", "accounts", "rendering", "forms", "runs", "tasks", "server"},
 }

@@ -65,6 +65,8 @@ from webapp.runs import (
     waits,
 )
 from webapp.runs import views as runs
+from webapp.sharing import admin_views as admin_shares
+from webapp.sharing import link_views, list_views, share_views
 from webapp.tasks import pin_views, programs, start
 from webapp.tasks import views as tasks
 from webapp.tasks.catalog import usable
@@ -83,6 +85,7 @@ ROOMS = (
     audit_views,
     *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
     *(address_views, export_views, preference_views, proof_views, session_views, token_views, webhook_views),
+    *(share_views, list_views, link_views, admin_shares),
 )
 
 

@@ -86,13 +86,18 @@ def _hear_out() -> None:
 
 def show_unexpected(error: Exception) -> Response:
     if (message := _unavailable(error)) is None:
-        current_app.logger.exception("unexpected error in %s %s", request.method, request.path, exc_info=error)
+        current_app.logger.exception("unexpected error in %s %s", request.method, _path(), exc_info=error)
         return show(InternalServerError())
     reason = getattr(error, "orig", None) or error
-    current_app.logger.warning("%s %s: %s: %s", request.method, request.path, type(reason).__name__, reason)
+    current_app.logger.warning("%s %s: %s: %s", request.method, _path(), type(reason).__name__, reason)
     response = show(ServiceUnavailable(message))
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
+
+
+def _path() -> str:
+    """Return the request's path for the log, of a link the rule alone, because its secret is in it."""
+    return str(request.url_rule) if request.blueprint == "links" else request.path
 
 
 def _unavailable(error: Exception) -> str | None:

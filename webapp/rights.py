@@ -1,6 +1,5 @@
 """The rights of the person behind a request, and of a run's owner, read once for each request or push."""
 
-from collections.abc import Collection
 from dataclasses import replace
 
 from flask import Flask, g
@@ -35,20 +34,10 @@ def access(run_id: int) -> Access | None:
         return link.access if link.run_id == run_id else None
     with backend().database.read() as session:
         found = rights.access_to_runs(session, current_user.id, [min(run_id, LARGEST_ID)]).get(run_id)
-    return _with_reruns(found) if found else None
-
-
-def shared_with_me(run_ids: Collection[int]) -> dict[int, Access]:
-    """Return what the person sees of each of these runs."""
-    with backend().database.read() as session:
-        found = rights.access_to_runs(session, current_user.id, run_ids)
-    return {run_id: _with_reruns(one) for run_id, one in found.items()}
-
-
-def _with_reruns(access: Access) -> Access:
-    """Return an access to somebody else's run with whether the person may run its task with its parameters."""
-    task = backend().catalog.get(access.task)
-    return replace(access, reruns=not access.owns and access.parameters and task is not None and mine().runs(task))
+    if found is None or found.owns:
+        return found
+    task = backend().catalog.get(found.task)
+    return replace(found, reruns=found.parameters and task is not None and mine().runs(task))
 
 
 def use_link(secret: str) -> Linked | None:
@@ -56,7 +45,7 @@ def use_link(secret: str) -> Linked | None:
     with backend().database.read() as session:
         reader = current_user.id if current_user.is_authenticated else None
         link = rights.access_by_link(session, backend().settings, secret, reader)
-    g.link = link
+    g.link, g.link_secret = link, secret
     return link
 
 

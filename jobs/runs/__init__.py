@@ -29,6 +29,7 @@ from jobs.runs.run_tags import tags_of
 from jobs.runs.search import Found, Search, find
 from jobs.runs.search_words import words_in
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
+from jobs.runs.shares import Parts, Share, Terms
 from jobs.runs.start_times import Interval
 from jobs.runs.submission import (
     Conflict,
@@ -79,6 +80,7 @@ __all__ = [
     "OtherOption",
     "OutputKind",
     "OwnFile",
+    "Parts",
     "Pause",
     "Person",
     "QuotaExceeded",
@@ -94,9 +96,11 @@ __all__ = [
     "Run",
     "Search",
     "Selection",
+    "Share",
     "State",
     "StoredBatch",
     "TaskRecord",
+    "Terms",
     "TooFar",
     "TooManyRuns",
     "TooManyWebhooks",

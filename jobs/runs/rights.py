@@ -39,7 +39,7 @@ from jobs.runs.access import PARTS, WHOLE, Access
 from jobs.runs.groups import Group, GroupMember, TaskGroups
 from jobs.runs.people import Person, Role
 from jobs.runs.run import Run, owned, seen_with
-from jobs.runs.shares import Share, counts, digest_of
+from jobs.runs.shares import Share, counts, digest_of, runs_shared_with
 from jobs.storage.database import Database
 
 AT_ONCE = 500
@@ -205,7 +205,17 @@ def see(session: Session, person_id: int, run_id: int) -> Run | None:
     """Return a run, as much of it as a person sees, or None if it is to them as if it did not exist."""
     access = access_to_runs(session, person_id, [run_id]).get(run_id)
     run = owned(session, access.owner_id, run_id) if access else None
+    session.expunge_all()
     return seen_with(run, access) if run and access else None
+
+
+def shared_with(session: Session, person_id: int, before: int, limit: int) -> list[Run]:
+    """Return the runs with an id below `before` that others share with a person, newest first, as they see them."""
+    run_ids = runs_shared_with(session, person_id, before, limit)
+    accesses = access_to_runs(session, person_id, run_ids)
+    runs = session.scalars(select(Run).where(Run.id.in_(accesses)).order_by(Run.id.desc())).all()
+    session.expunge_all()  # what a reader does not see is removed from these
+    return [seen_with(run, accesses[run.id]) for run in runs]
 
 
 class Linked(NamedTuple):

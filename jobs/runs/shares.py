@@ -32,7 +32,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from jobs.runs import audit, events, people
 from jobs.runs.access import PARTS
 from jobs.runs.backend import Backend
-from jobs.runs.groups import Group
+from jobs.runs.groups import Group, GroupMember
 from jobs.runs.people import Person, owner_key
 from jobs.runs.run import Run, run_key
 from jobs.storage.database import Base, Database, UtcDateTime, utcnow
@@ -187,6 +187,16 @@ def of_owner(database: Database, owner_id: int) -> Sequence[Share]:
 def newest(database: Database, before: int, limit: int) -> Sequence[Share]:
     """Return everybody's shares that count, newest first, with an id below `before`."""
     return _listed(database, Share.id < before, Share.id.desc(), limit)
+
+
+def runs_shared_with(session: Session, person_id: int, before: int, limit: int) -> Sequence[int]:
+    """Return the ids of runs below `before` that others share with a person or their groups, newest first."""
+    theirs = select(GroupMember.group_id).where(GroupMember.member_id == person_id)
+    with_them = (Share.person_id == person_id) | Share.group_id.in_(theirs)
+    active = select(Person.id).where(Person.is_active)
+    of_others = (Share.owner_id != person_id) & Share.owner_id.in_(active) & (Share.run_id < before)
+    query = select(Share.run_id).where(with_them, of_others).distinct()
+    return session.scalars(query.order_by(Share.run_id.desc()).limit(limit)).all()
 
 
 def claim(session: Session, person_id: int, email: str) -> None:

@@ -60,6 +60,7 @@ PUBLIC_ENDPOINTS = frozenset(
         "live.changes",
         "openapi.client",
         "openapi.description",
+        *(f"links.{part}" for part in ("show", "changes", "table", "table_csv", "text", "log", "everything", "file")),
     }
 )
 
@@ -104,9 +105,14 @@ def require_sign_in() -> BaseResponse | None:
         return None
     if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
         return None
-    address = f"{url_for('auth.login')}?{urlencode({'next': page_asking()}, safe='/')}"
     if request.endpoint == "tasks.check" and request.headers.get("HX-Request"):
         return Response(status=204)  # a background check must not navigate away: keep the user's input on screen
+    return lead_to_sign_in()
+
+
+def lead_to_sign_in() -> BaseResponse:
+    """Return the redirect to the login page, which leads back."""
+    address = f"{url_for('auth.login')}?{urlencode({'next': page_asking()}, safe='/')}"
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": address})
     return redirect(address, 303 if request.method == "POST" else 302)

@@ -25,6 +25,7 @@ MOST_PER_EMAIL = 100
 # New accounts, and links for new passwords, from one place within the window; mails to one address.
 MOST_REGISTRATIONS = 20
 MOST_MAILS = 3
+MOST_LINKS = 100  # to runs, that do not work, of one place or person
 KNOWN_DAYS = 180
 
 LONGEST_PLACE = 64
@@ -135,6 +136,22 @@ def may_ask_for_reset(backend: Backend, place: str) -> bool:
     return _may_from(backend, "reset", place)
 
 
+def may_open_links(backend: Backend, reader: str) -> bool:
+    """Return whether a person or place has not tried too many links that do not work."""
+    name = _of_links(reader)
+    with backend.database.read() as session:
+        return (session.scalar(_count(LoginFailure.email_digest == name)) or 0) < MOST_LINKS
+
+
+def note_wrong_link(backend: Backend, reader: str) -> None:
+    """Record that a person or place has tried a link that does not work."""
+    _note(backend.database, _of_links(reader))
+
+
+def _of_links(reader: str) -> str:
+    return f"link {reader}"[:64]
+
+
 def may_mail(database: Database, email: str) -> bool:
     """Return whether strangers may cause another mail to an address, and record it."""
     return _may(database, f"mail {hashlib.sha256(email.encode(errors='replace')).hexdigest()}", MOST_MAILS)
@@ -152,9 +169,14 @@ def _may(database: Database, what: str, most: int) -> bool:
     with database.read() as session:
         if (session.scalar(_count(LoginFailure.email_digest == name)) or 0) >= most:
             return False
-    with database.write() as session:
-        session.add(LoginFailure(email_digest=name, place="", at=utcnow()))
+    _note(database, name)
     return True
+
+
+def _note(database: Database, name: str) -> None:
+    with database.write() as session:
+        session.execute(delete(LoginFailure).where(LoginFailure.at < _window()))
+        session.add(LoginFailure(email_digest=name, place="", at=utcnow()))
 
 
 def clear_failures(database: Database, attempt_id: int) -> None:

@@ -28,6 +28,18 @@ def layout_values() -> dict[str, Any]:
         return {"viewer": None, "viewer_known": False}
 
 
+# The addresses of a run's page and of its parts, which are beneath a link's address when it is seen by the link.
+OF_RUN = {
+    "runs.show": "links.show",
+    "runs.table": "links.table",
+    "runs.table_csv": "links.table_csv",
+    "downloads.text": "links.text",
+    "downloads.log": "links.log",
+    "downloads.everything": "links.everything",
+    "files.show": "links.file",
+}
+
+
 def asset(filename: str) -> str:
     """Return the URL of a static file or a bundle. It changes with the content, so browsers may cache it forever."""
     folder = current_app.static_folder
@@ -42,6 +54,9 @@ def icon() -> str:
 
 def address(endpoint: str, **values: Any) -> str:
     """Return the URL of an endpoint: Flask's `url_for`, or its equivalent for pushes, which have no request."""
+    if endpoint in OF_RUN and (secret := g.get("link_secret")):
+        endpoint, values = OF_RUN[endpoint], {**values, "secret": secret}
+        del values["run_id"]
     if has_request_context() and request_ctx.url_adapter:  # a host that is no name has none
         return url_for(endpoint, **values)
     return current_app.url_map.bind("", script_name=_prefix()).build(endpoint, values)

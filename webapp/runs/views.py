@@ -46,13 +46,18 @@ def suggestions() -> str:
 
 @bp.get("/runs/<int:run_id>")
 def show(run_id: int) -> str:
+    return render_template("runs/show.html", **shown(run_id))
+
+
+def shown(run_id: int) -> dict[str, Any]:
+    """Return the values for the template of a run's page; the query string may name a text and a level of the log."""
     query = request.args.get("log", "").strip()[:LONGEST_QUERY]
     level = request.args.get("level", "")
     level = level if level in LEVELS else ""
     page = seen(run_id, output=not (query or level))
     run, expected = page.runs[0], page.wait_estimates.get(run_id)
     output = sections(backend().database, run, query, level) if run.access.log else ""
-    return render_template("runs/show.html", run=run, page=page, expected=expected, output=output)
+    return {"run": run, "page": page, "expected": expected, "output": output}
 
 
 @bp.get("/runs/<int:run_id>/table")

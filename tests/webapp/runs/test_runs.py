@@ -81,12 +81,12 @@ def test_a_run_with_a_number_of_more_than_32_bits_is_like_any_other(
 
 
 def test_users_see_their_own_runs_only(ada: Visitor, ben: Visitor) -> None:
-    run_id = ada.submit("reverse_text", text="private")
+    run_id = ada.submit("reverse_text", text="a hidden text")
     assert ids(ben, "/runs") == []
     assert ids(ben, f"/runs?run={run_id}") == []
     for response in (ben.get(f"/runs/{run_id}"), ben.post(f"/runs/{run_id}/cancel"), ben.post(f"/runs/{run_id}/retry")):
         assert response.status_code == 404
-        assert "private" not in response.text
+        assert "a hidden text" not in response.text
 
 
 def test_an_impossible_number_is_not_found(ada: Visitor) -> None:

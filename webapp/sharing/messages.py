@@ -1,0 +1,12 @@
+"""Messages about sharing."""
+
+NO_LINK = "This link doesn't work: it was revoked, has expired, or was copied incompletely. Ask for a new one."
+TOO_MANY_LINKS = "Too many links that don't work. Try again in {minutes} minutes."
+NO_SHARE = "There is no such share any more. Reload the page."
+NO_EMAIL = "Enter an e-mail address, such as name@example.com."
+OWN_ADDRESS = "This is your own address."
+NO_GROUP = "Choose one of your groups."
+NO_DAYS = "Choose how long the link works."
+NOBODY_CHOSEN = "Choose whom to share with."
+TOO_MANY = "A run can be shared {most} times. Revoke a share first."
+LINKS_OFF = "Links are switched off here. Share with people or groups."
