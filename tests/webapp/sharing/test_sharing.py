@@ -33,7 +33,7 @@ def test_a_run_is_shared_with_an_address_and_nobody_learns_whether_it_has_an_acc
     assert "Shared by ada@example.com" in ben.get(f"/runs/{secretive.id}").text
     vera = Visitor(app).registered("vera@example.com")
     assert rows(vera) == [], "anybody can register with any address here"
-    invitation = invitations.create(backend.database, "mira@example.com", Offer())
+    invitation = invitations.create(backend, "mira@example.com", Offer())
     ada.post(path, {"kind": "person", "email": "mira@example.com"})
     mira = Visitor(app)
     mira.post("/register", {"invitation": invitation, "password": "correct horse battery staple"})
