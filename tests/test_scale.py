@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from jobs.runs import State, checkpoints, deliveries, heartbeats, lease, output, rights, turns, webhooks
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Claim
+from jobs.runs.limits import Limit
 from jobs.runs.output_entries import Batch, Entry, OutputKind
 from jobs.runs.queue import push, take_next
 from jobs.runs.run import Run
@@ -214,6 +215,29 @@ def test_a_claim_among_many_owners(backend: Backend, ada: Visitor) -> None:
             run = attempt.take(backend, "worker")
             assert run is not None
             assert attempt.end(backend, run, Success(None), goes_on=True).following
-    claims = {statement: work for statement, work in found.work.items() if statement.startswith("UPDATE runs")}
-    assert claims
-    assert max(claims.values()) < MOST_WORK_OF_A_CLAIM
+    assert 0 < work_of_a_claim(found) < MOST_WORK_OF_A_CLAIM
+
+
+def work_of_a_claim(found: Recorded) -> int:
+    return max(work for statement, work in found.work.items() if statement.startswith("UPDATE runs"))
+
+
+def test_a_claim_beside_thousands_of_runs_whose_limit_is_reached(backend: Backend, ada: Visitor) -> None:
+    """Somebody has thousands of runs under keys that are full, before others that may start."""
+    database, limited = backend.database, {"reverse_text": Limit(1, has_keys=True)}
+    waiting = "state = 'queued' AND due_at IS NULL AND task = 'reverse_text'"
+    with database.change() as connection:
+        connection.execute(text(f"UPDATE runs SET owner_id = 1, limit_key = 'key' || (id % 7) WHERE {waiting}"))
+        last = f"(SELECT max(id) FROM runs WHERE {waiting})"
+        connection.execute(text(f"UPDATE runs SET limit_key = 'last' WHERE id = {last}"))
+        connection.execute(text("DELETE FROM lanes"))
+        turns.join(connection, [(1, 1)])
+    refresh_statistics(database)
+    claim = Claim("worker", ("reverse_text",), backend.durations, limits=limited)
+    with recorded(database) as found:
+        claimed = [lease.claim_next(database, claim) for _claim in range(9)]
+    keys = [run.limit_key for run in claimed if run]
+    assert sorted(keys[:-1]) == [f"key{number}" for number in range(7)]
+    assert keys[-1] == "last"
+    assert_costs_little(found, backend)
+    assert work_of_a_claim(found) < 2 * MOST_WORK_OF_A_CLAIM, "it looks at each key that is full"

@@ -86,7 +86,8 @@ L, W = LANES.c, WAITING.c
 WAITS = and_(W.state == literal_column("'queued'"), W.due_at.is_(None))
 GIVEN_TASKS, GIVEN_WALKED = (bindparam(name, type_=JSON) for name in ("given_tasks", "given_walked"))
 # Written out, too: as parameters they would be bound for every claim.
-NO_LIMIT, NO_OFFSET, ONE = (literal_column(number, Integer) for number in ("-1", "0", "1"))
+NO_LIMIT, ZERO, ONE = (literal_column(number, Integer) for number in ("-1", "0", "1"))
+NO_OFFSET, TURN = ZERO, (W.owner_id, W.task, W.id)
 
 JOIN = text("""
 INSERT INTO lanes (owner_id, vtime, turn, since)
@@ -183,23 +184,32 @@ def _next_in_postgres(has_full_keys: bool) -> ScalarSelect[Any]:
     # OFFSET 0 keeps each order, so that only the run that is found is locked. A row locked for another claim is passed.
     lane = select(L.owner_id).order_by(L.vtime, L.since).offset(NO_OFFSET).subquery("lanes")
     known = func.json_array_elements_text(GIVEN_TASKS).table_valued("value", name="known")
-    first = select(func.min(W.id)).where(W.owner_id == lane.c.owner_id, W.task == known.c.value, WAITS)
+    first = select(W.id).where(_of_task(known.c.value)).order_by(*TURN).limit(ONE)
     first_id = first.correlate(lane, known).scalar_subquery().label("first_id")
-    tasks = select(known.c.value.label("task"), first_id).where(_may_start(lane.c.owner_id, known.c.value))
-    task: Any = tasks.correlate(lane).order_by(first_id).offset(NO_OFFSET).lateral("one_task")
-    waits = (W.owner_id == lane.c.owner_id) & (W.task == task.c.task) & task.c.first_id.is_not(None) & WAITS
+    tasks: Any = select(known.c.value.label("task"), first_id).where(_may_start(lane.c.owner_id, known.c.value))
+    has_key: ColumnElement[bool] = true()
     if has_full_keys:
         walked = func.json_array_elements_text(GIVEN_WALKED).table_valued("value", name="walked")
         head = HEADS.lateral("head")
         of_keys = select(walked.c.value, head.c.id, head.c.limit_key).join_from(walked, head, true())
         heads = of_keys.where(_may_start(lane.c.owner_id, walked.c.value)).correlate(lane)
-        each = union_all(tasks.add_columns(null().label("limit_key")).correlate(lane), heads).subquery("each_task")
-        task = select(each).correlate(lane).order_by(each.c.first_id).offset(NO_OFFSET).lateral("one_task")
-        waits = (W.owner_id == lane.c.owner_id) & (W.task == task.c.task) & (W.id >= task.c.first_id) & WAITS
-        waits &= task.c.limit_key.is_(None) | (func.coalesce(W.limit_key, "") == task.c.limit_key)
-    free = select(W.id).where(waits).order_by(W.id).limit(ONE).with_for_update(skip_locked=True)
+        tasks = select(union_all(tasks.add_columns(null().label("limit_key")).correlate(lane), heads).subquery("heads"))
+    task: Any = tasks.correlate(lane).order_by(text("first_id")).offset(NO_OFFSET).lateral("one_task")
+    if has_full_keys:
+        has_key = task.c.limit_key.is_(None) | (func.coalesce(W.limit_key, "") == task.c.limit_key)
+    waits = _of_task(task.c.task) & (W.id >= task.c.first_id) & has_key
+    free = select(W.id).where(waits).order_by(*TURN).limit(ONE).with_for_update(skip_locked=True)
     run = free.correlate(lane, task).lateral("free_run")
     return select(run.c.id).select_from(lane.join(task, true()).join(run, true())).limit(ONE).scalar_subquery()
+
+
+def _of_task(task: Any) -> ColumnElement[bool]:
+    """Return the condition of the lane's runs of a task that wait.
+
+    To Postgres, ANY is no equality, by which the order of TURN would be that of the ids: it might look for the least of
+    them by going through all runs. Only the index of waiting runs has the order of TURN.
+    """
+    return (W.owner_id == literal_column("ANY (ARRAY[lanes.owner_id])")) & (W.task == task) & WAITS
 
 
 def unknown(connection: Connection, tasks: Collection[str], long_ago: datetime) -> int | None:
