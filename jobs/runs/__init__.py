@@ -2,13 +2,14 @@
 
 from jobs.runs.access import PARTS, WHOLE, Access
 from jobs.runs.annotations import LONGEST_NAME, LONGEST_NOTE, Annotations, Refused, annotate, tags_in
-from jobs.runs.asked import LONGEST_DAYS, Asked, OtherOption, TooFar, WebhookAsked
+from jobs.runs.asked import LONGEST_DAYS, After, Asked, NoSuchRun, OtherOption, TooFar, WebhookAsked
 from jobs.runs.audit import Actor
 from jobs.runs.backend import Backend, open_backend
 from jobs.runs.cancel_all import cancel_all
 from jobs.runs.caps import Caps, TooManyRuns
 from jobs.runs.deletion import delete_person, delete_run
 from jobs.runs.file_ownership import NotKept, QuotaExceeded, note_uploads, sizes_of, used_bytes
+from jobs.runs.following import EARLIER_RUN
 from jobs.runs.heartbeats import SEEN_WITHIN_SECONDS, alive
 from jobs.runs.idempotency import LONGEST_KEY, Reused
 from jobs.runs.lines import MOST_AHEAD
@@ -23,7 +24,7 @@ from jobs.runs.queue import WakeUp
 from jobs.runs.receivers import RefusedReceiver
 from jobs.runs.reserved_space import RENEWED_SECONDS, ReservedSpace, release, renew, reserve
 from jobs.runs.rights import Linked, NotAllowed, Rights, Rule
-from jobs.runs.run import LARGEST_ID, Run, State, owned, seen_with
+from jobs.runs.run import LARGEST_ID, NEVER, Run, State, owned, seen_with
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.run_tags import tags_of
 from jobs.runs.search import Found, Search, find
@@ -47,6 +48,7 @@ from jobs.runs.webhook_secrets import is_secret, new_secret
 from jobs.runs.webhooks import TooManyWebhooks
 
 __all__ = [
+    "EARLIER_RUN",
     "LARGEST_ID",
     "LONGEST_DAYS",
     "LONGEST_KEY",
@@ -54,12 +56,14 @@ __all__ = [
     "LONGEST_NOTE",
     "LONGEST_URL",
     "MOST_AHEAD",
+    "NEVER",
     "PARTS",
     "RENEWED_SECONDS",
     "SEEN_WITHIN_SECONDS",
     "WHOLE",
     "Access",
     "Actor",
+    "After",
     "Annotations",
     "Asked",
     "Backend",
@@ -75,6 +79,7 @@ __all__ = [
     "Kind",
     "Letter",
     "Linked",
+    "NoSuchRun",
     "NotAllowed",
     "NotKept",
     "OtherOption",

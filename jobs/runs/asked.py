@@ -18,8 +18,16 @@ class WebhookAsked:
 
 
 @dataclass(frozen=True)
+class After:
+    """Another run of the same owner that must succeed first, and the parameter that takes its result, if any."""
+
+    run_id: int
+    into: str | None = None
+
+
+@dataclass(frozen=True)
 class Asked:
-    """Options of a submission: a key that makes it repeatable, a webhook for its run, and when that is to start.
+    """Options of a submission: a key that makes it repeatable, a webhook, and when and after which run its run starts.
 
     `given` names the parameters that were sent; a default that is made for each run does not count as other content.
     """
@@ -28,6 +36,7 @@ class Asked:
     given: Collection[str] = ()
     webhook: WebhookAsked | None = None
     due_at: datetime | None = None
+    after: After | None = None
 
 
 NOTHING_MORE = Asked()
@@ -39,6 +48,10 @@ class OtherOption(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+class NoSuchRun(Exception):
+    """A run to follow that does not exist, or is somebody else's."""
 
 
 class TooFar(Exception):

@@ -1,7 +1,7 @@
 """The run model, one submission of a task by a user, and queries for single runs."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -38,6 +38,7 @@ class State(StrEnum):
 
 
 LARGEST_ID = 2**63 - 1
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 
@@ -54,14 +55,15 @@ class Run(Base):
     """A run, one row for each submission. `version` increases by one with every change.
 
     A queued run does not start before `due_at`: it is tried again then, or was scheduled for that time, which
-    `scheduled_for` keeps. `push_failed_at` is the time since which Redis has no job for it, and
-    `stop_requested_at` the time when its owner asked a running run to stop. `attempt` counts every start that may have
-    happened, `failures` those that failed since the owner last queued the run, and `losses` those that lost their
-    worker. If there are secrets among the parameters, `parameters` has marks in their places, and the whole document is
-    in `encrypted_parameters`, which only the vault reads. `notes` are texts that say what was changed in the result to
-    store it, or left out. `name`, `note`, `tags` and `starred` are what its owner has written about it. Runs with the
-    same `limit_key` share a limit (jobs.runs.limits). `code` is the version of the code of the last attempt, and its
-    commit if that is known (jobs.authoring.code_version).
+    `scheduled_for` keeps. A run that follows another one, `after_id`, is not due as long as `awaited_id` names it; then
+    it takes the other's result as the parameter `after_into`, if there is one. `push_failed_at` is the time since which
+    Redis has no job for it, and `stop_requested_at` the time when its owner asked a running run to stop. `attempt`
+    counts every start that may have happened, `failures` those that failed since the owner last queued the run, and
+    `losses` those that lost their worker. If there are secrets among the parameters, `parameters` has marks in their
+    places, and the whole document is in `encrypted_parameters`, which only the vault reads. `notes` are texts that say
+    what was changed in the result to store it, or left out. `name`, `note`, `tags` and `starred` are what its owner has
+    written about it. Runs with the same `limit_key` share a limit (jobs.runs.limits). `code` is the version of the code
+    of the last attempt, and its commit if that is known (jobs.authoring.code_version).
     """
 
     __tablename__ = "runs"
@@ -80,6 +82,8 @@ class Run(Base):
         Index("ix_runs_starred", "owner_id", "id"),  # ... this one those that their owner has starred, ...
         Index("ix_runs_limit", "owner_id", "task", "limit_key", "id"),
         Index("ix_runs_limit_key", "limit_key", "id"),
+        # ... this one only runs that are queued and follow another one, ...
+        Index("ix_runs_awaited", "awaited_id"),
         Index(
             "ix_runs_failed", "state", "ended_at"
         ),  # ... and this one only runs that failed; SQLite prefers it by `state`.
@@ -105,6 +109,10 @@ class Run(Base):
     queued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     scheduled_for: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Without foreign keys: a run that was deleted is still the one that was to come first.
+    after_id: Mapped[int | None] = mapped_column(RunId)
+    after_into: Mapped[str | None] = mapped_column(String(100))
+    awaited_id: Mapped[int | None] = mapped_column(RunId)
     push_failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     stop_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     Update,
     bindparam,
+    case,
     exists,
     func,
     literal,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as cast_to
 
 from jobs.runs import pauses, run_mails, turns
-from jobs.runs.run import Run, State
+from jobs.runs.run import NEVER, Run, State
 from jobs.runs.webhook import Webhook
 
 MOST_LOSSES = 3
@@ -83,6 +84,8 @@ NO_ERROR = dict.fromkeys(("error_kind", "error_message", "error_traceback"))
 NO_WAIT = dict.fromkeys(("due_at", "push_failed_at"))
 ERROR = {name: given(name) for name in NO_ERROR}
 ENDED = {**NO_LEASE, **NO_WAIT, "ended_at": given("now")}
+# A run that follows another one waits for it again, unless it has had its success.
+AGAIN = case((R.awaited_id.is_not(None), literal(NEVER, R.due_at.type)), else_=None)
 QUEUED = {
     **NO_LEASE,
     **NO_ERROR,
@@ -158,7 +161,19 @@ STOP = _ending(HELD, CANCELLED)
 GIVE_BACK = _changing(HELD & ~TO_STOP, QUEUED)
 CANCEL = cancelling(MINE)
 REQUEST_STOP = _changing(MINE & (R.state == State.RUNNING) & ~TO_STOP, {"stop_requested_at": given("now")})
-REQUEUE = _changing(MINE & OVER, {**QUEUED, **SPENT, "failures": 0, "losses": 0})
+REQUEUE = _changing(MINE & OVER, {**QUEUED, **SPENT, "failures": 0, "losses": 0, "due_at": AGAIN})
+FOLLOWS = (R.id == given("id")) & (R.state == State.QUEUED) & R.awaited_id.is_not(None)
+GO_ON = _changing(
+    FOLLOWS,
+    {
+        "awaited_id": None,
+        "due_at": given("due_at"),
+        "queued_at": given("now"),
+        "parameters": given("shown"),
+        "encrypted_parameters": given("encrypted"),
+    },
+)
+FAIL_QUEUED, CANCEL_QUEUED = _ending(FOLLOWS, FAILED), _ending(FOLLOWS, {**CANCELLED, **ERROR})
 NOTE_FAILED_PUSH, NOTE_PUSH = (
     _changing(
         (R.id == given("id")) & (R.attempt == given("attempt")) & (R.state == State.QUEUED) & noted,

@@ -8,18 +8,19 @@ from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from jobs.authoring.parameters import Unstorable, load, stored
 from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
 from jobs.runs import caps, events, file_ownership, idempotency, lease, limits, queue, rights, run_text, turns, webhooks
-from jobs.runs.asked import NOTHING_MORE, Asked, OtherOption, still_to_come
+from jobs.runs.asked import NOTHING_MORE, After, Asked, NoSuchRun, OtherOption, still_to_come
 from jobs.runs.backend import Backend
 from jobs.runs.caps import TooManyRuns
 from jobs.runs.idempotency import IdempotencyKey, Reused
 from jobs.runs.lease import Change
 from jobs.runs.rights import NotAllowed
-from jobs.runs.run import Run, State, owned
+from jobs.runs.run import NEVER, Run, State, owned
 from jobs.storage.database import utcnow
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,9 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, a
 
     On return the run is committed, and it will start even if Redis is unavailable now. Raises NotAllowed, TooManyRuns,
     NotKept if the owner does not have one of its files or no longer has it, RefusedReceiver if the webhook's address
-    may not be used, and TooFar if the run is to start in more than a year. Raises TaskError if the task's validators
+    may not be used, TooFar if the run is to start in more than a year, and NoSuchRun if the owner has not the run that
+    it is to follow. For one that takes the other's result, the task lacks that parameter
+    (jobs.authoring.partial_parameters). Raises TaskError if the task's validators
     change a value that they have accepted: the worker validates the stored value again.
     """
     try:
@@ -197,7 +200,8 @@ def _same(backend: Backend, run: Run, task: Task, parameters: BaseModel, asked: 
     fields = type(parameters).model_fields
     compared = [name for name, field in fields.items() if name in asked.given or field.default_factory is None]
     with contextlib.suppress(ValidationError):
-        before = load(type(parameters), _whole(backend, run))
+        whole = _whole(backend, run)
+        before = load(type(parameters), {name: whole[name] for name in whole if name != run.after_into})
         differing = [name for name in compared if getattr(before, name) != getattr(parameters, name)]
         if differing:
             raise Reused(min(differing))
@@ -205,6 +209,8 @@ def _same(backend: Backend, run: Run, task: Task, parameters: BaseModel, asked: 
         raise OtherOption("Webhook-URL")
     if run.scheduled_for != asked.due_at:
         raise OtherOption("due_at")
+    if (run.after_id and After(run.after_id, run.after_into)) != asked.after:
+        raise OtherOption("after")
     return run
 
 
@@ -220,6 +226,8 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
     webhook = asked.webhook and webhooks.sealed_webhook(backend, run.owner_id, asked.webhook.url, asked.webhook.secret)
     run.scheduled_for, run.due_at = asked.due_at, still_to_come(asked.due_at)
     with backend.database.write() as session:
+        if asked.after:
+            _follow(session, run, asked.after)
         rights.require(session, run.owner_id, task)
         caps.admit(session, backend.settings, run.owner_id, run)
         session.add(run)
@@ -239,6 +247,12 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
     else:  # the sweeper wakes a worker once the run is due
         events.publish(backend.redis, change)
     return run
+
+
+def _follow(session: Session, run: Run, after: After) -> None:
+    if owned(session, run.owner_id, after.run_id) is None:
+        raise NoSuchRun
+    run.after_id, run.after_into, run.awaited_id, run.due_at = after.run_id, after.into, after.run_id, NEVER
 
 
 def _wake(backend: Backend, run: Run, change: Change) -> None:

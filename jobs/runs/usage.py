@@ -80,6 +80,11 @@ def add_result(connection: Connection, owner_id: int, result: Any) -> None:
         connection.execute(ADD, {"owner": owner_id, "bytes": size})
 
 
+def add_parameters(session: Session, owner_id: int, before: Any, after: Any) -> None:
+    """Add the bytes by which a run's parameters have grown."""
+    session.execute(ADD, {"owner": owner_id, "bytes": _length(after) - _length(before)})
+
+
 def free(session: Session, owner_id: int, size: int) -> None:
     """Take off what a run that is deleted has added."""
     session.execute(ADD, {"owner": owner_id, "bytes": -size})

@@ -22,6 +22,7 @@ class Code(StrEnum):
     NO_WORKER_HAS_TASK = "no_worker_has_task"
     RETRY = "retry"
     SCHEDULED = "scheduled"
+    AFTER = "after"
     NO_WORKER = "no_worker"
     DRAINED = "drained"
     POSITION = "position"
@@ -40,6 +41,8 @@ def wait_of(run: Run, expected: WaitEstimate | None, has_task: bool) -> Wait:
 
     `has_task` says whether its task is known where no worker says.
     """
+    if run.awaited_id:
+        return Wait(Code.AFTER, {"run": run.awaited_id})
     if run.is_scheduled:
         return Wait(Code.SCHEDULED, {"at": run.due_at})
     if expected and expected.pause:

@@ -13,13 +13,13 @@ from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import ColumnElement, select
 
 from jobs.authoring.task import TaskSummary
-from jobs.runs import deliveries, events, lease, limits, mails, pauses, turns, uploads
+from jobs.runs import deliveries, events, following, lease, limits, mails, pauses, turns, uploads
 from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
 from jobs.runs.queue import forget, job_id, length, push_again, taken, waiting
-from jobs.runs.run import ENDED, Run, State, in_states
+from jobs.runs.run import ENDED, NEVER, Run, State, in_states
 from jobs.runs.run_text import Indexing
 from jobs.runs.submission import push
 from jobs.storage.database import utcnow
@@ -60,6 +60,7 @@ class Sweeper:
             self.sweep()
         elif self._leadership.held:
             self._wake_due(Run.due_at <= utcnow())
+            revive(self._backend, following.let_follow(self._backend, TURN_SECONDS))
 
     def sweep(self) -> None:
         """Run every repair and cleanup, if this is the leader."""
@@ -69,9 +70,10 @@ class Sweeper:
         unrenewed = self._watch.unrenewed(lease.leases(self._backend.database))
         revive(self._backend, lease.expire(self._backend.database, unrenewed))
         self._checkpoints.sweep()
-        is_retried = Run.due_at.is_distinct_from(Run.scheduled_for)
+        is_retried = Run.due_at.is_distinct_from(Run.scheduled_for) & (Run.due_at < NEVER)
         future = utcnow() + timedelta(seconds=CLOCKS_DIFFER_SECONDS)
         self._wake_due((Run.due_at <= utcnow()) | (is_retried & (Run.queued_at > future)))
+        revive(self._backend, following.let_follow(self._backend, TURN_SECONDS))
         turns.refresh(self._backend.database)
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()

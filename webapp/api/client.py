@@ -46,9 +46,7 @@ class ApiError(Exception):
     def __init__(self, status: int, detail: str, errors: Mapping[str, str]) -> None:
         wrong = "".join(f"\n  {pointer or '/'}: {text}" for pointer, text in errors.items())
         super().__init__(f"{status}: {detail}{wrong}")
-        self.status = status
-        self.detail = detail
-        self.errors = errors
+        self.status, self.detail, self.errors = status, detail, errors
 
 
 class RunFailed(Exception):
@@ -56,9 +54,7 @@ class RunFailed(Exception):
 
     def __init__(self, run: "Run", kind: str, message: str) -> None:
         super().__init__(f"run {run.id} {run.state}: {kind}: {message}" if kind else f"run {run.id} {run.state}")
-        self.run = run
-        self.kind = kind
-        self.message = message
+        self.run, self.kind, self.message = run, kind, message
 
 
 @dataclass(frozen=True)
@@ -190,10 +186,14 @@ class Dumbwaiter:
         """Start a run. Raises ApiError if the parameters are refused."""
         return self.submit(task, parameters)
 
-    def submit(self, task: str, parameters: Mapping[str, Any], due_at: dt.datetime | None = None) -> Run:
-        """Start a run as `run` does, at `due_at` if that is given; without a zone, it is in this machine's."""
+    def submit(self, task: str, parameters: Mapping[str, Any], due_at: dt.datetime | None = None, **after: Any) -> Run:
+        """Start a run as `run` does, at `due_at`, which is in this machine's zone if it names none.
+
+        With `after=run.id`, it waits for the success of that run; with `into`, this parameter takes its result.
+        """
         body = {name: self._parameter(value) for name, value in parameters.items()}
-        query = urllib.parse.urlencode({"due_at": due_at.astimezone().isoformat()} if due_at else {})
+        due = {"due_at": due_at.astimezone().isoformat()} if due_at else {}
+        query = urllib.parse.urlencode(due | after)
         path = f"{API}/tasks/{urllib.parse.quote(task)}/runs?{query}"
         return Run(self, self._json("POST", path, body, {"Idempotency-Key": str(uuid.uuid4())}))
 

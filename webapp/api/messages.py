@@ -25,6 +25,7 @@ KEY_REUSED = "This Idempotency-Key was used for another submission. Use a new ke
 KEY_OTHER_TASK = "The key was used for another task."
 KEY_OTHER_VALUE = "The key was used with another value."
 KEY_OTHER_OPTION = "The key was used with another {name}."
+NO_INTO = "Use the name of a parameter of the task, together with after."
 TOO_FAR = "Use a time within a year."
 NO_MOMENT = "Use a time with its zone as in RFC 3339, such as 2026-12-01T22:00:00+01:00, percent-encoded."
 NO_URL = "Webhook-Secret: Send a Webhook-URL with it."

@@ -50,14 +50,8 @@ WEBHOOK_ID = {"name": "webhook_id", "in": "path", "required": True, "schema": {"
 DELIVERY_ID = WEBHOOK_ID | {"name": "delivery_id"}
 SEARCH = (
     "Only runs that this search finds, in the words of the history: words in inputs, file names, results and errors, "
-    '"words in a row", begin*, task:, state:, input.name:value, since:7d, before:2026-01-31.'
+    '"words in a row", begin*, task:, state:, tag:, starred:yes, input.name:value, since:7d, before:2026-01-31.'
 )
-DUE_AT = {
-    "name": "due_at",
-    "in": "query",
-    "description": "When the run starts, within a year. A time that has passed means now.",
-    "schema": {"type": "string", "format": "date-time"},
-}
 ERRORS = {
     400: "The request is malformed.",
     401: "The token is missing, unknown, expired or revoked.",
@@ -126,7 +120,7 @@ def _submit(task: Task, parameters: Schema) -> Schema:
     if task.example is not None and not task.example_files:
         body["example"] = task.example
     answers = {201: ("The run has been accepted.", "Run"), 200: ("The run of this Idempotency-Key.", "Run")}
-    options, errors = [KEY, WEBHOOK_URL, WEBHOOK_SECRET, DUE_AT], (400, 413, 415, 422, 429)
+    options, errors = [KEY, WEBHOOK_URL, WEBHOOK_SECRET, *_later()], (400, 404, 413, 415, 422, 429)
     operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, errors, options, f"run_{task.name}")
     operation["requestBody"] = {"required": True, "content": {"application/json": body}}
     return operation | {"description": f"{task.description} {operation['description']}".strip()}
@@ -259,6 +253,17 @@ def _annotate() -> Schema:
     operation = _operation("Name, note, tag or star a run", RUNS_WRITE, answers, errors, [RUN_ID], "annotate")
     operation["requestBody"] = {"required": True, "content": _json("", "Annotations")["content"]}
     return operation
+
+
+def _later() -> list[Schema]:
+    due = "When the run starts, within a year. A time that has passed means now."
+    after = "A run of one's own that must succeed first. If it fails or is cancelled, so does this one."
+    into = "The parameter that takes the result of `after`, and is left out of the body."
+    return [
+        _query("due_at", due, type="string", format="date-time"),
+        _query("after", after, type="integer", minimum=1, maximum=LARGEST_ID),
+        _query("into", into, type="string"),
+    ]
 
 
 def _delete() -> Schema:

@@ -7,13 +7,13 @@ from typing import Any
 from flask import url_for
 
 from jobs.authoring import Task
-from jobs.runs import PARTS, Access, Delivery, Entry, Interval, Run, State, StoredBatch, WaitEstimate, Webhook
+from jobs.runs import NEVER, PARTS, Access, Delivery, Entry, Interval, Run, State, StoredBatch, WaitEstimate, Webhook
 from jobs.values import frame_in, kept_file_in, picture_in, types_of
 from webapp.api.authentication import caller
 from webapp.rendering.failures import may_see_code
 from webapp.runs import waits
 
-TIMES = ("created_at", "queued_at", "scheduled_for", "due_at", "started_at", "stop_requested_at", "ended_at")
+TIMES = ("created_at", "queued_at", "scheduled_for", "started_at", "stop_requested_at", "ended_at")
 
 
 def task(task: Task) -> dict[str, Any]:
@@ -54,7 +54,9 @@ def run(run: Run, expected: WaitEstimate | None = None) -> dict[str, Any]:
         "progress": run.progress,
         "progress_note": run.progress_note,
         "wait": _wait(run, expected) if run.state is State.QUEUED else None,
+        "after": run.after_id,
         **{name: time(getattr(run, name)) for name in TIMES},
+        "due_at": None if run.due_at == NEVER else time(run.due_at),
         "url": url_for("api.run", run_id=run.id),
         "page": url_for("runs.show", run_id=run.id),
         "shared": None if run.access.owns else _shared(run.access),

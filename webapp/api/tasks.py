@@ -5,10 +5,13 @@ from typing import NoReturn
 
 from flask import Response, request
 
-from jobs.authoring import Task
+from jobs.authoring import Task, without
 from jobs.runs import (
+    LARGEST_ID,
     LONGEST_KEY,
+    After,
     Asked,
+    NoSuchRun,
     NotKept,
     OtherOption,
     RefusedReceiver,
@@ -26,13 +29,14 @@ from webapp.accounts.tokens import RUNS_WRITE, TASKS_READ
 from webapp.api import messages, parameters, representations
 from webapp.api.authentication import caller, needs
 from webapp.api.blueprint import bp
-from webapp.api.body import json_object, moment, object_in, refuse_query
+from webapp.api.body import json_object, moment, object_in, refuse_query, whole_number
 from webapp.api.parameters import Read
-from webapp.api.runs import answer
+from webapp.api.runs import answer, mine
 from webapp.current import backend
 from webapp.forms.messages import LOST_FILE
 from webapp.problems import refuse
 from webapp.runs import known_tasks, uploads
+from webapp.runs.messages import NO_RUN
 
 # The part of a multipart form that holds the parameters other than files. No parameter's name begins like this.
 PARAMETERS = "_parameters"
@@ -57,9 +61,11 @@ def show(name: str) -> dict[str, object]:
 def run(name: str) -> Response:
     """Start a run. The body holds the parameters; with an Idempotency-Key, repeating the request has no effect."""
     task = to_run(name)
-    key, webhook, due_at = _key(), _webhook(), moment("due_at")
+    key, webhook, due_at, after = _key(), _webhook(), moment("due_at"), _after(task)
+    if after and after.into is not None:
+        task = without(task, after.into)
     read = _read(task)
-    new, created = start(task, read, Asked(key, read.given, webhook, due_at))
+    new, created = start(task, read, Asked(key, read.given, webhook, due_at, after))
     response = answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
     if webhook:
         response.headers["Webhook-Secret"] = webhooks.secret_for_run(backend(), new.id)
@@ -70,7 +76,7 @@ def start(task: Task, read: Read, asked: Asked) -> tuple[Run, bool]:
     """Return the run that the caller starts, and whether it is new; one that a key has started before is not."""
     if read.parameters is None:
         refuse(422, messages.INVALID, read.errors)
-    known_tasks.record(task)
+    known_tasks.record(backend().catalog[task.name])
     try:
         return submit_once(backend(), task, caller().account.id, read.parameters, asked)
     except NotKept:
@@ -79,6 +85,8 @@ def start(task: Task, read: Read, asked: Asked) -> tuple[Run, bool]:
         _refuse_key(reused)
     except OtherOption as other:
         refuse(422, f"{messages.KEY_REUSED} {messages.KEY_OTHER_OPTION.format(name=other.name)}")
+    except NoSuchRun:  # it has just been deleted
+        refuse(404, NO_RUN)
     except TooFar:
         refuse_query("due_at", messages.TOO_FAR)
     except RefusedReceiver as refused:
@@ -120,6 +128,16 @@ def _key() -> str | None:
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         refuse(400, messages.LONG_KEY.format(longest=LONGEST_KEY))
     return key
+
+
+def _after(task: Task) -> After | None:
+    """Return the run that the query string says is to succeed first, which is the caller's own."""
+    if (run_id := whole_number("after", 0, 1, LARGEST_ID)) == 0:
+        return refuse_query("into", messages.NO_INTO) if "into" in request.args else None
+    into = request.args.get("into")
+    if into is not None and into not in task.parameters.model_fields:
+        refuse_query("into", messages.NO_INTO)
+    return After(mine(run_id).id, into)
 
 
 def _webhook() -> WebhookAsked | None:

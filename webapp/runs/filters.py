@@ -8,7 +8,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from jobs import File
-from jobs.runs import Run, State
+from jobs.runs import EARLIER_RUN, Run, State
 from jobs.storage import utcnow
 from jobs.values import chart_in, frame_in, html_in, kept_file_in, label_of, markdown_in, picture_in
 from webapp.current import backend
@@ -71,7 +71,9 @@ def losses(run: Run) -> str:
 
 
 def cancelled(run: Run) -> str:
-    """Describe how far a run got before its owner cancelled it."""
+    """Describe how far a run got before its owner cancelled it, or the run that it was to follow."""
+    if run.error_message and run.error_kind == EARLIER_RUN:
+        return run.error_message
     if run.started_at:
         return f"Stopped after {duration(run.seconds)}"
     return "Cancelled before it started again" if run.attempt > 1 else "Cancelled before it started"

@@ -32,6 +32,7 @@ NOT_STARRED = "starred:{value} was left out: write starred:yes."
 WAITS = {
     Code.QUEUE_AWAY: "The queue is unavailable. The run will start when it is back.",
     Code.NO_WORKER_HAS_TASK: "No worker has this task. It fails after 10 minutes.",
+    Code.AFTER: "Waits for {run}",
     Code.SCHEDULED: "Scheduled for {at}",
     Code.RETRY: "{attempt}, next {at}",
     Code.NO_WORKER: "No worker is running. The run will start when one is available.",

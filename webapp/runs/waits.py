@@ -9,12 +9,14 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from jobs.runs import MOST_AHEAD, Code, Interval, Run, Wait, WaitEstimate, wait_of
+from webapp.rendering.layout import address
 from webapp.runs import messages
 from webapp.runs.filters import attempt, clock, roughly, time_of_day
 from webapp.runs.known_tasks import exists
 
 MOST_REMEMBERED = 10_000
 SOON = Markup('<time datetime="{}" data-until>{}</time>')
+LINK = Markup('<a href="{}">{}</a>')
 LATER = Markup('<time datetime="{}" data-exact>{}</time>')
 
 
@@ -62,6 +64,9 @@ def _never_more(run: Run, expected: WaitEstimate) -> WaitEstimate:
 def _parts(run: Run, said: Wait, in_html: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the parts of the sentence, each with the values to put into it."""
     values = {**said.values, "attempt": attempt(run)}
+    if said.code is Code.AFTER:
+        number = f"run {values['run']}"
+        values["run"] = LINK.format(address("runs.show", run_id=values["run"]), number) if in_html else number
     for name in ("at", "since"):
         if name in values:
             values[name] = _moment(values[name], said.code is Code.RETRY, in_html)

@@ -61,3 +61,22 @@ def test_a_key_covers_the_time(program: Program) -> None:
         "This Idempotency-Key was used for another submission. Use a new key for each submission. "
         "The key was used with another due_at.",
     )
+
+
+def test_a_run_follows_another_one(program: Program, other: Program) -> None:
+    first = program.submit("reverse_text", text="abc")
+    answer = program.post(f"/tasks/reverse_text/runs?after={first['id']}&into=text", {})
+    assert answer.status_code == 201, answer.text
+    run = answer.get_json()
+    assert (run["after"], run["due_at"], run["parameters"]) == (first["id"], None, {})
+    assert run["wait"] == {"code": "after", "run": first["id"], "sentence": f"Waits for run {first['id']}"}
+    for query, body, status in (
+        (f"after={first['id']}&into=text", {"text": "abc"}, 422),
+        (f"after={first['id']}", {}, 422),
+        (f"after={first['id']}&into=none", {}, 400),
+        ("into=text", {}, 400),
+        ("after=0", {}, 400),
+        ("after=99", {"text": "abc"}, 404),
+    ):
+        assert program.post(f"/tasks/reverse_text/runs?{query}", body).status_code == status, query
+    assert other.post(f"/tasks/reverse_text/runs?after={first['id']}", {"text": "abc"}).status_code == 404

@@ -80,6 +80,7 @@ SENTENCES = [
         paused(Kind.TASK),
         "Scheduled for 2026-11-28 15:00:05 UTC",
     ),
+    (Code.AFTER, run(awaited_id=812), None, "Waits for run 812"),
     (Code.RETRY, run(due_at=AT, **COLD), None, "Attempt 2, next at 15:00:05 UTC"),
     (Code.NO_WORKER, run(), WaitEstimate(0), "No worker is running. The run will start when one is available."),
     (
