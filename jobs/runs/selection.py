@@ -6,8 +6,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, TypeVarTuple
 
-from sqlalchemy import CTE, ColumnElement, Integer, Select, bindparam, func, select, true, tuple_
+from sqlalchemy import CTE, Integer, Select, bindparam, func, select, true, tuple_
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from jobs.runs.run import LARGEST_ID, Run, RunId, State
 from jobs.runs.run_tags import RunTag
@@ -65,7 +67,7 @@ def _of_part(session: Session, selection: Selection) -> Sequence[Run]:
     if selection.run_ids is not None:
         return session.scalars(NAMED, {"given_owner": selection.owner_id, "run_ids": selection.run_ids}).all()
     (first, last), columns = _bounds(selection), _columns(selection.owner_id, selection)
-    query = _listed(is_postgres(session), tuple(columns), selection.run_id is not None, selection.starred)
+    query = _listed(is_postgres(session), tuple(columns), selection.run_id is not None)
     given = {f"given_{column.key}": value for column, value in columns.items()}
     return session.scalars(query, {**given, "first": first, "last": last, "limit": selection.limit}).all()
 
@@ -118,15 +120,19 @@ def newest_first(
 ) -> Select[*Columns]:
     """Restrict a query to runs with these values in these columns and an id between two, newest first.
 
-    There must be an index with these columns, in this order, and the id. Runs with a tag are read in the order of the
-    tags' own index; their other columns are only compared.
+    There must be an index with these columns, in this order, and the id. Runs with a tag, and starred ones, are read in
+    the order of an index of their own; their other columns are only compared.
     """
     run_id: Any = Run.id
     if RunTag.tag in columns:
-        others = (column == value for column, value in columns.items() if column is not RunTag.tag)
-        query = query.where(RunTag.run_id == Run.id, *others)
+        query = query.where(*_same({column: columns[column] for column in columns if column is not RunTag.tag}))
+        query = query.where(RunTag.run_id == Run.id)
         columns = {RunTag.owner_id: columns[Run.owner_id], RunTag.tag: columns[RunTag.tag]}
         run_id = RunTag.run_id
+    elif Run.starred in columns:
+        others = {column: columns[column] for column in columns if column is not Run.owner_id}
+        query = query.where(*_same(others, aside=not for_postgres))
+        columns = {Run.owner_id: columns[Run.owner_id]}
     if not for_postgres:
         same = (column == value for column, value in columns.items())
         return query.where(*same, run_id.between(first, last)).order_by(run_id.desc())
@@ -150,13 +156,12 @@ NAMED = (
 
 
 @cache
-def _listed(for_postgres: bool, filtered: tuple[Any, ...], is_single: bool, starred: bool) -> Select[Run]:
+def _listed(for_postgres: bool, filtered: tuple[Any, ...], is_single: bool) -> Select[Run]:
     columns = {column: bindparam(f"given_{column.key}", type_=column.type) for column in filtered}
     first, last = bindparam("first", type_=RunId), bindparam("last", type_=RunId)
-    query = select(Run).where(*_starred(starred))
     if is_single:
-        return query.where(Run.id == first, Run.id <= last, *_same(columns))
-    return newest_first(for_postgres, query, columns, first, last).limit(bindparam("limit", type_=Integer))
+        return select(Run).where(Run.id == first, Run.id <= last, *_same(columns))
+    return newest_first(for_postgres, select(Run), columns, first, last).limit(bindparam("limit", type_=Integer))
 
 
 @cache
@@ -169,13 +174,14 @@ def _endings(for_postgres: bool) -> Select[int, int, str, State, datetime | None
 
 
 def _versions_of_single_runs(asked: CTE, one: Selection) -> Select[int, int, int]:
-    same = _same(_columns(asked.c.owner_id, one)) + _starred(one.starred)
-    return select(asked.c.place, Run.id, Run.version).where(Run.id == asked.c.first, Run.id <= asked.c.last, *same)
+    found = select(asked.c.place, Run.id, Run.version)
+    same = _same(_columns(asked.c.owner_id, one))
+    return found.where(Run.id == asked.c.first, Run.id <= asked.c.last, *same)
 
 
 def _versions(asked: CTE, one: Selection) -> Select[int, int, int]:
     """Return a query for run versions of all selections with this filter."""
-    fitting = select(Run.id, Run.version).where(*_starred(one.starred))
+    fitting = select(Run.id, Run.version)
     found = newest_first(True, fitting, _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
     each = found.limit(one.limit).lateral()
     return select(asked.c.place, each.c.id, each.c.version).join_from(asked, each, true())
@@ -183,12 +189,12 @@ def _versions(asked: CTE, one: Selection) -> Select[int, int, int]:
 
 def _versions_in_sqlite(asked: CTE, one: Selection) -> Select[int, int, int]:
     """Return the same query without LATERAL, which SQLite lacks. It finds the last run of each selection first."""
-    fitting = select(Run.id).where(*_starred(one.starred))
+    fitting = select(Run.id)
     fitting = newest_first(False, fitting, _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
     last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
     first = func.coalesce(last, asked.c.first).label("first")
     each = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
-    found = select(each.c.place, Run.id, Run.version).where(*_starred(one.starred))
+    found = select(each.c.place, Run.id, Run.version)
     return newest_first(False, found, _columns(each.c.owner_id, one), each.c.first, each.c.last).order_by(None)
 
 
@@ -206,15 +212,17 @@ def _ranges(selection: Selection) -> list[tuple[int, int]]:
 def _columns(owner_id: Any, one: Selection) -> dict[Any, Any]:
     """Return the columns that a selection fixes, with their values."""
     columns = {Run.owner_id: owner_id, Run.task: one.task, Run.state: one.state, RunTag.tag: one.tag}
+    columns[Run.starred] = one.starred or None
     return {column: value for column, value in columns.items() if value is not None}
 
 
-def _same(columns: Mapping[Any, Any]) -> list[ColumnElement[bool]]:
-    """Return the conditions that a run has these values."""
-    linked = [RunTag.run_id == Run.id] if RunTag.tag in columns else []
-    return [*linked, *(column == value for column, value in columns.items())]
-
-
-def _starred(starred: bool) -> list[Any]:
-    """Return the condition of the index of starred runs, as it is written there."""
-    return [Run.starred] if starred else []
+def _same(columns: Mapping[Any, Any], aside: bool = False) -> list[Any]:
+    """Return the conditions that a run has these values; `aside` keeps SQLite from reading it by an index of them."""
+    conditions: list[Any] = [RunTag.run_id == Run.id] if RunTag.tag in columns else []
+    for column, value in columns.items():
+        if column is Run.starred:
+            conditions.append(Run.starred)  # as it stands in its index, without a parameter
+        else:
+            plain = UnaryExpression(column, operator=custom_op("+"), type_=column.type) if aside else column
+            conditions.append(plain == value)
+    return conditions

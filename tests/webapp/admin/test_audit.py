@@ -21,8 +21,8 @@ from webapp.accounts import invitations, resets, tokens, users
 from webapp.accounts.tokens import Grant
 
 NEW = "a quite different password"
-# Endpoints that change something without an entry: a run's row says who submitted, stopped and retried it, and when.
-RUNS = {"tasks.run", "tasks.check", "runs.cancel", "runs.retry"}
+# Endpoints that change something without an entry: only its owner changes a run, and its row says when it was started.
+RUNS = {"tasks.run", "tasks.check", "runs.cancel", "runs.retry", "annotations.save", "annotations.star"}
 SENT_AGAIN = {"webhooks.send", "api.send_delivery"}
 OF_PROGRAMS = {"api.submit", "api.cancel", "api.retry", "api.delete", "api.files", "api.tokens"}
 OF_PROGRAMS |= {"mcp.receive", "docs.attempt"}
