@@ -44,6 +44,7 @@ from webapp.admin import (
     failure_views,
     group_views,
     pause_views,
+    retention_views,
     settings_views,
     task_views,
     user_views,
@@ -57,6 +58,7 @@ from webapp.runs import (
     code,
     downloads,
     filters,
+    keeping,
     known_tasks,
     output,
     own_inputs,
@@ -78,11 +80,11 @@ LARGEST_REQUEST_BYTES = 1024 * 1024
 PARTS = (
     *(hosts, static_files, security, auth, second_factor_views, confirmation, registration, sso_views),
     *(filters, fragments, results, charts, markdown, output, errors, layout, rights, rq_dashboard, uploads),
-    *(own_inputs, programs, start, known_tasks, pace, waits, failures, preference_views, code),
+    *(own_inputs, programs, start, known_tasks, pace, waits, failures, preference_views, code, keeping),
 )
 ROOMS = (
     *(tasks, pin_views, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp, health, users),
-    audit_views,
+    *(audit_views, retention_views),
     *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
     *(address_views, export_views, preference_views, proof_views, session_views, token_views, webhook_views),
     *(share_views, list_views, link_views, admin_shares),

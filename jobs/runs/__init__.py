@@ -23,6 +23,8 @@ from jobs.runs.pins import pin, pinned, unpin
 from jobs.runs.queue import WakeUp
 from jobs.runs.receivers import RefusedReceiver
 from jobs.runs.reserved_space import RENEWED_SECONDS, ReservedSpace, release, renew, reserve
+from jobs.runs.retention import LARGEST, RetentionRule
+from jobs.runs.retention_walk import Preview
 from jobs.runs.rights import Linked, NotAllowed, Rights, Rule
 from jobs.runs.run import LARGEST_ID, NEVER, Run, State, owned, seen_with
 from jobs.runs.run_files import owned_file, stored_in
@@ -49,6 +51,7 @@ from jobs.runs.webhooks import TooManyWebhooks
 
 __all__ = [
     "EARLIER_RUN",
+    "LARGEST",
     "LARGEST_ID",
     "LONGEST_DAYS",
     "LONGEST_KEY",
@@ -88,11 +91,13 @@ __all__ = [
     "Parts",
     "Pause",
     "Person",
+    "Preview",
     "QuotaExceeded",
     "Refused",
     "RefusedReceiver",
     "RefusedSecret",
     "ReservedSpace",
+    "RetentionRule",
     "Reused",
     "Rights",
     "Role",

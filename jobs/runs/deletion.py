@@ -1,6 +1,9 @@
 """Delete runs and people. What belongs to a row goes with it, and its files once nothing else refers to them."""
 
+from collections.abc import Collection
+
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from jobs.runs import audit, events, usage
 from jobs.runs.backend import Backend
@@ -29,6 +32,21 @@ def delete_run(backend: Backend, owner_id: int, run_id: int) -> None:
             audit.note(session, "run deleted", f"run {run_id}")
     if deleted:
         events.publish(backend.redis, Change(run_id, owner_id, deleted[0] + 1))
+
+
+def delete_ended(session: Session, run_ids: Collection[int]) -> list[Change]:
+    """Delete those of some runs that have ended, in a transaction of the caller's, and return them with a new version.
+
+    On Postgres the caller has locked them, so that nobody changes them meanwhile.
+    """
+    ended = Run.id.in_(run_ids) & Run.state.in_(ENDED)
+    rows = session.execute(delete(Run).where(ended).returning(Run.id, Run.owner_id, Run.version, BYTES)).all()
+    freed: dict[int, int] = {}
+    for _run_id, owner_id, _version, size in rows:
+        freed[owner_id] = freed.get(owner_id, 0) + size
+    for owner_id in sorted(freed):
+        usage.free(session, owner_id, freed[owner_id])
+    return [Change(run_id, owner_id, version + 1) for run_id, owner_id, version, _size in rows]
 
 
 def delete_person(backend: Backend, owner_id: int) -> None:

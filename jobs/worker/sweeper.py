@@ -19,6 +19,7 @@ from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
 from jobs.runs.queue import forget, job_id, length, push_again, taken, waiting
+from jobs.runs.retention_walk import RetentionWalk
 from jobs.runs.run import ENDED, NEVER, Run, State, in_states
 from jobs.runs.run_text import Indexing
 from jobs.runs.submission import push
@@ -45,6 +46,7 @@ class Sweeper:
         self._checkpoints = CheckpointCleanup(backend.database)
         self._files = FileCleanup(backend.database, backend.files.objects)
         self._indexing = Indexing(backend.database)
+        self._retention = RetentionWalk(backend)
         self._next = 0.0
         self.has_to_send = False
         """True if this is the leader and its last sweep found mails or messages to webhooks that are due."""
@@ -80,6 +82,7 @@ class Sweeper:
         uploads.forget(self._backend.database)
         deliveries.forget(self._backend.database)
         self.has_to_send = deliveries.are_due(self._backend.database) or mails.are_due(self._backend.database)
+        self._retention.sweep()
         self._files.sweep()
         self._indexing.sweep()
 

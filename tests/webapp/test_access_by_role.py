@@ -75,6 +75,7 @@ KINDS = {
             "/admin/workers/<text:worker>/resume",
             "/admin/pauses/",
         ),
+        *("/admin/retention/", "/admin/retention/<row:rule_id>/delete"),
         *("/admin/pauses/resume", "/admin/failures/", "/admin/settings/"),
     },
 }

@@ -25,6 +25,7 @@ SENSITIVE = frozenset(
         *("addresses.begin", "addresses.change"),
         *("export.download", "sso.unlink", "users.invite", "users.set_role", "users.set_groups", "users.set_active"),
         *("users.reset", "user.reset_second_factor", "user.change_address", "groups.add", "admin_tasks.set_groups"),
+        "retention.create",
     }
 )
 # These change something under /account or /admin, too. They only take away, or are undone as easily, ...
@@ -33,7 +34,7 @@ ORDINARY = frozenset(
         *("sessions.end", "sessions.end_others", "tokens.revoke", "users.revoke", "users.end_sessions"),
         *("webhooks.enable", "webhooks.delete", "webhooks.send", "user.set_caps", "user.cancel", "groups.create"),
         *("groups.rename", "groups.delete", "groups.remove", "workers.drain", "workers.resume", "pauses.create"),
-        *("pauses.resume", "preferences.save", "preferences.set_theme", "admin_shares.revoke"),
+        *("pauses.resume", "preferences.save", "preferences.set_theme", "admin_shares.revoke", "retention.delete"),
     }
 )
 # ... or ask for the password in a form of their own, each time.

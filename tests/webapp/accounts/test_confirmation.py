@@ -31,6 +31,7 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "users.reset": ("/admin/users/{ben}/reset", {}),
     "user.change_address": ("/admin/users/{ben}/address", {"email": "ben@example.org"}),
     "users.set_active": ("/admin/users/{ben}/active", {"active": "no"}),
+    "retention.create": ("/admin/retention/", {"days": "90"}),
 }
 
 

@@ -67,6 +67,8 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         "workers.resume": ("worker resumed", boss, "/admin/workers/here/resume", {}),
         "pauses.create": ("paused", boss, "/admin/pauses/", {"what": "everything"}),
         "pauses.resume": ("resumed", boss, "/admin/pauses/resume", {"kind": "everything", "name": ""}),
+        "retention.create": ("retention rule created", boss, "/admin/retention/", {"days": "90"}),
+        "retention.delete": ("retention rule deleted", boss, "/admin/retention/1/delete", {}),
         "users.set_groups": ("groups changed", boss, f"/admin/users/{ada_id}/groups", {"group": "2"}),
         "groups.create": ("group created", boss, "/admin/groups/", {"name": "sales"}),
         "groups.rename": ("group renamed", boss, "/admin/groups/1/name", {"name": "money"}),
