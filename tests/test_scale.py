@@ -40,6 +40,8 @@ POSTPONED = 500
 MOST_WORK = {"sqlite": 20_000, "postgresql": 3_000}
 MOST_WORK_OF_A_CLAIM = 1_500
 SMALL = {"workers", "leaders", "invitations", "pauses", "groups", "task_groups", "lanes", "retention_rules"}
+# A step of a search is as long as its time allows, however many runs there are.
+MOST_WORK_OF_A_STEP = {"sqlite": 50_000, "postgresql": 50_000}
 """The tables with a row for each process, group, task, pause, person who has not come yet, or owner of waiting runs."""
 
 MANY_OWNERS = """
@@ -48,6 +50,11 @@ INSERT INTO users (email, password_hash, session_version, is_active, created_at)
 SELECT 'many' || i, '', 1, true, CURRENT_TIMESTAMP FROM numbers
 """
 
+SEARCHES = (
+    *("hello", "rare", "seldom7", "none", '"hello olleh"', "seld* rare", "input.text:hello", "hello none"),
+    *("since:1h", "since:2h before:yesterday", "task:mandelbrot hello", "state:failed hello", "state:cancelled rare"),
+    "task:factorise state:failed since:1d seldom7",
+)
 TASKS = (None, "reverse_text", "factorise", "mandelbrot", "none such")
 STATES = (None, *State)
 
@@ -75,8 +82,8 @@ def ada(app: Flask, backend: Backend) -> Visitor:
     return visitor
 
 
-def assert_costs_little(found: Recorded, backend: Backend) -> None:
-    most = MOST_WORK[backend.database.engine.dialect.name]
+def assert_costs_little(found: Recorded, backend: Backend, limits: dict[str, int] = MOST_WORK) -> None:
+    most = limits[backend.database.engine.dialect.name]
     large = set(Base.metadata.tables) - SMALL
     assert found.work
     costly = [
@@ -117,6 +124,18 @@ def test_pages(backend: Backend, app: Flask, ada: Visitor) -> None:
         assert ben.post("/tasks/count_words", {"texts": [file()], "most": "3"}).status_code == 303
         assert ben.post("/tasks/reverse_text", {"text": "abc"}, HX_Request="true").status_code == 200
     assert_costs_little(found, backend)
+
+
+def test_searches(backend: Backend, ada: Visitor) -> None:
+    """Every kind of term, in both directions, also from a place within the history."""
+    with recorded(backend.database) as found:
+        for query, place in product(SEARCHES, ({}, {"before": 5000}, {"after": 5000})):
+            response = ada.get("/runs", query_string={"q": query, **place})
+            assert response.status_code == 200
+            assert b"problems" not in response.data
+    assert_costs_little(found, backend, MOST_WORK_OF_A_STEP)
+    for query, count in (("rare", 10), ("hello", 25), ("seldom7", 20), ("state:cancelled rare", 3), ("none", 0)):
+        assert ada.get("/runs", query_string={"q": query}).text.count('class="run"') == count, query
 
 
 def test_live_pages(backend: Backend, app: Flask, ada: Visitor) -> None:

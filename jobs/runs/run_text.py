@@ -91,6 +91,7 @@ SOURCE = select(
     func.substr(Run.error_message, 1, LONGEST_MESSAGE).label("error_message"),
 ).where(Run.id.in_(bindparam("run_ids", expanding=True)))
 NAMES = select(RunFileRow.run_id, RunFileRow.name).where(RunFileRow.run_id.in_(bindparam("run_ids", expanding=True)))
+DOWN_TO = select(SearchProgress.down_to).where(SearchProgress.id == 1)
 UNFINISHED = (
     select(RunText.run_id, Run.state)
     .join(Run, Run.id == RunText.run_id)
@@ -189,7 +190,7 @@ class Indexing:
     def _fill_in(self, deadline: float) -> None:
         """Go down to the first run once, remembering how far; after that, look at a few runs each time."""
         with self._database.read() as session:
-            down_to = session.scalars(select(SearchProgress.down_to)).one()
+            down_to = session.scalars(DOWN_TO).one()
         while True:
             below = down_to or self._below
             with self._database.read() as session:
@@ -201,7 +202,7 @@ class Indexing:
                 return
             down_to = self._below or 0
             with self._database.change() as connection:
-                connection.execute(update(SearchProgress).values(down_to=down_to))
+                connection.execute(update(SearchProgress).where(SearchProgress.id == 1).values(down_to=down_to))
             if time.monotonic() > deadline:
                 return
 

@@ -6,20 +6,22 @@ many ids, each longer than the one before as long as they are quick. A step that
 as shorter ones. What is left when the time is over is for the next call.
 """
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Table, column, exists, func, literal_column, select, text
+from sqlalchemy import Select, TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from jobs.runs import search_words
 from jobs.runs.run import Run, RunId, State
 from jobs.runs.run_tags import RunTag
-from jobs.runs.run_text import RunText, SearchProgress
-from jobs.runs.selection import is_postgres, newest_first
+from jobs.runs.run_text import DOWN_TO
+from jobs.runs.selection import columns_of, is_postgres, newest_first
 from jobs.storage.database import Database
 from jobs.storage.time_limit import TookTooLong, time_limit
 
@@ -28,21 +30,63 @@ STEP_SECONDS = 0.02  # a step is made so long that it takes about this, ...
 LONGEST_STEP_SECONDS = 0.06  # ... and is ended after this
 SHORTEST_STEP_SECONDS = 5.0  # even the shortest one, which must not fail, or no call would get any further
 FIRST_STEP = 1024
+MOST_CANDIDATES = FIRST_STEP  # of one step on Postgres, which has them in no order
 SHORTEST_STEP = 128
 GROWTH = 8
-# Ids are in the order of submission, and so are times but for the differences between the machines' clocks.
-CLOCKS_DIFFER = timedelta(seconds=60)
+MOST_OF_FEW = 200
 
-RUNS = cast(Table, Run.__table__)
-ROW = column("rowid", RunId)
-WORDS: ColumnElement[str] = literal_column("run_words")
+NEXT = (
+    select(Run.id, Run.created_at)
+    .where(Run.owner_id == bindparam("owner_id"), Run.id >= bindparam("run_id", type_=RunId))
+    .order_by(Run.owner_id, Run.id)
+    .limit(1)
+)
+"""An owner's first run with an id or a greater one."""
+
+# Built once for each combination of conditions and an order. With EXISTS, SQLite goes through the words, which are in the
+# order of the runs, and looks each run up. Whose a run is is never left to the index of words.
+CONDITIONS = {
+    "state": "AND runs.state = :state",
+    "tag": "AND EXISTS (SELECT 1 FROM run_tags WHERE run_tags.run_id = runs.id AND run_tags.tag = :tag)",
+    "starred": "AND runs.starred",
+}
+SQLITE = """
+SELECT rowid FROM run_words WHERE run_words MATCH :words AND rowid BETWEEN :first AND :last
+  AND EXISTS (SELECT 1 FROM runs WHERE runs.id = run_words.rowid AND runs.owner_id = :owner_id {conditions})
+ORDER BY rowid {order} LIMIT :limit
+"""
+# Postgres takes a word that its statistics do not know for one in two hundred. For the newest ones with it, it would go
+# through the runs instead of the index of words, and through all of them if the word is rare. So the plan is made for
+# finding all of them, and ended when there are too many.
+POSTGRES = """
+WITH matching AS MATERIALIZED (
+  SELECT run_id FROM run_texts
+  WHERE owner_id = :owner_id AND run_id BETWEEN :first AND :last AND words @@ CAST(:words AS tsquery)
+), candidates AS MATERIALIZED (SELECT run_id FROM matching LIMIT :most)
+SELECT (SELECT count(*) FROM candidates) AS count, (
+  SELECT array_agg(id) FROM (
+    SELECT runs.id FROM candidates JOIN runs ON runs.id = candidates.run_id
+    WHERE runs.owner_id = :owner_id {conditions} ORDER BY runs.id {order} LIMIT :limit
+  ) AS fitting
+) AS found
+"""
+# Each by itself: with IN, SQLite would go through all runs that have the words.
+OF_SOME_IN_SQLITE = text("""
+SELECT few.value FROM json_each(:run_ids) AS few
+WHERE EXISTS (SELECT 1 FROM run_words WHERE run_words MATCH :words AND rowid = few.value)
+""")
+OF_SOME_IN_POSTGRES = text("""
+SELECT run_id FROM run_texts WHERE words @@ CAST(:words AS tsquery)
+  AND run_id IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:run_ids AS json)) AS few (value))
+""")
 
 
 @dataclass(frozen=True)
 class Search:
     """Conditions that an owner's runs must all meet.
 
-    Times are those of submission: not before `since`, and before `until`. Each input is a name and a value. A phrase is
+    Times are those of submission: not before `since`, and before `until`, but for the differences between the clocks of
+    the machines, because ids are taken to be in the order of times. Each input is a name and a value. A phrase is
     a sequence of words that follow one another; with `*` at its end, its last word may go on. The runs are those below
     the id `before`, or the ones next above the id `after`.
     """
@@ -63,6 +107,11 @@ class Search:
     def needs_words(self) -> bool:
         """Return whether it takes the index of words to find the runs."""
         return bool(self.inputs or self.phrases)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The names of the conditions on the run itself, beside its task and its times."""
+        return tuple(name for name in CONDITIONS if getattr(self, name))
 
 
 class Found(NamedTuple):
@@ -85,21 +134,26 @@ class Ids(NamedTuple):
     last: int
 
 
+NOTHING = Ids(1, 0)
+
+
 def find(database: Database, search: Search, limit: int) -> Found:
     """Return the newest runs that fit, at most so many; with `after`, those next above it."""
     with database.read() as session:
         ids = _bounds(session, search)
+        if ids.first > ids.last:
+            return Found(())
         if not search.needs_words:
             return Found(sorted(session.scalars(_by_columns(session, search, ids, limit)), reverse=True))
-        indexed = Ids(max(ids.first, session.scalars(select(SearchProgress.down_to)).one()), ids.last)
+        indexed = Ids(max(ids.first, session.scalars(DOWN_TO).one()), ids.last)
     run_ids, rest = _walk(database, search, indexed, limit, time.monotonic() + SEARCH_SECONDS)
     unindexed = indexed.first > ids.first and len(run_ids) < limit
     if rest is None:
         return Found(sorted(run_ids, reverse=True), unindexed=unindexed)
     stopped_at = rest.last + 1 if search.after is None else rest.first - 1
     with database.read() as session:
-        at = session.scalar(_run_next_to(search.owner_id, stopped_at).with_only_columns(Run.created_at))
-    return Found(sorted(run_ids, reverse=True), stopped_at, at)
+        at = session.execute(NEXT, {"owner_id": search.owner_id, "run_id": stopped_at}).first()
+    return Found(sorted(run_ids, reverse=True), stopped_at, at and at.created_at)
 
 
 def _bounds(session: Session, search: Search) -> Ids:
@@ -110,9 +164,9 @@ def _bounds(session: Session, search: Search) -> Ids:
     if search.before is not None:
         last = min(last, search.before - 1)
     if search.since is not None:
-        first = max(first, _first_since(session, search.owner_id, search.since - CLOCKS_DIFFER, last))
+        first = max(first, _first_since(session, search.owner_id, search.since, last))
     if search.until is not None:
-        last = min(last, _first_since(session, search.owner_id, search.until + CLOCKS_DIFFER, last) - 1)
+        last = min(last, _first_since(session, search.owner_id, search.until, last) - 1)
     return Ids(first, last)
 
 
@@ -121,7 +175,7 @@ def _first_since(session: Session, owner_id: int, moment: datetime, last: int) -
     first, beyond = 1, last + 1
     while first < beyond:
         middle = (first + beyond) // 2
-        row = session.execute(_run_next_to(owner_id, middle)).first()
+        row = session.execute(NEXT, {"owner_id": owner_id, "run_id": middle}).first()
         if row is None or row.id > last or row.created_at >= moment:
             beyond = middle
         else:
@@ -129,28 +183,26 @@ def _first_since(session: Session, owner_id: int, moment: datetime, last: int) -
     return first
 
 
-def _run_next_to(owner_id: int, run_id: int) -> Select[int, datetime]:
-    """Return a query for an owner's first run with an id or a greater one."""
-    mine = select(Run.id, Run.created_at).where(Run.owner_id == owner_id, Run.id >= run_id)
-    return mine.order_by(Run.owner_id, Run.id).limit(1)
-
-
 def _walk(database: Database, search: Search, ids: Ids, limit: int, deadline: float) -> tuple[list[int], Ids | None]:
     """Return the runs found, and the ids that are left to look at if the time was over. At least one step is taken."""
-    found, step, all_ids = list[int](), FIRST_STEP, ids
+    # For the beginning of a word, SQLite reads all words that begin so, each time, however short the step.
+    is_whole = any(phrase.endswith("*") for phrase in search.phrases) and database.engine.dialect.name == "sqlite"
+    found, step, all_ids = list[int](), ids.last if is_whole else FIRST_STEP, ids
+    if search.conditions:
+        found, ids = _of_few(database, search, ids, limit)
     while ids.first <= ids.last and len(found) < limit:
         begun = time.monotonic()
         if begun > deadline and ids != all_ids:
             return found, ids
         part, rest = _split(ids, step, search.after is not None)
         try:
-            found += _look(database, search, part, limit - len(found), step == SHORTEST_STEP)
+            count, fitting = _look(database, search, part, limit - len(found), step == SHORTEST_STEP)
         except TookTooLong:
             step = max(SHORTEST_STEP, step // GROWTH**2)
             continue
-        ids = rest
-        took = max(time.monotonic() - begun, STEP_SECONDS / GROWTH)
-        step = max(SHORTEST_STEP, int(step * STEP_SECONDS / took))
+        found, ids = [*found, *fitting], rest
+        growth = GROWTH if time.monotonic() - begun < STEP_SECONDS else 1
+        step = max(SHORTEST_STEP, int(step * min(growth, MOST_CANDIDATES / max(1, count))))
     return found, None
 
 
@@ -163,49 +215,50 @@ def _split(ids: Ids, step: int, from_below: bool) -> tuple[Ids, Ids]:
     return Ids(start, ids.last), Ids(ids.first, start - 1)
 
 
-def _look(database: Database, search: Search, ids: Ids, limit: int, is_shortest: bool) -> Sequence[int]:
+def _of_few(database: Database, search: Search, ids: Ids, limit: int) -> tuple[list[int], Ids]:
+    """Return the runs found among the first ones that meet the conditions, and the ids that are left to look at.
+
+    There are few runs in most states, and going through all those that have the words would take long to find them.
+    """
+    with database.read() as session:
+        few = session.scalars(_by_columns(session, search, ids, MOST_OF_FEW)).all()
+        words = _tsquery(search) if is_postgres(session) else _fts5(search)
+        statement = OF_SOME_IN_POSTGRES if is_postgres(session) else OF_SOME_IN_SQLITE
+        having = session.scalars(statement, {"run_ids": json.dumps(few), "words": words}).all()
+    found = sorted(having, reverse=search.after is None)[:limit]
+    if len(few) < MOST_OF_FEW:
+        return found, NOTHING
+    return found, Ids(ids.first, few[-1] - 1) if search.after is None else Ids(few[-1] + 1, ids.last)
+
+
+def _look(database: Database, search: Search, ids: Ids, limit: int, is_shortest: bool) -> tuple[int, Sequence[int]]:
+    """Return the first runs that fit, and how many have the words, if that is known."""
     most = SHORTEST_STEP_SECONDS if is_shortest else LONGEST_STEP_SECONDS
+    given = {"owner_id": search.owner_id, "first": ids.first, "last": ids.last, "limit": limit}
+    given |= {name: getattr(search, name) for name in search.conditions}
     with database.read() as session, time_limit(session, most):
-        query = _in_postgres(search, ids) if is_postgres(session) else _in_sqlite(search, ids)
-        return session.scalars(query.limit(limit)).all()
+        statement = _statement(is_postgres(session), search.conditions, search.after is not None)
+        if not is_postgres(session):
+            return 0, session.scalars(statement, {**given, "words": _fts5(search)}).all()
+        candidates = {"words": _tsquery(search), "most": MOST_CANDIDATES + 1}
+        count, found = session.execute(statement, {**given, **candidates}).one()
+    if count > MOST_CANDIDATES:
+        raise TookTooLong
+    return count, found or ()
 
 
-def _in_postgres(search: Search, ids: Ids) -> Select[int]:
-    words = RunText.words.bool_op("@@")(text("CAST(:words AS tsquery)").bindparams(words=_tsquery(search)))
-    mine = (RunText.owner_id == search.owner_id) & RunText.run_id.between(*ids)
-    query = select(RunText.run_id).join(Run, Run.id == RunText.run_id).where(mine, words, *_conditions(search))
-    return query.order_by(*_order(search, RunText.owner_id, RunText.run_id))
-
-
-def _in_sqlite(search: Search, ids: Ids) -> Select[int]:
-    # With EXISTS, SQLite goes through the words, which are in the order of the runs, and looks each run up.
-    fits = exists().where(RUNS.c.id == literal_column("run_words.rowid", RunId), *_conditions(search))
-    words = WORDS.bool_op("MATCH")(_fts5(search))
-    query = select(ROW).select_from(text("run_words")).where(words, ROW.between(*ids), fits)
-    return query.order_by(*_order(search, ROW))
+@cache
+def _statement(for_postgres: bool, conditions: tuple[str, ...], from_below: bool) -> TextClause:
+    named = " ".join(CONDITIONS[name] for name in conditions)
+    return text((POSTGRES if for_postgres else SQLITE).format(conditions=named, order="ASC" if from_below else "DESC"))
 
 
 def _by_columns(session: Session, search: Search, ids: Ids, limit: int) -> Select[int]:
-    columns: dict[Any, Any] = {Run.owner_id: search.owner_id, Run.task: search.task, Run.state: search.state}
-    given = {column: value for column, value in {**columns, RunTag.tag: search.tag}.items() if value is not None}
-    starred = [Run.starred] if search.starred else []
-    query = newest_first(is_postgres(session), select(Run.id).where(*_times(search), *starred), given, *ids)
+    given = columns_of(search.owner_id, search)
+    query = newest_first(is_postgres(session), select(Run.id), given, *ids)
     *_leading, last = given
-    return query.order_by(None).order_by(*_order(search, last, Run.id)).limit(limit)
-
-
-def _conditions(search: Search) -> list[ColumnElement[bool]]:
-    """Return the conditions on the runs themselves, of which their owner's is never left to the index of words."""
-    state = [] if search.state is None else [RUNS.c.state == search.state]
-    starred = [RUNS.c.starred] if search.starred else []
-    tagged = exists().where(RunTag.run_id == RUNS.c.id, RunTag.tag == search.tag)
-    tag = [] if search.tag is None else [tagged.correlate(RUNS)]
-    return [RUNS.c.owner_id == search.owner_id, *state, *starred, *tag, *_times(search)]
-
-
-def _times(search: Search) -> list[ColumnElement[bool]]:
-    since = [] if search.since is None else [RUNS.c.created_at >= search.since]
-    return since if search.until is None else [*since, RUNS.c.created_at < search.until]
+    order = (RunTag.run_id,) if search.tag else (Run.id,) if search.starred else (last, Run.id)
+    return query.order_by(None).order_by(*_order(search, *order)).limit(limit)
 
 
 def _order(search: Search, *columns: Any) -> list[Any]:
@@ -214,9 +267,7 @@ def _order(search: Search, *columns: Any) -> list[Any]:
 
 def _phrases(search: Search) -> list[tuple[list[str], bool]]:
     """Return the words of each phrase, and whether its last word may go on."""
-    exact = [search_words.of_owner(search.owner_id)]
-    if search.task is not None:
-        exact.append(search_words.of_task(search.task))
+    exact = [] if search.task is None else [search_words.of_task(search.task)]
     exact += [search_words.of_input(name, value) for name, value in search.inputs]
     spoken = [(search_words.words_in(phrase), phrase.endswith("*")) for phrase in search.phrases]
     return [*(([word], False) for word in exact), *((words, goes_on) for words, goes_on in spoken if words)]
@@ -230,4 +281,5 @@ def _tsquery(search: Search) -> str:
 
 
 def _fts5(search: Search) -> str:
-    return " ".join(f'"{" ".join(words)}"' + (" *" if goes_on else "") for words, goes_on in _phrases(search))
+    phrases = [([search_words.of_owner(search.owner_id)], False), *_phrases(search)]
+    return " ".join(f'"{" ".join(words)}"' + (" *" if goes_on else "") for words, goes_on in phrases)

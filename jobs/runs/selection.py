@@ -66,7 +66,7 @@ def listed(session: Session, selection: Selection) -> Sequence[Run]:
 def _of_part(session: Session, selection: Selection) -> Sequence[Run]:
     if selection.run_ids is not None:
         return session.scalars(NAMED, {"given_owner": selection.owner_id, "run_ids": selection.run_ids}).all()
-    (first, last), columns = _bounds(selection), _columns(selection.owner_id, selection)
+    (first, last), columns = _bounds(selection), columns_of(selection.owner_id, selection)
     query = _listed(is_postgres(session), tuple(columns), selection.run_id is not None)
     given = {f"given_{column.key}": value for column, value in columns.items()}
     return session.scalars(query, {**given, "first": first, "last": last, "limit": selection.limit}).all()
@@ -175,14 +175,14 @@ def _endings(for_postgres: bool) -> Select[int, int, str, State, datetime | None
 
 def _versions_of_single_runs(asked: CTE, one: Selection) -> Select[int, int, int]:
     found = select(asked.c.place, Run.id, Run.version)
-    same = _same(_columns(asked.c.owner_id, one))
+    same = _same(columns_of(asked.c.owner_id, one))
     return found.where(Run.id == asked.c.first, Run.id <= asked.c.last, *same)
 
 
 def _versions(asked: CTE, one: Selection) -> Select[int, int, int]:
     """Return a query for run versions of all selections with this filter."""
     fitting = select(Run.id, Run.version)
-    found = newest_first(True, fitting, _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
+    found = newest_first(True, fitting, columns_of(asked.c.owner_id, one), asked.c.first, asked.c.last)
     each = found.limit(one.limit).lateral()
     return select(asked.c.place, each.c.id, each.c.version).join_from(asked, each, true())
 
@@ -190,12 +190,12 @@ def _versions(asked: CTE, one: Selection) -> Select[int, int, int]:
 def _versions_in_sqlite(asked: CTE, one: Selection) -> Select[int, int, int]:
     """Return the same query without LATERAL, which SQLite lacks. It finds the last run of each selection first."""
     fitting = select(Run.id)
-    fitting = newest_first(False, fitting, _columns(asked.c.owner_id, one), asked.c.first, asked.c.last)
+    fitting = newest_first(False, fitting, columns_of(asked.c.owner_id, one), asked.c.first, asked.c.last)
     last = fitting.offset(one.limit - 1).limit(1).scalar_subquery()
     first = func.coalesce(last, asked.c.first).label("first")
     each = at_once(select(asked.c.place, asked.c.owner_id, first, asked.c.last))
     found = select(each.c.place, Run.id, Run.version)
-    return newest_first(False, found, _columns(each.c.owner_id, one), each.c.first, each.c.last).order_by(None)
+    return newest_first(False, found, columns_of(each.c.owner_id, one), each.c.first, each.c.last).order_by(None)
 
 
 def _bounds(selection: Selection) -> tuple[int, int]:
@@ -209,8 +209,8 @@ def _ranges(selection: Selection) -> list[tuple[int, int]]:
     return [_bounds(selection)] if selection.run_ids is None else [(run_id, run_id) for run_id in selection.run_ids]
 
 
-def _columns(owner_id: Any, one: Selection) -> dict[Any, Any]:
-    """Return the columns that a selection fixes, with their values."""
+def columns_of(owner_id: Any, one: Any) -> dict[Any, Any]:
+    """Return the columns that a selection, or a search, fixes, with their values."""
     columns = {Run.owner_id: owner_id, Run.task: one.task, Run.state: one.state, RunTag.tag: one.tag}
     columns[Run.starred] = one.starred or None
     return {column: value for column, value in columns.items() if value is not None}

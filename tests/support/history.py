@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, text
 
+from jobs.runs import search_words
 from jobs.storage.database import Database
 
 AGE_SECONDS = 3600  # what ended longer ago is no news to any page
@@ -36,6 +37,17 @@ SELECT id, {result}, {old} FROM runs WHERE state = 'failed' AND id % 10 = 0
 """,
 )
 
+# Every run has the words of its text and its result, one in a thousand a word of its own, and the rare runs another.
+WORDS = """
+INSERT INTO run_texts (run_id, owner_id, is_final, words)
+SELECT id, owner_id, true, {words_of} FROM runs
+WHERE owner_id = {owner} AND state IN ('succeeded', 'failed', 'cancelled')
+"""
+TEXT = (
+    "'{of_owner} {of_input} hello olleh broke seldom' || (id % 1000) || "
+    "CASE task WHEN 'mandelbrot' THEN ' rare {mandelbrot}' WHEN 'factorise' THEN ' {factorise}' ELSE ' {reverse}' END"
+)
+
 
 def write_history(database: Database, owner_id: int, runs: int) -> None:
     """Give an owner runs that have ended, a tenth of them with files and output."""
@@ -44,6 +56,11 @@ def write_history(database: Database, owner_id: int, runs: int) -> None:
         _add(connection, words, owner_id, runs, state=STATES, started="{at}", ended="{at}")
         for statement in FILES:
             connection.execute(text(statement.format(**words, old=words["at"].format(seconds="86400"))))
+        exact = {"of_owner": search_words.of_owner(owner_id), "of_input": search_words.of_input("text", "hello")}
+        tasks = {"mandelbrot": "mandelbrot", "factorise": "factorise", "reverse": "reverse_text"}
+        its_words = TEXT.format(**exact, **{name: search_words.of_task(task) for name, task in tasks.items()})
+        words_of = words["words"].format(text=its_words)
+        connection.execute(text(WORDS.format(owner=owner_id, words_of=words_of)))
     refresh_statistics(database)
 
 
@@ -90,6 +107,7 @@ def _words(database: Database) -> dict[str, str]:
             "result": """'"olleh"'""",
             "lines": """'[[0, "out", "hello"]]'""",
             "name": "printf('%064d', id)",
+            "words": "{text}",
         }
     return {
         "at": "now() - ({seconds}) * interval '1 second'",
@@ -97,4 +115,5 @@ def _words(database: Database) -> dict[str, str]:
         "result": """CAST('"olleh"' AS json)""",
         "lines": """CAST('[[0, "out", "hello"]]' AS json)""",
         "name": "lpad(CAST(id AS text), 64, '0')",
+        "words": "to_tsvector('simple', {text})",
     }
