@@ -29,6 +29,7 @@ from jobs.runs.rights import Linked, NotAllowed, Rights, Rule
 from jobs.runs.run import LARGEST_ID, NEVER, Run, State, owned, seen_with
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.run_tags import tags_of
+from jobs.runs.saved_filters import RefusedFilter, SavedFilter
 from jobs.runs.search import Found, Search, find
 from jobs.runs.search_words import words_in
 from jobs.runs.selection import Ending, Selection, endings, listed, versions
@@ -94,6 +95,7 @@ __all__ = [
     "Preview",
     "QuotaExceeded",
     "Refused",
+    "RefusedFilter",
     "RefusedReceiver",
     "RefusedSecret",
     "ReservedSpace",
@@ -104,6 +106,7 @@ __all__ = [
     "RoleText",
     "Rule",
     "Run",
+    "SavedFilter",
     "Search",
     "Selection",
     "Share",

@@ -43,8 +43,8 @@ NEXT = (
 )
 """An owner's first run with an id or a greater one."""
 
-# Built once for each combination of conditions and an order. With EXISTS, SQLite goes through the words, which are in the
-# order of the runs, and looks each run up. Whose a run is is never left to the index of words.
+# Built once for each combination of conditions and an order. With EXISTS, SQLite goes through the words, which are in
+# the order of the runs, and looks each run up. Whose a run is is never left to the index of words.
 CONDITIONS = {
     "state": "AND runs.state = :state",
     "tag": "AND EXISTS (SELECT 1 FROM run_tags WHERE run_tags.run_id = runs.id AND run_tags.tag = :tag)",
@@ -137,8 +137,11 @@ class Ids(NamedTuple):
 NOTHING = Ids(1, 0)
 
 
-def find(database: Database, search: Search, limit: int) -> Found:
-    """Return the newest runs that fit, at most so many; with `after`, those next above it."""
+def find(database: Database, search: Search, limit: int, seconds: float | None = None) -> Found:
+    """Return the newest runs that fit, at most so many; with `after`, those next above it.
+
+    It takes about so many seconds at most, or SEARCH_SECONDS.
+    """
     with database.read() as session:
         ids = _bounds(session, search)
         if ids.first > ids.last:
@@ -146,7 +149,9 @@ def find(database: Database, search: Search, limit: int) -> Found:
         if not search.needs_words:
             return Found(sorted(session.scalars(_by_columns(session, search, ids, limit)), reverse=True))
         indexed = Ids(max(ids.first, session.scalars(DOWN_TO).one()), ids.last)
-    run_ids, rest = _walk(database, search, indexed, limit, time.monotonic() + SEARCH_SECONDS)
+    run_ids, rest = _walk(
+        database, search, indexed, limit, time.monotonic() + (SEARCH_SECONDS if seconds is None else seconds)
+    )
     unindexed = indexed.first > ids.first and len(run_ids) < limit
     if rest is None:
         return Found(sorted(run_ids, reverse=True), unindexed=unindexed)

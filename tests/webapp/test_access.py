@@ -111,6 +111,7 @@ def fill(rule: str, run_id: int, delivery: Delivery) -> str:
         "<row:group_id>": "0",
         "<row:number>": "0",
         "<row:rule_id>": "0",
+        "<row:filter_id>": "0",
         "<row:invitation_id>": "0",
         "<int:per_page>": "8",
         "<per_page>": "8",

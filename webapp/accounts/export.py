@@ -20,6 +20,7 @@ from jobs.runs import (
     pinned,
     read_output,
     runs_of,
+    saved_filters,
     shares,
     webhooks,
 )
@@ -160,6 +161,7 @@ def _account(backend: Backend, account: Account) -> dict[str, Any]:
             *("run_id", "kind", "whom", "parts", "signed_in", "created_at", "expires_at", "visits", "visited_at"),
         ),
         "pinned_tasks": pins,
+        "saved_filters": _of(saved_filters.listed(database, owner_id), "name", "query", "created_at"),
         "webhooks": _of(hooks, "url", "run_id", "created_at", "disabled_at", "disabled_because"),
     }
 

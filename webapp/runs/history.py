@@ -1,10 +1,11 @@
 """The history: a query and a place in it, the runs that are found there, and the ways to those before and after."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.runs import LARGEST_ID, find
+from jobs.runs import LARGEST_ID, SavedFilter, Search, find, saved_filters
 from jobs.storage import Database
 from webapp import rights
 from webapp.rendering.listings import PAGE_SIZE, Listing, Page, look_up
@@ -12,6 +13,8 @@ from webapp.rendering.query import whole_number
 from webapp.runs.query import Query, changed, parse
 
 SELECTS = ("task", "state", "tag", "starred")
+MOST_COUNTED = 99
+COUNT_SECONDS = 0.05  # for all saved filters of a page
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,31 @@ def look(database: Database, query: Query, owner_id: int, place: Place, limit: i
 def _listing(query: Query, owner_id: int, place: Place, limit: int) -> Listing:
     starred = query.starred or False
     return Listing(owner_id, query.task, query.state, None, place.before, limit, tag=query.tag, starred=starred)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A saved filter, and how many runs it finds now, in words: up to 99, and nothing if that took too long."""
+
+    filter: SavedFilter
+    count: str
+
+
+def counted(database: Database, owner_id: int, titles: Mapping[str, str]) -> list[Counted]:
+    """Return an owner's saved filters with their counts."""
+    deadline = time.monotonic() + COUNT_SECONDS
+    return [
+        Counted(one, _count(database, parse(one.query, titles).search(owner_id), deadline - time.monotonic()))
+        for one in saved_filters.listed(database, owner_id)
+    ]
+
+
+def _count(database: Database, search: Search, seconds: float) -> str:
+    if seconds < 0:
+        return ""
+    found = find(database, search, MOST_COUNTED + 1, seconds)
+    many = min(len(found.run_ids), MOST_COUNTED)
+    return f"{many}+" if len(found.run_ids) > many or found.stopped_at else str(many)
 
 
 def _page(database: Database, owner_id: int, run_ids: Sequence[int]) -> Page:

@@ -1,12 +1,23 @@
 """Views of runs: the history, one run, its tables, cancel, retry and delete."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import Conflict, Run, State, delete_run, stored_in, submission, tags_of
+from jobs.runs import (
+    Conflict,
+    RefusedFilter,
+    Run,
+    State,
+    delete_run,
+    saved_filters,
+    stored_in,
+    submission,
+    tags_of,
+)
 from jobs.values import chart_in
 from webapp import rights
 from webapp.current import backend
@@ -16,7 +27,7 @@ from webapp.rendering.tables import Table, table_in
 from webapp.runs import history, messages
 from webapp.runs.known_tasks import past_tasks
 from webapp.runs.output import LEVELS, LONGEST_QUERY, sections
-from webapp.runs.query import LONGEST
+from webapp.runs.query import LONGEST, Query, parse
 from webapp.runs.suggestions import suggested
 
 bp = Blueprint("runs", __name__)
@@ -31,10 +42,56 @@ def index() -> str | Response:
     query = history.query_from(request.args, history.titles(past))
     if "was" in request.args:
         return redirect(url_for("runs.index", q=query.text or None))
+    return _history(query, past)
+
+
+def _history(query: Query, past: Mapping[str, str], name: str = "", error: str = "") -> str:
+    """Return the page of the history, with the name under which its query could not be saved, and why."""
     found = history.look(backend().database, query, current_user.id, history.place_from(request.args))
-    choices = {"tasks": rights.visible().values(), "past_tasks": past, "states": list(State)}
-    tags = tags_of(backend().database, current_user.id)
-    return render_template("runs/index.html", page=found.page, history=found, query=query, tags=tags, **choices)
+    values = {"tasks": rights.visible().values(), "past_tasks": past, "states": list(State), "name": name}
+    filters = history.counted(backend().database, current_user.id, history.titles(past))
+    given = {"page": found.page, "history": found, "query": query, "filters": filters, "error": error}
+    given["tags"] = tags_of(backend().database, current_user.id)
+    return render_template("runs/index.html", **given, **values)
+
+
+@bp.post("/runs/filters")
+def save_filter() -> str | Response:
+    """Save the query of the page under a name, which takes the place of one with this name."""
+    past = past_tasks(current_user.id)
+    query, name = parse(request.form.get("q", ""), history.titles(past)), request.form.get("name", "")
+    try:
+        name = _name()
+        if not query.text or query.problems:
+            raise RefusedFilter(messages.NOTHING_TO_SAVE)
+        saved_filters.save(backend().database, current_user.id, name, query.text)
+    except RefusedFilter as error:
+        return make_response(_history(query, past, name, str(error)), 422)
+    return redirect(url_for("runs.index", q=query.text), 303)
+
+
+@bp.post("/runs/filters/<row:filter_id>/rename")
+def rename_filter(filter_id: int) -> str | Response:
+    past = past_tasks(current_user.id)
+    try:
+        saved_filters.rename(backend().database, current_user.id, filter_id, _name())
+    except RefusedFilter as error:
+        return make_response(_history(parse("", {}), past, error=str(error)), 422)
+    return redirect(url_for("runs.index"), 303)
+
+
+@bp.post("/runs/filters/<row:filter_id>/delete")
+def delete_filter(filter_id: int) -> Response:
+    saved_filters.remove(backend().database, current_user.id, filter_id)
+    return redirect(url_for("runs.index"), 303)
+
+
+def _name() -> str:
+    """Return the name that was entered for a filter. Raises RefusedFilter."""
+    name = " ".join(request.form.get("name", "").replace("\x00", "").split())
+    if not 1 <= len(name) <= saved_filters.LONGEST_NAME:
+        raise RefusedFilter(messages.NAME_FILTER.format(most=saved_filters.LONGEST_NAME))
+    return name
 
 
 @bp.get("/runs/suggestions")
