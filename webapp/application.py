@@ -18,6 +18,7 @@ from webapp import (
     health,
     hosts,
     live,
+    palette,
     rights,
     rq_dashboard,
     security,
@@ -84,7 +85,7 @@ PARTS = (
 )
 ROOMS = (
     *(tasks, pin_views, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp, health, users),
-    *(audit_views, retention_views),
+    *(audit_views, retention_views, palette),
     *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
     *(address_views, export_views, preference_views, proof_views, session_views, token_views, webhook_views),
     *(share_views, list_views, link_views, admin_shares),

@@ -43,3 +43,35 @@ NOT_READY = {
     "redis": "Redis does not answer. Check REDIS_URL and the server behind it.",
     "worker": f"No worker was seen in the last {SEEN_WITHIN_SECONDS} s. Start python -m jobs, or set WORKERS above 0.",
 }
+
+# Of the command palette: what it finds, and the pages by their endpoints.
+PALETTE_KINDS = ("Tasks", "Runs", "Pages")
+PAGES = {
+    "tasks.index": "Tasks",
+    "runs.index": "History",
+    "auth.account": "Account",
+    "webhooks.index": "Webhooks",
+    "docs.index": "API",
+    "palette.shortcuts": "Keyboard shortcuts",
+}
+MANAGERS_PAGES = {"groups.index": "Groups"}
+ADMINISTRATORS_PAGES = {
+    "users.index": "Users",
+    "groups.index": "Groups",
+    "admin_tasks.index": "Tasks and who sees them",
+    "workers.index": "Workers",
+    "pauses.index": "Pauses",
+    "failures.index": "Failures",
+    "audit.index": "Audit log",
+    "settings.index": "Settings",
+}
+SHORTCUTS = (
+    (("Ctrl", "K"), "Go to a task, a run or a page"),
+    (("/",), "The same"),
+    (("j",), "Next row"),
+    (("k",), "Row before"),
+    (("r",), "Run again, on the page of a run"),
+    (("e",), "Edit and run, on the page of a run"),
+    (("Ctrl", "Enter"), "Send the form, from a field of several lines"),
+    (("?",), "This list"),
+)

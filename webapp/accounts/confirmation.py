@@ -34,7 +34,8 @@ ORDINARY = frozenset(
         *("sessions.end", "sessions.end_others", "tokens.revoke", "users.revoke", "users.end_sessions"),
         *("webhooks.enable", "webhooks.delete", "webhooks.send", "user.set_caps", "user.cancel", "groups.create"),
         *("groups.rename", "groups.delete", "groups.remove", "workers.drain", "workers.resume", "pauses.create"),
-        *("pauses.resume", "preferences.save", "preferences.set_theme", "admin_shares.revoke", "retention.delete"),
+        *("pauses.resume", "preferences.save", "preferences.set_theme", "preferences.set_shortcuts"),
+        *("admin_shares.revoke", "retention.delete"),
     }
 )
 # ... or ask for the password in a form of their own, each time.

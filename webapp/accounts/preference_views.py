@@ -1,4 +1,4 @@
-"""The preferences of people: the theme, in this browser, and the time zone and mails, with their account."""
+"""Preferences: the theme and the shortcuts of this browser, and the time zone and the mails of an account."""
 
 from datetime import timedelta
 from functools import cache
@@ -18,18 +18,22 @@ bp = Blueprint("preferences", __name__)
 Theme = Literal["system", "light", "dark"]
 THEMES: tuple[Theme, ...] = get_args(Theme)
 COOKIE = "theme"
+SINGLE_KEYS = "single_keys"
 KEPT = timedelta(days=365)
 
 
 def init_app(app: Flask) -> None:
-    app.context_processor(lambda: {"theme": chosen_theme()})
+    app.context_processor(chosen_in_browser)
     app.jinja_env.globals.update(zones=zones)
 
 
-def chosen_theme() -> str:
-    """Return the theme that was chosen in this browser."""
-    chosen = request.cookies.get(COOKIE)
-    return chosen if chosen in THEMES else "system"
+def chosen_in_browser() -> dict[str, str | bool]:
+    """Return the theme that was chosen in this browser, and whether shortcuts of a single key are on."""
+    theme = request.cookies.get(COOKIE)
+    return {
+        "theme": theme if theme in THEMES else "system",
+        "single_keys": request.cookies.get(SINGLE_KEYS) != "off",
+    }
 
 
 @bp.post("/account/theme")
@@ -38,9 +42,19 @@ def set_theme() -> Response:
     theme = request.form.get("theme")
     if theme not in THEMES:
         abort(422)
+    return _kept_in_browser(COOKIE, theme)
+
+
+@bp.post("/account/shortcuts")
+def set_shortcuts() -> Response:
+    """Switch shortcuts of a single key on or off in this browser (WCAG 2.1.4): its keyboard or dictation decides."""
+    return _kept_in_browser(SINGLE_KEYS, "off" if request.form.get("single_keys") == "off" else "on")
+
+
+def _kept_in_browser(name: str, value: str) -> Response:
     response = redirect(page_asking(), 303)
     path = request.script_root or "/"
-    response.set_cookie(COOKIE, theme, max_age=KEPT, path=path, secure=request.is_secure, httponly=True, samesite="Lax")
+    response.set_cookie(name, value, max_age=KEPT, path=path, secure=request.is_secure, httponly=True, samesite="Lax")
     return response
 
 
