@@ -1,10 +1,12 @@
-"""Confirmation: before somebody's rights, secrets or tokens are changed, the password was given lately in this session.
+"""Confirmation: before somebody's rights, secrets or tokens are changed, they have lately shown again who they are.
 
-Whoever finds an unlocked screen, or copies a cookie, can then look and run tasks, but not stay. If the password was
-given too long ago, the form that was sent is answered with a page that asks for it. That page has the form's fields,
-hidden, and is sent to the same address, so that nothing has to be entered or found again.
+Whoever finds an unlocked screen, or copies a cookie, can then look and run tasks, but not stay. It takes all that a
+login takes: the password, or for an account without one another sign-in at the provider, and a code where two-factor
+sign-in is on. If that was too long ago, the form that was sent is answered with a page that asks for it. That page has
+the form's fields, hidden, and is sent to the same address, so that nothing has to be entered or found again.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -12,11 +14,13 @@ from flask import Flask, Response, make_response, render_template, request
 from flask_login import current_user
 
 from jobs.storage import utcnow
-from webapp.accounts import auth, messages, passwords, sessions, throttle, users
+from webapp.accounts import auth, flows, messages, passwords, second_factors, sessions, throttle, users
 from webapp.current import backend
 
 RECENT = timedelta(minutes=10)
-FIELD = "confirm_password"
+Check = Callable[[str], Response | None]
+
+PASSWORD, CODE = "confirm_password", "confirm_code"
 
 SENSITIVE = frozenset(
     {
@@ -38,7 +42,7 @@ ORDINARY = frozenset(
         *("admin_shares.revoke", "retention.delete"),
     }
 )
-# ... or ask for the password in a form of their own, each time.
+# ... or ask for the password in a form of their own, each time. A code is asked for as for the first ones.
 ASKING = frozenset({"auth.change_password", "auth.delete_account", "sso.link"})
 # Calls of the API that are tried on its page, with the rights of the session.
 SENSITIVE_CALLS = frozenset({"create_webhook", "rotate_webhook"})
@@ -49,40 +53,75 @@ def init_app(app: Flask) -> None:
 
 
 def require_confirmation() -> Response | None:
-    """Ask for the password if this request needs it and it was not given lately."""
-    if request.method != "POST" or not _is_sensitive() or not current_user.is_authenticated or _is_recent():
+    """Ask who sends this request to show again who they are, if it needs that and it was not done lately."""
+    if request.method != "POST" or not current_user.is_authenticated or not _is_sensitive() or _is_recent():
         return None
-    password = request.form.get(FIELD)
-    if password is None or not current_user.password_hash:
+    checks: list[tuple[str, Check]] = [(PASSWORD, _checked_password)] if current_user.password_hash else []
+    checks += [(CODE, _checked_code)] if current_user.has_second_factor else []
+    if must_ask_provider() or any(field not in request.form for field, _check in checks):
         return _page(HTTPStatus.FORBIDDEN)
-    attempt = throttle.begin_attempt(backend().database, current_user.email, auth.place())
-    if attempt is None:
-        auth.log.warning("confirmation refused, too many attempts: %r", current_user.email)
-        return auth.retry_later(_page(HTTPStatus.TOO_MANY_REQUESTS, auth.TOO_MANY))
-    if not users.with_password(backend().database, current_user.email, password[: passwords.LONGEST + 1]):
-        auth.log.warning("confirmation failed: %r from %s", current_user.email, request.remote_addr)
-        return _page(HTTPStatus.UNPROCESSABLE_ENTITY, messages.INCORRECT)
-    throttle.clear_failures(backend().database, attempt)
+    for field, check in checks:
+        if refused := check(request.form[field]):
+            return refused
     sessions.confirm(backend().database, sessions.number_of(current_user.session_id))
     return None
+
+
+def must_ask_provider() -> bool:
+    """Return whether the user has no password, and has not signed in again at the provider lately."""
+    return not current_user.password_hash and not flows.is_confirmed()
+
+
+def _checked_password(password: str) -> Response | None:
+    attempt = throttle.begin_attempt(backend().database, current_user.email, auth.place())
+    if attempt is None:
+        return _refused(PASSWORD)
+    if not users.with_password(backend().database, current_user.email, password[: passwords.LONGEST + 1]):
+        return _refused(PASSWORD, messages.INCORRECT)
+    throttle.clear_failures(backend().database, attempt)
+    return None
+
+
+def _checked_code(code: str) -> Response | None:
+    attempt = throttle.begin_code_attempt(backend().database, current_user, auth.place())
+    if attempt is None:
+        return _refused(CODE)
+    if not second_factors.accepts(backend(), current_user, code):
+        return _refused(CODE, messages.WRONG_CODE)
+    throttle.clear_failures(backend().database, attempt)
+    return None
+
+
+def _refused(field: str, message: str = "") -> Response:
+    """Return the page again with what is wrong; without a message, that there were too many attempts."""
+    if message:
+        auth.log.warning("confirmation failed: %r from %s", current_user.email, request.remote_addr)
+        return _page(HTTPStatus.UNPROCESSABLE_ENTITY, {field: message})
+    auth.log.warning("confirmation refused, too many attempts: %r", current_user.email)
+    return auth.retry_later(_page(HTTPStatus.TOO_MANY_REQUESTS, {field: auth.TOO_MANY}))
 
 
 def _is_sensitive() -> bool:
     if request.endpoint == "docs.attempt":
         return (request.view_args or {}).get("operation_id") in SENSITIVE_CALLS
-    return request.endpoint in SENSITIVE
+    return request.endpoint in SENSITIVE or (current_user.has_second_factor and request.endpoint in ASKING)
 
 
 def _is_recent() -> bool:
     return bool(utcnow() - current_user.confirmed_at < RECENT)
 
 
-def _page(status: int, error: str = "") -> Response:
-    """Return the page that asks for the password; for htmx, the form alone, which takes the place of the one sent."""
+def _page(status: int, errors: Mapping[str, str] | None = None) -> Response:
+    """Return the page that asks for it; for htmx, the form alone, which takes the place of the one sent."""
     name = "_confirm" if request.headers.get("HX-Request") else "confirm"
-    kept = [(key, value) for key, value in request.form.items(multi=True) if key != FIELD]
+    kept = [(key, value) for key, value in request.form.items(multi=True) if key not in (PASSWORD, CODE)]
     address = request.full_path.rstrip("?")
     page = render_template(
-        f"accounts/{name}.html", kept=kept, address=request.script_root + address, error=error, back=auth.page_asking()
+        f"accounts/{name}.html",
+        kept=kept,
+        address=request.script_root + address,
+        errors=errors or {},
+        must_ask_provider=must_ask_provider(),
+        back=auth.page_asking(),
     )
     return make_response(page, status)

@@ -24,6 +24,7 @@ class Begun(NamedTuple):
     target: str
     owner_id: int
     purpose: str
+    at: float
 
 
 def begin(settings: Settings, target: str, owner_id: int = 0, purpose: str = "log in") -> Flow:
@@ -45,7 +46,7 @@ def end(settings: Settings, state: str) -> Begun | None:
     at, nonce, verifier, target, owner_id, purpose = begun
     if not 0 <= time.time() - at <= LONGEST_SECONDS:
         return None
-    return Begun(Flow(state, nonce, verifier, _redirect_uri(settings)), target, owner_id, purpose)
+    return Begun(Flow(state, nonce, verifier, _redirect_uri(settings)), target, owner_id, purpose, at)
 
 
 def confirm() -> None:

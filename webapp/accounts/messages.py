@@ -49,5 +49,10 @@ NOT_IN_GROUP = "{name} names none of the groups for you that may log in here. As
 NOT_LINKED = "Your address has an account here. Log in to it with its password, and link {name} on the account page."
 LINKED_OTHERWISE = "This sign-in belongs to another account, or this account has another one already."
 NOT_CONFIRMED = "This account has no password. Confirm first that it is you, with the sign-in that belongs to it."
+NOT_SIGNED_IN_AGAIN = "{name} has not asked you to sign in again. Log out there, and confirm once more."
+NOT_SAID_WHEN = (
+    "{name} does not say when you signed in, so this confirms nothing. "
+    "Ask an administrator for a link that sets a password, and confirm with that."
+)
 PROVIDER_ONLY = "Log in with {name}. Passwords are for administrators here."
 JOIN_BY_PROVIDER = "Accounts are created by logging in with {name} here."

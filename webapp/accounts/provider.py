@@ -101,7 +101,9 @@ class Provider:
             raise NotBelieved(str(error.error)) from error
         # An address counts only with the word for it in the same answer.
         email, groups = _verified_email(said) or _verified_email(more), self._groups(said) or self._groups(more)
-        return Claims(issuer_of(self._settings), said["sub"], email, groups, said.get("auth_time"))
+        at = said.get("auth_time")
+        is_time = isinstance(at, int | float) and not isinstance(at, bool)
+        return Claims(issuer_of(self._settings), said["sub"], email, groups, at if is_time else None)
 
     def _verified(self, token: Document, nonce: str) -> Document:
         """Return the claims of an ID token that the provider has signed for this application and this sign-in."""

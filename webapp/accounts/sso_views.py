@@ -1,7 +1,6 @@
 """Views for logging in by an OpenID Connect provider, and for linking an account to it."""
 
 import logging
-import time
 from collections.abc import Callable
 from typing import cast
 
@@ -25,16 +24,13 @@ from webapp.accounts.account_views import refused_password
 from webapp.accounts.auth import local_target, log_in
 from webapp.accounts.flows import Begun
 from webapp.accounts.identities import Identity, Linked, NotKnown
-from webapp.accounts.provider import Claims, NotBelieved, Provider, ProviderAway, issuer_of
+from webapp.accounts.provider import LEEWAY_SECONDS, Claims, NotBelieved, Provider, ProviderAway, issuer_of
 from webapp.accounts.users import Account, EmailTaken
 from webapp.current import backend, backend_of
 
 bp = Blueprint("sso", __name__)
 
 log = logging.getLogger("dumbwaiter.security")
-
-# How long ago a person may have signed in at the provider to confirm something here.
-FRESH_SECONDS = 300
 
 
 class Refused(Exception):
@@ -141,14 +137,22 @@ def _link(begun: Begun, claims: Claims) -> BaseResponse:
 
 
 def _confirm(begun: Begun, claims: Claims) -> BaseResponse:
-    """Note in the session that its person has shown at the provider who they are."""
+    """Note in the session that its person has shown at the provider who they are: after they were asked to, not before.
+
+    A provider that does not say when, although the standard wants it, may not have asked at all. Who has a second
+    factor here is asked for a code, too, before that counts for more.
+    """
     _check_same_person(begun)
     account = identities.account_of(backend().database, claims, backend().settings)
-    is_stale = claims.signed_in_at is not None and claims.signed_in_at < time.time() - FRESH_SECONDS
-    if account is None or account.id != current_user.id or is_stale:
+    if account is None or account.id != current_user.id:
         raise Refused(messages.NOT_CONFIRMED)
+    if claims.signed_in_at is None:
+        raise Refused(messages.NOT_SAID_WHEN)
+    if claims.signed_in_at < begun.at - LEEWAY_SECONDS:
+        raise Refused(messages.NOT_SIGNED_IN_AGAIN)
     flows.confirm()
-    sessions.confirm(backend().database, sessions.number_of(current_user.session_id))
+    if not account.has_second_factor:
+        sessions.confirm(backend().database, sessions.number_of(current_user.session_id))
     return redirect(begun.target)
 
 

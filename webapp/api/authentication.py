@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 from flask import request
 
 from webapp.accounts import bearer
+from webapp.accounts.second_factor_views import must_set_up
 from webapp.accounts.tokens import Caller
 from webapp.api import messages
 from webapp.problems import refuse
@@ -43,4 +44,6 @@ def caller() -> Caller:
     if found is None:
         sent = "Authorization" in request.headers
         refuse(401, messages.NOT_VALID if sent else messages.SIGN_IN, WWW_Authenticate="Bearer")
+    if must_set_up():  # tokens from before REQUIRE_2FA was set wait for it, as their owner's pages do
+        refuse(403, messages.SECOND_FACTOR_FIRST)
     return found

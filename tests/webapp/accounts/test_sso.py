@@ -4,6 +4,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
+import pyotp
+import pytest
+from sqlalchemy import update
+
 from jobs.runs import Role, audit, groups
 from jobs.runs.backend import Backend
 from tests.support.people import owner_id
@@ -17,10 +21,11 @@ from tests.support.signing_in import (
     is_logged_in,
     led_away,
     linked,
+    without,
     words,
 )
 from tests.support.visitor import PASSWORD, Visitor, soup, the
-from webapp.accounts import identities, invitations, resets, sessions, users
+from webapp.accounts import flows, identities, invitations, resets, second_factors, sessions, users
 from webapp.accounts.invitations import Offer
 from webapp.accounts.provider import Claims
 from webapp.accounts.users import EmailTaken
@@ -199,7 +204,9 @@ def test_an_account_without_a_password_is_deleted_after_another_sign_in(
     confirm = str(the(soup(refused), "#delete a")["href"])
     assert "max_age=0" in led_away(ada, confirm)
     provider.spoil = claims(auth_time=int(time.time()) - 3600)  # it has not asked again
-    assert comes_back(ada, provider, "ada-1", confirm).status_code == 403
+    assert "has not asked you to sign in again" in words(comes_back(ada, provider, "ada-1", confirm))
+    provider.spoil = without("auth_time")
+    assert "does not say when" in words(comes_back(ada, provider, "ada-1", confirm))
     provider.spoil = claims()
     provider.people["ada-2"] = {}
     assert comes_back(ada, provider, "ada-2", confirm).status_code == 403
@@ -230,3 +237,32 @@ def test_two_tabs_that_come_back_at_once_make_one_account(backend: Backend) -> N
 
     with ThreadPoolExecutor(4) as tabs:
         assert set(tabs.map(join, range(4))) == {"ada@example.com"}
+
+
+def test_who_has_no_password_confirms_by_another_sign_in_and_a_code_where_one_is_set_up(
+    site: Site, provider: Provider, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def let_pass() -> None:
+        monkeypatch.setattr(flows, "CONFIRMED_SECONDS", -1)
+        with backend.database.write() as session:
+            session.execute(update(sessions.Session).values(confirmed_at=None))
+
+    ada = comes_back_to(site(registration="open"), provider)
+    secret = {"name": "KEY", "value": "v"}
+    let_pass()
+    page = soup(ada.post("/account/secrets", secret))
+    monkeypatch.setattr(flows, "CONFIRMED_SECONDS", 300)
+    assert comes_back(ada, provider, "ada-1", str(the(page, ".card a")["href"])).status_code == 302
+    assert ada.post("/account/secrets", secret).status_code == 303
+    user = users.with_email(backend.database, "ada@example.com")
+    assert user
+    second_factors.begin(backend, user)
+    app = pyotp.TOTP(second_factors.pending(backend, user) or "")
+    codes = second_factors.turn_on(backend, user, app.now()) or []
+    let_pass()
+    assert the(soup(ada.post("/account/secrets", {**secret, "confirm_code": codes[0]})), ".card a"), "the code alone"
+    monkeypatch.setattr(flows, "CONFIRMED_SECONDS", 300)
+    comes_back(ada, provider, "ada-1", "/login/sso?confirm=1")
+    form = the(soup(ada.post("/account/secrets", secret)), "form.card")
+    assert [one["name"] for one in form.select("input:not([type=hidden])")] == ["confirm_code"]
+    assert ada.post("/account/secrets", {**secret, "confirm_code": codes[0]}).status_code == 303
