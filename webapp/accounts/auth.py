@@ -232,11 +232,19 @@ def first_factor_given(user: Account) -> BaseResponse:
     return second_step.begin(user, local_target(request.values.get("next"))) if user.has_second_factor else log_in(user)
 
 
+def _end_session_before() -> None:
+    """End the session that this browser has had until now: a copy of its cookie is worth nothing from here on."""
+    if current_user.is_authenticated:
+        sessions.end(backend().database, current_user.id, sessions.number_of(current_user.session_id))
+        events.publish_sign_out(backend().redis, current_user.id)
+
+
 def log_in(user: Account, target: str | None = None, confirmed_at: datetime | None = None) -> BaseResponse:
     """Begin a session and lead to the target, or to the page that the request names.
 
     The password was given at `confirmed_at`, or just now.
     """
+    _end_session_before()
     session.clear()  # prevent session fixation: keep nothing from before the login
     session.permanent = True
     g.signing_in = user

@@ -26,7 +26,7 @@ SENSITIVE = frozenset(
     {
         *("secrets.put", "secrets.delete", "tokens.create", "webhooks.create", "webhooks.rotate"),
         *("second_factor.begin", "second_factor.turn_on", "second_factor.turn_off", "second_factor.renew_codes"),
-        *("addresses.begin", "addresses.change"),
+        *("addresses.begin", "addresses.change", "sessions.end", "sessions.end_others"),
         *("export.download", "sso.unlink", "users.invite", "users.set_role", "users.set_groups", "users.set_active"),
         *("users.reset", "user.reset_second_factor", "user.change_address", "groups.add", "admin_tasks.set_groups"),
         "retention.create",
@@ -35,7 +35,7 @@ SENSITIVE = frozenset(
 # These change something under /account or /admin, too. They only take away, or are undone as easily, ...
 ORDINARY = frozenset(
     {
-        *("sessions.end", "sessions.end_others", "tokens.revoke", "users.revoke", "users.end_sessions"),
+        *("tokens.revoke", "users.revoke", "users.end_sessions"),
         *("webhooks.enable", "webhooks.delete", "webhooks.send", "user.set_caps", "user.cancel", "groups.create"),
         *("groups.rename", "groups.delete", "groups.remove", "workers.drain", "workers.resume", "pauses.create"),
         *("pauses.resume", "preferences.save", "preferences.set_theme", "preferences.set_shortcuts"),

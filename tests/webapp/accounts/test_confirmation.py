@@ -59,7 +59,7 @@ def test_every_changing_address_of_accounts_is_decided_on(app: Flask) -> None:
     by_provider = {"sso.link", "sso.unlink"}  # which this application has none of
     assert changing | by_provider == set(decided), "decide in confirmation.py if it needs the password"
     elsewhere = {endpoint for endpoint in SENSITIVE if endpoint.startswith(("second_factor.", "addresses.", "sso."))}
-    elsewhere.add("user.reset_second_factor")
+    elsewhere |= {"user.reset_second_factor", "sessions.end", "sessions.end_others"}
     assert set(FORMS) == SENSITIVE - elsewhere, "it is tried here"
     calls = {rule.endpoint.removeprefix("api.") for rule in app.url_map.iter_rules()}
     assert calls >= SENSITIVE_CALLS
@@ -96,8 +96,7 @@ def test_the_password_is_asked_for_and_leads_on_with_what_was_entered(
 
 def test_nobody_extends_a_session_without_the_password(ada: Visitor, backend: Backend) -> None:
     let_pass(backend)
-    assert ada.post("/account/sessions/end").status_code == 303
-    assert ada.post("/account/secrets", {"name": "KEY", "value": "v"}).status_code == 403
+    assert ada.post("/account/sessions/end").status_code == 403
     assert ada.post("/account/tokens/7/revoke").status_code == 303, "what only takes away needs none"
     with backend.database.write() as session:
         session.execute(update(Session).values(confirmed_at=None))
