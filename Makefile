@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Set in many containers. The tests start some hundred processes, and each would compile the application for itself.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-postgres faults machines interpreters forms api soak check bench docs requirements clean
+.PHONY: run test test-postgres faults hostile machines interpreters forms api soak check bench docs requirements clean
 
 run: .venv/ready
 	@exec $(BIN)/python -m webapp
@@ -26,6 +26,10 @@ test-postgres: .venv/ready-dev
 # The fault injection tests at full length, about 40 minutes; `make test` runs a few of each.
 faults: .venv/ready-dev
 	FAULTS=full $(BIN)/python -m pytest tests/faults tests/browser/test_connection.py tests/browser/test_hidden_tabs.py
+
+# 10,000 hostile requests and 1,000 hostile sockets, with their figures: about 3 minutes. `make faults` has them, too.
+hostile: .venv/ready-dev
+	FAULTS=full $(BIN)/python -m pytest -q -s tests/faults/test_hostile.py
 
 # Several machines, each a network namespace, with every link cut in turn; then both proxies with 1,000 MB. As root.
 machines: .venv/ready-dev
