@@ -38,6 +38,7 @@ PUBLIC = {
     "/static/<path:filename>",
     "/api/client.py",
 }
+LINKS = "/shared/"
 API = "/api/v1/"
 MCP = "/api/mcp"
 SIGN_IN = "/api/v1/tokens"
@@ -62,6 +63,10 @@ def expected(who: str, method: str, rule: str) -> set[int]:
     """Return the acceptable status codes for a visitor at an address."""
     if rule == SIGN_IN_ENDS:
         return {400}
+    if rule.startswith(LINKS):
+        return (
+            {200} if rule.endswith("/changes") else {404}
+        )  # without the secret of a link; what one shows is tried in tests/webapp/sharing
     if rule in PUBLIC:
         return {403} if rule in WITH_LINKS else {200, 302, 303, 404, 422, 503}
     if rule.startswith(API) or rule == MCP:
@@ -74,7 +79,7 @@ def expected(who: str, method: str, rule: str) -> set[int]:
     if rule.startswith(ADMIN):
         return {200, 303, 404, 405, 422} | tidied if who == "administrator" else {403} | tidied
     if "<int:run_id>" in rule or "<int:webhook_id>" in rule:
-        return {200, 303, 409} if who == "owner" else {404}
+        return {200, 303, 409, 422} if who == "owner" else {404}
     if rule.startswith("/account/address"):
         return {403, 404}  # without a link, and where no mail is sent
     return {200, 204, 303, 422} | ({409} if rule == "/account/2fa/on" else set())
@@ -89,7 +94,8 @@ def expected_of_program(who: str, method: str, rule: str) -> set[int]:
     if who == "without a scope":
         return {403}
     if "<int:run_id>" in rule or "<int:webhook_id>" in rule:
-        return {200, 201, 202, 204, 409} if who == "owner" else {404}
+        without = {404} if "<row:share_id>" in rule else {422} if rule.endswith("/shares") else set[int]()
+        return {200, 201, 202, 204, 409} | without if who == "owner" else {404}
     return {200, 400, 422}
 
 
@@ -112,6 +118,8 @@ def fill(rule: str, run_id: int, delivery: Delivery) -> str:
         "<row:number>": "0",
         "<row:rule_id>": "0",
         "<row:filter_id>": "0",
+        "<row:share_id>": "0",
+        "<text:secret>": "guess",
         "<row:invitation_id>": "0",
         "<int:per_page>": "8",
         "<per_page>": "8",

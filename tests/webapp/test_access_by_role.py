@@ -48,8 +48,12 @@ KINDS = {
         ),
         *("/account/sessions/<row:number>/end", "/account/sessions/end", "/account/tokens", "/account/webhooks"),
         *("/account/tokens/<row:token_id>/revoke", "/runs", "/live/changes", "/api/docs", "/api/docs/<operation_id>"),
-        *("/api/openapi.json", "/api/v1/runs", "/api/v1/tasks", "/api/v1/webhooks"),
+        *("/runs/shared", "/api/openapi.json", "/api/v1/runs", "/api/v1/tasks", "/api/v1/webhooks"),
         *(f"/account/2fa{end}" for end in ("", "/begin", "/codes", "/off", "/on")),
+    },
+    "link": {
+        f"/shared/<text:secret>{end}"
+        for end in ("", "/changes", "/table", "/table.csv", "/text", "/log.txt", "/everything.zip", "/files/<sha256>")
     },
     "by mail": {"/account/address", "/account/address/confirm", "/reset/mail"},
     "task": {"/tasks/<name>", "/api/v1/tasks/<name>"},
@@ -63,6 +67,9 @@ KINDS = {
         *(f"/runs/{RUN}{end}" for end in ("", "/table", "/table.csv", "/text", "/log.txt", "/everything.zip")),
         *(f"/runs/{RUN}{end}" for end in ("/cancel", "/delete", "/retry", "/about", "/star")),
         *(f"/api/v1/runs/{RUN}{end}" for end in ("", "/output", "/result", "/cancel", "/retry")),
+        *(f"{api}/runs/{RUN}/shares" for api in ("", "/api/v1")),
+        f"/runs/{RUN}/shares/<row:share_id>/revoke",
+        f"/api/v1/runs/{RUN}/shares/<row:share_id>",
     },
     "groups": {"/admin/groups/"},
     "group": {f"/admin/groups/<row:group_id>{end}" for end in ("", "/members", "/members/<row:user_id>/remove")},
@@ -80,6 +87,7 @@ KINDS = {
         ),
         *("/admin/retention/", "/admin/retention/<row:rule_id>/delete"),
         *("/admin/pauses/resume", "/admin/failures/", "/admin/settings/"),
+        *("/admin/shares/", "/admin/shares/<row:share_id>/revoke"),
     },
 }
 DONE = {200, 201, 204, 303, 400, 409, 415, 422}  # whatever is not a refusal because of who asks
@@ -109,6 +117,8 @@ def expected(role: Role, inside: bool, kind: str, method: str) -> set[int]:
             return DONE | {403, 404}  # there is no mail here, and no link that was mailed
         case "somebody else's":
             return {404}
+        case "link":
+            return {200, 404}  # without its secret; a page of one that has ended is told to load itself again
         case "group":
             return {403} if not manages else DONE if inside or boss else {404}
         case "groups":

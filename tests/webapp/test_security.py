@@ -105,6 +105,8 @@ def test_nothing_is_written_by_reading(app: Flask, backend: Backend, ada: Visito
         assert path
         for query in ("", "?example=1", "?needs=A&run=1&state=queued"):
             ada.get(path[1] + query)
+            if rule.endpoint.startswith("links."):  # a guess of a link's secret is counted, as of a password
+                written[:] = [one for one in written if "login_failures" not in one]
             assert written == [], path
     event.remove(engine, "before_cursor_execute", look)
     assert set(backend.redis.keys()) == keys

@@ -47,7 +47,7 @@ WEBHOOK_SECRET = {
     "schema": {"type": "string"},
 }
 WEBHOOK_ID = {"name": "webhook_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
-DELIVERY_ID = WEBHOOK_ID | {"name": "delivery_id"}
+DELIVERY_ID, SHARE_ID = WEBHOOK_ID | {"name": "delivery_id"}, WEBHOOK_ID | {"name": "share_id"}
 SEARCH = (
     "Only runs that this search finds, in the words of the history: words in inputs, file names, results and errors, "
     '"words in a row", begin*, task:, state:, tag:, starred:yes, input.name:value, since:7d, before:2026-01-31.'
@@ -153,7 +153,21 @@ def _paths() -> Schema:
         },
         "/runs/{run_id}/files/{sha256}": {"get": _download()},
         "/files": {"post": _upload()},
+        **_shares(),
         **_webhooks(),
+    }
+
+
+def _shares() -> Schema:
+    many, one = {200: ("The shares of a run.", "Shares")}, {201: ("The share, of a link with its address.", "Share")}
+    create = _operation("Share a run", RUNS_WRITE, one, (400, 404, 413, 415, 422), [RUN_ID], "share")
+    create["requestBody"] = {"required": True, "content": _json("", "NewShare")["content"]}
+    delete = _operation("Revoke a share", RUNS_WRITE, {}, (404,), [RUN_ID, SHARE_ID], "delete_share")
+    delete["responses"]["204"] = {"description": "It is revoked."}
+    index = _operation("List the shares of a run", RUNS_WRITE, many, (404,), [RUN_ID], "shares")
+    return {
+        "/runs/{run_id}/shares": {"get": index, "post": create},
+        "/runs/{run_id}/shares/{share_id}": {"delete": delete},
     }
 
 

@@ -7,7 +7,20 @@ from typing import Any
 from flask import url_for
 
 from jobs.authoring import Task
-from jobs.runs import NEVER, PARTS, Access, Delivery, Entry, Interval, Run, State, StoredBatch, WaitEstimate, Webhook
+from jobs.runs import (
+    NEVER,
+    PARTS,
+    Access,
+    Delivery,
+    Entry,
+    Interval,
+    Run,
+    Share,
+    State,
+    StoredBatch,
+    WaitEstimate,
+    Webhook,
+)
 from jobs.values import frame_in, kept_file_in, picture_in, types_of
 from webapp.api.authentication import caller
 from webapp.rendering.failures import may_see_code
@@ -97,6 +110,22 @@ def delivery(delivery: Delivery) -> dict[str, Any]:
 def _shared(access: Access) -> dict[str, Any]:
     """Return who shares a run, and which parts of it."""
     return {"by": access.by, "parts": [part for part in PARTS if getattr(access, part)]}
+
+
+def share(share: Share) -> dict[str, Any]:
+    """Return a share without a link's address."""
+    return {
+        "id": share.id,
+        "kind": share.kind,
+        "email": share.email,
+        "group": share.group_name or None,
+        "parts": share.parts,
+        "signed_in": share.signed_in,
+        "created_at": _time(share.created_at),
+        "expires_at": _time(share.expires_at),
+        "visits": share.visits,
+        "visited_at": _time(share.visited_at),
+    }
 
 
 def batch(batch: StoredBatch, run_id: int, files: bool) -> list[dict[str, Any]]:

@@ -90,6 +90,32 @@ COMMON: Schema = {
         **_object({"by": TEXT, "parts": {"type": "array", "items": {"enum": ["parameters", "log", "files"]}}}),
         "description": "Who shares a run that is not your own, and what of it; null for your own.",
     },
+    "NewShare": {
+        **_object(
+            {},
+            email={**TEXT, "description": "Whoever has this address."},
+            group={**TEXT, "description": "The name of a group of yours."},
+            link=_object({}, days={"enum": [1, 7, 30, 90, 365]}, signed_in=FLAG),
+            parts={"type": "array", "items": {"enum": ["parameters", "log", "files"]}},
+        ),
+        "description": "Exactly one of email, group and link, and the parts that are seen beside the result.",
+    },
+    "Share": _object(
+        {
+            "id": WHOLE,
+            "kind": {"enum": ["person", "group", "link"]},
+            "email": {"type": ["string", "null"]},
+            "group": {"type": ["string", "null"]},
+            "parts": {"type": "array", "items": {"enum": ["parameters", "log", "files"]}},
+            "signed_in": {**FLAG, "description": "Whether a link is only for people who are signed in."},
+            "created_at": {**TEXT, "format": "date-time"},
+            "expires_at": NULLABLE_TIME,
+            "visits": {**WHOLE, "description": "How often a link's page was opened."},
+            "visited_at": NULLABLE_TIME,
+        },
+        url={**TEXT, "description": "Of a link, only where it has just been made."},
+    ),
+    "Shares": _object({"shares": {"type": "array", "items": {"$ref": reference("Share")}}}),
     "Runs": _object(
         {"runs": {"type": "array", "items": {"$ref": reference("Run")}}},
         searched_back_to={

@@ -14,6 +14,7 @@ from jobs.runs import audit, groups, heartbeats
 from jobs.runs.audit import AuditEntry
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
+from jobs.runs.shares import Share
 from tests.support.people import make_run, owner_id
 from tests.support.visitor import PASSWORD, Visitor, soup, the
 from tests.support.waiting_mails import link_in, mailed, mailing
@@ -25,7 +26,7 @@ NEW = "a quite different password"
 RUNS = {"tasks.run", "tasks.check", "runs.cancel", "runs.retry", "annotations.save", "annotations.star"}
 SENT_AGAIN = {"webhooks.send", "api.send_delivery"}
 OF_PROGRAMS = {"api.submit", "api.cancel", "api.retry", "api.delete", "api.files", "api.tokens"}
-OF_PROGRAMS |= {"mcp.receive", "docs.attempt"}
+OF_PROGRAMS |= {"mcp.receive", "docs.attempt", "api.share", "api.delete_share"}
 OF_PROGRAMS |= {f"api.{verb}_webhook" for verb in ("create", "rotate", "enable", "delete")}
 
 
@@ -42,7 +43,11 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         groups.create(database, name)
     phone = Visitor(app)
     heartbeats.seen(database, "here")
-    make_run(backend, owner_id(backend, ada.email))
+    shared = make_run(backend, ada_id)
+    boss_id = owner_id(backend, boss.email)
+    given = Share(id=1, run_id=make_run(backend, boss_id).id, owner_id=boss_id, parameters=True, log=True, files=True)
+    with database.write() as session:
+        session.add(given)
     steps = {
         "auth.sign_in": ("logged in", phone, "/login", {"email": ada.email, "password": PASSWORD}),
         "secrets.put": ("secret saved", ada, "/account/secrets", {"name": "API_TOKEN", "value": "x"}),
@@ -50,6 +55,8 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         "export.download": ("data exported", ada, "/account/export", {}),
         "tokens.create": ("token created", ada, "/account/tokens", {"name": "t", "scope": "files", "days": "0"}),
         "tokens.revoke": ("token revoked", ada, "/account/tokens/1/revoke", {}),
+        "shares.create": ("run shared", ada, f"/runs/{shared.id}/shares", {"kind": "person", "email": "x@example.com"}),
+        "shares.revoke": ("share revoked", ada, f"/runs/{shared.id}/shares/2/revoke", {}),
         "runs.delete": ("run deleted", ada, f"/runs/{run.id}/delete", {}),
         "sessions.end": ("logged out", ada, "/account/sessions/3/end", {}),
         "sessions.end_others": ("logged out everywhere", ada, "/account/sessions/end", {}),
@@ -83,6 +90,7 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         ),
         "user.set_caps": ("caps changed", boss, f"/admin/users/{ada_id}/caps", {"queued_runs": "3"}),
         "user.cancel": ("runs cancelled", boss, f"/admin/users/{ada_id}/cancel", {}),
+        "admin_shares.revoke": ("share revoked", boss, f"/admin/shares/{given.id}/revoke", {}),
         "users.set_active": ("account disabled", boss, f"/admin/users/{ada_id}/active", {"active": "no"}),
     }
     for verb, who, path, form in steps.values():
