@@ -121,10 +121,10 @@ def share(share: Share) -> dict[str, Any]:
         "group": share.group_name or None,
         "parts": share.parts,
         "signed_in": share.signed_in,
-        "created_at": _time(share.created_at),
-        "expires_at": _time(share.expires_at),
+        "created_at": time(share.created_at),
+        "expires_at": time(share.expires_at),
         "visits": share.visits,
-        "visited_at": _time(share.visited_at),
+        "visited_at": time(share.visited_at),
     }
 
 

@@ -63,7 +63,9 @@ def test_the_description_is_valid_and_for_those_who_may_see_the_tasks(
 def test_every_operation_is_described(ada: Visitor, app: Flask) -> None:
     described = ada.get("/api/openapi.json").get_json()["paths"]
     for rule in (rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/v1/")):
-        path = re.sub(r"<int:(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1")).replace("<sha256>", "{sha256}")
+        path = re.sub(r"<(?:int|row):(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1")).replace(
+            "<sha256>", "{sha256}"
+        )
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             named = path.replace("<name>/runs", "reverse_text/runs").replace("<name>", "{name}")
             assert method.lower() in described.get(named, {}), f"{method} {path}"
@@ -89,7 +91,7 @@ def test_every_request_is_answered_as_described(backend: Backend) -> None:
     token = {"Authorization": f"Bearer {program.token}", "Accept-Encoding": "identity"}
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app, headers=token)
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
-    assert len(operations) == 21 + len(app.extensions["dumbwaiter"].catalog)
+    assert len(operations) == 24 + len(app.extensions["dumbwaiter"].catalog)
     for operation in operations:
 
         @given(case=operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))

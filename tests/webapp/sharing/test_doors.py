@@ -91,7 +91,7 @@ def test_every_door_shows_the_parts_that_are_shared_and_nothing_else(
     group = groups.create(backend.database, "finance").id
     groups.add_member(backend.database, group, owner_id(backend, ben.email))
     before = doors(ben, program, secretive)
-    for parts in SUBSETS:
+    for parts in SUBSETS if kind == "person" else ({"log"},):
         given = Parts(**{part: part in parts for part in PARTS})
         if kind == "person":
             share = shares.with_person(backend, secretive.owner_id, secretive.id, ben.email, given)
