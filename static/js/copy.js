@@ -15,6 +15,8 @@
   };
 
   const copy = async (source) => {
+    // Pushes do not know the host.
+    if (source.dataset.copied === "address") source.textContent = new URL(source.textContent, location).href;
     try {
       await navigator.clipboard.writeText(source.textContent);
       return true;

@@ -15,7 +15,7 @@ from webapp.rendering.static_files import fingerprint
 
 def init_app(app: Flask) -> None:
     app.context_processor(layout_values)
-    app.jinja_env.globals.update(asset=asset, icon=icon, now=utcnow, url_for=address)
+    app.jinja_env.globals.update(asset=asset, icon=icon, now=utcnow, url_for=address, address_of_run=address_of_run)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 
@@ -60,6 +60,11 @@ def address(endpoint: str, **values: Any) -> str:
     if has_request_context() and request_ctx.url_adapter:  # a host that is no name has none
         return url_for(endpoint, **values)
     return current_app.url_map.bind("", script_name=_prefix()).build(endpoint, values)
+
+
+def address_of_run(run_id: int) -> str:
+    """Return the URL of a run's page with the host, which pushes do not know."""
+    return address("runs.show", run_id=run_id, **({"_external": True} if has_request_context() else {}))
 
 
 def _prefix() -> str:
