@@ -115,6 +115,7 @@ class Settings(BaseModel):
     require_2fa: Literal["", "administrators", "everybody"] = ""
     user_queued_runs: int = Field(default=1000, ge=1)
     user_runs_a_day: int = Field(default=10_000, ge=1)
+    user_running_runs: int = Field(default=10_000, ge=1)
     user_kept_mb: int = Field(default=5000, ge=1)
     role_caps: str = ""
     share_links: bool = True

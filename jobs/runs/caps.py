@@ -1,7 +1,8 @@
-"""Caps: how many runs a user may have waiting and start in a day, and how much their files and runs may take.
+"""Caps: how many runs a user may have waiting, have running and start in a day, and how much files and runs may take.
 
 The settings say what holds for everybody, ROLE_CAPS what holds for a role instead, and an administrator what holds for
-one user. A day is one of UTC, so that whoever is refused knows when the next one begins.
+one user. A day is one of UTC, so that whoever is refused knows when the next one begins. Nobody is refused for having
+many runs running: further ones wait (jobs.runs.limits).
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from jobs.storage.database import Base, Database, utcnow
 
 QUEUE_SECONDS = 60  # when to ask again while too many runs wait: nobody knows when one starts
 LARGEST = 2**31 - 1
+UNLIMITED = 10_000  # more than there are workers
 MB = 1_000_000
 MOST_COUNTED = 1000
 NONE = "You may not start runs at present. Ask an administrator if you need to."
@@ -34,9 +36,10 @@ COUNTED = select(func.count()).select_from(
 
 @dataclass(frozen=True)
 class Caps:
-    """The most runs of a user that may wait, the most in a day, and the most MB of files, and of what runs keep."""
+    """The most runs of a user that wait, that run, and in a day, and the most MB of files, and of what runs keep."""
 
     queued_runs: int
+    running_runs: int
     runs_a_day: int
     quota_mb: int
     kept_mb: int
@@ -49,6 +52,7 @@ class UserCaps(Base):
 
     owner_id: Mapped[int] = mapped_column(owner_key("user_caps"), primary_key=True, autoincrement=False)
     queued_runs: Mapped[int | None]
+    running_runs: Mapped[int | None]
     runs_a_day: Mapped[int | None]
     quota_mb: Mapped[int | None]
     kept_mb: Mapped[int | None]
@@ -86,9 +90,16 @@ def caps_of(session: Session, settings: Settings, owner_id: int) -> Caps:
 
 def of_role(session: Session, settings: Settings, owner_id: int) -> Caps:
     """Return what holds for a user if nothing is set for them alone."""
-    files, kept = settings.user_quota_mb, settings.user_kept_mb
-    caps = Caps(settings.user_queued_runs, settings.user_runs_a_day, files, kept)
+    runs = settings.user_queued_runs, settings.user_running_runs, settings.user_runs_a_day
+    caps = Caps(*runs, settings.user_quota_mb, settings.user_kept_mb)
     return replace(caps, **by_role(settings).get(people.role_of(session, owner_id) or Role.MEMBER, {}))
+
+
+def running_by_role(settings: Settings) -> Mapping[Role, int | None]:
+    """Return how many runs of a user of each role may be running; None where it is UNLIMITED or more."""
+    roles = by_role(settings)
+    most = {role: roles.get(role, {}).get("running_runs", settings.user_running_runs) for role in Role}
+    return {role: number if number < UNLIMITED else None for role, number in most.items()}
 
 
 def quota_bytes(database: Database, settings: Settings, owner_id: int) -> int:
@@ -119,6 +130,8 @@ def admit(session: Session, settings: Settings, owner_id: int, run: Run | None =
     Raises TooManyRuns if the owner has as many as they may have.
     """
     caps = caps_of(session, settings, owner_id)
+    if not caps.running_runs:
+        raise TooManyRuns(NONE)
     _check_queued(session, caps.queued_runs, owner_id)
     _count_run(session, caps, owner_id, run)
 

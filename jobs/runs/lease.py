@@ -5,12 +5,12 @@ condition holds, and returns whether it did. If nothing changed, the run is no l
 discard its work. After a crash two workers may execute the same run, but only one completion commits.
 """
 
-import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,6 +20,7 @@ from jobs.runs import deliveries, limits, run_mails, run_text, turns, usage
 from jobs.runs import statements as sql
 from jobs.runs.durations import Durations
 from jobs.runs.limits import Crowded, Limit
+from jobs.runs.people import Role
 from jobs.runs.run import Run
 from jobs.runs.statements import MOST_LOSSES
 from jobs.storage.database import Database, utcnow
@@ -30,6 +31,7 @@ RENEWALS_PER_LEASE = 4
 LONGEST_BACKOFF_SECONDS = 3600.0
 CLOCKS_DIFFER_SECONDS = 60.0
 UNKNOWN_SECONDS = 600.0
+NO_CAPS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Claim:
     seconds: float = LEASE_SECONDS
     limits: Mapping[str, Limit] = field(default_factory=dict)
     codes: str = "{}"
+    running_by_role: Mapping[Role, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,24 +99,27 @@ def claim_unknown(database: Database, asked: Claim) -> Run | None:
 
 
 def _claim_in_turn(connection: Connection, claim: Claim) -> Run | None:
-    full = limits.taken(connection, claim.limits).full
-    tasks, walked = {task for task, *_key in full}, {task for task, *key in full if key}
-    given: dict[str, Any] = {"tasks": [name for name in claim.tasks if name not in tasks], "codes": claim.codes}
-    if walked:
-        keys = json.dumps([key[0] for _task, *key in full if key])
-        given |= {"walked": list(walked), "full_keys": keys, "place": secrets.token_hex(2)}
-    statement = sql.CLAIM_IN_TURN[connection.dialect.name, bool(walked)]
-    run = _claim(connection, statement, claim.worker, claim.seconds, **given)
+    given = limits.taken(connection, claim.limits).given(claim.tasks) | {"codes": claim.codes}
+    statement = sql.CLAIM_IN_TURN[connection.dialect.name, "walked" in given]
+    caps = limits.given_caps(claim.running_by_role)
+    run = _claim(connection, statement, claim.worker, claim.seconds, caps, **given)
     if run:
         limits.keep(connection, claim.limits, run)
     return run
 
 
-def _claim(connection: Connection, statement: Any, worker: str, seconds: float, **values: Any) -> Run | None:
+def _claim(
+    connection: Connection,
+    statement: Any,
+    worker: str,
+    seconds: float,
+    caps: Mapping[str, Any] = NO_CAPS,
+    **values: Any,
+) -> Run | None:
     now = utcnow()
     times = {"now": now, "until": _from(now, seconds), "future": _from(now, CLOCKS_DIFFER_SECONDS)}
     given = _given(worker=worker, token=secrets.token_hex(16), **times, **values)
-    row = connection.execute(statement, given).mappings().first()
+    row = connection.execute(statement, {**given, **caps}).mappings().first()
     return Run(**row) if row else None
 
 

@@ -138,9 +138,11 @@ class Run(Base):
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     # What a worker that holds the run knows beside the row (jobs.runs.turns): the seconds that were charged to its
-    # owner at the claim, and the time of the claim by its monotonic clock, or 0 if nothing was charged.
+    # owner at the claim, and the time of the claim by its monotonic clock, or 0 if nothing was charged; and how many
+    # runs its owner may have running (jobs.runs.limits), or -1.
     charged = 0.0
     held_since = 0.0
+    most_running = -1
 
     # What its reader sees of it. Runs are read by their owner's id, and otherwise as `seen_with` returns them.
     access = WHOLE

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as cast_to
 
-from jobs.runs import pauses, run_mails, turns
+from jobs.runs import limits, pauses, run_mails, turns
 from jobs.runs.run import NEVER, Run, State
 from jobs.runs.webhook import Webhook
 
@@ -135,12 +135,12 @@ CLAIM, *CLAIMS_IN_TURN = (
     _update(
         (R.id == run_id) & (R.state == State.QUEUED) & may_start & pauses.is_at_work(given("worker")),
         {**CLAIMED, **code},
-    ).returning(*HELD_COLUMNS)
-    for run_id, may_start, code in (
+    ).returning(*HELD_COLUMNS, *columns)
+    for run_id, may_start, code, *columns in (
         (given("id"), due(given("now"), given("future")) & pauses.not_paused(), {}),
         *(
-            (turns.next_run(dialect, has_full_keys), true(), {"code": CODES_OF_TASKS[dialect]})
-            for dialect, has_full_keys in TURNS
+            (turns.next_run(dialect, full), true(), {"code": CODES_OF_TASKS[dialect]}, limits.most_running(ITS_OWNER))
+            for dialect, full in TURNS
         ),
     )
 )

@@ -14,11 +14,12 @@ claims the run whose turn it is:
   many wait. A run whose worker is lost keeps the charge that was expected.
 - `turn` is the vtime at which the lane's latest run started, and the greatest `turn` of all is the **present**. A lane
   that becomes active starts at the present, unless its own vtime is later: what nobody asked for is not saved up.
-- Nothing is capped. A worker is idle only if no run waits that it could execute.
+- A run whose limit is reached (jobs.runs.limits) does not start, and holds up nothing else, also not in its own lane.
+- A worker is idle only if no run waits that it could execute.
 
 This is start-time fair queueing (Goyal, Vin and Cheng, 1996) with workers in place of a link. A claim costs one look
-into the index of runs for each task that the worker knows, in as many lanes as have nothing for it, and one more; not
-more with more runs that wait.
+into the index of runs for each task that the worker knows, and a few for each of its keys that is full, in as many
+lanes as have nothing for it, and one more; not more with more runs that wait.
 
 Lanes are a **cache**. `refresh` makes the lanes that are missing, at the present, from the runs, and removes those that
 have nothing waiting, nothing running and nothing to make up for. What becomes of a run never depends on them, only
@@ -61,6 +62,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from jobs.runs import pauses
 from jobs.runs.durations import Durations
 from jobs.runs.heads import FIRST_HEAD_IN_SQLITE, HEADS_IN_POSTGRES
+from jobs.runs.limits import FULL_OWNERS
 from jobs.runs.people import owner_key
 from jobs.runs.run import Run, RunId
 from jobs.storage.database import Base, Database
@@ -150,7 +152,7 @@ FIRST = (
 
 def _may_start(owner_id: ColumnElement[int], task: ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition that an owner's runs of a task may start now."""
-    return pauses.not_paused(owner_id, task)
+    return and_(pauses.not_paused(owner_id, task), owner_id.not_in(FULL_OWNERS))
 
 
 def next_run(dialect: str, has_full_keys: bool = False) -> ScalarSelect[Any]:
@@ -209,7 +211,7 @@ def _of_task(task: Any) -> ColumnElement[bool]:
     To Postgres, ANY is no equality, by which the order of TURN would be that of the ids: it might look for the least of
     them by going through all runs. Only the index of waiting runs has the order of TURN.
     """
-    return (W.owner_id == literal_column("ANY (ARRAY[lanes.owner_id])")) & (W.task == task) & WAITS
+    return and_(W.owner_id == literal_column("ANY (ARRAY[lanes.owner_id])"), W.task == task, WAITS)
 
 
 def unknown(connection: Connection, tasks: Collection[str], long_ago: datetime) -> int | None:

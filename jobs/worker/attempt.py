@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.authoring.task import TaskSummary
-from jobs.runs import checkpoints, heartbeats, lease, limits, people
+from jobs.runs import caps, checkpoints, heartbeats, lease, limits, people
 from jobs.runs.backend import Backend
 from jobs.runs.lease import LONGEST_BACKOFF_SECONDS, Change, Claim
 from jobs.runs.run import Run
@@ -43,8 +43,9 @@ def take_unknown(backend: Backend, worker: str) -> Run | None:
 
 
 def _claim(backend: Backend, worker: str) -> Claim:
-    seconds, limited = backend.settings.lease_seconds, limits.limits_of(backend.tasks)
-    return Claim(worker, backend.tasks, backend.durations, seconds, limited, backend.codes)
+    settings, limited = backend.settings, limits.limits_of(backend.tasks)
+    by_role = caps.running_by_role(settings)
+    return Claim(worker, backend.tasks, backend.durations, settings.lease_seconds, limited, backend.codes, by_role)
 
 
 def order_for(backend: Backend, run: Run, task: TaskSummary, folder: Path) -> Order:
@@ -130,6 +131,9 @@ def warm_up(backend: Backend) -> None:
     nobody = Run(id=0, lease_token="")
     nothing = Claim("", (), backend.durations)
     lease.claim_next(backend.database, nothing)
+    if limited := limits.limits_of(backend.tasks):
+        with backend.database.read() as session:
+            limits.taken(session.connection(), limited)
     lease.report(backend.database, nobody, None, "")
     lease.succeed(backend.database, nobody, None)
     lease.succeed_and_claim(backend.database, nobody, None, nothing)

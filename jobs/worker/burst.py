@@ -103,12 +103,12 @@ class Burst:
         return ended.following
 
     def _freed(self, run: Run, following: Run | None) -> Sequence[int]:
-        """Return the runs that may start because this one has left, unless the following one has taken its place."""
-        if run.limit_key is None or (following and following.limit_key == run.limit_key):
+        """Return the runs that may start because this one has left, by id."""
+        if run.limit_key is None and run.most_running < 0:
             return ()
         try:
             with self._backend.database.read() as session:
-                return limits.first_waiting(session, [run.limit_key])
+                return limits.waiting_for(session, run, following)
         except SQLAlchemyError:
             log.warning("could not look who waits for the end of run %d; the sweeper will", run.id, exc_info=True)
             return ()

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import ColumnElement, select
 
 from jobs.authoring.task import TaskSummary
-from jobs.runs import deliveries, events, following, lease, limits, mails, pauses, turns, uploads
+from jobs.runs import caps, deliveries, events, following, lease, limits, mails, pauses, turns, uploads
 from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
@@ -142,6 +142,8 @@ class Sweeper:
                 keys = [key[0] for _task, *key in running.full if key]
                 waits = waits.where(Run.task.not_in([task for task, *key in running.full if not key]))
                 waits = waits.where(Run.limit_key.is_(None) | Run.limit_key.not_in(keys))
+            if full := limits.full_owners(session, caps.running_by_role(self._backend.settings)):
+                waits = waits.where(Run.owner_id.not_in(full))
             oldest = waits.order_by(Run.due_at, Run.queued_at, Run.id).limit(MOST_PUSHES)
             return running.startable(session.execute(oldest))
 
@@ -195,7 +197,8 @@ def revive(backend: Backend, changes: Iterable[Change]) -> None:
         queued = in_states(session, [change.run_id for change in taken], {State.QUEUED})
         waits = select(*TO_PUSH).where(Run.id.in_(queued), Run.due_at.is_(None))
         runs = list(map(_run, session.execute(waits)))
-        freed = limits.first_waiting(session, limits.keys_of(session, [change.run_id for change in taken]))
+        by_role = caps.running_by_role(backend.settings)
+        freed = limits.waiting_for_any(session, [change.run_id for change in taken], by_role)
     for start in range(0, len(runs), PUSHES_AT_ONCE):
         if not push(backend, *runs[start : start + PUSHES_AT_ONCE]):
             return

@@ -1,4 +1,4 @@
-"""The key of the limit that a run counts under, and the indexes in which waiting runs are found by it."""
+"""Limits of running runs: the key that a run counts under, with indexes of those that wait, and the cap of a user."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ INDEXES = {"ix_runs_limit": ["owner_id", "task", "limit_key", "id"], "ix_runs_li
 
 def upgrade() -> None:
     op.add_column("runs", sa.Column("limit_key", sa.String(32)))
+    op.add_column("user_caps", sa.Column("running_runs", sa.Integer()))
     waiting = sa.text("state = 'queued' AND due_at IS NULL AND limit_key IS NOT NULL")
     for name, columns in INDEXES.items():
         op.create_index(name, "runs", columns, sqlite_where=waiting, postgresql_where=waiting)
@@ -19,4 +20,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in INDEXES:
         op.drop_index(name, table_name="runs")
+    op.drop_column("user_caps", "running_runs")
     op.drop_column("runs", "limit_key")

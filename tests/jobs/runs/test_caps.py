@@ -39,7 +39,7 @@ def test_what_holds_for_a_user_comes_before_the_role_and_that_before_the_setting
     users.set_admin(backend.database, "boss@example.com", True)
     set_caps(backend.database, ada, {**NOTHING, "queued_runs": 3})
     with backend.database.read() as session:
-        assert caps_of(session, settings, ada) == Caps(3, 20, settings.user_quota_mb, settings.user_kept_mb)
+        assert caps_of(session, settings, ada) == Caps(3, 10_000, 20, settings.user_quota_mb, settings.user_kept_mb)
         assert caps_of(session, settings, boss).queued_runs == 5000
         assert caps_of(session, settings, boss).runs_a_day == settings.user_runs_a_day
     set_caps(backend.database, ada, NOTHING)
@@ -113,7 +113,7 @@ def kept(backend: Backend, owner_id: int) -> int:
 
 def test_who_may_have_none_is_told_so(backend: Backend) -> None:
     ada = make_owner(backend)
-    for name in ("queued_runs", "runs_a_day"):
+    for name in ("queued_runs", "running_runs", "runs_a_day"):
         set_caps(backend.database, ada, {**NOTHING, name: 0})
         with pytest.raises(TooManyRuns, match="You may not start runs at present"):
             order(backend, ada)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,10 +13,11 @@ from sqlalchemy import delete, select
 
 from jobs import task
 from jobs.authoring.task import Task
-from jobs.runs import lease, limits
+from jobs.runs import caps, lease, limits
 from jobs.runs.backend import Backend
 from jobs.runs.heads import FEW
 from jobs.runs.lease import Claim
+from jobs.runs.people import Role
 from jobs.runs.run import Run, State
 from jobs.runs.turns import Lane
 from jobs.values.outcome import Failure
@@ -112,6 +114,29 @@ def _succeed(backend: Backend, run: Run, claim: Claim) -> Run | None:
     ended, following = lease.succeed_and_claim(backend.database, run, None, claim)
     assert ended
     return following
+
+
+def test_a_user_has_no_more_runs_running_than_their_role_or_their_own_cap_allows(
+    backend: Backend, owners: list[int]
+) -> None:
+    database, (capped, boss, member) = backend.database, owners
+    nothing = dict.fromkeys(caps.NAMES)
+    caps.set_caps(database, capped, {**nothing, "running_runs": 1})
+    caps.set_caps(database, boss, {**nothing, "running_runs": 3})
+    claim = replace(claim_of(backend), running_by_role={Role.MEMBER: 2})
+    for owner_id in owners:
+        for _each in range(4):
+            limited_run(backend, owner_id, "free")
+    with ThreadPoolExecutor(8) as threads:
+        claimed = [run for run in threads.map(lambda _number: lease.claim_next(database, claim), range(12)) if run]
+    assert Counter(run.owner_id for run in claimed) == {capped: 1, boss: 3, member: 2}
+    (held,) = [run for run in claimed if run.owner_id == capped]
+    _ended, following = lease.succeed_and_claim(database, held, None, claim)
+    assert following
+    assert following.owner_id == capped
+    assert lease.claim_next(database, claim) is None
+    caps.set_caps(database, capped, nothing)
+    assert lease.claim_next(database, claim), "as for others of the role"
 
 
 class Limits(RuleBasedStateMachine):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs import Progress, task
-from jobs.runs import lease, limits
+from jobs.runs import caps, lease, limits
 from jobs.runs.backend import Backend
 from jobs.runs.run import Run, State
 from jobs.runs.submission import cancel, submit
@@ -31,9 +31,9 @@ def visit(progress: Progress, customer: int, gate: str) -> None:
 TASKS = catalog_of(visit)
 
 
-def submitted(backend: Backend, gate: Path, customer: int = 17) -> Run:
-    made = make_owner(backend, f"{time.time_ns()}@example.com")
-    return submit(backend, TASKS["visit"], made, TASKS["visit"].parameters(customer=customer, gate=str(gate)))
+def submitted(backend: Backend, gate: Path, customer: int = 17, owner_id: int = 0) -> Run:
+    owner_id = owner_id or make_owner(backend, f"{time.time_ns()}@example.com")
+    return submit(backend, TASKS["visit"], owner_id, TASKS["visit"].parameters(customer=customer, gate=str(gate)))
 
 
 def started(backend: Backend, run: Run) -> bool:
@@ -64,6 +64,26 @@ def test_whoever_waits_for_a_limit_starts_when_it_frees_without_a_sweep(
         cancel(served, runs[2].owner_id, runs[2].id)
         ended(served, runs[2])
         assert [read(served, run).state for run in runs[:3]] == [State.FAILED, State.CANCELLED, State.CANCELLED]
+
+
+def test_whoever_waits_for_a_run_of_their_own_starts_when_it_ends(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, "SWEEP_SECONDS", 3600.0)
+    failing, passing = tmp_path / "fail", tmp_path / "pass"
+    owner_id = make_owner(backend)
+    caps.set_caps(backend.database, owner_id, {**dict.fromkeys(caps.NAMES), "running_runs": 1})
+    with serving(backend.settings, TASKS, workers=2) as served:
+        first, second = (submitted(served, gate, number, owner_id) for number, gate in enumerate((failing, passing)))
+        until(lambda: started(served, first), "the first")
+        until(lambda: served.queue.count == 0, "that the job of the second is used up in vain")
+        failing.touch()
+        passing.touch()
+        assert ended(served, second).state is State.SUCCEEDED
+        began, over = read(served, second).started_at, read(served, first).ended_at
+        assert began
+        assert over
+        assert began >= over
 
 
 def test_the_sweeper_wakes_no_more_workers_than_there_is_room_for(backend: Backend, tmp_path: Path) -> None:
