@@ -131,18 +131,20 @@ HELD_COLUMNS = (
     R.limit_key,
 )
 TURNS = [(dialect, has_full_keys) for dialect in ("sqlite", "postgresql") for has_full_keys in (False, True)]
+# A claim of one run, and claims of the next one: which run, when it may start, its further values, and what is returned.
+KINDS_OF_CLAIMS: list[tuple[Any, Any, dict[str, Any], tuple[Any, ...]]] = [
+    (given("id"), due(given("now"), given("future")) & pauses.not_paused(), {}, ()),
+    *(
+        (turns.next_run(dialect, full), true(), {"code": CODES_OF_TASKS[dialect]}, (limits.most_running(ITS_OWNER),))
+        for dialect, full in TURNS
+    ),
+]
 CLAIM, *CLAIMS_IN_TURN = (
     _update(
         (R.id == run_id) & (R.state == State.QUEUED) & may_start & pauses.is_at_work(given("worker")),
-        {**CLAIMED, **code},
+        {**CLAIMED, **further},
     ).returning(*HELD_COLUMNS, *columns)
-    for run_id, may_start, code, *columns in (
-        (given("id"), due(given("now"), given("future")) & pauses.not_paused(), {}),
-        *(
-            (turns.next_run(dialect, full), true(), {"code": CODES_OF_TASKS[dialect]}, limits.most_running(ITS_OWNER))
-            for dialect, full in TURNS
-        ),
-    )
+    for run_id, may_start, further, columns in KINDS_OF_CLAIMS
 )
 CLAIM_IN_TURN = dict(zip(TURNS, CLAIMS_IN_TURN, strict=True))
 
