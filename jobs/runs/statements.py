@@ -131,7 +131,7 @@ HELD_COLUMNS = (
     R.limit_key,
 )
 TURNS = [(dialect, has_full_keys) for dialect in ("sqlite", "postgresql") for has_full_keys in (False, True)]
-# A claim of one run, and claims of the next one: which run, when it may start, its further values, and what is returned.
+# Claims of a given run, and of the next one: which run, when it may start, further values, and what is returned.
 KINDS_OF_CLAIMS: list[tuple[Any, Any, dict[str, Any], tuple[Any, ...]]] = [
     (given("id"), due(given("now"), given("future")) & pauses.not_paused(), {}, ()),
     *(
