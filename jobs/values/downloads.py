@@ -67,7 +67,7 @@ class DownloadStore:
             return text
         if place.in_cell or len(content) <= LONGEST_HEXADECIMAL:
             return hexadecimal(content, place)
-        place.note("bytes that are too many to show, or that are not text, were kept as a file.")
+        place.note("bytes that are too many to show, or that are not text, were saved as a file.")
         return self.download(Download(content), place)
 
     def _stored(self, file: Download, stream: BinaryIO, place: Place) -> KeptFile:

@@ -225,7 +225,7 @@ def _digits(number: int, place: Place) -> str:
     if number.bit_length() > LARGEST_BYTES * 4:
         raise TooLarge
     text = str(Decimal(number))
-    place.note(f"a number of {len(text.lstrip('-')):,} digits is kept as text.")
+    place.note(f"a number of {len(text.lstrip('-')):,} digits is saved as text.")
     return text
 
 

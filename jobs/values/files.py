@@ -77,5 +77,5 @@ def hexadecimal(content: bytes, place: Place) -> str:
     if len(content) <= LONGEST_HEXADECIMAL:
         place.note("bytes that are not text are shown in hexadecimal.")
         return content.hex()
-    place.note("of bytes that are not text, only the number is kept.")
+    place.note("of bytes that are not text, only the number is saved.")
     return f"{len(content):,} bytes"

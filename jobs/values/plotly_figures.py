@@ -47,7 +47,7 @@ def _converted(figure: Any, place: Place) -> Any:
         groups.setdefault(_group(plain, number), []).append(plain)
     if not groups:
         raise NoForm("The figure has no traces.")
-    place.note("of the Plotly figure the numbers and titles were kept, without styles, annotations and hover texts.")
+    place.note("of the Plotly figure the numbers and titles were saved, without styles, annotations and hover texts.")
     _say_differences(figure, layout, place)
     parts = [part for group, traces in groups.items() for part in _parts(group, traces, layout, place)]
     return parts[0] if len(parts) == 1 else parts

@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt  # the backend is chosen before
 
 from tests.values.case import Case, Drawing, Picture, table
 
-KEPT = "Of the Plotly figure the numbers and titles were kept"
+KEPT = "Of the Plotly figure the numbers and titles were saved"
 AS_NUMBERS = "Traces for which there is no chart are shown as their numbers."
 SALES = pd.DataFrame({"year": [2024, 2025, 2024, 2025], "sold": [1, 2, 3, 4], "shop": list("aabb")})
 FULL_SIZE = Drawing((614, 461))

@@ -185,7 +185,7 @@ CASES = {
         table("b", ["text"], ["ff00"], ["100 bytes"], [None]),
         [
             "rows[1].b: bytes that are not text are shown in hexadecimal.",
-            "rows[2].b: of bytes that are not text, only the number is kept.",
+            "rows[2].b: of bytes that are not text, only the number is saved.",
         ],
     ),
     "sparse": Case(lambda: pd.Series([0, 3], dtype="Sparse[int]"), table(["value"], [0], [3])),

@@ -211,7 +211,7 @@ CASES = {
     "groupby": Case(lambda: {k: list(g) for k, g in itertools.groupby("aab")}, {"a": ["a", "a"], "b": ["b"]}),
     "a number of 4,000 digits": Case(lambda: 10**4000 - 1, 10**4000 - 1),
     "a number of 5,000 digits": Case(
-        lambda: {"n": [-(10**5000)]}, {"n": ["-1" + "0" * 5000]}, ["n[0]: a number of 5,001 digits is kept as text."]
+        lambda: {"n": [-(10**5000)]}, {"n": ["-1" + "0" * 5000]}, ["n[0]: a number of 5,001 digits is saved as text."]
     ),
     "half characters": Case(
         lambda: ["a\ud800b", "\udce9"],

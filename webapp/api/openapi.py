@@ -55,7 +55,7 @@ SEARCH = (
 ERRORS = {
     400: "The request is malformed.",
     401: "The token is missing, unknown, expired or revoked.",
-    403: "The token lacks the scope, or its owner is a viewer, who runs nothing.",
+    403: "The token lacks the scope, or belongs to a viewer, who runs nothing.",
     404: "There is no such task, run or file, or it belongs to somebody else.",
     409: "The run's state does not allow this.",
     413: "The body is too large.",

@@ -77,3 +77,9 @@ def test_every_page_has_the_look_of_the_settings(ada: Visitor) -> None:
     menu = the(page, "#account-menu")
     assert the(menu, "a[href='https://example.com/help']").text == "Help"
     assert "Contact: ada@x.org" in menu.text
+
+
+def test_who_comes_for_the_first_time_reads_what_the_site_is_for(app: Flask) -> None:
+    page = soup(Visitor(app).get("/login"))
+    assert the(page, ".lead").text.startswith("Dumbwaiter does heavy work for you")
+    assert "New here? Read how it works, or ask ada@x.org." in page.text

@@ -147,7 +147,7 @@ def test_each_attempt_is_marked_and_what_was_dropped_is_said(ada: Visitor, backe
     lease.lose(backend.database, "worker")
     put_out(backend, claimed(backend, run), "third", dropped=1234)
     section = the(soup(ada.get(f"/runs/{run.id}")), f"#run-{run.id}-log").text
-    assert "The oldest was dropped: a run keeps only the newest 1 MB." in section
+    assert "The oldest was dropped: only the newest 1 MB of a run is saved." in section
     assert re.search(r"second\s+1,234 dropped because output came too fast\s+Attempt 2\s+00:00:01 third", section)
 
 
