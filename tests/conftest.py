@@ -77,9 +77,16 @@ def reaches_database(item: pytest.Item) -> bool:
 # the release step.
 SAME_ON_ALL = (
     *("browser", "proxies", "isolation", "signatures", "values", "webapp/forms", "webapp/rendering"),
-    *("webapp/api/test_openapi.py", "webapp/test_security.py", "jobs/worker/test_workspace.py"),
+    *("webapp/api/test_openapi.py", "webapp/security", "webapp/test_security.py", "jobs/worker/test_workspace.py"),
     *("faults/test_damaged_redis.py", "faults/test_live.py", "faults/test_redis.py", "faults/test_sockets.py"),
-    *("faults/test_submitting.py", "test_cannot_start.py", "test_client.py", "test_developing.py", "test_own_tasks.py"),
+    *(
+        "faults/test_places.py",
+        "faults/test_submitting.py",
+        "test_cannot_start.py",
+        "test_client.py",
+        "test_developing.py",
+        "test_own_tasks.py",
+    ),
     "test_live_rights.py",
     *("test_protocol.py", "test_run_task.py", "test_secrecy.py", "test_start_and_stop.py", "test_programs.py"),
     *(

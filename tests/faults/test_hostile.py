@@ -79,6 +79,7 @@ class Crowd:
         self.clients = [*(person.client for person in people), *programs]
 
 
+@pytest.mark.timeout(scale(1800, 300))
 def test_no_request_is_an_error_of_the_server(app: Flask) -> None:
     crowd, backend = Crowd(app), app.extensions["dumbwaiter"]
     boss = Visitor(app)
