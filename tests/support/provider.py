@@ -93,6 +93,7 @@ class Provider:
         self.tells: dict[str, Token] = {}
         self.spoil: Callable[[Token, Token], None] = lambda header, claims: None
         self.asked: list[str] = []
+        self.has_logout = True
         self.issuing = self.published = _new_key()
         self.codes: dict[str, Code] = {}
         self.tokens: dict[str, str] = {}
@@ -141,6 +142,7 @@ def _application(provider: Provider) -> Flask:
     @app.get("/.well-known/openid-configuration")
     def describe() -> Response:
         places = {"authorization": "authorize", "token": "token", "userinfo": "userinfo"}
+        places |= {"end_session": "logout"} if provider.has_logout else {}
         endpoints = {f"{name}_endpoint": f"{provider.issuer}/{path}" for name, path in places.items()}
         return jsonify(issuer=provider.issuer, jwks_uri=f"{provider.issuer}/keys", **endpoints)
 
@@ -165,6 +167,11 @@ def _application(provider: Provider) -> Flask:
     def token() -> Response:
         answer: Response = server.create_token_response()
         return answer
+
+    @app.get("/logout")
+    def log_out() -> str:
+        assert request.args["client_id"] == CLIENT_ID
+        return "You are logged out."
 
     @app.get("/userinfo")
     def userinfo() -> Response:

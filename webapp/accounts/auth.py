@@ -11,6 +11,7 @@ from flask import (
     Request,
     Response,
     abort,
+    current_app,
     g,
     make_response,
     redirect,
@@ -190,10 +191,14 @@ def logout() -> BaseResponse:
 
 
 def leave() -> BaseResponse:
-    """End the session here, and have the browser forget what it has kept of the site."""
+    """End the session here, and have the browser forget what it has kept of the site.
+
+    Where people log in by a provider, the page that follows leads there, too: who sits at the same browser could else
+    log in again with one click.
+    """
     logout_user()
     session.clear()
-    response = redirect(url_for("auth.login"), 303)
+    response = redirect(url_for("auth.login", left=1 if "provider" in current_app.extensions else None), 303)
     # Not what other applications keep, on a site that is shared with them.
     response.headers["Clear-Site-Data"] = '"cache"' if request.script_root else '"cache", "storage"'
     return response

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
 
 from config import Settings
 from webapp.accounts import users
@@ -82,6 +83,19 @@ class Provider:
             endpoint, state=flow.state, code_verifier=flow.verifier, nonce=flow.nonce, **again
         )
         return str(address)
+
+    def logout_address(self) -> str:
+        """Return where a person logs out of the provider, or an empty string if it has no such address, or is away.
+
+        It is not told to send them back, because many providers refuse addresses for that which were not registered.
+        """
+        try:
+            endpoint = self._description().get("end_session_endpoint")
+        except ProviderAway:
+            return ""
+        if not isinstance(endpoint, str) or urlsplit(endpoint).scheme not in ("https", "http"):
+            return ""
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode({'client_id': self._settings.oidc_client_id})}"
 
     def claims(self, flow: Flow, code: str) -> Claims:
         """Exchange a code for what the provider says of the person. Raises ProviderAway and NotBelieved."""

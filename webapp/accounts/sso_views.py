@@ -42,7 +42,7 @@ def init_app(app: Flask) -> None:
     settings = backend_of(app).settings
     app.jinja_env.globals.update(sso_name="", sso_only=settings.oidc_only)
     if settings.oidc_issuer:
-        app.jinja_env.globals.update(sso_name=settings.oidc_name, identity=_identity)
+        app.jinja_env.globals.update(sso_name=settings.oidc_name, identity=_identity, sso_logout=_logout_address)
         app.extensions["provider"] = Provider(settings)
         app.register_blueprint(bp)
 
@@ -175,6 +175,10 @@ def _address(target: str, ending: Callable[[Begun, Claims], BaseResponse] = _log
 
 def _provider() -> Provider:
     return cast(Provider, current_app.extensions["provider"])
+
+
+def _logout_address() -> str:
+    return _provider().logout_address()
 
 
 def _identity() -> Identity | None:

@@ -25,7 +25,7 @@ def running() -> Iterator[Provider]:
 def provider(running: Provider) -> Provider:
     running.people = {"ada-1": dict(ADA), "ben-1": {"email": "ben@example.com", "email_verified": False}}
     running.spoil = lambda header, claims: None
-    running.tells = {}
+    running.tells, running.has_logout = {}, True
     return running
 
 

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
+import requests
 from sqlalchemy import update
 
 from jobs.runs import Role, audit, groups
@@ -212,7 +213,7 @@ def test_an_account_without_a_password_is_deleted_after_another_sign_in(
     assert comes_back(ada, provider, "ada-2", confirm).status_code == 403
     assert ada.post("/account/delete").status_code == 422
     assert comes_back(ada, provider, "ada-1", confirm).headers["Location"] == "/account#delete"
-    assert ada.post("/account/delete").headers["Location"] == "/login"
+    assert ada.post("/account/delete").headers["Location"] == "/login?left=1"
     assert comes_back(ada, provider, "ada-1").status_code == 303  # a new account, of its own
     assert ada.post("/account/sso/unlink").status_code == 303
     assert comes_back(Visitor(app), provider, "ada-1").status_code == 303  # what has no password stays linked
@@ -266,3 +267,16 @@ def test_who_has_no_password_confirms_by_another_sign_in_and_a_code_where_one_is
     form = the(soup(ada.post("/account/secrets", secret)), "form.card")
     assert [one["name"] for one in form.select("input:not([type=hidden])")] == ["confirm_code"]
     assert ada.post("/account/secrets", {**secret, "confirm_code": codes[0]}).status_code == 303
+
+
+def test_logging_out_leads_on_to_logging_out_of_the_provider(site: Site, provider: Provider) -> None:
+    ada = comes_back_to(site(registration="open", oidc_name="Example ID"), provider)
+    page = soup(ada.get(ada.post("/logout").headers["Location"]))
+    address = str(the(page, ".narrow [role=status] a")["href"])
+    assert "You are logged out here." in the(page, ".narrow [role=status]").text
+    assert address.startswith(f"{provider.issuer}/logout?")
+    assert requests.get(address, timeout=20).text == "You are logged out."
+    assert not soup(ada.get("/login")).select(".narrow [role=status]"), "only after logging out"
+    provider.has_logout = False
+    ada = comes_back_to(site(registration="open"), provider)
+    assert not soup(ada.get(ada.post("/logout").headers["Location"])).select(".narrow [role=status]")
