@@ -4,13 +4,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
-from jobs.runs import deletion, groups, lease
+from jobs.runs import deletion, groups, lease, shares
 from jobs.runs.backend import Backend
 from jobs.runs.run import State
 from tests.support.people import claimed, make_run, note_file, owner_id
 from tests.support.visitor import PASSWORD, Visitor, soup, the
 from webapp.accounts import identities
 from webapp.accounts.provider import Claims
+
+OF_PEOPLE = ("owner_id", "inviter_id", "member_id", "person_id")
 
 
 def rows_of(backend: Backend, user_id: int) -> set[str]:
@@ -19,7 +21,7 @@ def rows_of(backend: Backend, user_id: int) -> set[str]:
     with backend.database.read() as session:
         for table in inspect(backend.database.engine).get_table_names():
             names = {column["name"] for column in inspect(backend.database.engine).get_columns(table)}
-            conditions = [f"{name} = {user_id}" for name in ("owner_id", "inviter_id", "member_id") if name in names]
+            conditions = [f"{name} = {user_id}" for name in OF_PEOPLE if name in names]
             conditions += ["run_id > 0"] if "run_id" in names else []
             if conditions and session.scalar(text(f"SELECT count(*) FROM {table} WHERE {' OR '.join(conditions)}")):
                 found.add(table)
@@ -39,6 +41,8 @@ def test_an_account_goes_with_everything_that_is_its_users(
     ada.post("/pins", {"pin": "reverse_text"})
     groups.add_member(backend.database, groups.create(backend.database, "finance").id, ada_id)
     identities.link(backend.database, ada_id, Claims("https://id.example", "ada", "", frozenset()), backend.settings)
+    shares.with_person(backend, ada_id, running.id, "ben@example.com", shares.Parts(log=True))
+    shares.by_link(backend, ada_id, running.id, shares.Parts(), shares.Terms())
     phone = Visitor(app)
     phone.post("/login", {"email": ada.email, "password": PASSWORD})
     response = ada.post("/account/delete", {"confirmation": PASSWORD})
