@@ -193,9 +193,8 @@ def runs_shared_with(session: Session, person_id: int, before: int, limit: int) 
     """Return the ids of runs below `before` that others share with a person or their groups, newest first."""
     theirs = select(GroupMember.group_id).where(GroupMember.member_id == person_id)
     with_them = (Share.person_id == person_id) | Share.group_id.in_(theirs)
-    active = select(Person.id).where(Person.is_active)
-    of_others = (Share.owner_id != person_id) & Share.owner_id.in_(active) & (Share.run_id < before)
-    query = select(Share.run_id).where(with_them, of_others).distinct()
+    of_others = (Share.owner_id != person_id) & Person.is_active & (Share.run_id < before)
+    query = select(Share.run_id).join(Person, Person.id == Share.owner_id).where(with_them, of_others).distinct()
     return session.scalars(query.order_by(Share.run_id.desc()).limit(limit)).all()
 
 
