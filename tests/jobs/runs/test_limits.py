@@ -1,5 +1,7 @@
 """Limits of how many runs are running at once, against the real database."""
 
+import random
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +17,20 @@ from jobs import task
 from jobs.authoring.task import Task
 from jobs.runs import caps, lease, limits
 from jobs.runs.backend import Backend
+from jobs.runs.blocked import Blocked, Limited, blocked
 from jobs.runs.heads import FEW
 from jobs.runs.lease import Claim
 from jobs.runs.people import Role
 from jobs.runs.run import Run, State
 from jobs.runs.turns import Lane
 from jobs.values.outcome import Failure
+from tests.faults.scale import FULL
 from tests.support.people import make_owner, make_run
 
 OWNERS = 3
 KEYS = 4
+MANY_RUNS = 10_000 if FULL else 40
+MOST_IDLE = 100 if FULL else 8
 
 
 @task
@@ -137,6 +143,76 @@ def test_a_user_has_no_more_runs_running_than_their_role_or_their_own_cap_allows
     assert lease.claim_next(database, claim) is None
     caps.set_caps(database, capped, nothing)
     assert lease.claim_next(database, claim), "as for others of the role"
+
+
+def test_what_keeps_a_run_from_starting_is_named(backend: Backend, owners: list[int]) -> None:
+    database, (capped, other, _third) = backend.database, owners
+    caps.set_caps(database, capped, {**dict.fromkeys(caps.NAMES), "running_runs": 1})
+    held = [limited_run(backend, other, name, 5) for name in ("scarce", "scarce", "each", "own")]
+    held += [limited_run(backend, capped, "free")]
+    for run in held:
+        assert lease.claim(database, run.id, "worker")
+    waiting = [limited_run(backend, capped, name, 5) for name in ("scarce", "each", "own")]
+    waiting += [limited_run(backend, other, name, 6) for name in ("each", "own", "free")]
+    summaries = {name: one.summary for name, one in TASKS.items()}
+    with database.read() as session:
+        found = blocked(session, backend.settings, summaries, waiting)
+    assert [found.get(run.id) for run in waiting] == [
+        Blocked(Limited.TASK, 2, held[0].id),
+        Blocked(Limited.KEY, 1, held[2].id),
+        Blocked(Limited.OWNER, 1, held[4].id),
+        None,
+        Blocked(Limited.KEY, 1, held[3].id),
+        None,
+    ]
+
+
+def test_whatever_eight_workers_lose_and_end_a_limit_is_never_exceeded_and_all_of_it_is_used(
+    backend: Backend, owners: list[int]
+) -> None:
+    """On workers that are lost as often as not, with a limit of the task, of the key and of the owner at once."""
+    database, claim = backend.database, replace(claim_of(backend), running_by_role={Role.MEMBER: 3})
+    for number in range(MANY_RUNS):
+        limited_run(backend, owners[number % OWNERS], ("each", "scarce", "own", "free")[number % 4], number % KEYS)
+    crowded = threading.Event()
+
+    def work(number: int) -> None:
+        chance, mine = random.Random(number), replace(claim, worker=f"worker {number}")
+        for _idle in range(MOST_IDLE):
+            run = lease.claim_next(database, mine)
+            while run:
+                if _is_exceeded(backend):
+                    crowded.set()
+                match chance.randrange(4):
+                    case 0:
+                        lease.lose(database, f"worker {number}")
+                        run = None
+                    case 1:
+                        lease.expire(database, {run.id: lease.leases(database)[run.id]})
+                        assert lease.succeed(database, run, None) is None, "it has lost its lease"
+                        run = None
+                    case _:
+                        _ended, run = lease.succeed_and_claim(database, run, None, mine)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    while run := lease.claim_next(database, claim):
+        assert lease.succeed(database, run, None)
+    assert not crowded.is_set()
+    with database.read() as session:
+        states = Counter(session.scalars(select(Run.state)))
+    assert states.keys() <= {State.SUCCEEDED, State.FAILED}, "a run that lost too many workers has failed"
+
+
+def _is_exceeded(backend: Backend) -> bool:
+    with backend.database.read() as session:
+        running = session.scalars(select(Run).where(Run.state == State.RUNNING)).all()
+    counts = Counter(counted(run) for run in running if run.task in LIMITS)
+    by_owner = Counter(run.owner_id for run in running)
+    return (
+        any(count > LIMITS[name].most for (name, *_key), count in counts.items())
+        or max(by_owner.values(), default=0) > 3
+    )
 
 
 class Limits(RuleBasedStateMachine):
