@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import Index, Integer, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from config import ConfigError, Settings
@@ -49,6 +49,8 @@ class UserCaps(Base):
     """The caps that an administrator has set for one user. A cap that is None follows the user's role."""
 
     __tablename__ = "user_caps"
+    # In the databases it holds only rows with this cap, as its migration says.
+    __table_args__ = (Index("ix_user_caps_running", "running_runs"),)
 
     owner_id: Mapped[int] = mapped_column(owner_key("user_caps"), primary_key=True, autoincrement=False)
     queued_runs: Mapped[int | None]

@@ -26,7 +26,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, bindparam, case, func, select, text
+from sqlalchemy import ColumnElement, Connection, Integer, bindparam, case, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from jobs.authoring.options import OWNER
@@ -54,11 +54,16 @@ LIMITS_OF_RUNS = (
     .outerjoin(UserCaps, UserCaps.owner_id == Run.owner_id)
     .where(Run.id.in_(bindparam("run_ids", expanding=True)))
 )
+# Where nobody has a cap, no running run is looked at.
+HAS_CAPS = or_(
+    *(bindparam(f"given_{role}_running", type_=Integer).is_not(None) for role in Role),
+    exists().where(UserCaps.running_runs.is_not(None)),
+)
 FULL_OWNERS = (
     select(Run.owner_id)
     .join(Person, Person.id == Run.owner_id)
     .outerjoin(UserCaps, UserCaps.owner_id == Run.owner_id)
-    .where(RUNNING)
+    .where(RUNNING, HAS_CAPS)
     .group_by(Run.owner_id, Person.role, UserCaps.running_runs)
     .having(func.count() >= MOST_RUNNING)
 )

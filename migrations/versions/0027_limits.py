@@ -12,6 +12,8 @@ INDEXES = {"ix_runs_limit": ["owner_id", "task", "limit_key", "id"], "ix_runs_li
 def upgrade() -> None:
     op.add_column("runs", sa.Column("limit_key", sa.String(32)))
     op.add_column("user_caps", sa.Column("running_runs", sa.Integer()))
+    capped = sa.text("running_runs IS NOT NULL")
+    op.create_index("ix_user_caps_running", "user_caps", ["running_runs"], sqlite_where=capped, postgresql_where=capped)
     waiting = sa.text("state = 'queued' AND due_at IS NULL AND limit_key IS NOT NULL")
     for name, columns in INDEXES.items():
         op.create_index(name, "runs", columns, sqlite_where=waiting, postgresql_where=waiting)
@@ -20,5 +22,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in INDEXES:
         op.drop_index(name, table_name="runs")
+    op.drop_index("ix_user_caps_running", table_name="user_caps")
     op.drop_column("user_caps", "running_runs")
     op.drop_column("runs", "limit_key")

@@ -29,7 +29,7 @@ from tests.support.people import make_owner, make_run
 
 OWNERS = 3
 KEYS = 4
-MANY_RUNS = 10_000 if FULL else 40
+MANY_RUNS = 2000 if FULL else 40
 MOST_IDLE = 100 if FULL else 8
 
 
