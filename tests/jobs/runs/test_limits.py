@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import delete, select
 
-from jobs import task
-from jobs.authoring.task import Task
 from jobs.runs import caps, lease, limits
 from jobs.runs.backend import Backend
 from jobs.runs.blocked import Blocked, Limited, blocked
@@ -25,42 +23,13 @@ from jobs.runs.run import Run, State
 from jobs.runs.turns import Lane
 from jobs.values.outcome import Failure
 from tests.faults.scale import FULL
+from tests.support.limited import LIMITS, TASKS, claim_of, counted, limited_run
 from tests.support.people import make_owner, make_run
 
 OWNERS = 3
 KEYS = 4
 MANY_RUNS = 2000 if FULL else 40
 MOST_IDLE = 100 if FULL else 8
-
-
-@task
-def free(customer: int = 0) -> None: ...
-
-
-@task(concurrency=2)
-def scarce(customer: int = 0) -> None: ...
-
-
-@task(concurrency=1, per="customer")
-def each(customer: int = 0) -> None: ...
-
-
-@task(concurrency=1, per="owner")
-def own(customer: int = 0) -> None: ...
-
-
-TASKS: Mapping[str, Task] = {function.__name__: function.__dict__["__task__"] for function in (free, scarce, each, own)}
-LIMITS = limits.limits_of({name: one.summary for name, one in TASKS.items()})
-
-
-def claim_of(backend: Backend) -> Claim:
-    return Claim("worker", tuple(TASKS), backend.durations, limits=LIMITS)
-
-
-def limited_run(backend: Backend, owner_id: int, name: str, customer: int = 0) -> Run:
-    parameters = {"customer": customer}
-    key = limits.key_of(TASKS[name], owner_id, parameters)
-    return make_run(backend, owner_id, name, parameters=parameters, limit_key=key)
 
 
 @pytest.fixture
@@ -295,12 +264,6 @@ class Limits(RuleBasedStateMachine):
             self.claim()
             while self.held:
                 self.end("succeed", 0)
-
-
-def counted(run: Run) -> tuple[str, ...]:
-    """Return what a run counts under."""
-    has_keys = run.task in LIMITS and LIMITS[run.task].has_keys
-    return (run.task, str(run.limit_key)) if has_keys else (run.task,)
 
 
 def test_whatever_happens_the_limits_hold(backend: Backend, owners: list[int]) -> None:
