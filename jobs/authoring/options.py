@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypedDict
 
 from jobs.authoring.labels import check_labels
@@ -32,6 +33,8 @@ class Options(TypedDict, total=False):
     icon: str
     concurrency: int | None
     per: str | None
+    unique: str | None
+    reuse: timedelta | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,14 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar, Unpack, overload
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, create_model
 from pydantic_core import SchemaError
 
+from jobs.authoring import same_runs
 from jobs.authoring.code_version import code_version
 from jobs.authoring.context import Cancelled, Checkpoint, Emit, Log, Progress, User
 from jobs.authoring.examples import example_of, files_of
@@ -67,6 +69,8 @@ class Task(RunOptions):
     group: str = ""
     tags: Sequence[str] = ()
     icon: str = ""
+    unique: str | None = None
+    reuse: timedelta | None = None
 
     @property
     def attempts(self) -> int:
@@ -122,6 +126,9 @@ def task(
     - `groups`: the names of the groups that may see and run the task, such as ["finance"] (everybody). An administrator
       can choose others on a page.
     - `group`, `tags`, `icon`: the heading that lists the task, words that find it, and a name of ICONS or an emoji.
+    - `unique`: "parameters" leads a submission to the same user's run with these parameters that waits or runs (None).
+    - `reuse`: the timedelta for which a result is shown to the same user instead of another run with the same
+      parameters, files and code (None). For tasks without secrets and User.
 
     Raises TaskError when the signature cannot become a form, or an option or the example is invalid.
     """
@@ -152,6 +159,7 @@ def _task(function: Callable[..., Any], source: str, options: Options) -> Task:
     model = _model(function, [p for p in parameters if p.name not in context])
     _check_secrets(options, Secrets in context.values(), model)
     _check_per(options.get("per"), model)
+    same_runs.check(options.get("unique"), options.get("reuse"), context.values(), _takes_secrets(model))
     declared = options.get("example")
     named: Options = {"title": label_of(name), **options, "example": example_of(model, declared)}
     return Task(

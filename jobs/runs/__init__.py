@@ -29,6 +29,7 @@ from jobs.runs.rights import Linked, NotAllowed, Rights, Rule
 from jobs.runs.run import LARGEST_ID, NEVER, Run, State, owned, seen_with
 from jobs.runs.run_files import owned_file, stored_in
 from jobs.runs.run_tags import tags_of
+from jobs.runs.same import Existing, Submitted
 from jobs.runs.saved_filters import RefusedFilter, SavedFilter
 from jobs.runs.search import Found, Search, find
 from jobs.runs.search_words import words_in
@@ -77,6 +78,7 @@ __all__ = [
     "Delivery",
     "Ending",
     "Entry",
+    "Existing",
     "Found",
     "Gone",
     "Interval",
@@ -112,6 +114,7 @@ __all__ = [
     "Share",
     "State",
     "StoredBatch",
+    "Submitted",
     "TaskRecord",
     "Terms",
     "TooFar",

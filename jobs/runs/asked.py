@@ -29,7 +29,8 @@ class After:
 class Asked:
     """Options of a submission: a key that makes it repeatable, a webhook, and when and after which run its run starts.
 
-    `given` names the parameters that were sent; a default that is made for each run does not count as other content.
+    With `anyway`, no earlier result is used again. `given` names the parameters that were sent; a default that is made
+    for each run does not count as other content.
     """
 
     key: str | None = None
@@ -37,6 +38,7 @@ class Asked:
     webhook: WebhookAsked | None = None
     due_at: datetime | None = None
     after: After | None = None
+    anyway: bool = False
 
 
 NOTHING_MORE = Asked()

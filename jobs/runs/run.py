@@ -84,6 +84,9 @@ class Run(Base):
         Index("ix_runs_limit_key", "limit_key", "id"),
         # ... this one only runs that are queued and follow another one, ...
         Index("ix_runs_awaited", "awaited_id"),
+        # ... this one only runs that are queued or running and have a key, unique in them, ...
+        Index("ix_runs_unique", "owner_id", "unique_key", unique=True),
+        Index("ix_runs_reuse", "owner_id", "reuse_key", "id"),
         Index(
             "ix_runs_failed", "state", "ended_at"
         ),  # ... and this one only runs that failed; SQLite prefers it by `state`.
@@ -113,6 +116,9 @@ class Run(Base):
     after_id: Mapped[int | None] = mapped_column(RunId)
     after_into: Mapped[str | None] = mapped_column(String(100))
     awaited_id: Mapped[int | None] = mapped_column(RunId)
+    # Digests by which jobs.runs.same finds the run, for tasks that want that.
+    unique_key: Mapped[str | None] = mapped_column(String(64))
+    reuse_key: Mapped[str | None] = mapped_column(String(64))
     push_failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     stop_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

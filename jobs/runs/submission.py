@@ -13,7 +13,20 @@ from sqlalchemy.orm import Session
 from jobs.authoring.parameters import Unstorable, load, stored
 from jobs.authoring.secret_parameters import reopened
 from jobs.authoring.task import Task, TaskError
-from jobs.runs import caps, events, file_ownership, idempotency, lease, limits, queue, rights, run_text, turns, webhooks
+from jobs.runs import (
+    caps,
+    events,
+    file_ownership,
+    idempotency,
+    lease,
+    limits,
+    queue,
+    rights,
+    run_text,
+    same,
+    turns,
+    webhooks,
+)
 from jobs.runs.asked import NOTHING_MORE, After, Asked, NoSuchRun, OtherOption, still_to_come
 from jobs.runs.backend import Backend
 from jobs.runs.caps import TooManyRuns
@@ -21,11 +34,14 @@ from jobs.runs.idempotency import IdempotencyKey, Reused
 from jobs.runs.lease import Change
 from jobs.runs.rights import NotAllowed
 from jobs.runs.run import NEVER, Run, State, owned
+from jobs.runs.same import Existing, Submitted
+from jobs.runs.webhook import Webhook
 from jobs.storage.database import utcnow
 
 log = logging.getLogger(__name__)
 
 NO_WORKER = "No worker has this task any more, so it cannot run again."
+UNIQUE = "Another run with these parameters is waiting or running. Wait until it ends, or cancel it."
 NOT_ALLOWED = "You may not run this task any more. Ask an administrator if you need it."
 
 
@@ -34,15 +50,36 @@ class Conflict(Exception):
 
 
 def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked = NOTHING_MORE) -> Run:
+    """Submit a run as `submit_once` does, and return the one to show, new or not."""
+    return submit_once(backend, task, owner_id, parameters, asked).run
+
+
+def submit_once(
+    backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked = NOTHING_MORE
+) -> Submitted:
     """Store a new run with its files attached and its parameters encrypted if they hold secrets, and return it.
+
+    There is no new one if the owner has used the key before, or if another run does for it (jobs.runs.same).
 
     On return the run is committed, and it will start even if Redis is unavailable now. Raises NotAllowed, TooManyRuns,
     NotKept if the owner does not have one of its files or no longer has it, RefusedReceiver if the webhook's address
     may not be used, TooFar if the run is to start in more than a year, and NoSuchRun if the owner has not the run that
     it is to follow. For one that takes the other's result, the task lacks that parameter
-    (jobs.authoring.partial_parameters). Raises TaskError if the task's validators
-    change a value that they have accepted: the worker validates the stored value again.
+    (jobs.authoring.partial_parameters). Raises Reused if the key was used for another task or other parameters, and
+    OtherOption if it was used with another option. Raises TaskError if the task's validators change a value that they
+    have accepted: the worker validates the stored value again.
     """
+    if run := _with_key(backend, owner_id, asked.key):
+        return Submitted(_same(backend, run, task, parameters, asked), Existing.KEY)
+    try:
+        return _submit(backend, task, owner_id, parameters, asked)
+    except (IntegrityError, TooManyRuns):  # another request with this key came first, perhaps as the last one allowed
+        if run := _with_key(backend, owner_id, asked.key):
+            return Submitted(_same(backend, run, task, parameters, asked), Existing.KEY)
+        raise
+
+
+def _submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked) -> Submitted:
     try:
         shown, whole, secrets = stored(parameters)
     except Unstorable:
@@ -50,24 +87,17 @@ def submit(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, a
         message = "its validators must return accepted values unchanged"
         raise TaskError(f"{task.source}: task {task.name!r}: {message}") from None
     encrypted = backend.vault.seal_parameters(owner_id, whole, secrets) if secrets else None
-    run = Run(task=task.name, owner_id=owner_id, parameters=shown, encrypted_parameters=encrypted)
-    return _accept(backend, task, run, asked)
 
+    def made() -> Run:
+        run = Run(task=task.name, owner_id=owner_id, parameters=shown, encrypted_parameters=encrypted)
+        if asked.after is None or asked.after.into is None:
+            same.mark(run, task, parameters)
+        return run
 
-def submit_once(backend: Backend, task: Task, owner_id: int, parameters: BaseModel, asked: Asked) -> tuple[Run, bool]:
-    """Submit a run unless its owner has used the key before; return the run of the key, and whether it is new.
-
-    Raises Reused if the key was used for another task or other parameters, OtherOption if it was used with another
-    webhook or time, and what `submit` raises.
-    """
-    if run := _with_key(backend, owner_id, asked.key):
-        return _same(backend, run, task, parameters, asked), False
     try:
-        return submit(backend, task, owner_id, parameters, asked), True
-    except (IntegrityError, TooManyRuns):  # another request with this key came first, perhaps as the last one allowed
-        if run := _with_key(backend, owner_id, asked.key):
-            return _same(backend, run, task, parameters, asked), False
-        raise
+        return _accept(backend, task, made(), asked)
+    except IntegrityError:  # the same run was submitted a moment ago, or the one that was in the way has just ended
+        return _accept(backend, task, made(), asked)
 
 
 def cancel(backend: Backend, owner_id: int, run_id: int) -> None:
@@ -106,12 +136,17 @@ def _again(backend: Backend, task: Task, owner_id: int, run: Run) -> Run:
     if run.state is State.SUCCEEDED:
         again = Run(task=run.task, owner_id=owner_id, parameters=run.parameters)
         again.encrypted_parameters = _encrypted(backend, run)
-        return _accept(backend, task, again)
-    with backend.database.write() as session:
-        rights.require(session, owner_id, task)
-        if run.state.ended:
-            caps.admit(session, backend.settings, owner_id)
-        change = lease.requeue_in(session, run.id, owner_id)
+        with contextlib.suppress(ValidationError):
+            same.mark(again, task, load(task.parameters, _whole(backend, run)))
+        return _accept(backend, task, again, Asked(anyway=True)).run
+    try:
+        with backend.database.write() as session:
+            rights.require(session, owner_id, task)
+            if run.state.ended:
+                caps.admit(session, backend.settings, owner_id)
+            change = lease.requeue_in(session, run.id, owner_id)
+    except IntegrityError:
+        raise Conflict(UNIQUE) from None
     if change is None:
         raise Conflict("This run has not ended yet. Wait until it ends, or stop it.")
     requeued = _read(backend, owner_id, run.id)
@@ -207,11 +242,14 @@ def _same(backend: Backend, run: Run, task: Task, parameters: BaseModel, asked: 
             raise Reused(min(differing))
     if webhooks.url_for_run(backend.database, run.id) != (asked.webhook and asked.webhook.url):
         raise OtherOption("Webhook-URL")
-    if run.scheduled_for != asked.due_at:
-        raise OtherOption("due_at")
-    if (run.after_id and After(run.after_id, run.after_into)) != asked.after:
-        raise OtherOption("after")
+    if not _has_options(run, asked):
+        raise OtherOption("due_at or after")
     return run
+
+
+def _has_options(run: Run, asked: Asked) -> bool:
+    after = None if run.after_id is None else After(run.after_id, run.after_into)
+    return (run.scheduled_for, after) == (asked.due_at, asked.after)
 
 
 def _whole(backend: Backend, run: Run) -> dict[str, Any]:
@@ -221,14 +259,18 @@ def _whole(backend: Backend, run: Run) -> dict[str, Any]:
     return run.parameters if whole is None else whole
 
 
-def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE) -> Run:
+def _accept(backend: Backend, task: Task, run: Run, asked: Asked) -> Submitted:
     run.limit_key = limits.key_of(task, run.owner_id, run.parameters)
-    webhook = asked.webhook and webhooks.sealed_webhook(backend, run.owner_id, asked.webhook.url, asked.webhook.secret)
+    hook = asked.webhook
+    webhook = webhooks.sealed_webhook(backend, run.owner_id, hook.url, hook.secret) if hook else None
     run.scheduled_for, run.due_at = asked.due_at, still_to_come(asked.due_at)
     with backend.database.write() as session:
         if asked.after:
             _follow(session, run, asked.after)
         rights.require(session, run.owner_id, task)
+        if other := same.found(session, task, run, asked.anyway):
+            _lead_to(session, other.run, asked, webhook)
+            return other
         caps.admit(session, backend.settings, run.owner_id, run)
         session.add(run)
         file_ownership.attach(session, run)
@@ -246,7 +288,16 @@ def _accept(backend: Backend, task: Task, run: Run, asked: Asked = NOTHING_MORE)
         _wake(backend, run, change)
     else:  # the sweeper wakes a worker once the run is due
         events.publish(backend.redis, change)
-    return run
+    return Submitted(run)
+
+
+def _lead_to(session: Session, run: Run, asked: Asked, webhook: Webhook | None) -> None:
+    """Give a run that was there before what a submission asks for that has led to it."""
+    if webhook and not run.state.ended:
+        webhook.run_id = run.id
+        session.add(webhook)
+    if asked.key is not None and not webhook and _has_options(run, asked):
+        session.add(IdempotencyKey(owner_id=run.owner_id, key=asked.key, run_id=run.id))
 
 
 def _follow(session: Session, run: Run, after: After) -> None:

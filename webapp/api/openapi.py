@@ -119,7 +119,7 @@ def _submit(task: Task, parameters: Schema) -> Schema:
     body: Schema = {"schema": parameters}
     if task.example is not None and not task.example_files:
         body["example"] = task.example
-    answers = {201: ("The run has been accepted.", "Run"), 200: ("The run of this Idempotency-Key.", "Run")}
+    answers = {201: ("The run has been accepted.", "Run"), 200: ("A run that was there; see existing.", "Run")}
     options, errors = [KEY, WEBHOOK_URL, WEBHOOK_SECRET, *_later()], (400, 404, 413, 415, 422, 429)
     operation = _operation(f"Run {task.title}", RUNS_WRITE, answers, errors, options, f"run_{task.name}")
     operation["requestBody"] = {"required": True, "content": {"application/json": body}}
@@ -277,6 +277,7 @@ def _later() -> list[Schema]:
         _query("due_at", due, type="string", format="date-time"),
         _query("after", after, type="integer", minimum=1, maximum=LARGEST_ID),
         _query("into", into, type="string"),
+        _query("anyway", "Start a run even if a result could be used again.", enum=["true", "false"]),
     ]
 
 

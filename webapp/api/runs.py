@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from jobs.runs import (
     LARGEST_ID,
     Conflict,
+    Existing,
     OutputKind,
     Run,
     State,
@@ -152,10 +153,11 @@ def file(run_id: int, sha256: str) -> BaseResponse:
     return files.show(seen(run_id).id, sha256)
 
 
-def answer(run: Run, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """Return the response with a run."""
+def answer(run: Run, status: HTTPStatus = HTTPStatus.OK, existing: Existing | None = None) -> Response:
+    """Return the response with a run; to a submission, with why it was there before."""
     expected = wait_estimates(backend().database, [run]) if run.access.owns else {}
-    response = jsonify(representations.run(run, expected.get(run.id)))
+    shown = representations.run(run, expected.get(run.id))
+    response = jsonify(shown | ({"existing": existing.value} if existing else {}))
     response.status_code = status
     response.headers["ETag"] = f'"{run.version}"'
     if status == HTTPStatus.CREATED:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from jobs.authoring import Task
-from jobs.runs import LONGEST_NAME, LONGEST_NOTE, Code, Kind, State
+from jobs.runs import LONGEST_NAME, LONGEST_NOTE, Code, Existing, Kind, State
 from webapp.current import API
 
 Schema = dict[str, Any]
@@ -83,7 +83,11 @@ COMMON: Schema = {
             "url": TEXT,
             "page": TEXT,
             "shared": {"oneOf": [{"type": "null"}, {"$ref": reference("Shared")}]},
-        }
+        },
+        existing={
+            "enum": [one.value for one in Existing],
+            "description": "Only in a submission's answer, if no run was started: the reason why this one does for it.",
+        },
     ),
     "Annotations": _object({}, **ANNOTATIONS),
     "Shared": {

@@ -16,7 +16,7 @@ from jobs.runs import (
     OtherOption,
     RefusedReceiver,
     Reused,
-    Run,
+    Submitted,
     TooFar,
     WebhookAsked,
     is_secret,
@@ -29,7 +29,7 @@ from webapp.accounts.tokens import RUNS_WRITE, TASKS_READ
 from webapp.api import messages, parameters, representations
 from webapp.api.authentication import caller, needs
 from webapp.api.blueprint import bp
-from webapp.api.body import json_object, moment, object_in, refuse_query, whole_number
+from webapp.api.body import choice, json_object, moment, object_in, refuse_query, whole_number
 from webapp.api.parameters import Read
 from webapp.api.runs import answer, mine
 from webapp.current import backend
@@ -65,15 +65,16 @@ def run(name: str) -> Response:
     if after and after.into is not None:
         task = without(task, after.into)
     read = _read(task)
-    new, created = start(task, read, Asked(key, read.given, webhook, due_at, after))
-    response = answer(new, HTTPStatus.CREATED if created else HTTPStatus.OK)
+    anyway = choice("anyway", ["true", "false"]) == "true"
+    new, existing = start(task, read, Asked(key, read.given, webhook, due_at, after, anyway))
+    response = answer(new, HTTPStatus.OK if existing else HTTPStatus.CREATED, existing)
     if webhook:
         response.headers["Webhook-Secret"] = webhooks.secret_for_run(backend(), new.id)
     return response
 
 
-def start(task: Task, read: Read, asked: Asked) -> tuple[Run, bool]:
-    """Return the run that the caller starts, and whether it is new; one that a key has started before is not."""
+def start(task: Task, read: Read, asked: Asked) -> Submitted:
+    """Return the run that the caller starts, and why if it is not new."""
     if read.parameters is None:
         refuse(422, messages.INVALID, read.errors)
     known_tasks.record(backend().catalog[task.name])

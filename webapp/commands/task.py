@@ -152,10 +152,11 @@ def _submit(found: Task, **given: Any) -> None:
     owner = _owner(email)
     parameters = arguments.read(found, given, partial(_keep_for, owner.id))
     try:
-        run = submit_recorded(found, owner.id, parameters)
+        run, existing = submit_recorded(found, owner.id, parameters)
     except (TaskError, TooManyRuns) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"Run {run.id} submitted. Its page is /runs/{run.id}.", err=True)
+    verb = "was there already" if existing else "submitted"
+    click.echo(f"Run {run.id} {verb}. Its page is /runs/{run.id}.", err=True)
     if follow:
         _show_end(_follow(run))
 

@@ -9,7 +9,7 @@ from flask import Flask, current_app
 from pydantic import BaseModel
 
 from jobs.authoring import Task
-from jobs.runs import Asked, Run, TaskRecord, record_task, recorded_task, submit, tasks_of
+from jobs.runs import Asked, Submitted, TaskRecord, record_task, recorded_task, submit_once, tasks_of
 from jobs.values import label_of
 from webapp import rights
 from webapp.current import backend
@@ -41,10 +41,10 @@ def init_app(app: Flask) -> None:
     app.extensions["known_tasks"] = Memory()
 
 
-def submit_recorded(task: Task, owner_id: int, parameters: BaseModel, asked: Asked | None = None) -> Run:
-    """Submit a run as `jobs.runs.submit` does, with a record of its task, so that the run outlives the task's code."""
+def submit_recorded(task: Task, owner_id: int, parameters: BaseModel, asked: Asked | None = None) -> Submitted:
+    """Submit a run as `jobs.runs.submit_once` does, with a record of its task, so that it outlives the task's code."""
     record(task)
-    return submit(backend(), task, owner_id, parameters, asked or Asked())
+    return submit_once(backend(), task, owner_id, parameters, asked or Asked())
 
 
 def record(task: Task) -> None:

@@ -1,6 +1,6 @@
 """Messages about runs."""
 
-from jobs.runs import Code
+from jobs.runs import Code, Existing
 
 NO_RUN = "There is no such run, or it is private. Ask its owner to share it."
 NO_LOG = "The owner of this run does not share its log."
@@ -59,6 +59,12 @@ STARTS_BETWEEN = "starts in {least} to {most}"
 STARTS_WITHIN = "starts within {most}"
 STARTS_AFTER = "starts in more than {least}"
 UNKNOWN_START = "when it starts can't be known yet"
+
+# Of a run that a submission has led to, by jobs.runs.same.
+INSTEAD = {
+    Existing.UNIQUE.value: "You have submitted these parameters before, and this run with them has not ended.",
+    Existing.REUSE.value: "This is the result of your earlier run with the same parameters, files and code.",
+}
 
 # Uploads.
 BROKEN_OFF = "The upload was interrupted. Try again."

@@ -103,7 +103,8 @@ def suggestions() -> str:
 
 @bp.get("/runs/<int:run_id>")
 def show(run_id: int) -> str:
-    return render_template("runs/show.html", **shown(run_id))
+    instead = messages.INSTEAD.get(request.args.get("instead", ""))
+    return render_template("runs/show.html", **shown(run_id), instead=instead)
 
 
 def shown(run_id: int) -> dict[str, Any]:

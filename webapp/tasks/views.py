@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from jobs.authoring import Task, TaskError, reopened
-from jobs.runs import Asked, NotKept, Run, TooManyRuns, given_parameters, wait_estimates
+from jobs.runs import Asked, NotKept, Run, Submitted, TooManyRuns, given_parameters, wait_estimates
 from webapp import forms, rights
 from webapp.current import backend
 from webapp.forms import Form
@@ -77,11 +77,14 @@ def run(name: str) -> Response:
         )
     if new is None:
         return make_response(show(task, form, asked), 422)
+    page = url_for("runs.show", run_id=new.run.id, instead=new.existing)
     if not wants_fragment:
-        return redirect(url_for("runs.show", run_id=new.id), 303)
+        return redirect(page, 303)
+    if new.existing:
+        return Response(status=204, headers={"HX-Redirect": page})
     form_again = fragments.partial("#task-form", "outerMorph", _form(task, replace(form, errors={}), asked))
-    expected = wait_estimates(backend().database, [new]).get(new.id)
-    response = make_response(fragments.row(new, expected) + form_again)
+    expected = wait_estimates(backend().database, [new.run]).get(new.run.id)
+    response = make_response(fragments.row(new.run, expected) + form_again)
     response.headers["HX-Retarget"] = "#runs-list"
     response.headers["HX-Reswap"] = "afterbegin"
     return response
@@ -109,7 +112,7 @@ def _taken_over(task: Task, posted: Mapping[str, str]) -> Form:
 
 def _submitted(
     task: Task, sent: Received, parameters: BaseModel | None, form: Form, asked: When
-) -> tuple[Run | None, Form]:
+) -> tuple[Submitted | None, Form]:
     """Submit a run. Return it with the form, or None with the form that shows the errors. Raises TooManyRuns."""
     if parameters is None:
         return None, form

@@ -35,7 +35,7 @@ def order(backend: Backend, owner_id: int, after: Run, into: str | None = "text"
     if into:
         task = without(task, into)
     parameters = task.parameters.model_validate({} if into else {"text": "abc"})
-    return submit_once(backend, task, owner_id, parameters, Asked(key, after=After(after.id, into)))[0]
+    return submit_once(backend, task, owner_id, parameters, Asked(key, after=After(after.id, into))).run
 
 
 def succeed(backend: Backend, result: object) -> int:
@@ -147,7 +147,7 @@ def test_a_run_may_follow_one_and_start_later(backend: Backend, owner_id: int, s
     first, later = make_run(backend, owner_id), utcnow() + timedelta(hours=1)
     task = backend.catalog["reverse_text"]
     asked = Asked(due_at=later, after=After(first.id))
-    run, _new = submit_once(backend, task, owner_id, task.parameters.model_validate({"text": "abc"}), asked)
+    run = submit_once(backend, task, owner_id, task.parameters.model_validate({"text": "abc"}), asked).run
     succeed(backend, None)
     sweeper.turn()
     assert read(backend, run).is_scheduled
@@ -164,7 +164,7 @@ def test_only_ones_own_runs_are_followed(backend: Backend, owner_id: int) -> Non
 def test_a_key_covers_what_is_followed(backend: Backend, owner_id: int, sweeper: Sweeper) -> None:
     first, other = make_run(backend, owner_id), make_run(backend, owner_id)
     run = order(backend, owner_id, first, key="key")
-    with pytest.raises(OtherOption, match="after"):
+    with pytest.raises(OtherOption, match="due_at or after"):
         order(backend, owner_id, other, key="key")
     succeed(backend, "done")
     sweeper.turn()

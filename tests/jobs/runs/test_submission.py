@@ -159,8 +159,8 @@ def draw(
 
 def once(backend: Backend, owner_id: int, **given: Any) -> tuple[int, bool]:
     drawn = draw.__dict__["__task__"]
-    run, created = submit_once(backend, drawn, owner_id, drawn.parameters.model_validate(given), Asked("one", given))
-    return run.id, created
+    run, existing = submit_once(backend, drawn, owner_id, drawn.parameters.model_validate(given), Asked("one", given))
+    return run.id, existing is None
 
 
 def test_a_set_in_another_order_and_a_new_default_are_the_same_submission(backend: Backend, owner_id: int) -> None:

@@ -59,7 +59,7 @@ def test_a_key_covers_the_time(program: Program) -> None:
     assert post("") == (
         422,
         "This Idempotency-Key was used for another submission. Use a new key for each submission. "
-        "The key was used with another due_at.",
+        "The key was used with another due_at or after.",
     )
 
 
