@@ -39,7 +39,17 @@ POSTPONED = 500
 # More than reading a page takes, or a thousand runs to push, and less than reading an index once.
 MOST_WORK = {"sqlite": 20_000, "postgresql": 3_000}
 MOST_WORK_OF_A_CLAIM = 1_500
-SMALL = {"workers", "leaders", "invitations", "pauses", "groups", "task_groups", "lanes", "retention_rules"}
+SMALL = {
+    "groups",
+    "invitations",
+    "lanes",
+    "leaders",
+    "pauses",
+    "predictions",
+    "retention_rules",
+    "task_groups",
+    "workers",
+}
 # A step of a search is as long as its time allows, however many runs there are.
 MOST_WORK_OF_A_STEP = {"sqlite": 50_000, "postgresql": 50_000}
 """The tables with a row for each process, group, task, pause, person who has not come yet, or owner of waiting runs."""

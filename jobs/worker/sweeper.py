@@ -13,7 +13,7 @@ from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import ColumnElement, select
 
 from jobs.authoring.task import TaskSummary
-from jobs.runs import caps, deliveries, events, following, lease, limits, mails, pauses, turns, uploads
+from jobs.runs import caps, deliveries, events, following, lease, limits, mails, pauses, predictions, turns, uploads
 from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
@@ -77,6 +77,7 @@ class Sweeper:
         self._wake_due((Run.due_at <= utcnow()) | (is_retried & (Run.queued_at > future)))
         revive(self._backend, following.let_follow(self._backend, TURN_SECONDS))
         turns.refresh(self._backend.database)
+        predictions.note(self._backend.database)
         self._push_what_redis_does_not_know()
         self._forget_jobs_of_ended_runs()
         uploads.forget(self._backend.database)

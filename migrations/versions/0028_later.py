@@ -1,4 +1,4 @@
-"""When a run is to start, which run it follows, and by what it is found to be the same as another one."""
+"""When a run starts, which run it follows, by what it is the same as another one, and when it was expected to start."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,9 +23,18 @@ def upgrade() -> None:
     op.create_index("ix_runs_unique", "runs", keys, unique=True, sqlite_where=live, postgresql_where=live)
     kept = sa.text("reuse_key IS NOT NULL")
     op.create_index("ix_runs_reuse", "runs", ["owner_id", "reuse_key", "id"], sqlite_where=kept, postgresql_where=kept)
+    op.create_table(
+        "predictions",
+        sa.Column("run_id", RUN_ID, autoincrement=False, nullable=False),
+        sa.Column("earliest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("latest", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_predictions_run", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_id"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("predictions")
     for index in ("ix_runs_reuse", "ix_runs_unique", "ix_runs_awaited"):
         op.drop_index(index, "runs")
     for column in ("reuse_key", "unique_key", "awaited_id", "after_into", "after_id", "scheduled_for"):

@@ -4,7 +4,7 @@ from flask import Blueprint, abort, redirect, render_template, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from jobs.runs import SEEN_WITHIN_SECONDS, Kind, heartbeats, pauses
+from jobs.runs import SEEN_WITHIN_SECONDS, Kind, heartbeats, pauses, predictions
 from webapp.accounts.auth import require_admin
 from webapp.admin import at_work, messages
 from webapp.current import backend
@@ -20,10 +20,10 @@ def index() -> str:
     with backend().database.read() as session:
         workers = heartbeats.listed(session, MOST_WORKERS)
         drained = {pause.name: pause for pause in pauses.listed(session) if pause.kind == Kind.WORKER}
+        rate = predictions.hit_rate(session)
         running = at_work.by_worker(session, MOST_WORKERS)
-    return render_template(
-        "admin/workers.html", workers=workers, drained=drained, running=running, seen_within=SEEN_WITHIN_SECONDS
-    )
+    shown = {"workers": workers, "drained": drained, "running": running, "rate": rate}
+    return render_template("admin/workers.html", seen_within=SEEN_WITHIN_SECONDS, **shown)
 
 
 @bp.post("/<text:worker>/drain")

@@ -7,6 +7,7 @@ from sqlalchemy import update
 from jobs.runs import heartbeats, lease
 from jobs.runs.backend import Backend
 from jobs.runs.heartbeats import WorkerRow
+from jobs.runs.predictions import Prediction
 from jobs.storage.database import utcnow
 from tests.support.people import make_run, owner_id
 from tests.support.visitor import Visitor, soup, the
@@ -15,6 +16,7 @@ from tests.support.visitor import Visitor, soup, the
 def test_an_administrator_sees_what_each_worker_does(boss: Visitor, ada: Visitor, backend: Backend) -> None:
     database = backend.database
     assert "No worker has been seen" in boss.get("/admin/workers/").text
+    assert "Nothing to compare yet" in the(soup(boss.get("/admin/workers/")), "#hit-rate").text
     for name in ("busy", "mine", "idle", "lost"):
         heartbeats.seen(database, name, idle_since=utcnow() - timedelta(minutes=5))
     runs = [make_run(backend, owner_id(backend, one.email), "factorise") for one in (ada, boss)]
@@ -29,6 +31,17 @@ def test_an_administrator_sees_what_each_worker_does(boss: Visitor, ada: Visitor
     assert page.select(f'#worker-mine a[href="/runs/{runs[1].id}"]')
     assert "Idle for 5 min 0 s" in the(page, "#worker-idle").text
     assert "Not seen since" in the(page, "#worker-lost").text
+
+
+def test_an_administrator_reads_how_many_predictions_come_true(boss: Visitor, backend: Backend) -> None:
+    runs = [make_run(backend, owner_id(backend, boss.email)) for _each in range(3)]
+    for run, until in zip(runs, (9, 9, -9), strict=True):
+        with backend.database.write() as session:
+            earliest, latest = utcnow() - timedelta(seconds=10), utcnow() + timedelta(seconds=until)
+            session.add(Prediction(run_id=run.id, earliest=earliest, latest=latest))
+        assert lease.claim(backend.database, run.id, "worker")
+    words = the(soup(boss.get("/admin/workers/")), "#hit-rate").text
+    assert "2 of the latest 3 runs that had to wait, 67 %, started within" in words
 
 
 def test_a_drained_worker_says_by_whom_until_it_is_resumed(boss: Visitor, backend: Backend) -> None:
