@@ -1,9 +1,11 @@
 """Typical durations of tasks, from their latest successful runs."""
 
 import time
+from collections.abc import Collection
 from datetime import datetime
 from functools import cache
 from statistics import median
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, select
 
@@ -14,6 +16,17 @@ RECENT = 20
 LOOK_AGAIN_SECONDS = 60.0
 UNKNOWN_TASK_SECONDS = 1.0
 SUCCEEDED = Run.state == bindparam(None, State.SUCCEEDED, literal_execute=True)
+
+
+# Fewer durations say nothing, and beyond this ratio, inputs count as differing in size.
+FEWEST, SIMILAR_SIZE = 3, 2.0
+
+
+class Past(NamedTuple):
+    """How long a run took, and the size of its input files."""
+
+    seconds: float
+    input_bytes: int
 
 
 class Durations:
@@ -36,20 +49,28 @@ class Durations:
 
 def typical_seconds(connection: Connection, task: str) -> float | None:
     """Return the median of how long the task's latest successes took, or None if there is none."""
-    took = past_seconds(connection, task)
+    took = [one.seconds for one in past_runs(connection, task)]
     return median(took) if took else None
 
 
-def past_seconds(connection: Connection, task: str) -> list[float]:
-    """Return how long the task's latest successes took."""
+def past_runs(connection: Connection, task: str) -> list[Past]:
+    """Return the task's latest successes."""
     query = _successes(connection.dialect.name == "postgresql")
     rows = connection.execute(query, {"given_task": task}).all()
     return [
-        max(0.0, (row.ended_at - row.started_at).total_seconds()) for row in rows if row.started_at and row.ended_at
+        Past(max(0.0, (row.ended_at - row.started_at).total_seconds()), row.input_bytes or 0)
+        for row in rows
+        if row.started_at and row.ended_at
     ]
 
 
+def similar(past: Collection[Past], size: int) -> list[float]:
+    """Return how long those took whose input files have about this size, or all of them if those are too few."""
+    alike = [one.seconds for one in past if size / SIMILAR_SIZE <= one.input_bytes <= size * SIMILAR_SIZE]
+    return alike if size and len(alike) >= FEWEST else [one.seconds for one in past]
+
+
 @cache
-def _successes(for_postgres: bool) -> Select[datetime | None, datetime | None]:
-    succeeded = select(Run.started_at, Run.ended_at).where(SUCCEEDED)
+def _successes(for_postgres: bool) -> Select[datetime | None, datetime | None, int | None]:
+    succeeded = select(Run.started_at, Run.ended_at, Run.input_bytes).where(SUCCEEDED)
     return newest_first(for_postgres, succeeded, {Run.task: bindparam("given_task", type_=Run.task.type)}).limit(RECENT)

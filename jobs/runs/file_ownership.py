@@ -58,7 +58,10 @@ def note_uploads(database: Database, owner_id: int, files: Sequence[RunFile], mo
 
 
 def attach(session: Session, run: Run) -> None:
-    """Record the files in a new run's parameters as the run's. Raises NotKept if the owner does not own one of them."""
+    """Record the files in a new run's parameters, and their size, as the run's.
+
+    Raises NotKept if the owner does not own one of them.
+    """
     files = list(files_in(run.parameters))
     if not files:
         return
@@ -67,5 +70,6 @@ def attach(session: Session, run: Run) -> None:
     sizes = sizes_of(session, run.owner_id, wanted)
     if any(sizes.get(file.sha256) != file.size for file in files):
         raise NotKept
+    run.input_bytes = sum(file.size for file in files)
     session.flush()
     run_files.add(session, run, [RunFile(file.sha256, file.size, file.name, file.media_type) for file in files])

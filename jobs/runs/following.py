@@ -74,15 +74,19 @@ def _follow(backend: Backend, session: Session, run_id: int) -> Sequence[Change]
 
 def _go_on(backend: Backend, session: Session, run: Run, result: Any) -> Sequence[Change]:
     shown, encrypted, due = run.parameters, run.encrypted_parameters, still_to_come(run.scheduled_for)
+    size = run.input_bytes
     if run.after_into is not None:
         shown = {**shown, run.after_into: result}
         encrypted = encrypted and _sealed(backend, run, encrypted, result)
         try:
-            file_ownership.attach(session, Run(id=run.id, owner_id=run.owner_id, parameters=shown))
+            with_result = Run(id=run.id, owner_id=run.owner_id, parameters=shown)
+            file_ownership.attach(session, with_result)
+            size = with_result.input_bytes
         except NotKept:
             return _end(session, run, sql.FAIL_QUEUED, LOST_FILE)
         usage.add_parameters(session, run.owner_id, run.parameters, shown)
     given = {"given_id": run.id, "given_due_at": due, "given_shown": shown, "given_encrypted": encrypted}
+    given["given_size"] = size
     row = session.connection().execute(sql.GO_ON, {**given, "given_now": utcnow()}).first()
     if row and due is None:
         turns.join(session, [(row.owner_id, row.id)])

@@ -30,6 +30,7 @@ class Waiting(NamedTuple):
     id: int
     task: str
     queued_at: datetime
+    input_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -78,30 +79,32 @@ def _first_runs(
     runs = defaultdict[int, list[Waiting]](list)
     given = {"asked": [[owner_id] for owner_id in owners], "most": most}
     held = {(pause.kind, pause.name) for pause in pauses}
-    for owner_id, run_id, task, queued_at in session.connection().execute(query, given):
-        run = Waiting(run_id, task, queued_at)
+    for owner_id, run_id, task, queued_at, input_bytes in session.connection().execute(query, given):
+        run = Waiting(run_id, task, queued_at, input_bytes)
         if not held & {(Kind.TASK, run.task), (Kind.USER, str(owner_id))}:
             runs[owner_id].append(run)
     return {owner_id: sorted(found) for owner_id, found in runs.items()}
 
 
-def _in_postgres(asked: CTE) -> Select[int, int, str, datetime]:
+def _in_postgres(asked: CTE) -> Select[int, int, str, datetime, int | None]:
     # Without the comparison of two columns, Postgres might go through all runs of the owner, also those that ended.
     row = tuple_(Run.state, Run.id)
     queued = (row >= tuple_(QUEUED, 0)) & (row <= tuple_(QUEUED, LARGEST_ID))
     mine = Run.owner_id == asked.c.owner_id
-    fitting = select(Run.id, Run.task, Run.queued_at).where(mine, queued, Run.due_at.is_(None))
+    fitting = select(Run.id, Run.task, Run.queued_at, Run.input_bytes).where(mine, queued, Run.due_at.is_(None))
     each = fitting.order_by(Run.state, Run.id).limit(bindparam("most", type_=Integer)).correlate(asked).lateral()
-    return select(asked.c.owner_id, each.c.id, each.c.task, each.c.queued_at).join_from(asked, each, true())
+    return select(asked.c.owner_id, each.c.id, each.c.task, each.c.queued_at, each.c.input_bytes).join_from(
+        asked, each, true()
+    )
 
 
-def _in_sqlite(asked: CTE) -> Select[int, int, str, datetime]:
+def _in_sqlite(asked: CTE) -> Select[int, int, str, datetime, int | None]:
     """Return the same query without LATERAL, which SQLite lacks. It finds the last run of each line first."""
     queued = select(Run.id).where(Run.owner_id == asked.c.owner_id, Run.state == QUEUED)
     beyond = queued.order_by(Run.id).offset(bindparam("most", type_=Integer) - 1).limit(1).correlate(asked)
     last = func.coalesce(beyond.scalar_subquery(), LARGEST_ID).label("last")
     each = at_once(select(asked.c.owner_id, last))
-    found = select(each.c.owner_id, Run.id, Run.task, Run.queued_at).where(
+    found = select(each.c.owner_id, Run.id, Run.task, Run.queued_at, Run.input_bytes).where(
         Run.owner_id == each.c.owner_id, Run.state == QUEUED
     )
     return found.where(Run.id <= each.c.last, Run.due_at.is_(None))

@@ -98,6 +98,7 @@ class Run(Base):
     task: Mapped[str] = mapped_column(String(100))
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON)
     encrypted_parameters: Mapped[str | None] = mapped_column(Text, deferred=True)
+    input_bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the files among the parameters, if there are any
     state: Mapped[State] = mapped_column(
         Enum(State, native_enum=False, length=16, values_callable=lambda states: [s.value for s in states]),
         default=State.QUEUED,

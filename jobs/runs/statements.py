@@ -173,6 +173,7 @@ GO_ON = _changing(
         "queued_at": given("now"),
         "parameters": given("shown"),
         "encrypted_parameters": given("encrypted"),
+        "input_bytes": given("size"),
     },
 )
 FAIL_QUEUED, CANCEL_QUEUED = _ending(FOLLOWS, FAILED), _ending(FOLLOWS, {**CANCELLED, **ERROR})

@@ -7,16 +7,14 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, select
 
-from jobs.runs.durations import RECENT, SUCCEEDED
+from jobs.runs.durations import FEWEST, RECENT, SIMILAR_SIZE, SUCCEEDED
 from jobs.runs.run import Run
 from jobs.runs.selection import is_postgres, newest_first
 from jobs.storage.database import Database
 from jobs.values.kept_file import KeptFile
 from jobs.values.references import references_in
 
-FEWEST = 3
-# Beyond these ratios, inputs count as differing in size, and durations as too different to say what is usual.
-SIMILAR_SIZE, SIMILAR_DURATION = 2.0, 4.0
+SIMILAR_DURATION = 4.0  # beyond this ratio, durations are too different to say what is usual
 
 
 def usual_seconds(database: Database, run: Run) -> float | None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.runs import heartbeats, pauses
-from jobs.runs.durations import UNKNOWN_TASK_SECONDS, past_seconds
+from jobs.runs.durations import UNKNOWN_TASK_SECONDS, Past, past_runs, similar
 from jobs.runs.heartbeats import Alive
 from jobs.runs.lines import MOST_AHEAD, Line, Waiting, lines
 from jobs.runs.pauses import Kind, Pause
@@ -18,7 +18,7 @@ from jobs.runs.start_times import Interval, Work, start_times
 from jobs.storage.database import Database, utcnow
 
 # Built once, at import: building it takes longer than executing it, and a page with a queued run does so often.
-RUNNING = select(Run.id, Run.task, Run.started_at).where(Run.state == State.RUNNING).limit(MOST_AHEAD)
+RUNNING = select(Run.id, Run.task, Run.started_at, Run.input_bytes).where(Run.state == State.RUNNING).limit(MOST_AHEAD)
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,15 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
             return held
         running = _running(session)
         in_line = lines(session, {run.owner_id for run in waiting}, found)
-        tasks = {run.task for line in in_line for run in line.runs}.union(one.kind for one in running)
-        past = {task: past_seconds(session.connection(), task) for task in tasks}
+        in_order = [run for line in in_line for run in line.runs]
+        tasks = {run.task for run in in_order} | {run.task for run in running}
+        past = {task: past_runs(session.connection(), task) for task in tasks}
     order, wanted = _order(in_line, past), {run.id for run in waiting}
     places = _places(order, wanted)
-    known = [Work(turn.run.id, turn.run.task) for turn in order if turn.run]
-    starts = start_times(known, running, alive.workers, past, wanted)
+    kinds = {_kind(run): similar(past[run.task], _size(run)) for run in (*in_order, *running)}
+    known = [Work(turn.run.id, _kind(turn.run)) for turn in order if turn.run]
+    at_work = [Work(run.id, _kind(run), _elapsed(run)) for run in running]
+    starts = start_times(known, at_work, alive.workers, kinds, wanted)
     own = {line.owner_id: line.runs for line in in_line}
     drained = next((one for one in found if one.kind == Kind.WORKER), None) if alive.drained else None
     estimates = {run.id: _estimate(run, alive, places[run.id], own.get(run.owner_id, ())) for run in waiting}
@@ -95,17 +98,34 @@ def wait_estimates(database: Database, runs: Collection[Run]) -> Mapping[int, Wa
     }
 
 
-def _running(session: Session) -> list[Work]:
+def _running(session: Session) -> list[Waiting]:
+    """Return the runs that are running, with the time of their start in the place of that of their queueing."""
     now = utcnow()
     return [
-        Work(run_id, task, max(0.0, (now - (started_at or now)).total_seconds()))
-        for run_id, task, started_at in session.connection().execute(RUNNING)
+        Waiting(run_id, task, started_at or now, input_bytes)
+        for run_id, task, started_at, input_bytes in session.connection().execute(RUNNING)
     ]
 
 
-def _order(found: Collection[Line], past: Mapping[str, Sequence[float]]) -> list[Turn]:
+def _elapsed(run: Waiting) -> float:
+    return max(0.0, (utcnow() - run.queued_at).total_seconds())
+
+
+def _kind(run: Waiting) -> str:
+    """Return the task and about the size of the input files: those of runs whose durations are compared."""
+    return f"{run.task} {(run.input_bytes or 0).bit_length()}"
+
+
+def _size(run: Waiting) -> int:
+    """Return the middle of the sizes that are of the same kind."""
+    return 3 * 2 ** ((run.input_bytes or 0).bit_length() - 1) // 2 if run.input_bytes else 0
+
+
+def _order(found: Collection[Line], past: Mapping[str, Collection[Past]]) -> list[Turn]:
     """Return the runs of all lines in the order in which they start."""
-    expected = {task: median(took) if took else UNKNOWN_TASK_SECONDS for task, took in past.items()}
+    expected = {
+        task: median(one.seconds for one in some) if some else UNKNOWN_TASK_SECONDS for task, some in past.items()
+    }
     order = []
     for line in found:
         vtime = line.vtime

@@ -10,6 +10,7 @@ RUN_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.add_column("runs", sa.Column("input_bytes", sa.BigInteger(), nullable=True))
     op.add_column("runs", sa.Column("scheduled_for", sa.DateTime(timezone=True), nullable=True))
     op.add_column("runs", sa.Column("after_id", RUN_ID, nullable=True))
     op.add_column("runs", sa.Column("after_into", sa.String(length=100), nullable=True))
@@ -37,5 +38,5 @@ def downgrade() -> None:
     op.drop_table("predictions")
     for index in ("ix_runs_reuse", "ix_runs_unique", "ix_runs_awaited"):
         op.drop_index(index, "runs")
-    for column in ("reuse_key", "unique_key", "awaited_id", "after_into", "after_id", "scheduled_for"):
+    for column in ("reuse_key", "unique_key", "awaited_id", "after_into", "after_id", "scheduled_for", "input_bytes"):
         op.drop_column("runs", column)

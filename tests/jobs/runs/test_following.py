@@ -11,11 +11,12 @@ from jobs.runs.backend import Backend
 from jobs.runs.deletion import delete_run
 from jobs.runs.lease import Claim
 from jobs.runs.run import Run, State
+from jobs.runs.run_files import owned_file
 from jobs.runs.submission import cancel, retry, submit_once
 from jobs.storage.database import utcnow
 from jobs.values.outcome import Failure
 from jobs.worker.sweeper import Sweeper
-from tests.support.people import execute, make_owner, make_run, read
+from tests.support.people import execute, make_owner, make_run, note_file, read
 
 
 @pytest.fixture
@@ -73,6 +74,27 @@ def test_a_run_takes_the_result_of_the_one_that_it_follows(backend: Backend, own
 def kept(backend: Backend, owner_id: int) -> int:
     with backend.database.read() as session:
         return usage.used(session, owner_id).kept_bytes
+
+
+def test_a_file_of_the_result_belongs_to_both(backend: Backend, owner_id: int, sweeper: Sweeper) -> None:
+    first, task = make_run(backend, owner_id), without(backend.catalog["count_words"], "texts")
+    asked = Asked(after=After(first.id, "texts"))
+    kept, lost = (
+        submit_once(backend, task, owner_id, task.parameters.model_validate({}), one).run
+        for one in (asked, Asked(after=After(make_run(backend, owner_id).id, "texts")))
+    )
+    file = note_file(backend, first.id, b"a word", "text/plain", "a.txt")
+    for result in ([{"$file": file._asdict()}], [{"$file": {**file._asdict(), "sha256": "f" * 64}}]):
+        succeed(backend, result)
+    sweeper.turn()
+    assert read(backend, kept).input_bytes == file.size
+    with backend.database.read() as session:
+        assert owned_file(session, owner_id, kept.id, file.sha256)
+    ((state, message),) = states(backend, lost)
+    assert (state, message) == (
+        State.FAILED,
+        f"A file in the result of run {read(backend, lost).after_id}, which this run was to follow, is no longer stored.",
+    )
 
 
 def test_a_result_that_is_no_such_parameter_fails_the_run(backend: Backend, owner_id: int, sweeper: Sweeper) -> None:

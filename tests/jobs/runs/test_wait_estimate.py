@@ -105,6 +105,20 @@ def test_the_time_is_that_of_similar_runs_shared_by_the_workers(backend: Backend
     assert expected() == pytest.approx((SOONER * 14, LATER * 14 + LATER_SECONDS), abs=0.2)
 
 
+def test_the_time_is_that_of_runs_with_inputs_of_about_the_same_size(backend: Backend, owner_id: int) -> None:
+    heartbeats.seen(backend.database, "one")
+    for seconds, size in ((1, 1_000), (100, 1_000_000)):
+        begun = NOW - timedelta(seconds=seconds)
+        for _each in range(3):
+            past = make_run(backend, owner_id, state=State.SUCCEEDED, started_at=begun, ended_at=NOW, input_bytes=size)
+            assert past.input_bytes == size
+    make_run(backend, owner_id, input_bytes=900_000)
+    run = waiting(backend, owner_id, 1)
+    found = wait_estimates(backend.database, [run])[run.id].seconds
+    assert found
+    assert (found.least, found.most) == pytest.approx((SOONER * 100, LATER * 100 + LATER_SECONDS))
+
+
 def test_a_task_that_never_succeeded_makes_the_time_unknown(backend: Backend, owner_id: int) -> None:
     heartbeats.seen(backend.database, "one")
     first, run = waiting(backend, owner_id, 2), waiting(backend, owner_id, 1)
