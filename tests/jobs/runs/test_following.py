@@ -90,11 +90,9 @@ def test_a_file_of_the_result_belongs_to_both(backend: Backend, owner_id: int, s
     assert read(backend, kept).input_bytes == file.size
     with backend.database.read() as session:
         assert owned_file(session, owner_id, kept.id, file.sha256)
-    ((state, message),) = states(backend, lost)
-    assert (state, message) == (
-        State.FAILED,
-        f"A file in the result of run {read(backend, lost).after_id}, which this run was to follow, is no longer stored.",
-    )
+    earlier = read(backend, lost).after_id
+    words = f"A file in the result of run {earlier}, which this run was to follow, is no longer stored."
+    assert states(backend, lost) == [(State.FAILED, words)]
 
 
 def test_a_result_that_is_no_such_parameter_fails_the_run(backend: Backend, owner_id: int, sweeper: Sweeper) -> None:
