@@ -1,10 +1,11 @@
 // Keeps what was entered in a task's form: while an example replaces it, while the page loads itself again, and when the
 // session has ended, until the same user has logged in again in this tab. The server renders the form from the fields
-// again; files must be chosen anew.
+// again; files must be chosen anew, except after an example.
 (() => {
   const form = () => document.getElementById("task-form");
   const viewer = document.getElementById("toasts")?.dataset.viewer;
   let replaced = null;
+  let chosen = [];
 
   const fields = () => [...new FormData(form())].filter(([, value]) => typeof value === "string");
 
@@ -35,9 +36,18 @@
   document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
     if (ctx?.sourceElement?.id !== "task-example") return;
     replaced = fields();
+    chosen = [...form().querySelectorAll("input[type=file]")].map(({ id, files }) => [id, files]);
     for (const { fragment } of tasks) fragment.querySelector("#task-undo").hidden = false;
   });
   document.addEventListener("click", ({ target }) => {
-    if (target.id === "task-undo") fill(replaced).then(() => document.getElementById("task-example").focus());
+    if (target.id === "task-undo") fill(replaced).then(() => {
+      for (const [id, files] of chosen) {
+        const input = document.getElementById(id);
+        if (!input || !files.length) continue;
+        input.files = files;
+        input.dispatchEvent(new Event("change", { bubbles: true }));
+      }
+      document.getElementById("task-example").focus();
+    });
   });
 })();

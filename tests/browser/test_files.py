@@ -47,6 +47,48 @@ def newest(backend: Backend) -> list[str]:
     return [text["$file"]["name"] for text in found.parameters["texts"]]
 
 
+def dropped(page: Page, selector: str, contents: dict[str, str]) -> None:
+    """Drop files on an element, as somebody does who drags them from a folder."""
+    transfer = page.evaluate_handle(
+        """contents => {
+            const transfer = new DataTransfer();
+            for (const [name, content] of Object.entries(contents)) transfer.items.add(new File([content], name));
+            return transfer;
+        }""",
+        contents,
+    )
+    for event in ("dragover", "drop"):
+        page.dispatch_event(selector, event, {"dataTransfer": transfer})
+
+
+TABLE = 'name;price;<b>note</b>\n"a ""b""; c";1;x\nd;2;"two\nlines"\n' + "e;3;y\n" * 9
+
+
+def test_dropped_files_are_chosen_and_a_tables_first_rows_shown(new_context: NewContext) -> None:
+    page = opened(new_context)
+    dropped(page, "#field-texts label", {"a.txt": "soup", "b.txt": "bread"})
+    names = "input => [...input.files].map(file => file.name)"
+    assert page.eval_on_selector("#texts-input", names) == ["a.txt", "b.txt"]
+    dropped(page, "h1", {"c.txt": "cheese"})
+    assert page.eval_on_selector("#texts-input", names) == ["a.txt", "b.txt"], "a drop elsewhere changes nothing"
+    page.eval_on_selector("#texts-input", "input => { input.multiple = false; }")
+    dropped(page, "#field-texts", {"a.csv": TABLE, "b.csv": TABLE})
+    expect(page.locator("#texts-refused")).to_contain_text("Only one file fits here.")
+    dropped(page, "#field-texts", {"a.csv": TABLE})
+    expect(page.locator("#texts-refused")).to_be_hidden()
+    rows = page.locator("#texts-preview tr")
+    expect(rows).to_have_count(6)
+    expect(rows.nth(0).locator("th")).to_have_text(["name", "price", "<b>note</b>"])
+    expect(rows.nth(1).locator("td")).to_have_text(['a "b"; c', "1", "x"])
+    expect(rows.nth(2).locator("td")).to_have_text(["d", "2", "two lines"])
+    assert violations(page) == []
+    page.get_by_role("button", name="Fill in an example").click()
+    expect(page.locator("#texts-preview")).to_be_hidden()
+    page.get_by_role("button", name="Undo").click()
+    expect(rows).to_have_count(6)
+    assert page.eval_on_selector("#texts-input", names) == ["a.csv"]
+
+
 @EITHER_WAY
 def test_files_stay_with_a_refused_form_and_can_be_dropped_and_added(
     new_context: NewContext, backend: Backend, texts: dict[str, Path], scripts: bool

@@ -231,10 +231,11 @@ def test_every_field_is_accessible_and_fits_a_phone(gallery: Gallery, task: str)
 
 
 def sticking_out(page: Page) -> list[str]:
-    """Return the elements that extend into the form's padding."""
+    """Return the elements that extend into the form's padding, as only the bar with Run may."""
     script = """form => {
         const end = form.getBoundingClientRect().right - parseFloat(getComputedStyle(form).paddingRight) + 1;
-        const out = (one) => one.getBoundingClientRect().right > end && !one.closest(".visually-hidden");
+        const others = ".visually-hidden, .form__actions";
+        const out = (one) => one.getBoundingClientRect().right > end && !one.closest(others);
         return [...form.querySelectorAll("*")].filter(out).map((one) => one.outerHTML.slice(0, 120));
     }"""
     found: list[str] = page.locator("#task-form").evaluate(script)
@@ -251,3 +252,27 @@ def test_texts_and_rows_have_more_room_where_the_runs_have_enough(gallery: Galle
 
 def width(page: Page, selector: str) -> float:
     return float(page.locator(selector).evaluate("one => one.getBoundingClientRect().width"))
+
+
+COVERED = """() => {
+    const bar = document.querySelector(".form__actions");
+    const focused = document.activeElement;
+    if (bar.contains(focused) || !focused.closest("form")) return "";
+    const { top, bottom } = focused.getBoundingClientRect();  // of a text area, its first lines
+    return Math.min(bottom, top + 48) <= bar.getBoundingClientRect().top + 1 ? "" : focused.outerHTML;
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (360, 740)], ids=["desktop", "phone"])
+def test_run_stays_in_view_and_covers_no_focused_field(gallery: Gallery, size: tuple[int, int]) -> None:
+    page = gallery.open("scalars", viewport={"width": size[0], "height": size[1]})
+    submit = page.locator("#task-submit")
+    expect(submit).to_be_in_viewport(ratio=1)
+    page.locator("#count-input").focus()
+    focused = []
+    while "task-submit" not in focused:
+        focused.append(str(page.evaluate("document.activeElement.id")))
+        assert page.evaluate(COVERED) == "", "the bar covers the focused field"
+        page.keyboard.press("Tab")
+    assert len(focused) > 10
+    expect(submit).to_be_in_viewport(ratio=1)

@@ -29,6 +29,8 @@ TEXTS = frozenset({"text", "long_text"})
 # Maximum numbers of choices for radio buttons and for a select box.
 MOST_RADIOS = 4
 MOST_OPTIONS = 20
+# The longest label of radio buttons in a row, in characters.
+SHORT_LABEL = 14
 # Limit for all lists of a form together: a small request could otherwise make the server render a huge form.
 MOST_ROWS = 200
 # Kinds with parts that are fields themselves.
@@ -96,6 +98,11 @@ class Field:
     def own_name(self) -> str:
         """The last component of its dotted name."""
         return self.name.rpartition(".")[2]
+
+    @property
+    def has_short_choices(self) -> bool:
+        """Return whether the labels of the choices are short enough to stand in a row."""
+        return all(len(choice.label) <= SHORT_LABEL for choice in self.choices)
 
     @property
     def is_compound(self) -> bool:

@@ -19,8 +19,8 @@ STYLES = (
     *("charts", "log", "pictures", "pages", "start"),
 )
 SCRIPTS = (
-    *("live", "log", "sliders", "times", "zones", "uploads", "unread", "checks", "drafts", "folds", "filter", "focus"),
-    *("copy", "toasts", "theme", "palette", "shortcuts"),
+    *("live", "log", "sliders", "times", "zones", "uploads", "drops", "preview", "unread", "checks", "drafts"),
+    *("folds", "filter", "focus", "copy", "toasts", "theme", "palette", "shortcuts"),
 )
 # In the order in which a browser reads them: the cascade and htmx's extension depend on it.
 BUNDLES = {
