@@ -53,7 +53,7 @@ def test_both_keep_what_was_entered_when_the_form_comes_back(form: Page) -> None
     field(form).fill("2.5")
     form.get_by_role("spinbutton", name="Iterations").fill("50")
     form.get_by_role("button", name="Run", exact=True).click()
-    expect(form.locator(".run__parameters").first).to_contain_text("zoom = 2.5, iterations = 50")
+    expect(form.locator(".run__parameters").first).to_contain_text("Zoom: 2.5, Iterations: 50")
     expect(field(form)).to_have_value("2.5")
     expect(slider(form)).to_have_value("2.5")
     assert was_not_reloaded(form)

@@ -84,8 +84,9 @@ def _render(page: Page, run: Run, known: Fragment | None) -> Fragment:
     wait_estimate = _wait_estimate(run, expected)
     if known and (known.version, known.wait_estimate) == (run.version, wait_estimate):
         return known
-    html = fragments.full(run, expected, code=page.listing.code) if page.is_single else fragments.row(run, expected)
-    return Fragment(run.version, wait_estimate, html)
+    if page.is_single:
+        return Fragment(run.version, wait_estimate, fragments.full(run, expected, code=page.listing.code))
+    return Fragment(run.version, wait_estimate, fragments.row(run, expected, page.listing.titled))
 
 
 def _wait_estimate(run: Run, expected: WaitEstimate | None) -> str:

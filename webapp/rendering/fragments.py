@@ -24,9 +24,9 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(full=full, listing=listing)
 
 
-def row(run: Run, expected: WaitEstimate | None = None) -> str:
-    """Render a run as a row of a list, with its wait estimate while it is queued."""
-    return _guarded(run, "runs/_run.html", "runs/_run_plain.html", expected=expected)
+def row(run: Run, expected: WaitEstimate | None = None, titled: bool = True) -> str:
+    """Render a run as a row of a list, with its wait estimate while it is queued, and its task's title if `titled`."""
+    return _guarded(run, "runs/_run.html", "runs/_run_plain.html", expected=expected, titled=titled)
 
 
 def kept(run_id: int, version: int) -> str:
@@ -63,7 +63,9 @@ def wait_estimate(run: Run, expected: WaitEstimate | None) -> str:
 
 def listing(page: Page, rows: Sequence[str] | None = None) -> Markup:
     """Render a whole list of runs, from rendered rows if they are given."""
-    rendered = [row(run, page.wait_estimates.get(run.id)) for run in page.runs] if rows is None else rows
+    rendered = (
+        [row(run, page.wait_estimates.get(run.id), page.listing.titled) for run in page.runs] if rows is None else rows
+    )
     return escaped(render("runs/_list.html", page=page, rows=[escaped(one) for one in rendered]))
 
 

@@ -16,11 +16,12 @@ class Listing(Selection):
     """The runs that a page shows, and the path that its addresses are below.
 
     `output` is whether the page of a single run streams its output, and `code` whether it shows a traceback. `access`
-    is what the reader sees of the runs.
+    is what the reader sees of the runs, and `titled` whether rows name their task.
     """
 
     output: bool = True
     code: bool = False
+    titled: bool = True
     url_prefix: str = ""
     access: Access = WHOLE
 
@@ -87,6 +88,7 @@ def from_query(owner_id: int, query: Mapping[str, str]) -> Listing:
         tag=query.get("tag", "").replace("\x00", "").lower() or None,
         starred=query.get("starred") == "yes",
         run_ids=_ids(query["runs"]) if "runs" in query else None,
+        titled=query.get("titles") != "no",
     )
 
 
@@ -104,6 +106,7 @@ def to_query(listing: Listing) -> dict[str, str]:
         "tag": listing.tag,
         "starred": "yes" if listing.starred else None,
         "parts": listing.access.mark or None,
+        "titles": None if listing.titled else "no",
     }
     return {name: str(value) for name, value in parts.items() if value is not None}
 

@@ -31,6 +31,7 @@ def init_app(app: Flask) -> None:
         roughly=roughly,
         parameters=parameters,
         summary=summary,
+        changed_inputs=changed_inputs,
         subject=subject,
         cell=cell,
         in_one_line=in_one_line,
@@ -89,7 +90,24 @@ def parameters(run: Run) -> dict[str, Any]:
 def summary(run: Run) -> str:
     """Return a run's parameters as one short line."""
     fields, given = known_task(run.task).fields, run.parameters
-    text = ", ".join(f"{name} = {in_one_line(spoken(fields.get(name), given[name]))}" for name in given)
+    return _short(", ".join(f"{name} = {in_one_line(spoken(fields.get(name), given[name]))}" for name in given))
+
+
+def changed_inputs(run: Run) -> str:
+    """Return the parameters that differ from their defaults by label, as one short line."""
+    fields, given = known_task(run.task).fields, run.parameters
+    labels = _labels(run, fields)
+    changed = [name for name, value in given.items() if name not in fields or not _is_default(fields[name], value)]
+    text = ", ".join(f"{labels[name]}: {in_one_line(spoken(fields.get(name), given[name]))}" for name in changed)
+    return _short(text) or (messages.DEFAULT_INPUTS if given else messages.NO_PARAMETERS)
+
+
+def _is_default(field: Field, value: Any) -> bool:
+    """Return whether a parameter has its default, which is None without one. A factory makes another each time."""
+    return field.factory is None and value == field.default
+
+
+def _short(text: str) -> str:
     return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 1]}…"
 
 

@@ -76,3 +76,5 @@ NO_ROOM = (
     "day. For more space, contact the administrator."
 )
 CANNOT_KEEP = "The file could not be saved. Try again later, or contact the administrator."
+DEFAULT_INPUTS = "Default inputs"
+NO_PARAMETERS = "No parameters"

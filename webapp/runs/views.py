@@ -153,7 +153,7 @@ def cancel(run_id: int) -> Response:
     run, expected = page.runs[0], page.wait_estimates.get(run_id)
     if request.form.get("view") == "full":
         return make_response(fragments.full(run, expected, code=page.listing.code))
-    return make_response(fragments.row(run, expected))
+    return make_response(fragments.row(run, expected, titled=request.form.get("view") != "untitled"))
 
 
 @bp.post("/runs/<int:run_id>/retry")

@@ -30,6 +30,7 @@ bp = Blueprint("tasks", __name__)
 log = logging.getLogger(__name__)
 
 LATEST = 5
+LATEST_OF_TASK = 10
 OWNER = "_owner"
 EXAMPLE = "_example"
 
@@ -84,7 +85,7 @@ def run(name: str) -> Response:
         return Response(status=204, headers={"HX-Redirect": page})
     form_again = fragments.partial("#task-form", "outerMorph", _form(task, replace(form, errors={}), asked))
     expected = wait_estimates(backend().database, [new.run]).get(new.run.id)
-    response = make_response(fragments.row(new.run, expected) + form_again)
+    response = make_response(fragments.row(new.run, expected, titled=False) + form_again)
     response.headers["HX-Retarget"] = "#runs-list"
     response.headers["HX-Reswap"] = "afterbegin"
     return response
@@ -145,7 +146,7 @@ def _task(name: str) -> Task:
 
 
 def _page(task: Task, form: Form | None, asked: When | None = None) -> str:
-    page = look_up(backend().database, Listing(current_user.id, task=task.name, limit=PAGE_SIZE))
+    page = look_up(backend().database, Listing(current_user.id, task=task.name, limit=LATEST_OF_TASK, titled=False))
     known = backend().vault.names(current_user.id) if task.secrets else []
     missing = [name for name in task.secrets if name not in known]
     return render_template("tasks/show.html", task=task, form=form, page=page, missing=missing, when=asked)
