@@ -70,7 +70,7 @@ from webapp.runs import (
 from webapp.runs import views as runs
 from webapp.sharing import admin_views as admin_shares
 from webapp.sharing import link_views, list_views, share_views
-from webapp.tasks import pin_views, programs, start
+from webapp.tasks import pin_views, preset_views, programs, start
 from webapp.tasks import views as tasks
 from webapp.tasks.catalog import usable
 
@@ -84,8 +84,8 @@ PARTS = (
     *(own_inputs, programs, start, known_tasks, pace, waits, failures, preference_views, code, keeping),
 )
 ROOMS = (
-    *(tasks, pin_views, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp, health, users),
-    *(audit_views, retention_views, palette),
+    *(tasks, pin_views, preset_views, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp),
+    *(health, users, audit_views, retention_views, palette),
     *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
     *(address_views, export_views, preference_views, proof_views, session_views, token_views, webhook_views),
     *(share_views, list_views, link_views, admin_shares),

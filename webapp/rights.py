@@ -6,7 +6,7 @@ from flask import Flask, g
 from flask_login import current_user
 
 from jobs.authoring import Task
-from jobs.runs import LARGEST_ID, Access, Linked, NotAllowed, Rights, Run, rights, submission
+from jobs.runs import LARGEST_ID, Access, Linked, NotAllowed, Rights, Run, presets, rights, submission
 from webapp.current import backend
 from webapp.rendering.failures import may_see_code
 
@@ -16,7 +16,7 @@ MARK_LENGTH = rights.MARK_LENGTH
 
 def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(sees_task=sees_task, rerun_refusal=rerun_refusal)
-    app.jinja_env.globals.update(rights_mark=mark)
+    app.jinja_env.globals.update(rights_mark=mark, changes_preset=changes_preset)
 
 
 def mine() -> Rights:
@@ -77,6 +77,11 @@ def require(task: Task) -> None:
     """Raise NotAllowed unless the person may run a task."""
     if not mine().runs(task):
         raise NotAllowed(mine().sees(task))
+
+
+def changes_preset(preset: presets.Preset) -> bool:
+    """Return whether the person changes and deletes a preset."""
+    return mine().changes_preset(preset.owner_id, preset.is_shared)
 
 
 def mark() -> str:

@@ -18,6 +18,9 @@ Nobody else sees a run, whatever their role, unless its owner shares it with the
 that they have. They see its state, its times, and its result or error, and of parameters, log and files what the owner
 has chosen; they change nothing. A disabled account neither sees nor shares anything.
 
+A preset is its maker's. If it is shared, everybody who runs its task uses it, and managers and administrators change
+and delete it, too.
+
 Administrators manage every group. A manager manages the groups that they belong to: sees who is in them, and adds and
 removes viewers and members. A person is made a manager, or added to a group as one, by administrators only.
 
@@ -109,6 +112,11 @@ class Rights:
     def runs_any(self) -> bool:
         """Return whether the person may run tasks at all, and so upload files for them."""
         return self.is_active and self.role is not Role.VIEWER
+
+    def changes_preset(self, owner_id: int, is_shared: bool) -> bool:
+        """Return whether the person changes and deletes a preset of a task that they run."""
+        is_in_charge = self.role in (Role.MANAGER, Role.ADMINISTRATOR)
+        return self.is_active and (owner_id == self.person_id or (is_shared and is_in_charge))
 
     def manages(self, group_id: int) -> bool:
         """Return whether the person manages a group."""

@@ -1,4 +1,4 @@
-"""Pinned tasks."""
+"""Pinned tasks, and presets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,7 +16,23 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_pins_owner", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("owner_id", "task"),
     )
+    op.create_table(
+        "presets",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=False),
+        sa.Column("task", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("is_shared", sa.Boolean(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_presets_owner", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("owner_id", "task", "name", name="uq_presets_name"),
+    )
+    op.create_index("ix_presets_task", "presets", ["task", "is_shared"])
 
 
 def downgrade() -> None:
+    op.drop_table("presets")
     op.drop_table("pins")

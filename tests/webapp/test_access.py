@@ -80,6 +80,8 @@ def expected(who: str, method: str, rule: str) -> set[int]:
         return {200, 303, 404, 405, 422} | tidied if who == "administrator" else {403} | tidied
     if "<int:run_id>" in rule or "<int:webhook_id>" in rule:
         return {200, 303, 409, 422} if who == "owner" else {404}
+    if "<row:preset_id>" in rule:
+        return {404}
     if rule.startswith("/account/address"):
         return {403, 404}  # without a link, and where no mail is sent
     return {200, 204, 303, 422} | ({409} if rule == "/account/2fa/on" else set())
@@ -112,6 +114,7 @@ def fill(rule: str, run_id: int, delivery: Delivery) -> str:
         "<registry_name>": "queued",
         "<job_id>": f"run-{run_id}-1",
         "<row:token_id>": "0",
+        "<row:preset_id>": "0",
         "<row:user_id>": "0",
         "<text:worker>": "none",
         "<row:group_id>": "0",

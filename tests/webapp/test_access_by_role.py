@@ -57,6 +57,7 @@ KINDS = {
     },
     "by mail": {"/account/address", "/account/address/confirm", "/reset/mail"},
     "task": {"/tasks/<name>", "/api/v1/tasks/<name>"},
+    "presets": {f"/tasks/<name>/presets{end}" for end in ("", "/<row:preset_id>", "/<row:preset_id>/delete")},
     "running": {"/tasks/<name>/check", "/api/v1/tasks/<name>/runs"},
     "tools": {"/api/mcp"},
     "upload": {"/api/v1/files"},
@@ -111,6 +112,8 @@ def expected(role: Role, inside: bool, kind: str, method: str) -> set[int]:
         case "task" | "running":
             seen = viewers if kind == "running" or method == "POST" else DONE
             return seen if inside or boss else {404}
+        case "presets":
+            return expected(role, inside, "running", method) | ({404} if role is not Role.VIEWER else set())
         case "upload":
             return viewers
         case "by mail":

@@ -18,6 +18,7 @@ from jobs.runs import (
     files_of_run,
     groups,
     pinned,
+    presets,
     read_output,
     runs_of,
     saved_filters,
@@ -142,7 +143,7 @@ def _account(backend: Backend, account: Account) -> dict[str, Any]:
         *webhooks.of_single_runs(database, owner_id, MOST_OF_SINGLE_RUNS),
     ]
     with database.read() as session:
-        pins = pinned(session, owner_id)
+        pins, named = pinned(session, owner_id), presets.of_owner(session, owner_id)
     return {
         "email": account.email,
         "role": account.role,
@@ -162,6 +163,7 @@ def _account(backend: Backend, account: Account) -> dict[str, Any]:
         ),
         "pinned_tasks": pins,
         "saved_filters": _of(saved_filters.listed(database, owner_id), "name", "query", "created_at"),
+        "presets": _of(named, "task", "name", "parameters", "is_shared", "is_default", "saved_at"),
         "webhooks": _of(hooks, "url", "run_id", "created_at", "disabled_at", "disabled_because"),
     }
 

@@ -22,6 +22,7 @@ from webapp.runs.known_tasks import submit_recorded
 from webapp.runs.own_inputs import own_inputs
 from webapp.runs.uploads import Received
 from webapp.tasks import messages, when
+from webapp.tasks.preset_views import Shelf, shelf_of
 from webapp.tasks.start import start_page
 from webapp.tasks.when import When
 
@@ -51,7 +52,8 @@ def show(name: str) -> str:
         texts = {field.name for field in forms.fields_of(task) if not forms.has_files([field])}
         example = {name: value for name, value in (task.example or {}).items() if name in texts}
         return _page(task, forms.blank(task, example, own_inputs()))
-    return _page(task, forms.blank(task, _earlier(task), own_inputs()))
+    shelf = shelf_of(task)
+    return _page(task, forms.blank(task, {**shelf.values, **_earlier(task)}, own_inputs()), shelf)
 
 
 @bp.post("/tasks/<name>")
@@ -145,11 +147,12 @@ def _task(name: str) -> Task:
     return rights.visible().get(name) or abort(404, description=messages.NO_TASK)
 
 
-def _page(task: Task, form: Form | None, asked: When | None = None) -> str:
+def _page(task: Task, form: Form | None, shelf: Shelf | None = None, asked: When | None = None) -> str:
     page = look_up(backend().database, Listing(current_user.id, task=task.name, limit=LATEST_OF_TASK, titled=False))
     known = backend().vault.names(current_user.id) if task.secrets else []
     missing = [name for name in task.secrets if name not in known]
-    return render_template("tasks/show.html", task=task, form=form, page=page, missing=missing, when=asked)
+    values = {"task": task, "form": form, "page": page, "missing": missing, "when": asked}
+    return render_template("tasks/show.html", **values, shelf=shelf or shelf_of(task))
 
 
 def _form(task: Task, form: Form, asked: When | None = None) -> str:

@@ -39,6 +39,7 @@ def test_an_account_goes_with_everything_that_is_its_users(
     ada.post("/account/secrets", {"name": "API_TOKEN", "value": "s"})
     ada.post("/account/tokens", {"name": "t", "scope": "files", "days": "30"})
     ada.post("/pins", {"pin": "reverse_text"})
+    ada.post("/tasks/reverse_text/presets", {"text": "abc"})
     groups.add_member(backend.database, groups.create(backend.database, "finance").id, ada_id)
     identities.link(backend.database, ada_id, Claims("https://id.example", "ada", "", frozenset()), backend.settings)
     shares.with_person(backend, ada_id, running.id, "ben@example.com", shares.Parts(log=True))

@@ -59,6 +59,7 @@ def test_an_archive_has_all_that_is_ones_own_and_no_secret(
     ada.post("/account/webhooks", {"url": "https://example.com/hook"})
     ada.post("/pins", {"pin": "count_words"})
     ada.post(f"/runs/{run_id}/shares", {"kind": "person", "email": ben.email, "part": "log"})
+    ada.post("/tasks/reverse_text/presets", {"text": "abc"})
     _token, secret = tokens.create(backend.database, ada_id, Grant("laptop"))
     archive = downloaded(ada)
     account, runs = json.loads(archive.read("account.json")), runs_in(archive)
@@ -67,6 +68,7 @@ def test_an_archive_has_all_that_is_ones_own_and_no_secret(
     assert account["pinned_tasks"] == ["count_words"]
     (share,) = account["shares"]
     assert (share["run_id"], share["whom"], share["parts"]) == (run_id, ben.email, ["log"])
+    assert account["presets"][0]["parameters"] == {"text": "abc"}
     assert [run["id"] for run in runs] == sorted({run["id"] for run in runs})
     assert (runs[2]["state"], runs[2]["log"][0]["content"]) == ("running", "half done")
     assert (len(runs), runs[0]["parameters"], runs[0]["result"]) == (6, {"text": "Grüße"}, "eßürG")
