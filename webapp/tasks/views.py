@@ -53,7 +53,7 @@ def show(name: str) -> str:
         example = {name: value for name, value in (task.example or {}).items() if name in texts}
         return _page(task, forms.blank(task, example, own_inputs()))
     shelf = shelf_of(task)
-    return _page(task, forms.blank(task, {**shelf.values, **_earlier(task)}, own_inputs()), shelf)
+    return _page(task, forms.blank(task, {**shelf.values, **_earlier(task)}, own_inputs()), shelf=shelf)
 
 
 @bp.post("/tasks/<name>")
@@ -147,7 +147,7 @@ def _task(name: str) -> Task:
     return rights.visible().get(name) or abort(404, description=messages.NO_TASK)
 
 
-def _page(task: Task, form: Form | None, shelf: Shelf | None = None, asked: When | None = None) -> str:
+def _page(task: Task, form: Form | None, asked: When | None = None, shelf: Shelf | None = None) -> str:
     page = look_up(backend().database, Listing(current_user.id, task=task.name, limit=LATEST_OF_TASK, titled=False))
     known = backend().vault.names(current_user.id) if task.secrets else []
     missing = [name for name in task.secrets if name not in known]
