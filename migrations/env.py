@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import config
 from jobs.runs import (
     audit,
+    bulk,
     checkpoints,
     files,
     heartbeats,
@@ -43,6 +44,7 @@ from webapp.server import migrations
 # These imports register the tables of each module in the metadata.
 __all__ = [
     "audit",
+    "bulk",
     "checkpoints",
     "files",
     "heartbeats",

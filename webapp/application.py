@@ -56,6 +56,7 @@ from webapp.current import put_backend
 from webapp.rendering import charts, failures, files, fragments, layout, markdown, results, static_files
 from webapp.runs import (
     annotation_views,
+    bulk_views,
     code,
     downloads,
     filters,
@@ -84,8 +85,8 @@ PARTS = (
     *(own_inputs, programs, start, known_tasks, pace, waits, failures, preference_views, code, keeping),
 )
 ROOMS = (
-    *(tasks, pin_views, preset_views, runs, annotation_views, downloads, files, api, api.openapi, api.docs, api.mcp),
-    *(health, users, audit_views, retention_views, palette),
+    *(tasks, pin_views, preset_views, runs, annotation_views, bulk_views, downloads, files, api, api.openapi, api.docs),
+    *(api.mcp, health, users, audit_views, retention_views, palette),
     *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
     *(address_views, export_views, preference_views, proof_views, session_views, token_views, webhook_views),
     *(share_views, list_views, link_views, admin_shares),

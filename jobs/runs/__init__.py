@@ -1,7 +1,15 @@
 """Runs: their row and every change of its state, submitting, the queue, events, output, files and secrets."""
 
 from jobs.runs.access import PARTS, WHOLE, Access
-from jobs.runs.annotations import LONGEST_NAME, LONGEST_NOTE, Annotations, Refused, annotate, tags_in
+from jobs.runs.annotations import (
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    Annotations,
+    Refused,
+    annotate,
+    problem_with_tags,
+    tags_in,
+)
 from jobs.runs.asked import LONGEST_DAYS, After, Asked, NoSuchRun, OtherOption, TooFar, WebhookAsked
 from jobs.runs.audit import Actor
 from jobs.runs.backend import Backend, open_backend
@@ -145,6 +153,7 @@ __all__ = [
     "owner_key",
     "pin",
     "pinned",
+    "problem_with_tags",
     "read_output",
     "recent_tasks",
     "record_task",

@@ -72,7 +72,7 @@ def _values(given: Annotations) -> dict[str, Any]:
         values["note"] = keepable(given.note.replace("\r\n", "\n")).strip()
     if given.tags is not None:
         values["tags"] = sorted({_tag(one) for one in given.tags} - {""})
-        if problem := _problem_of(values["tags"]):
+        if problem := problem_with_tags(values["tags"]):
             problems["tags"] = problem
     for name, most in (("name", LONGEST_NAME), ("note", LONGEST_NOTE)):
         if (count := len(values.get(name, ""))) > most:
@@ -86,7 +86,8 @@ def _tag(text: str) -> str:
     return keepable(text).strip().removeprefix("#").lower()
 
 
-def _problem_of(tags: list[str]) -> str:
+def problem_with_tags(tags: list[str]) -> str:
+    """Return why a run cannot have these tags, or an empty string."""
     if len(tags) > MOST_TAGS:
         return TOO_MANY_TAGS.format(most=MOST_TAGS, count=len(tags))
     for tag in tags:

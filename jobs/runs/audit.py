@@ -34,6 +34,8 @@ VERBS = (
     "account enabled",
     "address change begun",
     "address changed",
+    "bulk action begun",
+    "bulk action ended",
     "caps changed",
     "data exported",
     "filter deleted",

@@ -105,6 +105,18 @@ def _of_parts(session: Session, selections: Sequence[Selection]) -> list[list[tu
     return [sorted(runs, reverse=True) for runs in found]
 
 
+def newest_ids(session: Session, selection: Selection, limit: int) -> Select[int]:
+    """Return a query for the ids of the newest runs of a selection, at most so many."""
+    columns, (first, last) = _columns(selection.owner_id, selection), _bounds(selection)
+    return newest_first(is_postgres(session), select(Run.id), columns, first, last).limit(limit)
+
+
+def count_up_to(session: Session, selection: Selection, most: int) -> int:
+    """Return how many runs a selection has, counting no further than this."""
+    some = newest_ids(session, selection, most).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
 def endings(session: Session, owner_id: int, after: datetime) -> list[Ending]:
     """Return the endings after a time among an owner's LATEST runs, oldest first."""
     found = session.connection().execute(_endings(is_postgres(session)), {"given_owner": owner_id, "after": after})

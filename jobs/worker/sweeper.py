@@ -13,7 +13,20 @@ from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import ColumnElement, select
 
 from jobs.authoring.task import TaskSummary
-from jobs.runs import caps, deliveries, events, following, lease, limits, mails, pauses, predictions, turns, uploads
+from jobs.runs import (
+    bulk_pieces,
+    caps,
+    deliveries,
+    events,
+    following,
+    lease,
+    limits,
+    mails,
+    pauses,
+    predictions,
+    turns,
+    uploads,
+)
 from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
@@ -63,6 +76,7 @@ class Sweeper:
         elif self._leadership.held:
             self._wake_due(Run.due_at <= utcnow())
             revive(self._backend, following.let_follow(self._backend, TURN_SECONDS))
+            bulk_pieces.turn(self._backend)
 
     def sweep(self) -> None:
         """Run every repair and cleanup, if this is the leader."""

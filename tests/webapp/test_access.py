@@ -78,6 +78,8 @@ def expected(who: str, method: str, rule: str) -> set[int]:
         return {302, 303, 401} | tidied if rule == "/live/changes" else {302, 303} | tidied
     if rule.startswith(ADMIN):
         return {200, 303, 404, 405, 422} | tidied if who == "administrator" else {403} | tidied
+    if rule.startswith("/runs/bulk"):
+        return {400, 404}  # which action and which runs, nobody says here
     if "<int:run_id>" in rule or "<int:webhook_id>" in rule:
         return {200, 303, 409, 422} if who == "owner" else {404}
     if "<row:preset_id>" in rule:
@@ -123,6 +125,7 @@ def fill(rule: str, run_id: int, delivery: Delivery) -> str:
         "<row:filter_id>": "0",
         "<row:share_id>": "0",
         "<text:secret>": "guess",
+        "<row:action_id>": "0",
         "<row:invitation_id>": "0",
         "<int:per_page>": "8",
         "<per_page>": "8",

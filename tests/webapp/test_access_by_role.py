@@ -29,6 +29,7 @@ KINDS = {
         *("/api/v1/tokens", "/login/sso", "/login/sso/callback", "/login/code", "/register/confirm"),
     },
     "own": {
+        "/runs/bulk",
         *(
             "/",
             "/pins",
@@ -67,6 +68,7 @@ KINDS = {
         *(f"/account/webhooks/{DELIVERY}", f"/api/v1/webhooks/{DELIVERY}", f"/runs/{FILE}", f"/api/v1/runs/{FILE}"),
         *(f"/runs/{RUN}{end}" for end in ("", "/table", "/table.csv", "/text", "/log.txt", "/everything.zip")),
         *(f"/runs/{RUN}{end}" for end in ("/cancel", "/delete", "/retry", "/about", "/star")),
+        *(f"/runs/bulk/<row:action_id>{end}" for end in ("", "/abort")),
         *(f"/api/v1/runs/{RUN}{end}" for end in ("", "/output", "/result", "/cancel", "/retry")),
         *(f"{api}/runs/{RUN}/shares" for api in ("", "/api/v1")),
         f"/runs/{RUN}/shares/<row:share_id>/revoke",

@@ -66,6 +66,12 @@ INSTEAD = {
     Existing.REUSE.value: "This is the result of your earlier run with the same parameters, files and code.",
 }
 
+# Actions on many runs.
+NO_ACTION = "There is no such action. Go back to the history and choose again."
+TOO_MANY_ACTIONS = "You have {most} actions on many runs going on. Wait until one has ended, or end it."
+NO_TAG = "Enter the tag that the runs are to have."
+BULK = {"cancel": "Cancel", "retry": "Run again", "delete": "Delete", "tag": "Tag"}
+
 # Uploads.
 BROKEN_OFF = "The upload was interrupted. Try again."
 TOO_LARGE = "{name} is larger than {most:,.10g} MB. Choose a smaller file."

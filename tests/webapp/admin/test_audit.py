@@ -58,6 +58,8 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         "shares.create": ("run shared", ada, f"/runs/{shared.id}/shares", {"kind": "person", "email": "x@example.com"}),
         "shares.revoke": ("share revoked", ada, f"/runs/{shared.id}/shares/2/revoke", {}),
         "runs.delete": ("run deleted", ada, f"/runs/{run.id}/delete", {}),
+        "bulk.begin": ("bulk action begun", ada, "/runs/bulk", {"action": "delete", "below": "9"}),
+        "bulk.stop": ("bulk action ended", ada, "/runs/bulk/1/abort", {}),
         "sessions.end": ("logged out", ada, "/account/sessions/3/end", {}),
         "sessions.end_others": ("logged out everywhere", ada, "/account/sessions/end", {}),
         "auth.change_password": ("password changed", ada, "/account/password", {"current": PASSWORD, "password": NEW}),
