@@ -35,6 +35,7 @@ from webapp.accounts import (
     second_factor_views,
     secrets,
     session_views,
+    space_views,
     sso_views,
     token_views,
     webhook_views,
@@ -89,7 +90,7 @@ ROOMS = (
     *(api.mcp, health, users, audit_views, retention_views, palette),
     *(user_views, group_views, task_views, worker_views, pause_views, failure_views, settings_views, secrets),
     *(address_views, export_views, preference_views, proof_views, session_views, token_views, webhook_views),
-    *(share_views, list_views, link_views, admin_shares),
+    *(share_views, list_views, link_views, admin_shares, space_views),
 )
 
 

@@ -81,6 +81,7 @@ VERBS = (
     "two-factor sign-in reset",
     "two-factor sign-in turned off",
     "two-factor sign-in turned on",
+    "upload deleted",
     "webhook created",
     "webhook deleted",
     "webhook enabled",

@@ -107,7 +107,7 @@ def _of_parts(session: Session, selections: Sequence[Selection]) -> list[list[tu
 
 def newest_ids(session: Session, selection: Selection, limit: int) -> Select[int]:
     """Return a query for the ids of the newest runs of a selection, at most so many."""
-    columns, (first, last) = _columns(selection.owner_id, selection), _bounds(selection)
+    columns, (first, last) = columns_of(selection.owner_id, selection), _bounds(selection)
     return newest_first(is_postgres(session), select(Run.id), columns, first, last).limit(limit)
 
 

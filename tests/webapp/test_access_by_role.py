@@ -29,7 +29,7 @@ KINDS = {
         *("/api/v1/tokens", "/login/sso", "/login/sso/callback", "/login/code", "/register/confirm"),
     },
     "own": {
-        "/runs/bulk",
+        *("/runs/bulk", "/account/space", "/account/space/uploads/<sha256>/delete"),
         *(
             "/",
             "/pins",

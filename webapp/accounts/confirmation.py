@@ -39,7 +39,7 @@ ORDINARY = frozenset(
         *("webhooks.enable", "webhooks.delete", "webhooks.send", "user.set_caps", "user.cancel", "groups.create"),
         *("groups.rename", "groups.delete", "groups.remove", "workers.drain", "workers.resume", "pauses.create"),
         *("pauses.resume", "preferences.save", "preferences.set_theme", "preferences.set_shortcuts"),
-        *("admin_shares.revoke", "retention.delete"),
+        *("admin_shares.revoke", "retention.delete", "space.delete_upload"),
     }
 )
 # ... or ask for the password in a form of their own, each time. A code is asked for as for the first ones.

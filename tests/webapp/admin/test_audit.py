@@ -13,8 +13,10 @@ from sqlalchemy import delete, update
 from jobs.runs import audit, groups, heartbeats
 from jobs.runs.audit import AuditEntry
 from jobs.runs.backend import Backend
+from jobs.runs.file_ownership import note_uploads
 from jobs.runs.run import State
 from jobs.runs.shares import Share
+from jobs.values.stored_file import RunFile
 from tests.support.people import make_run, owner_id
 from tests.support.visitor import PASSWORD, Visitor, soup, the
 from tests.support.waiting_mails import link_in, mailed, mailing
@@ -48,6 +50,8 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
     given = Share(id=1, run_id=make_run(backend, boss_id).id, owner_id=boss_id, parameters=True, log=True, files=True)
     with database.write() as session:
         session.add(given)
+    sent = RunFile(*backend.files.put(b"sent"), "sent.txt", "text/plain")
+    note_uploads(database, ada_id, [sent], 1000)
     steps = {
         "auth.sign_in": ("logged in", phone, "/login", {"email": ada.email, "password": PASSWORD}),
         "secrets.put": ("secret saved", ada, "/account/secrets", {"name": "API_TOKEN", "value": "x"}),
@@ -58,6 +62,7 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
         "shares.create": ("run shared", ada, f"/runs/{shared.id}/shares", {"kind": "person", "email": "x@example.com"}),
         "shares.revoke": ("share revoked", ada, f"/runs/{shared.id}/shares/2/revoke", {}),
         "runs.delete": ("run deleted", ada, f"/runs/{run.id}/delete", {}),
+        "space.delete_upload": ("upload deleted", ada, f"/account/space/uploads/{sent.sha256}/delete", {}),
         "bulk.begin": ("bulk action begun", ada, "/runs/bulk", {"action": "delete", "below": "9"}),
         "bulk.stop": ("bulk action ended", ada, "/runs/bulk/1/abort", {}),
         "sessions.end": ("logged out", ada, "/account/sessions/3/end", {}),

@@ -1,0 +1,75 @@
+"""The space that an owner's files take, and by what: by task, the runs with the most, and the largest uploads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import delete, exists, func, select
+
+from jobs.runs import audit
+from jobs.runs.file_ownership import used_bytes
+from jobs.runs.run import Run
+from jobs.runs.run_files import RunFileRow
+from jobs.runs.uploads import Upload
+from jobs.runs.usage import used
+from jobs.storage.database import Database
+
+MOST_SHOWN = 10
+
+
+class TaskSpace(NamedTuple):
+    task: str
+    runs: int
+    size: int
+
+
+class RunSpace(NamedTuple):
+    run_id: int
+    task: str
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Space:
+    """The bytes of an owner's files, of what their runs keep in the database, and the largest parts.
+
+    A file that several runs have is counted once in `files`, and with each of them in the parts.
+    """
+
+    files: int
+    kept: int
+    tasks: Sequence[TaskSpace]
+    runs: Sequence[RunSpace]
+    uploads: Sequence[Upload]
+
+
+def space_of(database: Database, owner_id: int) -> Space:
+    """Return what an owner's files take, by the owner's index of files."""
+    size = func.sum(RunFileRow.size).label("size")
+    mine = RunFileRow.owner_id == owner_id
+    largest = select(RunFileRow.run_id, size).where(mine).group_by(RunFileRow.run_id).order_by(size.desc())
+    some = largest.limit(MOST_SHOWN).subquery()
+    runs = select(Run.id, Run.task, Run.name, some.c.size).join(some, some.c.run_id == Run.id)
+    tasks = select(Run.task, func.count(RunFileRow.run_id.distinct()), size).join(Run, Run.id == RunFileRow.run_id)
+    of_run = exists().where(RunFileRow.owner_id == owner_id, RunFileRow.sha256 == Upload.sha256)
+    uploads = select(Upload).where(Upload.owner_id == owner_id, ~of_run).order_by(Upload.size.desc())
+    with database.read() as session:
+        return Space(
+            used_bytes(session, owner_id),
+            used(session, owner_id).kept_bytes,
+            [
+                TaskSpace(*row)
+                for row in session.execute(tasks.where(mine).group_by(Run.task).order_by(size.desc()).limit(MOST_SHOWN))
+            ],
+            [RunSpace(*row) for row in session.execute(runs.order_by(some.c.size.desc(), Run.id))],
+            session.scalars(uploads.limit(MOST_SHOWN)).all(),
+        )
+
+
+def delete_upload(database: Database, owner_id: int, sha256: str) -> None:
+    """Forget an upload; runs that use the file keep it. Repeating it has no effect."""
+    mine = (Upload.owner_id == owner_id) & (Upload.sha256 == sha256)
+    with database.write() as session:
+        if session.execute(delete(Upload).where(mine).returning(Upload.name)).first():
+            audit.note(session, "upload deleted", sha256)
