@@ -79,7 +79,7 @@ TOO_MUCH = "The files in a form can total at most {most:,.10g} MB. Send fewer or
 TOO_MANY = "A form can have at most {most} files. Send fewer."
 NO_ROOM = (
     "Storage limit reached: your files can total at most {most:,.10g} MB. Uploads that no run uses are deleted after a "
-    "day. For more space, contact the administrator."
+    "day. Delete some under Account → Space. For more space, contact the administrator."
 )
 CANNOT_KEEP = "The file could not be saved. Try again later, or contact the administrator."
 DEFAULT_INPUTS = "Default inputs"
