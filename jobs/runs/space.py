@@ -15,6 +15,7 @@ from jobs.runs.usage import used
 from jobs.storage.database import Database
 
 MOST_SHOWN = 10
+MOST_SUMMED = 500
 
 
 class TaskSpace(NamedTuple):
@@ -34,7 +35,8 @@ class RunSpace(NamedTuple):
 class Space:
     """The bytes of an owner's files, of what their runs keep in the database, and the largest parts.
 
-    A file that several runs have is counted once in `files`, and with each of them in the parts.
+    A file that several runs have is counted once in `files`, and with each of them in the parts. The tasks are summed
+    over the MOST_SUMMED runs with the largest files.
     """
 
     files: int
@@ -45,26 +47,32 @@ class Space:
 
 
 def space_of(database: Database, owner_id: int) -> Space:
-    """Return what an owner's files take, by the owner's index of files."""
-    size = func.sum(RunFileRow.size).label("size")
+    """Return what an owner's files take."""
     mine = RunFileRow.owner_id == owner_id
-    largest = select(RunFileRow.run_id, size).where(mine).group_by(RunFileRow.run_id).order_by(size.desc())
-    some = largest.limit(MOST_SHOWN).subquery()
-    runs = select(Run.id, Run.task, Run.name, some.c.size).join(some, some.c.run_id == Run.id)
-    tasks = select(Run.task, func.count(RunFileRow.run_id.distinct()), size).join(Run, Run.id == RunFileRow.run_id)
+    size = func.sum(RunFileRow.size).label("size")
+    each = select(RunFileRow.run_id, size).where(mine).group_by(RunFileRow.run_id)
     of_run = exists().where(RunFileRow.owner_id == owner_id, RunFileRow.sha256 == Upload.sha256)
     uploads = select(Upload).where(Upload.owner_id == owner_id, ~of_run).order_by(Upload.size.desc())
     with database.read() as session:
+        # Postgres would rather read all runs than look up those of a subquery.
+        sizes = dict(session.execute(each.order_by(size.desc(), RunFileRow.run_id).limit(MOST_SUMMED)).tuples().all())
+        runs = session.execute(select(Run.id, Run.task, Run.name).where(Run.id.in_(sizes)))
+        largest = sorted((RunSpace(*row, int(sizes[row.id])) for row in runs), key=lambda one: (-one.size, one.run_id))
         return Space(
             used_bytes(session, owner_id),
             used(session, owner_id).kept_bytes,
-            [
-                TaskSpace(*row)
-                for row in session.execute(tasks.where(mine).group_by(Run.task).order_by(size.desc()).limit(MOST_SHOWN))
-            ],
-            [RunSpace(*row) for row in session.execute(runs.order_by(some.c.size.desc(), Run.id))],
+            _by_task(largest),
+            largest[:MOST_SHOWN],
             session.scalars(uploads.limit(MOST_SHOWN)).all(),
         )
+
+
+def _by_task(runs: Sequence[RunSpace]) -> list[TaskSpace]:
+    found: dict[str, TaskSpace] = {}
+    for run in runs:
+        before = found.get(run.task, TaskSpace(run.task, 0, 0))
+        found[run.task] = TaskSpace(run.task, before.runs + 1, before.size + run.size)
+    return sorted(found.values(), key=lambda one: -one.size)[:MOST_SHOWN]
 
 
 def delete_upload(database: Database, owner_id: int, sha256: str) -> None:
