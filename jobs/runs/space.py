@@ -55,9 +55,10 @@ def space_of(database: Database, owner_id: int) -> Space:
     uploads = select(Upload).where(Upload.owner_id == owner_id, ~of_run).order_by(Upload.size.desc())
     with database.read() as session:
         # Postgres would rather read all runs than look up those of a subquery.
-        sizes = dict(session.execute(each.order_by(size.desc(), RunFileRow.run_id).limit(MOST_SUMMED)).tuples().all())
+        summed = session.execute(each.order_by(size.desc(), RunFileRow.run_id).limit(MOST_SUMMED))
+        sizes = {run_id: int(total) for run_id, total in summed}
         runs = session.execute(select(Run.id, Run.task, Run.name).where(Run.id.in_(sizes)))
-        largest = sorted((RunSpace(*row, int(sizes[row.id])) for row in runs), key=lambda one: (-one.size, one.run_id))
+        largest = sorted((RunSpace(*row, sizes[row.id]) for row in runs), key=lambda one: (-one.size, one.run_id))
         return Space(
             used_bytes(session, owner_id),
             used(session, owner_id).kept_bytes,
