@@ -26,7 +26,7 @@ ROOMS_WITHIN = {
     "webapp.admin": {"current", "rights", "accounts", "rendering", "server"},
     "webapp.rendering": {"current", "rights", "threads"},
     "webapp.forms": {"rendering"},
-    "webapp.runs": {"current", "rights", "threads", "rendering", "forms"},
+    "webapp.runs": {"current", "rights", "threads", "accounts", "rendering", "forms"},
     "webapp.sharing": {"connections", "converters", "current", "rights", "accounts", "rendering", "runs"},
     "webapp.tasks": {"current", "rights", "rendering", "forms", "runs"},
     "webapp.live": {"connections", "current", "rights", "accounts", "rendering", "runs"},

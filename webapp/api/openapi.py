@@ -17,6 +17,7 @@ from webapp.api.schemas import Schema
 from webapp.api.waiting import LONGEST_SECONDS
 from webapp.current import API, backend
 from webapp.problems import MEDIA_TYPE, problem
+from webapp.runs.list_export import TYPES
 from webapp.runs.query import LONGEST
 
 bp = Blueprint("openapi", __name__)
@@ -49,8 +50,8 @@ WEBHOOK_SECRET = {
 WEBHOOK_ID = {"name": "webhook_id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
 DELIVERY_ID, SHARE_ID = WEBHOOK_ID | {"name": "delivery_id"}, WEBHOOK_ID | {"name": "share_id"}
 SEARCH = (
-    "Only runs that this search finds, in the words of the history: words in inputs, file names, results and errors, "
-    '"words in a row", begin*, task:, state:, tag:, starred:yes, input.name:value, since:7d, before:2026-01-31.'
+    'Only runs that the history finds for it: words, "in a row", task:, state:, tag:, starred:yes, input.name:value, '
+    "since:7d, before:2026-01-31."
 )
 ERRORS = {
     400: "The request is malformed.",
@@ -134,6 +135,7 @@ def _paths() -> Schema:
         "/tasks": {"get": _operation("List the tasks", TASKS_READ, {200: ("The tasks.", "Tasks")}, (), [], "tasks")},
         "/tasks/{name}": {"get": _task()},
         "/runs": {"get": _operation("List runs", RUNS_READ, runs, (400,), _filters(), "runs")},
+        **{f"/runs.{form}": {"get": _export(form, media_type)} for form, media_type in TYPES.items()},
         "/runs/{run_id}": {
             "get": _operation("Read a run, or wait for it", RUNS_READ, run, (400, 404, 503), _wait(), "run"),
             "patch": _annotate(),
@@ -251,6 +253,12 @@ def _filters() -> list[Schema]:
         ),
         _query("limit", "At most so many runs.", type="integer", minimum=1, maximum=100),
     ]
+
+
+def _export(form: str, media_type: str) -> Schema:
+    operation = _operation("Download runs", RUNS_READ, {}, (400, 429), _filters()[:3], f"runs_{form}")
+    operation["responses"]["200"] = {"description": "All runs, newest first.", "content": {media_type: {}}}
+    return operation
 
 
 def _wait() -> list[Schema]:

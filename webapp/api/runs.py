@@ -1,6 +1,7 @@
 """Runs: list, read, wait, cancel, retry, delete, output, result and files."""
 
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -20,6 +21,8 @@ from jobs.runs import (
     submission,
     wait_estimates,
 )
+from webapp import rights
+from webapp.accounts import tokens
 from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE
 from webapp.api import messages, representations, waiting
 from webapp.api.authentication import caller, needs
@@ -29,7 +32,7 @@ from webapp.current import backend
 from webapp.problems import refuse
 from webapp.rendering import files
 from webapp.rendering.listings import PAGE_SIZE
-from webapp.runs import history
+from webapp.runs import history, list_export
 from webapp.runs.history import Place
 from webapp.runs.known_tasks import past_tasks
 from webapp.runs.messages import NO_LOG, NO_RUN
@@ -55,6 +58,16 @@ def index() -> Response:
     if links:
         response.headers["Link"] = ", ".join(links)
     return response
+
+
+@bp.get("/runs.csv", endpoint="runs_as_csv", defaults={"form": "csv"})
+@bp.get("/runs.jsonl", endpoint="runs_as_json_lines", defaults={"form": "jsonl"})
+@needs(RUNS_READ)
+def export(form: str) -> Response:
+    """Download all runs that a search finds, newest first, for as long as the token is valid."""
+    of_program, database = caller(), backend().database
+    still = partial(tokens.still_valid, database, [of_program.token.id])
+    return list_export.response(form, _query(), of_program.account.id, lambda: bool(still()))
 
 
 def _query() -> Query:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -41,8 +41,7 @@ class Table:
     def csv(self) -> str:
         """Return the whole table as RFC 4180 CSV, escaping texts that a spreadsheet would run as formulas."""
         rows = [self.columns, *([row.get(name) for name in self.columns] for row in self.rows)]
-        lines = (",".join(map(_csv, row)) or '""' for row in rows)  # an empty line would be no row
-        return "".join(f"{line}\r\n" for line in lines)
+        return "".join(map(csv_line, rows))
 
 
 @dataclass(frozen=True)
@@ -159,6 +158,12 @@ def _rank(value: Any) -> tuple[int, Any]:
     if isinstance(value, str) and NUMBER.fullmatch(value):
         return (0, Decimal(value))
     return (1, value.casefold()) if isinstance(value, str) else (2, json.dumps(value, sort_keys=True))
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """Return a line of CSV; one without a value would be no row."""
+    line = ",".join(map(_csv, values)) or '""'
+    return f"{line}\r\n"
 
 
 def _csv(value: Any) -> str:

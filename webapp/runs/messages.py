@@ -25,6 +25,7 @@ BAD_STAR = (
 )
 NO_SUCH_TASK = "task:{name} was left out: you see no such task and have no runs of one."
 NO_SUCH_STATE = "state:{name} was left out: there is no such state. There are {states}."
+DOWNLOADING = "A download of yours is under way. Wait until it ends, then try again."
 NAME_FILTER = "Enter a name of 1 to {most} characters."
 NOTHING_TO_SAVE = "Write a search first that has nothing left out."
 NO_MOMENT = "{term} was left out: write a date such as 2026-01-31, or how long ago, such as 30m, 12h, 7d or 2w."

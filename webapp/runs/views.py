@@ -20,11 +20,12 @@ from jobs.runs import (
 )
 from jobs.values import chart_in
 from webapp import rights
+from webapp.accounts import sessions
 from webapp.current import backend
 from webapp.rendering import charts, fragments, tables
 from webapp.rendering.listings import Page, look_up, of_run
 from webapp.rendering.tables import Table, table_in
-from webapp.runs import history, messages
+from webapp.runs import history, list_export, messages
 from webapp.runs.known_tasks import past_tasks
 from webapp.runs.output import LEVELS, LONGEST_QUERY, sections
 from webapp.runs.query import LONGEST, Query, parse
@@ -92,6 +93,17 @@ def _name() -> str:
     if not 1 <= len(name) <= saved_filters.LONGEST_NAME:
         raise RefusedFilter(messages.NAME_FILTER.format(most=saved_filters.LONGEST_NAME))
     return name
+
+
+@bp.get("/runs/export.csv", defaults={"form": "csv"})
+@bp.get("/runs/export.jsonl", defaults={"form": "jsonl"})
+def export(form: str) -> Response:
+    """Download the runs that a query finds, for as long as the session lasts."""
+    query = parse(request.args.get("q", ""), history.titles(past_tasks(current_user.id)))
+    if query.problems:
+        abort(400, description=" ".join(query.problems))
+    database, number = backend().database, sessions.number_of(current_user.session_id)
+    return list_export.response(form, query, current_user.id, lambda: bool(sessions.current(database, {number})))
 
 
 @bp.get("/runs/suggestions")

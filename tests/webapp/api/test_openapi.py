@@ -91,7 +91,7 @@ def test_every_request_is_answered_as_described(backend: Backend) -> None:
     token = {"Authorization": f"Bearer {program.token}", "Accept-Encoding": "identity"}
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app, headers=token)
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
-    assert len(operations) == 24 + len(app.extensions["dumbwaiter"].catalog)
+    assert len(operations) == 26 + len(app.extensions["dumbwaiter"].catalog)
     for operation in operations:
 
         @given(case=operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
