@@ -21,7 +21,6 @@ from jobs.runs import (
     submission,
     wait_estimates,
 )
-from webapp import rights
 from webapp.accounts import tokens
 from webapp.accounts.tokens import FILES, RUNS_READ, RUNS_WRITE
 from webapp.api import messages, representations, waiting
