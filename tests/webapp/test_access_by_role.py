@@ -49,6 +49,8 @@ KINDS = {
         ),
         *("/account/sessions/<row:number>/end", "/account/sessions/end", "/account/tokens", "/account/webhooks"),
         *("/account/tokens/<row:token_id>/revoke", "/runs", "/live/changes", "/api/docs", "/api/docs/<operation_id>"),
+        *("/runs/suggestions", "/runs/export.csv", "/runs/export.jsonl", "/api/v1/runs.csv", "/api/v1/runs.jsonl"),
+        *(f"/runs/filters{end}" for end in ("", "/<row:filter_id>/rename", "/<row:filter_id>/delete")),
         *("/runs/shared", "/api/openapi.json", "/api/v1/runs", "/api/v1/tasks", "/api/v1/webhooks"),
         *(f"/account/2fa{end}" for end in ("", "/begin", "/codes", "/off", "/on")),
     },
