@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0032"
-down_revision = "0031c"
+down_revision = "0031d"
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

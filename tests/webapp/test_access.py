@@ -63,10 +63,8 @@ def expected(who: str, method: str, rule: str) -> set[int]:
     """Return the acceptable status codes for a visitor at an address."""
     if rule == SIGN_IN_ENDS:
         return {400}
-    if rule.startswith(LINKS):
-        return (
-            {200} if rule.endswith("/changes") else {404}
-        )  # without the secret of a link; what one shows is tried in tests/webapp/sharing
+    if rule.startswith(LINKS):  # without the secret of a link; what one shows is tried in tests/webapp/sharing
+        return {200} if rule.endswith("/changes") else {404}
     if rule in PUBLIC:
         return {403} if rule in WITH_LINKS else {200, 302, 303, 404, 422, 503}
     if rule.startswith(API) or rule == MCP:
