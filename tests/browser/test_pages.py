@@ -179,7 +179,7 @@ def test_everything_works_without_javascript(new_context: NewContext) -> None:
     page.goto("/runs")
     expect(page.locator(".run[data-state=succeeded]")).to_have_count(2)
     page.get_by_label("State").select_option("failed")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator(".run")).to_have_count(0)
     log_out(page)
 
