@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from benchmarks.serve import STOCK
 from jobs.runs import turns
 from jobs.runs.backend import Backend
+from jobs.runs.pushing import push
 from jobs.runs.run import Run, State
-from jobs.runs.submission import push
 from tests.support.people import make_owner, make_run, read
 from tests.support.waiting import until
 

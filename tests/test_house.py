@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LONGEST_FILE = 300
-LONGEST_CONFIG = 370  # all settings are in one file
+LONGEST_CONFIG = 375  # all settings are in one file
 LONGEST_TEMPLATE = 60
 # Each room, and the rooms it may import from.
 ROOMS = {"config": set[str](), "jobs": {"config"}, "webapp": {"config", "jobs"}}
@@ -170,7 +170,7 @@ def test_messages_for_users_are_in_the_catalogue_of_their_room() -> None:
     pages = [path for path in python_files("webapp") if path.parent.name not in ("commands", "server")]
     elsewhere = {path.name for path in pages if path.name != "messages.py" and sentences_in(path)}
     # The description of the API is nothing but messages.
-    assert elsewhere == {"openapi.py", "schemas.py"}
+    assert elsewhere == {"openapi.py", "operations.py", "schemas.py"}
 
 
 def test_importing_the_application_needs_no_environment_and_starts_no_thread() -> None:

@@ -13,6 +13,7 @@ from jobs.runs.annotations import (
 from jobs.runs.asked import LONGEST_DAYS, After, Asked, NoSuchRun, OtherOption, TooFar, WebhookAsked
 from jobs.runs.audit import Actor
 from jobs.runs.backend import Backend, open_backend
+from jobs.runs.blocked import Blocked, blocked
 from jobs.runs.cancel_all import cancel_all
 from jobs.runs.caps import Caps, TooManyRuns
 from jobs.runs.deletion import delete_person, delete_run
@@ -80,6 +81,7 @@ __all__ = [
     "Annotations",
     "Asked",
     "Backend",
+    "Blocked",
     "Caps",
     "Code",
     "Conflict",
@@ -135,6 +137,7 @@ __all__ = [
     "WebhookAsked",
     "alive",
     "annotate",
+    "blocked",
     "cancel_all",
     "delete_person",
     "delete_run",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 
-from jobs.runs import events, run_tags
+from jobs.runs import events, run_tags, run_text
 from jobs.runs.backend import Backend
 from jobs.runs.lease import Change
 from jobs.runs.run import Run
@@ -55,6 +55,8 @@ def annotate(backend: Backend, owner_id: int, run_id: int, given: Annotations) -
         session.execute(update(Run).where(mine).values(**changed, version=Run.version + 1))
         if "tags" in changed:
             run_tags.replace(session, owner_id, run_id, changed["tags"])
+        if "name" in changed or "note" in changed:
+            run_text.make_again(session, run_id)
     events.publish(backend.redis, Change(run_id, owner_id, row["version"] + 1))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import Settings
-from jobs.authoring.task import TaskSummary
+from jobs.authoring.options import OWNER, RunOptions
 from jobs.runs import caps
 from jobs.runs.limits import RUNNING, limits_of
 from jobs.runs.run import Run
@@ -28,28 +28,31 @@ class Limited(StrEnum):
 
 @dataclass(frozen=True)
 class Blocked:
-    """A limit that is reached: what it is for, the most runs at once, and the run that has held it for longest."""
+    """A limit that is reached: what it is for, the most runs at once, and the run that has held it for longest.
+
+    `holder` is None if that is another user's. `per` is the parameter for each value of which the limit holds.
+    """
 
     by: Limited
     most: int
-    holder: int
+    holder: int | None
+    per: str = ""
 
 
 def blocked(
-    session: Session, settings: Settings, tasks: Mapping[str, TaskSummary], runs: Collection[Run]
+    session: Session, settings: Settings, tasks: Mapping[str, RunOptions], runs: Collection[Run]
 ) -> Mapping[int, Blocked]:
-    """Return which of these waiting runs a limit keeps from starting, by their ids: the task's before the owner's.
-
-    The holder may be another user's run, which whoever waits may not see.
-    """
+    """Return which of these waiting runs a limit keeps from starting, by their ids: the task's before the owner's."""
     holders, limits = session.execute(HOLDERS).all(), limits_of(tasks)
     found = {}
     for run in runs:
         if limit := limits.get(run.task):
-            kind = Limited.KEY if limit.has_keys else Limited.TASK
-            same = [held.id for held in holders if _is_alike(held, run, limit.has_keys)]
+            per = tasks[run.task].per or ""
+            kind = Limited.OWNER if per == OWNER else Limited.KEY if per else Limited.TASK
+            same = [held for held in holders if _is_alike(held, run, limit.has_keys)]
             if len(same) >= limit.most:
-                found[run.id] = Blocked(kind, limit.most, same[0])
+                holder = same[0].id if same[0].owner_id == run.owner_id else None
+                found[run.id] = Blocked(kind, limit.most, holder, per)
     owners = {run.owner_id for run in runs if run.id not in found} & {held.owner_id for held in holders}
     for owner_id in sorted(owners):
         most = caps.caps_of(session, settings, owner_id).running_runs

@@ -52,7 +52,7 @@ def _go_on(backend: Backend, action_id: int) -> None:
         if action is None or action.ended_at is not None:
             return
         owner_id, kind = action.owner_id, Action(action.action)
-        if not rights.of(session, owner_id, []).owns(owner_id):
+        if not rights.of(session, owner_id, []).is_active:
             return bulk.end(session, action, aborted=True)
         ids = bulk.following(session, owner_id, action.filters, action.below, PIECES[kind])
         if not ids:

@@ -46,10 +46,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's request for its next run: the tasks that it knows, their limits, and the lease's length in seconds.
-
-    `codes` is a JSON object with the version of the code of each task.
-    """
+    """A worker's request for its next run: its tasks, their limits and codes (JSON), and the seconds of the lease."""
 
     worker: str
     tasks: Collection[str]
@@ -233,11 +230,11 @@ def lose(database: Database, worker: str) -> list[Change]:
 
 def expire(database: Database, leases: Mapping[int, tuple[str, datetime]]) -> list[Change]:
     """Requeue the runs, by id, whose lease still has the given token and expiry time."""
-    seen: list[dict[str, Any]] = [
-        {"id": run_id, "token": token, "until": until} for run_id, (token, until) in leases.items()
-    ]
     return [
-        change for lease in seen for one in sql.EXPIRE for change in _changes(database, one, **lease, **_error(LOST))
+        change
+        for run_id, (token, until) in leases.items()
+        for one in sql.EXPIRE
+        for change in _changes(database, one, id=run_id, token=token, until=until, **_error(LOST))
     ]
 
 
@@ -275,13 +272,11 @@ def _from(now: datetime, seconds: float) -> datetime:
 
 def _leave(database: Database, run: Run, statement: Any, **values: Any) -> Change | None:
     """Change a run that its worker has held until now, and correct what was charged for it."""
-    changes = _changes(database, statement, held=run, **_lease(run), **values)
-    return changes[0] if changes else None
+    return next(iter(_changes(database, statement, held=run, **_lease(run), **values)), None)
 
 
 def _change(database: Database, statement: Any, **values: Any) -> Change | None:
-    changes = _changes(database, statement, **values)
-    return changes[0] if changes else None
+    return next(iter(_changes(database, statement, **values)), None)
 
 
 def _changes(database: Database, statement: Any, held: Run | None = None, **values: Any) -> list[Change]:

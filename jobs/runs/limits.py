@@ -29,8 +29,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, bindparam, case, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from jobs.authoring.options import OWNER
-from jobs.authoring.task import Task, TaskSummary
+from jobs.authoring.options import OWNER, RunOptions
+from jobs.authoring.task import Task
 from jobs.runs.caps import UserCaps
 from jobs.runs.people import Person, Role
 from jobs.runs.run import Run, State
@@ -113,7 +113,7 @@ class Taken:
         return found
 
 
-def limits_of(tasks: Mapping[str, TaskSummary]) -> dict[str, Limit]:
+def limits_of(tasks: Mapping[str, RunOptions]) -> dict[str, Limit]:
     """Return the limits of these tasks, by the task's name."""
     return {
         name: Limit(task.concurrency, has_keys=task.per is not None)

@@ -3,15 +3,15 @@
 Nothing is deleted without a rule, which administrators make. A run is deleted if any rule says so, unless it is exempt.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, delete, select
+from sqlalchemy import String, delete, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from jobs.runs import audit, usage
+from jobs.runs import audit, shares, usage
 from jobs.runs.file_ownership import used_bytes
 from jobs.runs.run import Run, State
 from jobs.runs.selection import is_postgres, newest_first
@@ -74,17 +74,9 @@ def delete_rule(database: Database, rule_id: int) -> None:
             session.execute(delete(RetentionRule).where(RetentionRule.id == rule_id))
 
 
-def starred(session: Session, run_ids: Collection[int]) -> Iterable[int]:
-    return session.scalars(select(Run.id).where(Run.id.in_(run_ids), Run.starred))
-
-
-# Each returns those of some runs that no rule may delete.
-EXEMPTIONS: list[Callable[[Session, Collection[int]], Iterable[int]]] = [starred]
-
-
 def exempt(session: Session, run_ids: Collection[int]) -> set[int]:
-    """Return those of some runs that stay whatever the rules say."""
-    return {run_id for one in EXEMPTIONS for run_id in one(session, run_ids)}
+    """Return those of some runs that stay whatever the rules say: starred and shared ones."""
+    return set(session.scalars(select(Run.id).where(Run.id.in_(run_ids), or_(Run.starred, shares.is_shared()))))
 
 
 def deletion_due(rules: Sequence[RetentionRule], run: Run) -> datetime | None:

@@ -88,6 +88,8 @@ SOURCE = select(
     ).label("parameters"),
     func.substr(cast(Run.result, Text), 1, LONGEST_TEXT).label("result"),
     Run.error_kind,
+    Run.name,
+    Run.note,
     func.substr(Run.error_message, 1, LONGEST_MESSAGE).label("error_message"),
 ).where(Run.id.in_(bindparam("run_ids", expanding=True)))
 NAMES = select(RunFileRow.run_id, RunFileRow.name).where(RunFileRow.run_id.in_(bindparam("run_ids", expanding=True)))
@@ -157,7 +159,8 @@ def _words(source: Any, names: Sequence[str]) -> list[str]:
         parameters, rest = {}, source.parameters
     failed = f"{source.error_kind or ''} {source.error_message or ''}"
     result = (search_words.unescaped(part or "") for part in (rest, source.result))
-    return search_words.of_run(source.owner_id, source.task, parameters, (*names, failed, *result))
+    texts = (source.name, source.note, *names, failed, *result)
+    return search_words.of_run(source.owner_id, source.task, parameters, texts)
 
 
 class Indexing:

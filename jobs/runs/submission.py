@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from jobs.authoring.parameters import Unstorable, load, stored
@@ -32,11 +32,11 @@ from jobs.runs.backend import Backend
 from jobs.runs.caps import TooManyRuns
 from jobs.runs.idempotency import IdempotencyKey, Reused
 from jobs.runs.lease import Change
+from jobs.runs.pushing import push
 from jobs.runs.rights import NotAllowed
 from jobs.runs.run import NEVER, Run, State, owned
 from jobs.runs.same import Existing, Submitted
 from jobs.runs.webhook import Webhook
-from jobs.storage.database import utcnow
 
 log = logging.getLogger(__name__)
 
@@ -166,35 +166,6 @@ def given_parameters(backend: Backend, run: Run) -> dict[str, Any]:
     whole, _secrets = backend.vault.unseal_parameters(run.owner_id, encrypted) or (None, ())
     parameters: dict[str, Any] = reopened(run.parameters, whole)
     return parameters
-
-
-def push(backend: Backend, *runs: Run) -> bool:
-    """Push jobs for queued runs and return True, or False if Redis is unavailable: the sweeper pushes them later.
-
-    A failed push is recorded in the row, so that the page can show it, and cleared when a later push succeeds.
-    """
-    try:
-        queue.push(backend.queue, *[(run.id, run.attempt) for run in runs])
-    except RedisError as error:
-        log.warning("could not push run %d to Redis (%s); the sweeper will retry", runs[0].id, error)
-        _note_push(backend, runs[0], failed=True)
-        return False
-    for run in runs:
-        if run.push_failed_at is not None:
-            _note_push(backend, run, failed=False)
-    return True
-
-
-def _note_push(backend: Backend, run: Run, failed: bool) -> None:
-    try:
-        change = lease.note_push(backend.database, run.id, run.attempt, failed)
-    except SQLAlchemyError:
-        log.warning("could not record the push of run %d in the database", run.id, exc_info=True)
-        return
-    if change:
-        run.version, run.push_failed_at = change.version, utcnow() if failed else None
-        if not failed:  # if Redis has just timed out, publishing would make the submitter wait again
-            events.publish(backend.redis, change)
 
 
 def _wake_its_worker(backend: Backend, owner_id: int, run_id: int) -> None:

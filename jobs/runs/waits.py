@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from jobs.runs.blocked import Blocked, Limited
 from jobs.runs.pauses import Kind, Pause
 from jobs.runs.run import Run
 from jobs.runs.wait_estimate import WaitEstimate
@@ -25,7 +26,13 @@ class Code(StrEnum):
     AFTER = "after"
     NO_WORKER = "no_worker"
     DRAINED = "drained"
+    TASK_LIMIT = "task_limit"
+    KEY_LIMIT = "key_limit"
+    OWNER_LIMIT = "owner_limit"
     POSITION = "position"
+
+
+OF_LIMITS = {Limited.TASK: Code.TASK_LIMIT, Limited.KEY: Code.KEY_LIMIT, Limited.OWNER: Code.OWNER_LIMIT}
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,10 @@ class Wait:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def wait_of(run: Run, expected: WaitEstimate | None, has_task: bool) -> Wait:
+def wait_of(run: Run, expected: WaitEstimate | None, has_task: bool, limit: Blocked | None = None) -> Wait:
     """Return what a queued run waits for: of several things, the first in this order.
 
-    `has_task` says whether its task is known where no worker says.
+    `has_task` says whether its task is known where no worker says, and `limit` which limit keeps it from starting.
     """
     if run.awaited_id:
         return Wait(Code.AFTER, {"run": run.awaited_id})
@@ -56,6 +63,9 @@ def wait_of(run: Run, expected: WaitEstimate | None, has_task: bool) -> Wait:
         return Wait(Code.RETRY, {"at": run.due_at, "attempt": run.attempt})
     if expected is None or not expected.workers:
         return Wait(Code.DRAINED, _by(expected.drained)) if expected and expected.drained else Wait(Code.NO_WORKER)
+    if limit:
+        of = {"of": f"{limit.per} {run.parameters.get(limit.per)}"} if limit.by is Limited.KEY else {}
+        return Wait(OF_LIMITS[limit.by], {"most": limit.most, "run": limit.holder, **of})
     return Wait(Code.POSITION, _place(expected))
 
 

@@ -31,11 +31,11 @@ from jobs.runs.backend import Backend
 from jobs.runs.checkpoints import CheckpointCleanup
 from jobs.runs.file_cleanup import FileCleanup
 from jobs.runs.lease import CLOCKS_DIFFER_SECONDS, Change
+from jobs.runs.pushing import push
 from jobs.runs.queue import forget, job_id, length, push_again, taken, waiting
 from jobs.runs.retention_walk import RetentionWalk
 from jobs.runs.run import ENDED, NEVER, Run, State, in_states
 from jobs.runs.run_text import Indexing
-from jobs.runs.submission import push
 from jobs.storage.database import utcnow
 from jobs.worker.leader import Leadership
 

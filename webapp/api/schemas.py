@@ -146,7 +146,12 @@ COMMON: Schema = {
             since={**TEXT, "format": "date-time"},
             at={**TEXT, "format": "date-time", "description": "When it starts or is tried again."},
             attempt={**WHOLE, "description": "The attempt that is made then."},
-            run={**WHOLE, "description": "The run that must succeed first."},
+            run={
+                "type": ["integer", "null"],
+                "description": "The run that must succeed first, or has the place.",
+            },
+            most={**WHOLE, "description": "How many runs the limit lets run at once."},
+            of={**TEXT, "description": "The parameter that the limit is for, with its value."},
         ),
         "description": "What a queued run waits for, as a code and as the sentence that pages show.",
     },

@@ -15,6 +15,7 @@ from webapp.current import backend
 from webapp.forms import Field, spoken
 from webapp.rendering.files import safe_filename
 from webapp.rendering.layout import address
+from webapp.runs import messages
 from webapp.runs.known_tasks import known_task
 
 LONGEST_SUMMARY = 120

@@ -40,6 +40,9 @@ WAITS = {
     Code.RETRY: "{attempt}, next {at}",
     Code.NO_WORKER: "No worker is running. The run will start when one is available.",
     Code.DRAINED: "All workers are drained, by {by} since {since}. The run will start when one is resumed.",
+    Code.TASK_LIMIT: "Limit of {most} at once for this task: {run} is running",
+    Code.KEY_LIMIT: "Limit of {most} at once for {of}: {run} is running",
+    Code.OWNER_LIMIT: "Your limit of {most} at once: {run} is running",
 }
 PAUSED = {
     "everything": "Everything is paused by {by}",
@@ -47,6 +50,7 @@ PAUSED = {
     "user": "Your runs are paused by {by}",
 }
 BECAUSE = " because {because}."
+ANOTHERS_RUN = "another user's run"
 NEXT = "Next in line"
 POSITION = "{nth} for you"
 FAR_BACK = "More than 1,000 of your runs come first"

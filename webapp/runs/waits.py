@@ -8,7 +8,8 @@ from typing import Any
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from jobs.runs import MOST_AHEAD, Code, Interval, Run, Wait, WaitEstimate, wait_of
+from jobs.runs import MOST_AHEAD, Blocked, Code, Interval, Run, Wait, WaitEstimate, blocked, wait_of
+from webapp.current import backend
 from webapp.rendering.layout import address
 from webapp.runs import messages
 from webapp.runs.filters import attempt, clock, roughly, time_of_day
@@ -34,7 +35,17 @@ def init_app(app: Flask) -> None:
 
 def wait(run: Run, expected: WaitEstimate | None) -> Wait:
     """Return what a queued run waits for."""
-    return wait_of(run, expected and _never_more(run, expected), exists(run.task))
+    limit = _limit(run, expected) if expected else None
+    return wait_of(run, expected and _never_more(run, expected), exists(run.task), limit)
+
+
+def _limit(run: Run, expected: WaitEstimate) -> Blocked | None:
+    """Return the limit that keeps a run from starting. An owner's is looked up for the run that would be the next."""
+    tasks = backend().catalog
+    if expected.position > 1 and not (run.task in tasks and tasks[run.task].concurrency):
+        return None
+    with backend().database.read() as session:
+        return blocked(session, backend().settings, tasks, [run]).get(run.id)
 
 
 def in_html(run: Run, expected: WaitEstimate | None) -> Markup:
@@ -64,9 +75,8 @@ def _never_more(run: Run, expected: WaitEstimate) -> WaitEstimate:
 def _parts(run: Run, said: Wait, in_html: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the parts of the sentence, each with the values to put into it."""
     values = {**said.values, "attempt": attempt(run)}
-    if said.code is Code.AFTER:
-        number = f"run {values['run']}"
-        values["run"] = LINK.format(address("runs.show", run_id=values["run"]), number) if in_html else number
+    if "run" in values:
+        values["run"] = _linked(values["run"], in_html)
     for name in ("at", "since"):
         if name in values:
             values[name] = _moment(values[name], said.code is Code.RETRY, in_html)
@@ -77,6 +87,13 @@ def _parts(run: Run, said: Wait, in_html: bool) -> Iterator[tuple[str, Mapping[s
             yield messages.PAUSED[values["kind"]] + (messages.BECAUSE if values["because"] else "."), values
         case _:
             yield messages.WAITS[said.code], values
+
+
+def _linked(run_id: int | None, in_html: bool) -> str:
+    """Return the words for one of the owner's runs, or for another user's, whose id is not told."""
+    if run_id is None:
+        return messages.ANOTHERS_RUN
+    return LINK.format(address("runs.show", run_id=run_id), f"run {run_id}") if in_html else f"run {run_id}"
 
 
 def _position(values: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

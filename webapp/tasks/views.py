@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
 from jobs.authoring import Task, TaskError, reopened
-from jobs.runs import Asked, NotKept, Run, Submitted, TooManyRuns, given_parameters, wait_estimates
+from jobs.runs import Asked, NotKept, Submitted, TooManyRuns, given_parameters, wait_estimates
 from webapp import forms, rights
 from webapp.current import backend
 from webapp.forms import Form
 from webapp.rendering import fragments
-from webapp.rendering.listings import PAGE_SIZE, Listing, from_query, look_up, of_run
+from webapp.rendering.listings import Listing, from_query, look_up, of_run
 from webapp.runs import uploads
 from webapp.runs.known_tasks import submit_recorded
 from webapp.runs.own_inputs import own_inputs

@@ -127,11 +127,11 @@ def test_what_keeps_a_run_from_starting_is_named(backend: Backend, owners: list[
     with database.read() as session:
         found = blocked(session, backend.settings, summaries, waiting)
     assert [found.get(run.id) for run in waiting] == [
-        Blocked(Limited.TASK, 2, held[0].id),
-        Blocked(Limited.KEY, 1, held[2].id),
+        Blocked(Limited.TASK, 2, None),
+        Blocked(Limited.KEY, 1, None, "customer"),
         Blocked(Limited.OWNER, 1, held[4].id),
         None,
-        Blocked(Limited.KEY, 1, held[3].id),
+        Blocked(Limited.OWNER, 1, held[3].id, "owner"),
         None,
     ]
 

@@ -16,6 +16,7 @@ from jobs.runs.retention import RetentionRule
 from jobs.runs.retention_walk import RetentionWalk, delete_runs, preview
 from jobs.runs.run import Run, State
 from jobs.runs.run_files import RunFileRow
+from jobs.runs.shares import Share
 from jobs.storage.database import utcnow
 from tests.support.people import claimed, make_owner, make_run, note_file
 from tests.support.stored_files import AN_HOUR, let_pass, objects_in
@@ -138,10 +139,16 @@ def test_files_go_after_their_runs_and_no_orphan_is_left(
     assert len(objects_in(backend.settings.files)) == 1
 
 
-def test_a_run_that_is_starred_or_queued_meanwhile_stays(backend: Backend, ada: int) -> None:
+def test_a_run_that_is_starred_shared_or_queued_meanwhile_stays(backend: Backend, ada: int) -> None:
     starred, queued, gone = ended(backend, ada, starred=True), make_run(backend, ada).id, ended(backend, ada)
-    delete_runs(backend, [starred, queued, gone, 999])
-    assert left(backend) == [starred, queued]
+    shared, was_shared = ended(backend, ada), ended(backend, ada)
+    with backend.database.write() as session:
+        for run_id, days in ((shared, 1), (was_shared, -1)):
+            until = utcnow() + timedelta(days=days)
+            parts = {"parameters": True, "log": True, "files": True}
+            session.add(Share(run_id=run_id, owner_id=ada, digest=str(run_id), expires_at=until, **parts))
+    delete_runs(backend, [starred, queued, gone, shared, was_shared, 999])
+    assert left(backend) == [starred, queued, shared]
     assert len(audit.listed(backend.database, verb="runs deleted")) == 1
     delete_runs(backend, [starred, gone])
     assert len(audit.listed(backend.database, verb="runs deleted")) == 1, "nothing happened"

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from sqlalchemy import select, text, update
 
-from jobs.runs import delete_run, lease, run_text, search, submission
+from jobs.runs import Annotations, annotate, delete_run, lease, run_text, search, submission
 from jobs.runs.backend import Backend
 from jobs.runs.deletion import delete_person
 from jobs.runs.run import Run, State
@@ -87,6 +87,21 @@ def test_results_and_errors_are_found_after_the_next_sweep(backend: Backend, me:
     indexing.sweep()
     assert found(backend, me, "OverflowError") == []
     assert found(backend, me, "last") == [two]
+
+
+def test_a_run_is_found_by_its_name_its_note_its_tag_and_its_star(backend: Backend, me: int) -> None:
+    run, other = (make(backend, me, text="hello") for _ in range(2))
+    with backend.database.write() as session:
+        session.execute(update(Run).values(state=State.SUCCEEDED))
+    Indexing(backend.database).sweep()
+    annotate(backend, me, run, Annotations("March board", "final figures", ["draft"], starred=True))
+    Indexing(backend.database).sweep()
+    assert found(backend, me, "march board") == found(backend, me, "figures") == [run]
+    for given in ({"tag": "draft"}, {"starred": True}, {"tag": "draft", "starred": True, "state": State.SUCCEEDED}):
+        assert found(backend, me, "hello", **given) == found(backend, me, **given) == [run]
+    assert found(backend, me, "hello", tag="none") == []
+    assert found(backend, me, "hello", after=run, starred=True) == []
+    assert found(backend, me, "hello") == [other, run]
 
 
 def test_a_run_is_found_from_its_submission_on_and_no_secret_ever(backend: Backend, me: int) -> None:

@@ -19,7 +19,7 @@ def test_an_administrator_sees_what_a_rule_would_delete_and_makes_it(
     assert "No rules yet" in boss.get("/admin/retention/").text
     page = soup(boss.get("/admin/retention/?preview=this&task=reverse_text&state=succeeded&days=90"))
     assert the(page, "[role=status]").text.startswith("This would delete 2 runs, about ")
-    assert the(page, "[role=status]").text.endswith("with their files; 1 starred one stays.")
+    assert the(page, "[role=status]").text.endswith("with their files; 1 starred or shared one stays.")
     assert the(page, "#days")["value"] == "90"
     assert the(page, "#task [selected]")["value"] == "reverse_text"
     form = {"task": "reverse_text", "state": "succeeded", "days": "90", "runs": "1000", "megabytes": "500"}
@@ -70,7 +70,8 @@ def test_a_user_reads_on_a_run_until_when_it_is_kept(boss: Visitor, ada: Visitor
     assert kept() == ""
     boss.post("/admin/retention/", {"days": "90", "runs": "100"})
     assert kept() == (
-        f"Until {ended_at + timedelta(days=90):%Y-%m-%d %H:%M:%S} UTC. Until 100 newer runs follow. Star it to keep it."
+        f"Until {ended_at + timedelta(days=90):%Y-%m-%d %H:%M:%S} UTC. Until 100 newer runs follow. "
+        "Star or share it to keep it."
     )
     ada.post(f"/runs/{run_id}/star", {"starred": "yes"})
     assert kept() == "As long as it is starred"

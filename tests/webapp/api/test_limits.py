@@ -95,7 +95,7 @@ def test_a_body_of_another_type_is_refused(client: Client, content_type: str) ->
     ("method", "path", "allowed"),
     [
         ("GET", f"/api/v1{SUBMIT}", {"POST"}),
-        ("PUT", "/api/v1/runs/{queued}", {"GET", "HEAD", "DELETE"}),
+        ("PUT", "/api/v1/runs/{queued}", {"GET", "HEAD", "PATCH", "DELETE"}),
         ("PUT", "/api/v1/runs", {"GET", "HEAD"}),
         ("HEAD", "/api/v1/tokens", {"POST"}),
         ("FOO", "/api/v1/runs", {"GET", "HEAD"}),

@@ -194,9 +194,9 @@ def seen(colour: str, sight: str) -> list[float]:
 
 @pytest.mark.parametrize("sight", SIGHT)
 def test_the_colours_of_series_differ_for_every_reader(sight: str) -> None:
-    colours = re.findall(r"--series-\d: (#[0-9a-f]{6});", STYLE.read_text())
-    assert len(colours) == 16
-    for theme in (colours[:8], colours[8:]):
+    colours = re.findall(r"--series-\d: light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", STYLE.read_text())
+    assert len(colours) == 8
+    for theme in zip(*colours, strict=True):
         least = min(math.dist(seen(one, sight), seen(other, sight)) for one, other in combinations(theme, 2))
         assert least > 0.09  # a just noticeable difference is some 0.02
 

@@ -62,8 +62,8 @@ def test_a_term_that_means_nothing_is_explained_and_loses_nothing(ada: Visitor, 
     assert box.get("value") == 'hello colour:<b>"red'
     assert "search-problems" in str(box.get("aria-describedby"))
     assert [problem.text for problem in page.select("#search-problems p")] == [
-        "colour:<b> was left out: there is no such filter. There are task:, state:, since:, before: and input.name:. "
-        'To find these words themselves, put them in quotation marks: "colour:<b>".',
+        "colour:<b> was left out: there is no such filter. There are task:, state:, tag:, starred:yes, "
+        'since:, before: and input.name:. To find these words themselves, put them in quotation marks: "colour:<b>".',
         '"red was left out: the closing quotation mark is missing.',
     ]
     assert [str(row["id"]) for row in page.select(".run")] == [f"run-{run}"]

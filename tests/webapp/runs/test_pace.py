@@ -82,5 +82,6 @@ def test_its_title_tells_state_time_and_files_and_what_can_be_done(ada: Visitor,
         head = the(soup(ada.get(f"/runs/{run.id}")), "article > header")
         line = [part.text.strip() for part in the(head, ".run-full__line").find_all(recursive=False)]
         assert line == [state.capitalize(), time, line[2], "orders.csv and 2 more"]
-        buttons = [one.text.removesuffix(f" run {run.id}") for one in head.select("button, a.button")]
-        assert buttons == [*actions, "Edit and run"]
+        buttons = the(head, ".run-full__actions").select("form button, a.button")
+        offered = [one.text.removesuffix(f" run {run.id}") for one in buttons]
+        assert offered == [*actions, "Edit and run", "Share"]

@@ -7,8 +7,9 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 
-from jobs.runs import Code, Kind, Pause, heartbeats, lease, pauses, wait_of
+from jobs.runs import Code, Kind, Pause, caps, heartbeats, lease, pauses, wait_of
 from jobs.runs.backend import Backend
+from jobs.runs.blocked import Blocked, Limited
 from jobs.runs.run import Run, State
 from jobs.runs.start_times import Interval
 from jobs.runs.wait_estimate import WaitEstimate, wait_estimates
@@ -90,6 +91,19 @@ SENTENCES = [
         f"All workers are drained, by {BOSS} since 2026-11-28 15:00:05 UTC. The run will start when one is resumed.",
     ),
 ]
+LIMITED = [
+    (
+        Code.TASK_LIMIT,
+        Blocked(Limited.TASK, 2, None),
+        "Limit of 2 at once for this task: another user's run is running",
+    ),
+    (
+        Code.KEY_LIMIT,
+        Blocked(Limited.KEY, 1, 812, "text"),
+        "Limit of 1 at once for text <17>: run 812 is running",
+    ),
+    (Code.OWNER_LIMIT, Blocked(Limited.OWNER, 3, 812), "Your limit of 3 at once: run 812 is running"),
+]
 
 
 @pytest.fixture
@@ -106,14 +120,31 @@ def test_each_member_of_the_list_has_its_sentence() -> None:
         assert (said.code, waits.in_text(waiting, said)) == (code, words)
         html = str(waits.in_html(waiting, expected))
         assert BeautifulSoup(html, "html.parser").text == words
-    assert {code for code, *_rest in SENTENCES} == set(Code)
+    for code, limit, words in LIMITED:
+        waiting = run(parameters={"text": "<17>"})
+        said = wait_of(waiting, WaitEstimate(1), has_task=True, limit=limit)
+        assert (said.code, waits.in_text(waiting, said)) == (code, words)
+    assert {code for code, *_rest in [*SENTENCES, *LIMITED]} == set(Code)
 
 
 def test_the_description_lists_the_codes() -> None:
     assert COMMON["Wait"]["properties"]["code"] == {"enum": [code.value for code in Code]}
     documented = set(COMMON["Wait"]["properties"])
+    assert documented >= {"most", "run", "of"}, "those of limits"
     for _code, waiting, expected, _words in SENTENCES:
         assert set(wait_of(waiting, expected, has_task=True).values) <= documented
+
+
+def test_a_run_that_a_limit_keeps_says_so(ada: Visitor, backend: Backend) -> None:
+    ada_id, program = owner_id(backend, ada.email), Program.signed_in(ada.client.application, ada.email)
+    heartbeats.seen(backend.database, "worker", backend.tasks)
+    caps.set_caps(backend.database, ada_id, {**dict.fromkeys(caps.NAMES), "running_runs": 1})
+    held, waiting = make_run(backend, ada_id), make_run(backend, ada_id)
+    assert lease.claim(backend.database, held.id, "worker")
+    words = f"Your limit of 1 at once: run {held.id} is running"
+    assert the(soup(ada.get(f"/runs/{waiting.id}")), f"#run-{waiting.id}-wait_estimate").text == words
+    wait = program.get(f"/runs/{waiting.id}").get_json()["wait"]
+    assert (wait["code"], wait["run"], wait["sentence"]) == ("owner_limit", held.id, words)
 
 
 def test_pages_and_programs_say_the_same(ada: Visitor, backend: Backend) -> None:
