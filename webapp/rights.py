@@ -41,7 +41,7 @@ def access(run_id: int) -> Access | None:
 
 
 def use_link(secret: str) -> Linked | None:
-    """Let the rest of the request see what the link with this secret shows. Return that, or None if it doesn't work."""
+    """Give the rest of the request the access of the link with this secret. Return it, or None if it doesn't work."""
     with backend().database.read() as session:
         reader = current_user.id if current_user.is_authenticated else None
         link = rights.access_by_link(session, backend().settings, secret, reader)

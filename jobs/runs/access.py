@@ -7,7 +7,7 @@ PARTS = ("parameters", "log", "files")
 
 @dataclass(frozen=True)
 class Access:
-    """What somebody sees of a run of the task `task`, beside its state, times, and result or error.
+    """The parts of a run of the task `task` that somebody sees beside its state, times, and result or error.
 
     The log includes the partial results. Who `owns` the run also changes it. `by` is the address of the owner who
     shares it, empty where strangers read it, and `reruns` is whether the person may run its task with its parameters.

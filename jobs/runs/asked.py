@@ -1,4 +1,4 @@
-"""What a submission may ask for beside its parameters."""
+"""The options of a submission, beside its parameters."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

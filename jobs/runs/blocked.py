@@ -19,7 +19,7 @@ HOLDERS = select(Run.id, Run.owner_id, Run.task, Run.limit_key).where(RUNNING).o
 
 
 class Limited(StrEnum):
-    """What a limit is for."""
+    """The kinds of limits."""
 
     TASK = "task"
     KEY = "key"

@@ -23,7 +23,7 @@ FEWEST, SIMILAR_SIZE = 3, 2.0
 
 
 class Past(NamedTuple):
-    """How long a run took, and the size of its input files."""
+    """A past run: the seconds that it took, and the size of its input files."""
 
     seconds: float
     input_bytes: int

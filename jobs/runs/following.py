@@ -41,7 +41,7 @@ READY_IN_SQLITE, READY_IN_POSTGRES = (text(READY.format(hint=hint)) for hint in 
 
 
 def let_follow(backend: Backend, seconds: float) -> list[Change]:
-    """Let runs go on, or end, whose earlier run has ended, for up to so many seconds; a chain ends link by link."""
+    """Release or end the runs whose earlier run has ended, for up to so many seconds; a chain ends link by link."""
     deadline, changes = time.monotonic() + seconds, list[Change]()
     while time.monotonic() < deadline:
         with backend.database.read() as session:

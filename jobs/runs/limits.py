@@ -83,7 +83,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Taken:
-    """How many runs are running under each limit: by task, or by task and key (`_counted`)."""
+    """The numbers of running runs under each limit: by task, or by task and key (`_counted`)."""
 
     limits: Mapping[str, Limit] = field(default_factory=dict)
     counts: Counter[tuple[str, ...]] = field(default_factory=Counter)

@@ -42,7 +42,7 @@ NEWEST = (
 
 
 class HitRate(NamedTuple):
-    """How many of the latest runs with a prediction have started, and how many of them within it."""
+    """The number of the latest runs with a prediction that have started, and of those that started within it."""
 
     started: int
     within: int

@@ -227,7 +227,7 @@ def shared_with(session: Session, person_id: int, before: int, limit: int) -> li
 
 
 class Linked(NamedTuple):
-    """What a link shows: its share, the run, and what is seen of it, or None as long as its reader is not signed in."""
+    """The content of a link: its share, the run, and what is seen of it, or None until its reader has signed in."""
 
     share_id: int
     run_id: int

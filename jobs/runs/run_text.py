@@ -118,7 +118,7 @@ def add(session: Session, run: Run) -> None:
 
 
 def make_again(transaction: Any, run_id: int) -> None:
-    """Have the words of a run that has ended made again: it was queued again, or something else about it changed."""
+    """Mark the words of a run that has ended as outdated: it was queued again, or something else about it changed."""
     transaction.execute(update(RunText).where(RunText.run_id == run_id).values(is_final=False))
 
 

@@ -105,7 +105,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Terms:
-    """How many days a link works, and whether only for people who are signed in."""
+    """The terms of a link: the days that it works, and whether only for people who are signed in."""
 
     days: int = USUAL_LIFETIME
     signed_in: bool = False

@@ -59,7 +59,7 @@ class Turn(NamedTuple):
 
 @dataclass
 class Place:
-    """What starts before a run: how many runs, a lower bound if there are `more`, and the lines that they are of."""
+    """The runs that start before a run: their number, a lower bound if there are `more`, and their lines."""
 
     ahead: int = 0
     more: bool = False

@@ -16,7 +16,7 @@ from jobs.runs.wait_estimate import WaitEstimate
 
 
 class Code(StrEnum):
-    """What a queued run waits for. A program may rely on these texts."""
+    """The reasons for which a queued run waits. A program may rely on these texts."""
 
     PAUSED = "paused"
     QUEUE_AWAY = "queue_away"
@@ -37,7 +37,7 @@ OF_LIMITS = {Limited.TASK: Code.TASK_LIMIT, Limited.KEY: Code.KEY_LIMIT, Limited
 
 @dataclass(frozen=True)
 class Wait:
-    """What a run waits for, with the values of its sentence: texts, numbers and moments."""
+    """The reason for which a run waits, with the values of its sentence: texts, numbers and moments."""
 
     code: Code
     values: Mapping[str, Any] = field(default_factory=dict)

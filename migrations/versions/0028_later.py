@@ -1,4 +1,4 @@
-"""When a run starts, which run it follows, by what it is the same as another one, and when it was expected to start."""
+"""Add the columns for starting later, following another run, being the same as one, and the expected start."""
 
 import sqlalchemy as sa
 from alembic import op

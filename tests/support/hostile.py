@@ -50,7 +50,7 @@ RAW: tuple[Callable[[random.Random], tuple[bytes, str]], ...] = (
 
 
 class Hostility:
-    """What may be asked: the rules, ids that exist, and the names of the fields that forms and programs send."""
+    """The material of requests: the rules, ids that exist, and the names of the fields that forms and programs send."""
 
     def __init__(self, seed: int, rules: Collection[Rule], ids: Collection[str], names: Collection[str]) -> None:
         self.chance = random.Random(seed)

@@ -1,4 +1,4 @@
-"""How long a run is kept, by the rules of retention, which this process reads again every now and then."""
+"""The time for which a run is kept, by the rules of retention, which this process reads again now and then."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the start page shows of tasks: those that a person has pinned or recently used, and all by group."""
+"""The tasks on the start page: those that a person has pinned or recently used, and all by group."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

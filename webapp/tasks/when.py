@@ -1,4 +1,4 @@
-"""When a posted form asks its run to start: now, tonight, or at a time in the reader's zone."""
+"""The start that a posted form asks for: now, tonight, or at a time in the reader's zone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

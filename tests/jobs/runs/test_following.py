@@ -40,7 +40,7 @@ def order(backend: Backend, owner_id: int, after: Run, into: str | None = "text"
 
 
 def succeed(backend: Backend, result: object) -> int:
-    """Let a worker take the next run and succeed; return its id."""
+    """Claim the next run as a worker, end it with success, and return its id."""
     run = lease.claim_next(backend.database, Claim("worker", backend.tasks, backend.durations))
     assert run
     assert lease.succeed(backend.database, run, result)

@@ -35,7 +35,7 @@ def taken(backend: Backend) -> int | None:
 
 
 def come(backend: Backend, run: Run) -> None:
-    """Let the time of a scheduled run come."""
+    """Move the time of a scheduled run into the past."""
     past = utcnow() - timedelta(seconds=1)
     with backend.database.write() as session:
         session.execute(update(Run).where(Run.id == run.id).values(due_at=past, scheduled_for=past))

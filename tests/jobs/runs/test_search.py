@@ -143,7 +143,7 @@ def test_deleted_runs_leave_the_index(backend: Backend, me: int) -> None:
 
 
 def indexed(backend: Backend) -> int:
-    """How many runs the index has a common word for."""
+    """Return the number of runs for which the index has a common word."""
     with backend.database.read() as session:
         if backend.database.engine.dialect.name == "sqlite":
             return len(session.execute(text("SELECT rowid FROM run_words WHERE run_words MATCH 'word'")).all())

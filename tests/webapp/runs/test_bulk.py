@@ -43,7 +43,7 @@ def begun(visitor: Visitor, action: str, filters: Mapping[str, Any], **more: str
 
 
 def finish(backend: Backend) -> None:
-    """Let the sweeper do all that it is due to do."""
+    """Run the sweeper until nothing is due."""
     bulk_pieces.turn(backend)
 
 

@@ -36,7 +36,9 @@ def test_terms_mean_what_they_say(text: str, meaning: dict[str, Any]) -> None:
 
 def test_times_are_also_given_as_how_long_ago() -> None:
     for text, ago in {"30m": timedelta(minutes=30), "12h": timedelta(hours=12), "7d": timedelta(7)}.items():
-        assert abs(parse(f"since:{text}", {}).since - (utcnow() - ago)) < timedelta(seconds=5)  # type: ignore[operator]
+        since = parse(f"since:{text}", {}).since
+        assert since
+        assert abs(since - (utcnow() - ago)) < timedelta(seconds=5)
     assert parse("since:99999w before:today", {}).problems == ()
     yesterday = parse("since:yesterday", {}).since
     assert yesterday

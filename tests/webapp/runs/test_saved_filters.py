@@ -14,7 +14,7 @@ from webapp.accounts import export, users
 def saved(visitor: Visitor) -> list[tuple[str, str, str]]:
     """The name, count and address of each filter on the page."""
     each = soup(visitor.get("/runs")).select(".saved-filters > ul > li")
-    return [(the(one, "a").text, the(one, "span").contents[0], str(the(one, "a")["href"])) for one in each]  # type: ignore[misc]
+    return [(the(one, "a").text, str(the(one, "span").contents[0]), str(the(one, "a")["href"])) for one in each]
 
 
 def test_a_search_is_saved_found_renamed_and_deleted(ada: Visitor, ben: Visitor, backend: Backend) -> None:

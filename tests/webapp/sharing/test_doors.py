@@ -1,4 +1,4 @@
-"""What somebody sees of a run that is shared with them, over every door; its rules are in jobs/runs/rights.py."""
+"""The view of a run that is shared with somebody, over every door; its rules are in jobs/runs/rights.py."""
 
 import re
 from collections.abc import Iterator

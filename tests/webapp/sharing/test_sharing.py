@@ -27,7 +27,7 @@ def test_a_run_is_shared_with_an_address_and_nobody_learns_whether_it_has_an_acc
         response = ada.post(path, {"kind": "person", "email": email, "part": "files"})
         assert (response.status_code, response.headers["Location"]) == (303, path)
     known, unknown = soup(ada.get(path)).select(".accounts__one")
-    assert [known.strong.text, unknown.strong.text] == ["ben@example.com", "vera@example.com"]  # type: ignore[union-attr]
+    assert [the(one, "strong").text for one in (known, unknown)] == ["ben@example.com", "vera@example.com"]
     assert str(known).replace("ben@", "vera@").replace("/shares/1/", "/shares/2/") == str(unknown)
     assert rows(ben) == [f"run-{secretive.id}"]
     assert "Shared by ada@example.com" in ben.get(f"/runs/{secretive.id}").text
