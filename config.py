@@ -19,8 +19,8 @@ LONGEST_SOCKET_PATH = 100
 ROOT = Path(__file__).parent
 URL_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+")
 # The application's own addresses: as a prefix they could not be told from a path whose prefix the proxy has taken off.
-OWN_ADDRESSES = frozenset({"account", "admin", "api", "healthz", "live", "login", "logout"})
-OWN_ADDRESSES |= {"readyz", "register", "reset", "runs", "shared", "static", "tasks"}
+OWN_ADDRESSES = frozenset({"account", "admin", "api", "healthz", "live", "login", "logout", "palette"})
+OWN_ADDRESSES |= {"pins", "readyz", "register", "reset", "runs", "shared", "shortcuts", "static", "tasks"}
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 PORT_AFTER = re.compile(r"(?P<host>\[[^]]*\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
 HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:]+:[0-9a-f:.]*")

@@ -50,7 +50,7 @@ def add_a_kind_of_field(house: Path) -> None:
 
 def add_a_page(house: Path) -> None:
     insert(house / "webapp/application.py", "from webapp.accounts import", "from webapp import about\n")
-    insert(house / "webapp/application.py", "tasks, runs, downloads, files,", "about, ")
+    insert(house / "webapp/application.py", "tasks, pin_views, preset_views,", "about, ")
     link = edits("Add a page")["templates/_partials/header.html"]
     insert(house / "templates/_partials/header.html", "      {% if viewer.is_admin %}", link)
 

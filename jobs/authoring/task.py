@@ -159,7 +159,8 @@ def _task(function: Callable[..., Any], source: str, options: Options) -> Task:
     model = _model(function, [p for p in parameters if p.name not in context])
     _check_secrets(options, Secrets in context.values(), model)
     _check_per(options.get("per"), model)
-    same_runs.check(options.get("unique"), options.get("reuse"), context.values(), _takes_secrets(model))
+    unique, reuse = options.get("unique"), options.get("reuse")
+    same_runs.check(unique, reuse, context.values(), bool(unique or reuse) and _takes_secrets(model))
     declared = options.get("example")
     named: Options = {"title": label_of(name), **options, "example": example_of(model, declared)}
     return Task(

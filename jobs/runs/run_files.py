@@ -16,6 +16,7 @@ class RunFileRow(Base):
     __table_args__ = (
         Index("ix_run_files_sha256", "sha256"),
         Index("ix_run_files_owner", "owner_id", "sha256", "size"),
+        Index("ix_run_files_size", "owner_id", "size"),
     )
 
     run_id: Mapped[int] = mapped_column(run_key("run_files"), primary_key=True, autoincrement=False)

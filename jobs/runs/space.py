@@ -1,10 +1,11 @@
 """The space that an owner's files take, and by what: by task, the runs with the most, and the largest uploads."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, exists, select
 
 from jobs.runs import audit
 from jobs.runs.file_ownership import used_bytes
@@ -35,8 +36,8 @@ class RunSpace(NamedTuple):
 class Space:
     """The bytes of an owner's files, of what their runs keep in the database, and the largest parts.
 
-    A file that several runs have is counted once in `files`, and with each of them in the parts. The tasks are summed
-    over the MOST_SUMMED runs with the largest files.
+    A file that several runs have is counted once in `files`, and with each of them in the parts. Runs and tasks are
+    summed over the MOST_SUMMED largest files.
     """
 
     files: int
@@ -49,14 +50,14 @@ class Space:
 def space_of(database: Database, owner_id: int) -> Space:
     """Return what an owner's files take."""
     mine = RunFileRow.owner_id == owner_id
-    size = func.sum(RunFileRow.size).label("size")
-    each = select(RunFileRow.run_id, size).where(mine).group_by(RunFileRow.run_id)
+    each = select(RunFileRow.run_id, RunFileRow.size).where(mine).order_by(RunFileRow.size.desc())
     of_run = exists().where(RunFileRow.owner_id == owner_id, RunFileRow.sha256 == Upload.sha256)
     uploads = select(Upload).where(Upload.owner_id == owner_id, ~of_run).order_by(Upload.size.desc())
     with database.read() as session:
         # Postgres would rather read all runs than look up those of a subquery.
-        summed = session.execute(each.order_by(size.desc(), RunFileRow.run_id).limit(MOST_SUMMED))
-        sizes = {run_id: int(total) for run_id, total in summed}
+        sizes = Counter[int]()
+        for run_id, size in session.execute(each.limit(MOST_SUMMED)):
+            sizes[run_id] += size
         runs = session.execute(select(Run.id, Run.task, Run.name).where(Run.id.in_(sizes)))
         largest = sorted((RunSpace(*row, sizes[row.id]) for row in runs), key=lambda one: (-one.size, one.run_id))
         return Space(

@@ -1,4 +1,4 @@
-"""Actions on many runs of one owner's."""
+"""Actions on many runs of one owner's, and an index of the largest files."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,6 +32,9 @@ def upgrade() -> None:
     going_on = sa.text("ended_at IS NULL")
     op.create_index("ix_bulk_actions_due", "bulk_actions", ["due_at"], sqlite_where=going_on, postgresql_where=going_on)
 
+    op.create_index("ix_run_files_size", "run_files", ["owner_id", "size"])
+
 
 def downgrade() -> None:
+    op.drop_index("ix_run_files_size", table_name="run_files")
     op.drop_table("bulk_actions")

@@ -158,7 +158,7 @@ def assert_kept(page: Page, texts: dict[str, str]) -> None:
     for name, text in texts.items():
         if name != "secret":
             expect(field(page, name)).to_have_value(text)
-    expect(of(page, "secret").get_by_text("The saved value is kept")).to_be_visible()
+    expect(of(page, "secret").get_by_text("The saved value is used")).to_be_visible()
     assert SECRET not in page.content()
 
 

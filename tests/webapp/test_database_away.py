@@ -38,6 +38,7 @@ def away(ada: Visitor, backend: Backend) -> Iterator[Visitor]:
 def addresses(app: Flask, method: str, for_programs: bool = False) -> set[str]:
     """Return the addresses that answer a method, with values where they take any."""
     values = {"name": "reverse_text", "task": "reverse_text", "filename": "icon.svg", "queue_name": "default"}
+    values |= {"form": "csv"}
     found = set()
     with app.test_request_context():
         for rule in app.url_map.iter_rules():

@@ -4,6 +4,7 @@ Each is compressed once, as far as it goes, because every first visit loads all 
 """
 
 import gzip
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,7 @@ BUNDLES = {
     "scripts.js": tuple(f"js/{name}.js" for name in SCRIPTS),
 }
 ACCENTED = "styles.css"  # ends with the accent colour of the settings
+COMMENTS = re.compile(rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.MULTILINE)
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 # The smallest first.
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
@@ -51,7 +53,7 @@ def current_look() -> Look:
 
 def joined(folder: Path, filename: str) -> Response:
     """Return a response with the files of a bundle, compressed if the browser accepts it."""
-    content = b"\n".join(path.read_bytes() for path in paths(folder, filename))
+    content = b"\n".join(_read(path) for path in paths(folder, filename))
     if filename == ACCENTED:
         content += current_look().css
     encoding = _best_encoding(request)
@@ -62,6 +64,11 @@ def joined(folder: Path, filename: str) -> Response:
     response.add_etag()
     response.make_conditional(request)
     return response
+
+
+def _read(path: Path) -> bytes:
+    """Return a file without comments that have lines of their own, which are an eighth of what a page weighs."""
+    return COMMENTS.sub(b"", path.read_bytes())
 
 
 def _best_encoding(request: Request) -> str:

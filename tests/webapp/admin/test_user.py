@@ -24,7 +24,7 @@ def test_caps_are_set_and_hold_over_every_door(boss: Visitor, ada: Visitor, page
     assert boss.post(f"{page}/caps", {"runs_a_day": "1", "queued_runs": " "}).status_code == 303
     assert the(soup(boss.get(f"{page}")), "#runs_a_day")["value"] == "1"
     ada.submit("reverse_text", text="abc")
-    assert "1 run today (UTC), 15 bytes kept; 1 waiting, 0 running." in boss.get(f"{page}").text
+    assert "1 run today (UTC), 15 bytes stored; 1 waiting, 0 running." in boss.get(f"{page}").text
     refused = ada.post("/tasks/reverse_text", {"text": "again"})
     assert (refused.status_code, int(refused.headers["Retry-After"]) > 0) == (429, True)
     assert "You have started 1 run today, as many as allowed." in the(soup(refused), "#task-form").text

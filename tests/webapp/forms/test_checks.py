@@ -102,7 +102,7 @@ def test_a_summary_that_is_shown_shrinks_with_what_is_wrong(ada: Visitor) -> Non
 
 def test_nothing_is_kept_of_it_and_strangers_are_asked_who_they_are(app: Flask, ada: Visitor) -> None:
     check(ada, "scalars", ["count"], count="5")
-    assert "No runs" in ada.get("/runs").text
+    assert "Choose a task" in ada.get("/runs").text
     assert Visitor(app).post("/tasks/scalars/check", {"count": "5"}).status_code == 303
     signed_out = Visitor(app).post("/tasks/scalars/check", {"count": "5"}, HX_Request="true")
     assert (signed_out.status_code, signed_out.headers.get("HX-Redirect")) == (204, None), "the form stays"

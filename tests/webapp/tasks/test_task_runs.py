@@ -74,7 +74,7 @@ def test_the_newest_runs_lead_to_all_runs_of_the_task(ada: Visitor, backend: Bac
         make_run(backend, owner_id(backend, ada.email), "plain", parameters={}, state=State.SUCCEEDED)
     page = soup(ada.get("/tasks/plain"))
     assert len(page.select(".run")) == 10
-    assert the(page, ".runs__more a")["href"] == "/runs?task=plain"
+    assert the(page, ".runs__more a")["href"] == "/runs?q=task:plain"
 
 
 def test_radios_of_short_words_stand_in_a_row(ada: Visitor) -> None:
