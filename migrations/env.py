@@ -11,23 +11,38 @@ import config
 from jobs.runs import (
     audit,
     bulk,
+    caps,
     checkpoints,
     files,
+    groups,
     heartbeats,
     idempotency,
     mails,
     output,
+    pauses,
+    people,
+    pins,
+    predictions,
+    presets,
+    reserved_space,
     retention,
+    run,
     run_files,
     run_tags,
     run_text,
     saved_filters,
+    shares,
     task_records,
+    turns,
     uploads,
+    usage,
     vault,
+    webhook,
 )
 from jobs.storage.database import Base, Database, UtcDateTime, unusable
-from jobs.worker import leader
+from jobs.worker import (
+    leader,
+)
 from webapp.accounts import (
     identities,
     invitations,
@@ -37,7 +52,6 @@ from webapp.accounts import (
     sessions,
     throttle,
     tokens,
-    users,
 )
 from webapp.server import migrations
 
@@ -45,8 +59,10 @@ from webapp.server import migrations
 __all__ = [
     "audit",
     "bulk",
+    "caps",
     "checkpoints",
     "files",
+    "groups",
     "heartbeats",
     "idempotency",
     "identities",
@@ -54,21 +70,31 @@ __all__ = [
     "leader",
     "mails",
     "output",
+    "pauses",
+    "people",
+    "pins",
+    "predictions",
+    "presets",
     "proofs",
+    "reserved_space",
     "resets",
     "retention",
+    "run",
     "run_files",
     "run_tags",
     "run_text",
     "saved_filters",
     "second_factors",
     "sessions",
+    "shares",
     "task_records",
     "throttle",
     "tokens",
+    "turns",
     "uploads",
-    "users",
+    "usage",
     "vault",
+    "webhook",
 ]
 
 

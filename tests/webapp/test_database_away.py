@@ -38,12 +38,12 @@ def away(ada: Visitor, backend: Backend) -> Iterator[Visitor]:
 def addresses(app: Flask, method: str, for_programs: bool = False) -> set[str]:
     """Return the addresses that answer a method, with values where they take any."""
     values = {"name": "reverse_text", "task": "reverse_text", "filename": "icon.svg", "queue_name": "default"}
-    values |= {"form": "csv"}
+    values["form"] = "csv"
     found = set()
     with app.test_request_context():
         for rule in app.url_map.iter_rules():
             if method in (rule.methods or ()) and not rule.websocket:
-                names = {name: values.get(name, 1) for name in rule.arguments}
+                names = {name: values.get(name, 1) for name in rule.arguments} | dict(rule.defaults or {})
                 found.add(app.url_map.bind("localhost").build(rule.endpoint, names, method))
     return {address for address in found - READY - CLIENT if is_for_programs(address) == for_programs}
 

@@ -74,7 +74,7 @@ def _answer(operation: Operation, given: Mapping[Parameter, str], values: Mappin
 def _shown(response: Response, values: Mapping[str, str]) -> Trial:
     status = f"{response.status_code} {HTTPStatus(response.status_code).phrase}"
     headers = tuple((name, response.headers[name]) for name in SHOWN if name in response.headers)
-    if not (response.mimetype or "").endswith("json"):
+    if not response.is_json:
         is_empty = not response.is_streamed and not response.get_data()
         text = "" if is_empty else messages.NOT_SHOWN
         return Trial(values, status=status, headers=headers, text=text)

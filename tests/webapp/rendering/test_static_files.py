@@ -11,7 +11,7 @@ from backports import zstd
 from jobs.runs.backend import Backend
 from tests.support.people import make_run, note_file, owner_id
 from tests.support.visitor import Visitor, soup
-from webapp.rendering.bundles import BUNDLES
+from webapp.rendering.bundles import BUNDLES, COMMENTS
 from webapp.rendering.static_files import fingerprint
 
 DECOMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -94,12 +94,17 @@ def test_a_file_of_a_run_and_its_ranges_are_sent_as_they_are(backend: Backend, a
 def test_a_bundle_has_all_its_files_in_order_and_compressed(ada: Visitor, encoding: str) -> None:
     for bundle, names in BUNDLES.items():
         compressed = ada.get(f"/static/{bundle}", headers={"Accept-Encoding": encoding})
-        whole = b"\n".join((STATIC / name).read_bytes() for name in names)
+        whole = b"\n".join(COMMENTS.sub(b"", (STATIC / name).read_bytes()) for name in names)
         assert compressed.headers["Content-Encoding"] == encoding
         assert compressed.headers["Vary"] == "Accept-Encoding"
         assert DECOMPRESS[encoding](compressed.data) == whole == ada.get(f"/static/{bundle}").data
         known = {"Accept-Encoding": encoding, "If-None-Match": compressed.headers["ETag"]}
         assert (ada.get(f"/static/{bundle}", headers=known).status_code) == 304
+
+
+def test_only_comments_that_have_lines_of_their_own_are_left_out() -> None:
+    source = b"/* one\n * two */\n  // three\na: url(//host/x); /* four */\n  const b = 1; // five\n"
+    assert COMMENTS.sub(b"", source) == b"a: url(//host/x); /* four */\n  const b = 1; // five\n"
 
 
 def test_every_style_sheet_and_script_is_in_a_bundle_or_on_its_own_pages() -> None:
