@@ -48,7 +48,7 @@ def test_every_change_is_noted_with_who_made_it(app: Flask, boss: Visitor, ada: 
     heartbeats.seen(database, "here")
     shared = make_run(backend, ada_id)
     boss_id = owner_id(backend, boss.email)
-    given = Share(id=1, run_id=make_run(backend, boss_id).id, owner_id=boss_id, parameters=True, log=True, files=True)
+    given = Share(run_id=make_run(backend, boss_id).id, owner_id=boss_id, parameters=True, log=True, files=True)
     with database.write() as session:
         session.add(given)
     sent = RunFile(*backend.files.put(b"sent"), "sent.txt", "text/plain")
