@@ -231,9 +231,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _knows_provider(self) -> "Settings":
         if self.oidc_issuer and not self.oidc_client_id:
-            raise ValueError(
-                "OIDC_CLIENT_ID: must be set with OIDC_ISSUER, to the name that the provider has given the site"
-            )
+            raise ValueError("OIDC_CLIENT_ID: must be set with OIDC_ISSUER, to the name that the provider gave us")
         if self.oidc_only and not self.oidc_issuer:
             raise ValueError("OIDC_ISSUER: must be set with OIDC_ONLY, because nobody could log in otherwise")
         return self

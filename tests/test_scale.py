@@ -37,7 +37,7 @@ RUNS = 20_000
 WAITING = 20_000
 POSTPONED = 500
 # More than reading a page takes, or a thousand runs to push, and less than reading an index once.
-MOST_WORK = {"sqlite": 20_000, "postgresql": 10_000}
+MOST_WORK = {"sqlite": 20_000, "postgresql": 3_000}
 MOST_WORK_OF_A_CLAIM = 1_500
 SMALL = {
     "groups",

@@ -45,22 +45,18 @@ class Recorded:
         return 0
 
     def plan_in_postgres(self, connection: Connection, statement: str, parameters: Any) -> None:
-        """Note a statement's plan and rows, by executing it once more and undoing that."""
+        """Note a statement's plan and rows, by executing it twice more and undoing that."""
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor:
-            cursor.execute("SAVEPOINT explained")
-            plan = _plan(cursor, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
-            nodes = list(_nodes(plan))
-            cursor.execute("ROLLBACK TO SAVEPOINT explained")
+            # Twice: whoever fills a page of an index clears it of dead entries, once, and reads tens of pages for it.
+            measured = [_measured(cursor, statement, parameters) for _ in range(2)]
+            nodes, work = min(measured, key=lambda one: one[1])
             # A table with few rows is always read as a whole. This shows whether there is an index once it has many.
             cursor.execute("SET LOCAL enable_seqscan = off")
             later = list(_nodes(_plan(cursor, f"EXPLAIN (FORMAT JSON) {statement}", parameters)))
             cursor.execute("SET LOCAL enable_seqscan = on")
         scans = [node for node in nodes if node["Node Type"] == "Seq Scan" and _rows(node) > FEW_ROWS]
         scans += [node for node in later if node["Node Type"] == "Seq Scan"]
-        rows = sum(map(_rows, nodes))
-        pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] - PAGES_PER_ROW * rows - PAGES_PER_NEW_ROW
-        work = rows + ENTRIES_PER_PAGE * max(0, pages)
         self._note(statement, {node["Relation Name"] for node in scans}, work)
 
     def _note(self, statement: str, scans: set[str], work: int) -> None:
@@ -83,6 +79,17 @@ def recorded(database: Database) -> Iterator[Recorded]:
         yield found
     finally:
         event.remove(Engine, "before_cursor_execute", before)
+
+
+def _measured(cursor: Any, statement: str, parameters: Any) -> tuple[list[dict[str, Any]], int]:
+    """Execute a statement, undo it, and return the nodes of its plan and its work."""
+    cursor.execute("SAVEPOINT explained")
+    plan = _plan(cursor, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
+    cursor.execute("ROLLBACK TO SAVEPOINT explained")
+    nodes = list(_nodes(plan))
+    rows = sum(map(_rows, nodes))
+    pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] - PAGES_PER_ROW * rows - PAGES_PER_NEW_ROW
+    return nodes, rows + ENTRIES_PER_PAGE * max(0, pages)
 
 
 def _plan(cursor: Any, statement: str, parameters: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Fixtures for tests of the application in this process, and its visitors."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pytest
@@ -66,13 +67,19 @@ def real_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     passwords._nobodys_hash.cache_clear()
 
 
-@pytest.fixture
-def app(backend: Backend) -> Iterator[Flask]:
+@contextmanager
+def application(backend: Backend) -> Iterator[Flask]:
     """The application; the threads that its waiting requests have started end with it."""
     made = create_app(backend)
     made.jinja_env.bytecode_cache = CompiledTemplates()
     yield made
     made.extensions["hub"].end()
+
+
+@pytest.fixture
+def app(backend: Backend) -> Iterator[Flask]:
+    with application(backend) as made:
+        yield made
 
 
 @pytest.fixture

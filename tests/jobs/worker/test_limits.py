@@ -23,7 +23,7 @@ def visit(progress: Progress, customer: int, gate: str) -> None:
     """Hold a customer until the gate is there, and fail if it is named so."""
     while not Path(gate).exists():
         progress(0.5, "working")
-        time.sleep(0.01)
+        time.sleep(0.01)  # a task has no other way to wait for a file
     if gate.endswith("fail"):
         raise RuntimeError("it broke")
 

@@ -10,8 +10,7 @@ from flask import Flask
 from jobs.runs.backend import Backend
 from tests.conftest import opened
 from tests.support.visitor import Visitor
-from tests.webapp.conftest import CompiledTemplates
-from webapp import create_app
+from tests.webapp.conftest import application
 from webapp.accounts import users
 
 
@@ -23,10 +22,8 @@ def backend(tmp_path_factory: pytest.TempPathFactory, redis_url: str, empty_data
 
 @pytest.fixture(scope="module")
 def app(backend: Backend) -> Iterator[Flask]:
-    made = create_app(backend)
-    made.jinja_env.bytecode_cache = CompiledTemplates()
-    yield made
-    made.extensions["hub"].end()
+    with application(backend) as made:
+        yield made
 
 
 @pytest.fixture
