@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from jobs.runs import audit, bulk, bulk_pieces, caps
+from jobs.runs import Annotations, annotate, audit, bulk, bulk_pieces, caps, run_text
 from jobs.runs.backend import Backend
 from jobs.runs.people import Person
 from jobs.runs.run import Run, State
+from jobs.runs.run_text import Indexing
 from jobs.storage.database import utcnow
 from tests.support.people import claimed, make_run, owner_id, run_of
 from tests.support.visitor import Visitor, soup, the
@@ -54,6 +55,19 @@ def ended(backend: Backend, owner: int, task: str = "reverse_text", state: State
 def all_ids(backend: Backend, owner: int) -> list[int]:
     with backend.database.read() as session:
         return list(session.scalars(select(Run.id).where(Run.owner_id == owner).order_by(Run.id)))
+
+
+def test_what_a_search_finds_is_all_that_an_action_is_about(ada: Visitor, me: int, backend: Backend) -> None:
+    runs = [ended(backend, me) for _ in range(3)]
+    with backend.database.write() as session:
+        run_text.index(session, runs, are_new=True)
+    annotate(backend, me, runs[1], Annotations(name="march"))
+    Indexing(backend.database).sweep()
+    form = the(soup(ada.get("/runs?q=march")), "#bulk")
+    sent = {str(field["name"]): str(field["value"]) for field in form.select("input[type=hidden]")}
+    begun(ada, "delete", sent)
+    finish(backend)
+    assert all_ids(backend, me) == [runs[0], runs[2]]
 
 
 def test_runs_that_fit_are_deleted_and_later_ones_left(ada: Visitor, ben: Visitor, me: int, backend: Backend) -> None:

@@ -14,7 +14,7 @@ from tests.support.people import claimed, make_run, note_file, owner_id
 from tests.support.visitor import Visitor
 
 RESULT, PARAMETER, LINE, PARTIAL = "shown result", "hidden parameter", "hidden line", "hidden partial result"
-GIVEN, MADE = b"hidden upload", b"hidden file"
+GIVEN, MADE, NOTE, TAG = b"hidden upload", b"hidden file", "hidden note", "hidden-tag"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def secretive(backend: Backend, ada: Visitor) -> Secretive:
     made = note_file(backend, run.id, MADE, "text/plain", "made.txt")
     parameters = {"text": PARAMETER, "file": reference(given), "key": {"$sealed": "•••"}}
     with backend.database.write() as session:
-        session.execute(update(Run).where(Run.id == run.id).values(parameters=parameters))
+        noted = {"note": NOTE, "tags": [TAG], "starred": True}
+        session.execute(update(Run).where(Run.id == run.id).values(parameters=parameters, **noted))
     for kind, content in ((OutputKind.LOG, LINE), (OutputKind.EMITTED, PARTIAL)):
         assert output.store(backend.database, run, [Batch(kind, [Entry(1.5, "out", content)], 100)])
     result = {"table": [{"cell": RESULT}, {"cell": "b"}], "file": reference(made), "text": RESULT}

@@ -18,7 +18,7 @@ from tests.support.people import make_run, owner_id
 from tests.support.program import Program
 from tests.support.visitor import Visitor, soup, the
 from tests.webapp.api.test_mcp import request, send
-from tests.webapp.sharing.conftest import GIVEN, LINE, MADE, PARAMETER, PARTIAL, RESULT, Secretive
+from tests.webapp.sharing.conftest import GIVEN, LINE, MADE, NOTE, PARAMETER, PARTIAL, RESULT, TAG, Secretive
 from webapp.accounts import users
 
 Answers = dict[str, TestResponse]
@@ -76,6 +76,7 @@ def assert_shows(answers: Answers, parts: set[str]) -> None:
         without_search = contents({door: one for door, one in answers.items() if not door.startswith("?log")})
         assert (text.encode() in without_search) == ("log" in parts), text
     assert (MADE in everything) == ("files" in parts)
+    assert not any(one.encode() in everything for one in (NOTE, TAG)), "these are the owner's own"
     assert (GIVEN in everything) == ({"files", "parameters"} <= parts)
     assert ("files/{sha}".format(sha="").encode() in answers[""].data) == ("files" in parts)
     assert answers["/log.txt"].status_code == (200 if "log" in parts else 404)
