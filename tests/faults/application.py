@@ -56,10 +56,13 @@ class Application:
 
     def web_workers(self) -> list[psutil.Process]:
         """The processes that answer requests: the children of gunicorn's first one."""
-        ours = psutil.Process(self.stack.process.pid).children()
         with suppress(psutil.NoSuchProcess):  # one that is just ending
-            return [worker for child in ours if "gunicorn" in child.cmdline() for worker in child.children()]
+            return [worker for server in self.web_servers() for worker in server.children()]
         return []
+
+    def web_servers(self) -> list[psutil.Process]:
+        """Gunicorn's first process; none while it is replaced."""
+        return [child for child in psutil.Process(self.stack.process.pid).children() if "gunicorn" in child.cmdline()]
 
     def close(self) -> None:
         self.redis.resume()

@@ -158,9 +158,9 @@ class Watched:
 
 def restart_web(application: Application) -> None:
     """Restart the web server as a deployment does."""
-    [master] = {worker.ppid() for worker in application.web_workers()}
-    before = {worker.pid for worker in application.web_workers()}
-    os.kill(master, signal.SIGTERM)
+    before = {worker.pid for worker in until(application.web_workers, "web processes")}
+    [master] = application.web_servers()
+    os.kill(master.pid, signal.SIGTERM)
     until(lambda: (now := application.web_workers()) and not before & {one.pid for one in now}, "other web processes")
 
 
@@ -218,8 +218,10 @@ def test_the_client_follows_a_log_and_gets_the_result_through_a_web_restart(
     with subprocess.Popen(follow, cwd=tmp_path, env=own, stdout=subprocess.PIPE, text=True) as client:
         assert client.stdout
         lines = [client.stdout.readline() for _ in range(6)]
-        kill_web(application)
-        restart_web(application)
-        gate.touch()
+        try:
+            kill_web(application)
+            restart_web(application)
+        finally:
+            gate.touch()  # the client, which is waited for, would otherwise never end
         rest = client.stdout.read().splitlines()
     assert [*map(str.strip, lines), *rest] == [*(f"line {number}" for number in range(10)), str(list(range(10)))]
