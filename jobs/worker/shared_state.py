@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 SIZE = 4096
 STOP, STARTED, READS = 0, 1, 2
-COUNTER = struct.Struct("@I")  # as the machine has it: written in one piece, not byte by byte
-COUNTER_AT = 4
+COUNTER = 1  # in words of four bytes
 PROGRESS = struct.Struct("=dH")
 PROGRESS_AT = 8
 TEXT_AT = PROGRESS_AT + PROGRESS.size
@@ -34,10 +33,13 @@ class SharedState:
 
     def __init__(self, file: int) -> None:
         self._memory = mmap.mmap(file, SIZE)
+        # A word is written in one piece. `struct` would write zeros first, which another process may read.
+        self._words = memoryview(self._memory).cast("I")
         self._counter = 0
         self._reported_after: int | None = None
 
     def close(self) -> None:
+        self._words.release()
         self._memory.close()
 
     def request_stop(self) -> None:
@@ -79,17 +81,16 @@ class SharedState:
         """Return the latest progress, or None if it is being written throughout."""
         self._memory[READS] = (self._memory[READS] + 1) % 256
         for _ in range(MOST_LOOKS):
-            (before,) = COUNTER.unpack_from(self._memory, COUNTER_AT)
+            before = self._words[COUNTER]
             fraction, length = PROGRESS.unpack_from(self._memory, PROGRESS_AT)
             text = self._memory[TEXT_AT : TEXT_AT + min(length, LONGEST_TEXT)]
-            (after,) = COUNTER.unpack_from(self._memory, COUNTER_AT)
-            if before == after and not before % 2:
+            if before == self._words[COUNTER] and not before % 2:
                 return ProgressReport(None if fraction < 0 else fraction, text.decode("utf-8", "ignore"))
         return None
 
     def _count(self) -> None:
         self._counter = (self._counter + 1) % 2**32
-        COUNTER.pack_into(self._memory, COUNTER_AT, self._counter)
+        self._words[COUNTER] = self._counter
 
 
 def shared_file() -> int:
